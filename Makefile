@@ -1,0 +1,29 @@
+# make demo and make test set up all they need; see CONTRIBUTING.md for the rest.
+.PHONY: setup demo test check fast bench wheel help
+BOOTWRIGHT := .venv/bin/bootwright
+
+help:   ## list these targets
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup:  ## install missing Debian packages and make .venv
+	@scripts/setup
+
+demo: setup  ## build a Debian image, boot it, log in, say where the time went
+	@scripts/demo
+
+check: setup  ## types, lint, format
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+fast: setup  ## the tests that boot nothing
+	.venv/bin/pytest -m "not boot"
+
+test: check  ## everything: checks, fast tests, real boots
+	.venv/bin/pytest
+
+bench: setup  ## time our own start-up and host preparation
+	.venv/bin/python -m benchmarks.startup
+
+wheel: setup  ## build a wheel into dist/
+	.venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
