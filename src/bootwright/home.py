@@ -1,0 +1,72 @@
+"""Where bootwright keeps things: XDG directories, or all of them under BOOTWRIGHT_HOME.
+
+Source: XDG Base Directory Specification 0.8.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The folders that bootwright owns. They are made when something is first put in them."""
+
+    data: Path
+    """What cannot be made again at no cost: images, kernels, keys."""
+    state: Path
+    """Machines and their logs."""
+    cache: Path
+    """What can be lost at any time."""
+
+    @property
+    def images(self) -> Path:
+        return self.data / "images"
+
+    @property
+    def kernels(self) -> Path:
+        return self.data / "kernels"
+
+    @property
+    def files(self) -> Path:
+        """Guest files that recipes name by digest."""
+        return self.data / "files"
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def machines(self) -> Path:
+        return self.state / "machines"
+
+    @property
+    def logs(self) -> Path:
+        """Consoles of machines that failed."""
+        return self.state / "logs"
+
+
+def locate(environment: Mapping[str, str] = os.environ) -> Home:
+    """Read the folders from the environment, touching nothing.
+
+    ``BOOTWRIGHT_HOME`` moves all of them under one folder; else ``XDG_DATA_HOME``,
+    ``XDG_STATE_HOME`` and ``XDG_CACHE_HOME`` count, with their defaults below ``~``.
+    """
+    if root := environment.get("BOOTWRIGHT_HOME"):
+        base = Path(root).absolute()
+        return Home(data=base / "data", state=base / "state", cache=base / "cache")
+    user = Path(environment.get("HOME") or Path.home())
+
+    def xdg(variable: str, default: str) -> Path:
+        value = environment.get(variable, "")
+        # The specification tells us to ignore relative paths.
+        return (Path(value) if value.startswith("/") else user / default) / "bootwright"
+
+    return Home(
+        data=xdg("XDG_DATA_HOME", ".local/share"),
+        state=xdg("XDG_STATE_HOME", ".local/state"),
+        cache=xdg("XDG_CACHE_HOME", ".cache"),
+    )

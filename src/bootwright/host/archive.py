@@ -1,0 +1,41 @@
+"""The Debian archive as this host reaches it: its own apt configuration, or a mirror given."""
+
+from __future__ import annotations
+
+from bootwright.host import commands, tools
+
+# Suites that have neither updates nor security beside them.
+_ROLLING = {"sid", "unstable", "experimental", "testing"}
+
+
+def sources(suite: str, mirror: str | None) -> list[str]:
+    """Return the lines of a sources.list for *suite*.
+
+    With a *mirror*, only that. Else what the host's apt uses for Debian, moved to *suite*: its
+    main archive, its updates and its security archive. An empty list where the host's apt knows no
+    Debian (another distribution): mmdebstrap then uses its own default.
+
+    Source: apt-get(8), indextargets.
+    """
+    if mirror:
+        return [mirror if " " in mirror else f"deb {mirror} {suite} main"]
+    [apt_get] = tools.require("apt-get")
+    listing = commands.run(
+        [
+            apt_get,
+            "indextargets",
+            "--format",
+            "$(REPO_URI)|$(RELEASE)|$(COMPONENT)",
+            "Created-By: Packages",
+        ]
+    )
+    lines: dict[str, None] = {}
+    for row in listing.stdout.splitlines():
+        uri, release, component = row.split("|")
+        if component != "main" or "/debian" not in uri:
+            continue  # another vendor's archive
+        _, _, kind = release.partition("-")
+        if kind not in ("", "updates", "security") or (kind and suite in _ROLLING):
+            continue
+        lines[f"deb {uri} {suite}{'-' if kind else ''}{kind} main"] = None
+    return list(lines)

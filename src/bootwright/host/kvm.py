@@ -1,0 +1,45 @@
+"""KVM, as far as it can be judged without booting anything.
+
+A device node proves little: in some sandboxes it opens, makes VMs and vCPUs, and then cannot run an
+ordinary guest. Whether it can is found out by `machine.trial`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+DEVICE = "/dev/kvm"
+_KVM_GET_API_VERSION = 0xAE00
+_API_VERSION = 12
+
+
+def unusable_because() -> str:
+    """Return why KVM cannot be used, or nothing where it may work.
+
+    Source: Documentation/virt/kvm/api.rst, KVM_GET_API_VERSION.
+    """
+    try:
+        device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        match error.errno:
+            case errno.ENOENT:
+                return f"there is no {DEVICE} (virtualization is off in the firmware, or no module)"
+            case errno.EACCES | errno.EPERM:
+                return f"no permission for {DEVICE} (join its group: sudo usermod -aG kvm $USER)"
+            case _:
+                return f"{DEVICE} cannot be opened: {error.strerror}"
+    try:
+        version = fcntl.ioctl(device, _KVM_GET_API_VERSION)
+    except OSError as error:
+        return f"{DEVICE} does not answer: {error.strerror}"
+    finally:
+        os.close(device)
+    return "" if version == _API_VERSION else f"its API is version {version}, not {_API_VERSION}"
+
+
+def boot_id() -> str:
+    """Return what is different after every boot of this host. Source: random(4)."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()

@@ -1,0 +1,52 @@
+"""Room on the disk, asked for before it is needed."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootwright.errors import HostError
+
+MIB = 1 << 20
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what is free where *folder* is, or where it would be made."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def require(folder: Path, needed_bytes: int, purpose: str) -> None:
+    """See that *needed_bytes* are free at *folder*.
+
+    Raises:
+        HostError: they are not.
+    """
+    free = free_bytes(folder)
+    if free < needed_bytes:
+        raise HostError(
+            f"{purpose} needs {needed_bytes // MIB} MiB, but {folder} has {free // MIB} MiB free",
+            hint="free some space (bootwright image prune), or put BOOTWRIGHT_HOME on another disk",
+        )
+
+
+@contextmanager
+def full_disk_named(folder: Path, purpose: str) -> Iterator[None]:
+    """Turn "no space left on device" inside the block into a message that says where.
+
+    Raises:
+        HostError: the disk ran full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HostError(
+                f"the disk of {folder} ran full while {purpose}",
+                hint="free some space (bootwright image prune), or put BOOTWRIGHT_HOME elsewhere",
+            ) from error
+        raise

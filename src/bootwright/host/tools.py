@@ -1,0 +1,55 @@
+"""The programs that we run, and which package has each."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bootwright.errors import HostError
+
+# program: (Debian package, Fedora package, what for)
+_PROGRAMS = {
+    "qemu-system-x86_64": ("qemu-system-x86", "qemu-system-x86-core", "boots machines"),
+    "qemu-img": ("qemu-utils", "qemu-img", "reads qcow2 files"),
+    "mmdebstrap": ("mmdebstrap", "mmdebstrap", "builds Debian systems and fetches Debian kernels"),
+    "mke2fs": ("e2fsprogs", "e2fsprogs", "writes ext4 images"),
+    "ssh": ("openssh-client", "openssh-clients", "logs in"),
+    "scp": ("openssh-client", "openssh-clients", "copies files"),
+    "ssh-keygen": ("openssh-client", "openssh-clients", "makes keys"),
+    "busybox": ("busybox-static", "busybox", "is the seed's program in the guest"),
+    "depmod": ("kmod", "kmod", "finds out which kernel module needs which"),
+    "dpkg-deb": ("dpkg", "dpkg", "takes Debian packages apart"),
+    "apt-get": ("apt", "apt", "knows the host's package mirror"),
+    "tar": ("tar", "tar", "unpacks root filesystems"),
+    "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
+    "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
+}
+
+# Debian keeps these out of an ordinary user's PATH.
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def find(program: str) -> Path | None:
+    """Return where *program* is, looking in the system folders too; None where it is missing."""
+    found = shutil.which(program) or shutil.which(program, path=_SBIN)
+    return Path(found) if found else None
+
+
+def require(*programs: str) -> list[Path]:
+    """Return where each of *programs* is.
+
+    Raises:
+        HostError: some are missing; the hint has the command that installs all of them.
+    """
+    found = [find(program) for program in programs]
+    missing = [program for program, path in zip(programs, found, strict=True) if path is None]
+    if missing:
+        debian = sorted({_PROGRAMS[program][0] for program in missing})
+        fedora = sorted({_PROGRAMS[program][1] for program in missing})
+        uses = ", ".join(f"{program} ({_PROGRAMS[program][2]})" for program in missing)
+        raise HostError(
+            f"not installed here: {uses}",
+            hint=f"on Debian: sudo apt-get install {' '.join(debian)}; "
+            f"on Fedora: sudo dnf install {' '.join(fedora)}",
+        )
+    return [path for path in found if path is not None]

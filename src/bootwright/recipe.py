@@ -1,0 +1,96 @@
+"""Recipe: all that decides how one guest boots. Values only: no paths, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bootwright.digest import Digest
+from bootwright.errors import InputError
+
+Accelerator = Literal["kvm", "tcg"]
+MachineType = Literal["q35", "microvm"]
+
+CMDLINE_BYTES = 2047
+"""What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""
+
+MEMORY_FLOOR_MIB = 64
+"""Less than this and not even a tiny guest reaches userspace."""
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestFile:
+    """A file that the seed carries into every guest of a recipe."""
+
+    path: str
+    """Absolute, in the seed's own root."""
+    digest: Digest
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that decides how one guest boots; equal recipes boot alike.
+
+    What differs between two machines of one recipe (name, keys, ports, folders) is not in it.
+    A recipe without an image is the *tiny* guest: the seed alone, which runs one command.
+
+    Raises:
+        InputError: a value cannot be used; the message names the field, the value and the range.
+    """
+
+    kernel: Digest
+    image: Digest | None
+    init: Literal["systemd", "seed"]
+    """What takes over from the seed; ``seed``: nothing does, it runs one command itself."""
+    cmdline: tuple[str, ...]
+    vmm: Literal["qemu"]
+    vmm_build: str
+    """The VMM's own version text: another build is another experiment."""
+    accelerator: Accelerator
+    machine: MachineType
+    cpu: str
+    memory_mib: int
+    vcpus: int
+    disk: Literal["qcow2", "none"]
+    disk_bytes: int
+    network: Literal["user", "none"]
+    random_seed: int | None = None
+    """Seed of every random number that the VMM gives the guest; none: the host's randomness."""
+    guest_files: tuple[GuestFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.memory_mib < MEMORY_FLOOR_MIB:
+            raise InputError(
+                f"memory_mib is {self.memory_mib}, but a guest needs {MEMORY_FLOOR_MIB} or more",
+                hint="write memory_mib = 512, or --memory 512M",
+            )
+        if not 1 <= self.vcpus <= 255:
+            raise InputError(
+                f"vcpus is {self.vcpus}, but a guest has 1 to 255", hint="write vcpus = 2"
+            )
+        length = len(" ".join(self.cmdline).encode())
+        if length > CMDLINE_BYTES:
+            raise InputError(
+                f"cmdline is {length} bytes long, but an x86 kernel reads {CMDLINE_BYTES}",
+                hint="drop arguments; more than some forty systemd.mask= do not fit",
+            )
+        if (self.image is None) != (self.init == "seed"):
+            raise InputError(
+                f"init is {self.init!r}, which does not go with "
+                + ("no image" if self.image is None else "an image"),
+                hint='write init = "systemd" with an image, "seed" without one',
+            )
+        if (self.image is None) != (self.disk == "none"):
+            raise InputError(
+                f"disk is {self.disk!r}, which does not go with "
+                + ("no image" if self.image is None else "an image"),
+                hint='write disk = "qcow2" with an image, "none" without one',
+            )
+        if self.disk_bytes % 512:
+            raise InputError(
+                f"disk_bytes is {self.disk_bytes}, but a disk is made of 512-byte sectors",
+                hint="write a multiple of 512",
+            )

@@ -1,0 +1,172 @@
+"""Things that never change once made, each in a folder named by its content.
+
+A thing is made in a staging folder and renamed into place when it is whole, so that a reader sees
+all of it or none. A name is a symbolic link to it. What a crash leaves in staging is swept by the
+next one who stages: a staging folder whose lock is free has no owner.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootwright.digest import PREFIX, Digest, is_digest
+from bootwright.errors import InputError, NotFoundError
+from bootwright.host.trees import remove_tree
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+def check_name(name: str, noun: str) -> str:
+    """Return *name* where it can name a thing; machines' names are host names as well.
+
+    Raises:
+        InputError: it has characters that a name cannot have, or looks like a digest.
+    """
+    if not NAME_PATTERN.fullmatch(name) or name.startswith(PREFIX):
+        raise InputError(
+            f"{name!r} cannot name {noun}",
+            hint="use up to 63 lower-case letters, digits, . _ and -, a letter or digit first",
+        )
+    return name
+
+
+class Store:
+    """One kind of immutable things: images, or kernels, or guest files.
+
+    Args:
+        root: The folder that holds them. It is made when the first thing is staged.
+        noun: What one is called in messages, such as ``image``.
+    """
+
+    def __init__(self, root: Path, noun: str) -> None:
+        self.root = root
+        self.noun = noun
+
+    def path(self, digest: Digest) -> Path:
+        """Return the folder of *digest*, whether it is there or not."""
+        return self.root / digest
+
+    def names(self) -> dict[str, Digest]:
+        """Return every name with what it stands for, sorted."""
+        folder = self.root / "names"
+        if not folder.is_dir():
+            return {}
+        return {
+            link.name: Digest(Path(os.readlink(link)).name)
+            for link in sorted(folder.iterdir())
+            if link.is_symlink()
+        }
+
+    def digests(self) -> list[Digest]:
+        """Return all that is stored, named or not."""
+        if not self.root.is_dir():
+            return []
+        return sorted(Digest(entry.name) for entry in self.root.iterdir() if is_digest(entry.name))
+
+    def resolve(self, reference: str) -> Digest:
+        """Find what *reference* means: a name, a digest, or the start of a digest.
+
+        Raises:
+            NotFoundError: nothing is called so, or several digests start so.
+        """
+        names = self.names()
+        if reference in names:
+            return names[reference]
+        start = PREFIX + reference.removeprefix(PREFIX)
+        digits = start.removeprefix(PREFIX)
+        found = [d for d in self.digests() if d.startswith(start)] if len(digits) >= 4 else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFoundError(
+                f"{reference!r} is the start of {len(found)} {self.noun}s", hint="give more digits"
+            )
+        close = difflib.get_close_matches(reference, names, n=1)
+        known = f"there are: {', '.join(names)}" if names else f"there is no {self.noun} yet"
+        raise NotFoundError(
+            f"no {self.noun} is called {reference!r}",
+            hint=f"did you mean {close[0]!r}?" if close else known,
+        )
+
+    @contextmanager
+    def staged(self) -> Iterator[Path]:
+        """Give a folder to make a thing in; unless adopted, it is gone after the block."""
+        parent = self.root / "staging"
+        parent.mkdir(parents=True, exist_ok=True)
+        _sweep(parent)
+        folder = parent / f"{os.getpid()}-{os.urandom(4).hex()}"
+        lock = os.open(parent / f"{folder.name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            folder.mkdir()
+            yield folder
+        finally:
+            remove_tree(folder)
+            (parent / f"{folder.name}.lock").unlink(missing_ok=True)
+            os.close(lock)
+
+    def adopt(self, staged: Path, digest: Digest) -> Path:
+        """Move what was staged into its place; if the same is there already, that stays."""
+        target = self.path(digest)
+        try:
+            staged.rename(target)
+        except OSError:
+            # rename(2) refuses a target folder that is not empty: somebody was faster.
+            if not target.is_dir():
+                raise
+        return target
+
+    def tag(self, name: str, digest: Digest) -> None:
+        """Let *name* stand for *digest*, replacing what it stood for."""
+        check_name(name, f"an {self.noun}" if self.noun[0] in "aeiou" else f"a {self.noun}")
+        folder = self.root / "names"
+        folder.mkdir(parents=True, exist_ok=True)
+        link = folder / f".{name}-{os.urandom(4).hex()}"
+        link.symlink_to(Path("..") / digest)
+        link.rename(folder / name)
+
+    def untag(self, name: str) -> None:
+        """Take *name* away; what it stood for stays.
+
+        Raises:
+            NotFoundError: there is no such name.
+        """
+        if name not in self.names():
+            self.resolve(name)  # raises, with a hint
+            raise NotFoundError(f"{name!r} is no name", hint="give a name, not a digest")
+        (self.root / "names" / name).unlink()
+
+    def unnamed(self) -> list[Digest]:
+        """Return what no name stands for."""
+        named = set(self.names().values())
+        return [digest for digest in self.digests() if digest not in named]
+
+    def remove(self, digest: Digest) -> None:
+        """Remove a thing. The rename comes first, so that nobody sees half of it."""
+        with self.staged() as folder:
+            self.path(digest).rename(folder / "removed")
+
+
+def _sweep(staging: Path) -> None:
+    for lock_path in staging.glob("*.lock"):
+        folder = staging / lock_path.name.removesuffix(".lock")
+        if not folder.exists():
+            continue  # its owner has not taken the lock yet, or has just finished
+        try:
+            lock = os.open(lock_path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_tree(folder)
+            lock_path.unlink(missing_ok=True)
+        except BlockingIOError:
+            continue  # its owner is at work
+        finally:
+            os.close(lock)
