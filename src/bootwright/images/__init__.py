@@ -1,0 +1,1 @@
+"""Root filesystems: where they come from, and the shelf that holds them."""

@@ -1,0 +1,113 @@
+"""Image: an immutable root filesystem, and the shelf that holds them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bootwright import digest as digests
+from bootwright.digest import Digest
+from bootwright.errors import FormatError
+from bootwright.home import Home
+from bootwright.store import Store
+
+Filesystem = Literal["ext4", "xfs", "btrfs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One stored root filesystem."""
+
+    digest: Digest
+    folder: Path
+    source: str
+    """Where it came from, for people."""
+    added_s: int
+    """When, in seconds since 1970."""
+    size_bytes: int
+    """The size of the disk that a guest sees; the file has holes and takes less."""
+    filesystem: Filesystem
+    partition: int
+    """The root's partition, 1 upwards; 0: the whole disk is the filesystem."""
+
+    @property
+    def disk(self) -> Path:
+        """The raw disk."""
+        return self.folder / "disk.raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Description:
+    """What ``image.json`` holds."""
+
+    source: str
+    added_s: int
+    size_bytes: int
+    filesystem: Filesystem
+    partition: int
+
+
+def shelf(home: Home) -> Store:
+    """Return the store of images."""
+    return Store(home.images, "image")
+
+
+def load(home: Home, reference: str) -> Image:
+    """Return the image that *reference* names, by name or digest.
+
+    Raises:
+        NotFoundError: there is none.
+        FormatError: its description cannot be read.
+    """
+    store = shelf(home)
+    digest = store.resolve(reference)
+    folder = store.path(digest)
+    try:
+        description = msgspec.json.decode((folder / "image.json").read_bytes(), type=_Description)
+    except (OSError, msgspec.DecodeError) as error:
+        raise FormatError(
+            f"image {reference!r} in {folder} is damaged: {error}",
+            hint=f"bootwright image rm {reference}, then build it again",
+        ) from error
+    return Image(
+        digest=digest,
+        folder=folder,
+        source=description.source,
+        added_s=description.added_s,
+        size_bytes=description.size_bytes,
+        filesystem=description.filesystem,
+        partition=description.partition,
+    )
+
+
+def shelve(
+    home: Home,
+    staged: Path,
+    *,
+    name: str,
+    source: str,
+    filesystem: Filesystem,
+    partition: int = 0,
+    advance: Callable[[float], None] = lambda _: None,
+) -> Image:
+    """Store the image whose ``disk.raw`` lies in the folder *staged*, under *name*."""
+    disk = staged / "disk.raw"
+    digest = digests.of_disk(disk, advance)
+    description = _Description(
+        source=source,
+        added_s=int(time.time()),
+        size_bytes=disk.stat().st_size,
+        filesystem=filesystem,
+        partition=partition,
+    )
+    (staged / "image.json").write_bytes(msgspec.json.encode(description))
+    disk.chmod(0o444)
+    store = shelf(home)
+    store.adopt(staged, digest)
+    store.tag(name, digest)
+    return load(home, name)

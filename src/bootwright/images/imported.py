@@ -1,0 +1,79 @@
+"""Images from a user's own files: a filesystem, a raw or qcow2 disk, a tar archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bootwright.errors import BuildError, FormatError, InputError
+from bootwright.home import Home
+from bootwright.host import commands, space, tools
+from bootwright.images import disklayout, ext4
+from bootwright.images.image import Image, shelf, shelve
+from bootwright.store import check_name
+
+_QCOW2_MAGIC = b"QFI\xfb"
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+
+
+def add(
+    home: Home,
+    name: str,
+    file: Path,
+    *,
+    progress: Callable[[str, float], None] = lambda step, share: None,
+) -> Image:
+    """Store a copy of *file* as an image; what it is shows its content, not its name.
+
+    Raises:
+        FormatError: it is none of those, or holds no root filesystem that we know.
+        InputError: there is no such file.
+    """
+    check_name(name, "an image")
+    if not file.is_file():
+        raise InputError(f"there is no file {file}", hint="give an ext4, raw, qcow2 or tar file")
+    space.require(home.images, file.stat().st_blocks * 512, f"importing {file.name}")
+    with file.open("rb") as opened:
+        head = opened.read(1024)
+    with (
+        shelf(home).staged() as staged,
+        space.full_disk_named(home.images, "an image was imported"),
+    ):
+        folder = staged / "image"
+        folder.mkdir()
+        disk = folder / "disk.raw"
+        if head[257:262] == b"ustar" or head.startswith(_COMPRESSED):
+            progress("writing ext4 from the archive", 0.1)
+            ext4.write(file, disk)
+        elif head.startswith(_QCOW2_MAGIC):
+            progress("converting from qcow2", 0.1)
+            [qemu_img] = tools.require("qemu-img")
+            _run([qemu_img, "convert", "-f", "qcow2", "-O", "raw", file, disk], file)
+        else:
+            progress("copying", 0.1)
+            _run(["cp", "--sparse=always", "--reflink=auto", file, disk], file)
+        progress("looking for the root filesystem", 0.8)
+        if disk.stat().st_size % 512:
+            raise FormatError(f"{file} is no disk: its size is not a multiple of 512 bytes")
+        with disk.open("rb") as opened:
+            try:
+                root = disklayout.find_root(opened)
+            except FormatError as error:
+                raise FormatError(f"{file} cannot be used: {error}", hint=error.hint) from error
+        progress("naming it by its content", 0.9)
+        return shelve(
+            home,
+            folder,
+            name=name,
+            source=str(file.absolute()),
+            filesystem=root.filesystem,
+            partition=root.partition,
+        )
+
+
+def _run(command: list[str | Path], file: Path) -> None:
+    done = commands.run(command)
+    if done.returncode:
+        if "No space left on device" in done.stderr:
+            raise OSError(28, "No space left on device")
+        raise BuildError(f"reading {file} failed", evidence=done.stderr[-1000:])

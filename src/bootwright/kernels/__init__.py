@@ -1,0 +1,1 @@
+"""Bootable kernels: where they come from, and what belongs to them."""

@@ -1,0 +1,120 @@
+"""x86 bzImage files: recognise one, read its header, take the vmlinux out.
+
+Source: Documentation/arch/x86/boot.rst (the setup header; fields named as there).
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import struct
+import zlib
+from collections.abc import Callable
+
+from bootwright.errors import FormatError
+
+_MAGIC_OFFSET = 0x202
+_MAGIC = b"HdrS"
+_FIRST_WITH_PAYLOAD = 0x0208
+_XLF_KERNEL_64 = 1
+
+
+def is_bzimage(head: bytes) -> bool:
+    """Say whether a file that begins with *head* (1 KiB is enough) has the setup header."""
+    return head[_MAGIC_OFFSET : _MAGIC_OFFSET + 4] == _MAGIC
+
+
+def release(image: bytes) -> str:
+    """Return the kernel's release, the first word of the version string in the header."""
+    (pointer,) = struct.unpack_from("<H", image, 0x20E)
+    if not pointer:
+        return ""
+    start = pointer + 0x200
+    text = image[start : image.index(b"\0", start)].decode("ascii", "replace")
+    return text.split()[0] if text.split() else ""
+
+
+def is_64_bit(image: bytes) -> bool:
+    """Say whether the kernel has a 64-bit entry point (xloadflags; protocol 2.12 or later)."""
+    (version,) = struct.unpack_from("<H", image, 0x206)
+    if version < 0x020C:
+        return False
+    (flags,) = struct.unpack_from("<H", image, 0x236)
+    return bool(flags & _XLF_KERNEL_64)
+
+
+def extract_vmlinux(image: bytes) -> bytes:
+    """Decompress the vmlinux inside *image*.
+
+    Raises:
+        FormatError: the header names no payload, or the compression is not known to us.
+    """
+    (version,) = struct.unpack_from("<H", image, 0x206)
+    if version < _FIRST_WITH_PAYLOAD:
+        raise FormatError(f"its boot protocol {version:#06x} is older than 2.08 (Linux 2.6.26)")
+    setup_sectors = image[0x1F1] or 4
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    start = (setup_sectors + 1) * 512 + offset
+    payload = image[start : start + length]
+    for magic, (name, decompress) in _COMPRESSIONS.items():
+        if payload.startswith(magic):
+            try:
+                vmlinux = decompress(payload)
+            except Exception as error:  # every library has its own error class
+                raise FormatError(f"its {name} payload is damaged: {error}") from error
+            if not vmlinux.startswith(b"\x7fELF"):
+                raise FormatError(f"its {name} payload holds no ELF file")
+            return vmlinux
+    raise FormatError(
+        f"its payload is compressed in an unknown way (it begins {payload[:4].hex()})"
+    )
+
+
+def _gzip(payload: bytes) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(payload)
+
+
+def _bzip2(payload: bytes) -> bytes:
+    return bz2.BZ2Decompressor().decompress(payload)
+
+
+def _xz(payload: bytes) -> bytes:
+    return lzma.LZMADecompressor().decompress(payload)
+
+
+def _zstd(payload: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj().decompress(payload)
+
+
+def _lz4(payload: bytes) -> bytes:
+    """The *legacy* LZ4 frame, which the kernel's build uses and lz4.frame does not read.
+
+    Source: lz4_Frame_format.md, "Legacy frame"; lib/decompress_unlz4.c.
+    """
+    import lz4.block
+
+    block_bytes = 8 << 20
+    output = bytearray()
+    position = 4
+    # The payload ends in four bytes that give the size of the output: no block.
+    while position + 4 < len(payload):
+        (length,) = struct.unpack_from("<I", payload, position)
+        position += 4
+        output += lz4.block.decompress(
+            payload[position : position + length], uncompressed_size=block_bytes
+        )
+        position += length
+    return bytes(output)
+
+
+# LZO is left out: no distribution uses it for kernels, and such a bzImage boots as it is.
+_COMPRESSIONS: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
+    b"\x1f\x8b": ("gzip", _gzip),
+    b"BZh": ("bzip2", _bzip2),
+    b"\xfd7zXZ\0": ("xz", _xz),
+    b"\x5d\0\0": ("lzma", _xz),
+    b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+    b"\x02\x21\x4c\x18": ("LZ4", _lz4),
+}

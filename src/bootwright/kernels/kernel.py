@@ -1,0 +1,146 @@
+"""Kernel: a bootable kernel with what belongs to it, and the shelf that holds them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bootwright import digest as digests
+from bootwright.digest import Digest
+from bootwright.errors import FormatError
+from bootwright.home import Home
+from bootwright.store import Store
+
+Part = Literal["bzImage", "vmlinux", "config", "System.map", "modules"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One stored kernel. Its parts are files in `folder`, each under the name of its `Part`."""
+
+    digest: Digest
+    folder: Path
+    release: str
+    """What ``uname -r`` says, such as ``6.1.0-50-cloud-amd64``."""
+    source: str
+    """Where it came from, for people."""
+    added_s: int
+    """When, in seconds since 1970."""
+    pvh: bool
+    """Whether vmlinux can be started without firmware and decompression (it has the PVH note)."""
+    parts: tuple[Part, ...]
+
+    @property
+    def boot_file(self) -> Path:
+        """The file that the VMM is given.
+
+        vmlinux where the VMM can start it: nothing is left to decompress in the guest.
+        Source: xen/include/public/arch-x86/hvm/start_info.h (the PVH boot protocol).
+        """
+        if self.pvh or "bzImage" not in self.parts:
+            return self.folder / "vmlinux"
+        return self.folder / "bzImage"
+
+    @property
+    def modules(self) -> Path | None:
+        """The folder that holds modules.dep, or None."""
+        if "modules" not in self.parts:
+            return None
+        return self.folder / "modules" / "lib" / "modules" / self.release
+
+    def config(self) -> dict[str, str]:
+        """Return the kernel's options that are set, ``{"CONFIG_PVH": "y", ...}``; {} if unknown."""
+        if "config" not in self.parts:
+            return {}
+        return parse_config((self.folder / "config").read_text())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Description:
+    """What ``kernel.json`` holds."""
+
+    release: str
+    source: str
+    added_s: int
+    pvh: bool
+    parts: tuple[Part, ...]
+
+
+def parse_config(text: str) -> dict[str, str]:
+    """Read a kernel's ``.config``; options that are not set are left out."""
+    options = {}
+    for line in text.splitlines():
+        if line.startswith("CONFIG_") and "=" in line:
+            name, _, value = line.partition("=")
+            options[name] = value.strip('"')
+    return options
+
+
+def shelf(home: Home) -> Store:
+    """Return the store of kernels."""
+    return Store(home.kernels, "kernel")
+
+
+def load(home: Home, reference: str) -> Kernel:
+    """Return the kernel that *reference* names, by name or digest.
+
+    Raises:
+        NotFoundError: there is none.
+        FormatError: its description cannot be read.
+    """
+    store = shelf(home)
+    digest = store.resolve(reference)
+    folder = store.path(digest)
+    try:
+        description = msgspec.json.decode((folder / "kernel.json").read_bytes(), type=_Description)
+    except (OSError, msgspec.DecodeError) as error:
+        raise FormatError(
+            f"kernel {reference!r} in {folder} is damaged: {error}",
+            hint=f"bootwright kernel rm {reference}, then add it again",
+        ) from error
+    return Kernel(
+        digest=digest,
+        folder=folder,
+        release=description.release,
+        source=description.source,
+        added_s=description.added_s,
+        pvh=description.pvh,
+        parts=description.parts,
+    )
+
+
+def shelve(home: Home, staged: Path, *, name: str, release: str, source: str, pvh: bool) -> Kernel:
+    """Store the kernel whose parts lie in the folder *staged*, under *name*.
+
+    Its digest is made from its parts alone: the same kernel from two sources is one kernel.
+    """
+    store = shelf(home)
+    present: list[Part] = []
+    manifest = ""
+    for part in ("bzImage", "vmlinux", "config", "System.map", "modules"):
+        path = staged / part
+        if path.is_dir():
+            manifest += f"{part} {digests.of_tree(path)}\n"
+        elif path.is_file():
+            manifest += f"{part} {digests.of_file(path)}\n"
+        else:
+            continue
+        present.append(part)
+    description = _Description(
+        release=release, source=source, added_s=int(time.time()), pvh=pvh, parts=tuple(present)
+    )
+    (staged / "kernel.json").write_bytes(msgspec.json.encode(description))
+    digest = digests.of_bytes(manifest.encode())
+    store.adopt(staged, digest)
+    store.tag(name, digest)
+    return load(home, name)
+
+
+def copy_part(source: Path, staged: Path, part: Part) -> None:
+    """Copy the file *source* into *staged* as *part*."""
+    shutil.copyfile(source, staged / part)

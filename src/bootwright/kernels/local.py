@@ -1,0 +1,126 @@
+"""A kernel from files that the user has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootwright.errors import BuildError, FormatError, InputError
+from bootwright.home import Home
+from bootwright.host import commands, space, tools
+from bootwright.kernels import bzimage, vmlinux
+from bootwright.kernels.kernel import Kernel, copy_part, shelf, shelve
+
+_ARM64_MAGIC_OFFSET = 56
+_ARM64_MAGIC = b"ARM\x64"
+
+
+def add(
+    home: Home,
+    file: Path,
+    *,
+    name: str,
+    source: str = "",
+    modules: Path | None = None,
+    config: Path | None = None,
+    system_map: Path | None = None,
+) -> Kernel:
+    """Store a bzImage or vmlinux with what belongs to it.
+
+    Args:
+        file: The kernel.
+        source: Where it came from, for people; the file's path where it is empty.
+        modules: The folder that holds ``lib/modules/RELEASE``, or that folder itself.
+        config: The kernel's ``.config``.
+        system_map: Its ``System.map``.
+
+    Raises:
+        FormatError: a file is not what it was given as; the message says what it is.
+        InputError: a file is not there.
+    """
+    for given in (file, modules, config, system_map):
+        if given is not None and not given.exists():
+            raise InputError(f"there is no {given}", hint="give the path of a file that exists")
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    try:
+        parts, pvh, release = _take_apart(content)
+    except FormatError as error:
+        raise FormatError(f"{file} cannot be used: {error}", hint=error.hint) from error
+    with (
+        shelf(home).staged() as staged,
+        space.full_disk_named(home.kernels, "a kernel was stored"),
+    ):
+        folder = staged / "kernel"
+        folder.mkdir()
+        for part, part_content in parts.items():
+            (folder / part).write_bytes(part_content)
+        if config:
+            copy_part(config, folder, "config")
+        if system_map:
+            copy_part(system_map, folder, "System.map")
+        if modules:
+            _copy_modules(modules, folder / "modules", release)
+        return shelve(
+            home,
+            folder,
+            name=name,
+            release=release,
+            source=source or str(file.absolute()),
+            pvh=pvh,
+        )
+
+
+def _take_apart(content: bytes) -> tuple[dict[str, bytes], bool, str]:
+    """Return the parts inside a kernel file, whether it has the PVH note, and its release."""
+    if bzimage.is_bzimage(content[:1024]):
+        if not bzimage.is_64_bit(content):
+            raise FormatError(
+                "it is a 32-bit x86 kernel, and bootwright boots x86-64",
+                hint="give a kernel built with ARCH=x86_64",
+            )
+        try:
+            elf = bzimage.extract_vmlinux(content)
+        except FormatError:
+            # It boots as it is; only the start without decompression is lost.
+            return {"bzImage": content}, False, bzimage.release(content)
+        vmlinux.check_architecture(elf)
+        return {"bzImage": content, "vmlinux": elf}, vmlinux.has_pvh_note(elf), vmlinux.release(elf)
+    if content.startswith(b"\x7fELF"):
+        vmlinux.check_architecture(content)
+        return {"vmlinux": content}, vmlinux.has_pvh_note(content), vmlinux.release(content)
+    if content[_ARM64_MAGIC_OFFSET : _ARM64_MAGIC_OFFSET + 4] == _ARM64_MAGIC:
+        raise FormatError(
+            "it is an arm64 kernel, and bootwright boots x86-64",
+            hint="give a kernel built with ARCH=x86_64",
+        )
+    raise FormatError(
+        f"it is neither a bzImage nor a vmlinux (it begins {content[:4].hex() or 'with nothing'})",
+        hint="a kernel is arch/x86/boot/bzImage or vmlinux in a build tree, /boot/vmlinuz-* in a "
+        "distribution",
+    )
+
+
+def _copy_modules(source: Path, target: Path, release: str) -> None:
+    """Copy ``lib/modules/RELEASE`` and see that modules.dep is there."""
+    candidates = [source / "lib" / "modules" / release, source / release, source]
+    tree = next((c for c in candidates if (c / "modules.builtin").exists()), None)
+    if tree is None:
+        raise InputError(
+            f"{source} holds no modules of kernel {release}",
+            hint=f"give the folder that holds lib/modules/{release} (make modules_install)",
+        )
+    place = target / "lib" / "modules" / release
+    place.parent.mkdir(parents=True)
+    # cp keeps links as links; "build" and "source" point out of the tree and stay behind.
+    copied = commands.run(["cp", "-r", "--no-dereference", tree, place])
+    if copied.returncode:
+        raise BuildError(f"copying {tree} failed", evidence=copied.stderr)
+    for link in ("build", "source"):
+        (place / link).unlink(missing_ok=True)
+    if not (place / "modules.dep").exists():
+        [depmod] = tools.require("depmod")
+        made = commands.run([depmod, "--basedir", target, release])
+        if made.returncode:
+            raise BuildError(f"depmod failed for {tree}", evidence=made.stderr)

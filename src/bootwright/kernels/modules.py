@@ -1,0 +1,120 @@
+"""Kernel modules: which files a driver needs, in the order in which they must be loaded."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from pathlib import Path
+
+from bootwright.errors import FormatError
+
+# What a driver is called in a kernel's config, to say whether it is built in.
+CONFIG_OF = {
+    "virtio_pci": "CONFIG_VIRTIO_PCI",
+    "virtio_mmio": "CONFIG_VIRTIO_MMIO",
+    "virtio_blk": "CONFIG_VIRTIO_BLK",
+    "virtio_net": "CONFIG_VIRTIO_NET",
+    "ext4": "CONFIG_EXT4_FS",
+    "xfs": "CONFIG_XFS_FS",
+    "btrfs": "CONFIG_BTRFS_FS",
+}
+
+
+class ModuleTree:
+    """The modules of one kernel.
+
+    Args:
+        folder: The folder that holds modules.dep and its companions, which depmod writes.
+
+    Source: modules.dep(5), depmod.d(5) for softdep lines.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path_of: dict[str, str] = {}
+        self._needs: dict[str, list[str]] = {}
+        for line in _lines(folder / "modules.dep"):
+            path, _, needed = line.partition(":")
+            self._path_of[_name(path)] = path
+            self._needs[_name(path)] = [_name(other) for other in needed.split()]
+        self._builtin = {_name(line) for line in _lines(folder / "modules.builtin")}
+        self._aliases: dict[str, str] = {}
+        for line in _lines(folder / "modules.alias"):
+            words = line.split()
+            if len(words) == 3 and words[0] == "alias":
+                self._aliases.setdefault(_normal(words[1]), _normal(words[2]))
+        self._soft: dict[str, list[str]] = {}
+        for line in _lines(folder / "modules.softdep"):
+            words = line.split()
+            if len(words) > 3 and words[0] == "softdep" and words[2] == "pre:":
+                before_post = " ".join(words[3:]).split("post:")[0]
+                self._soft.setdefault(_normal(words[1]), []).extend(before_post.split())
+
+    def is_builtin(self, driver: str) -> bool:
+        """Say whether *driver* is part of the kernel itself."""
+        return _normal(driver) in self._builtin
+
+    def load_order(self, drivers: list[str]) -> list[Path]:
+        """Return the module files that *drivers* need, each after those it needs itself.
+
+        Built-in drivers need none.
+
+        Raises:
+            FormatError: the kernel has a driver neither as a module nor built in.
+        """
+        order: dict[str, Path] = {}
+
+        def visit(name: str) -> None:
+            if name in order or name in self._builtin or name not in self._path_of:
+                return
+            for soft in self._soft.get(name, []):
+                visit(self._aliases.get(_normal(soft), _normal(soft)))
+            for needed in self._needs[name]:
+                visit(needed)
+            order[name] = self._folder / self._path_of[name]
+
+        for driver in map(_normal, drivers):
+            if driver not in self._path_of and driver not in self._builtin:
+                raise FormatError(
+                    f"the kernel has no driver {driver}, neither built in nor in {self._folder}",
+                    hint=f"use a kernel with {CONFIG_OF.get(driver, driver)}",
+                )
+            visit(driver)
+        return list(order.values())
+
+
+def read_module(path: Path) -> bytes:
+    """Return a module's ELF content, decompressed on the host so that the guest need not.
+
+    Raises:
+        FormatError: the file is damaged.
+    """
+    content = path.read_bytes()
+    try:
+        if path.suffix == ".xz":
+            return lzma.decompress(content)
+        if path.suffix == ".gz":
+            return gzip.decompress(content)
+        if path.suffix == ".zst":
+            import zstandard
+
+            return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    except Exception as error:  # every library has its own error class
+        raise FormatError(f"module {path} is damaged: {error}") from error
+    return content
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _name(path: str) -> str:
+    return _normal(Path(path).name.split(".ko")[0])
+
+
+def _normal(name: str) -> str:
+    # The kernel takes '-' and '_' in module names for the same.
+    return name.replace("-", "_")

@@ -1,0 +1,60 @@
+"""vmlinux: is it a Linux kernel for this machine type, and can a VMM start it as it is?"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from bootwright.errors import FormatError
+
+_XEN_ELFNOTE_PHYS32_ENTRY = 18
+
+
+def check_architecture(vmlinux: bytes) -> None:
+    """See that *vmlinux* is an ELF program for x86-64.
+
+    Raises:
+        FormatError: it is not; the message names what it is.
+    """
+    try:
+        elf = ELFFile(io.BytesIO(vmlinux))
+    except ELFError as error:
+        raise FormatError(f"it is no readable ELF file: {error}") from error
+    machine = elf["e_machine"]
+    if machine != "EM_X86_64":
+        name = elf.get_machine_arch()
+        raise FormatError(
+            f"it is for {name}, and bootwright boots x86-64",
+            hint="give a kernel built with ARCH=x86_64",
+        )
+
+
+def has_pvh_note(vmlinux: bytes) -> bool:
+    """Say whether *vmlinux* names a PVH entry point (CONFIG_PVH).
+
+    Source: xen/include/public/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY = 18.
+    """
+    elf: Any = ELFFile(io.BytesIO(vmlinux))
+    return any(
+        note["n_name"] == "Xen" and note["n_type"] in (_XEN_ELFNOTE_PHYS32_ENTRY, str(18))
+        for segment in elf.iter_segments("PT_NOTE")
+        for note in segment.iter_notes()
+    )
+
+
+def release(vmlinux: bytes) -> str:
+    """Return the kernel's release from its banner.
+
+    Raises:
+        FormatError: there is no banner, so this is some other program.
+
+    Source: init/version.c, ``Linux version RELEASE (builder) ...``.
+    """
+    found = re.search(rb"Linux version (\S+) \(", vmlinux)
+    if not found:
+        raise FormatError("it is an ELF file, but holds no 'Linux version' banner")
+    return found.group(1).decode("ascii", "replace")
