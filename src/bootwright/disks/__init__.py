@@ -1,0 +1,1 @@
+"""A disk for each machine, its own to write on, whatever the image's size."""

@@ -1,0 +1,1 @@
+"""What we carry into a guest, and the little programs that run there."""

@@ -1,0 +1,79 @@
+"""The initramfs of modules that a kernel needs to reach its root; nothing where it needs none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootwright import digest as digests
+from bootwright.errors import FormatError
+from bootwright.guest import cpio
+from bootwright.kernels.kernel import Kernel
+from bootwright.kernels.modules import CONFIG_OF, ModuleTree, read_module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initramfs:
+    """Modules for one kernel and one set of drivers."""
+
+    archive: bytes
+    """A cpio archive, not compressed: unpacking it is a copy."""
+    modules: tuple[str, ...]
+    """Paths in the archive, in the order in which they must be loaded."""
+
+
+def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
+    """Return the initramfs that gives *kernel* the *drivers*, from the cache where it is there.
+
+    Args:
+        drivers: Module names, such as ``virtio_blk``.
+        cache: A folder for finished archives; it may vanish at any time.
+
+    Raises:
+        FormatError: the kernel lacks a driver.
+    """
+    if kernel.modules is None:
+        _require_builtin(kernel, drivers)
+        return Initramfs(archive=b"", modules=())
+    key = digests.of_bytes(" ".join([kernel.digest, *drivers]).encode())
+    cached = cache / f"{key}.cpio"
+    listed = cache / f"{key}.modules"
+    try:
+        return Initramfs(
+            archive=cached.read_bytes(), modules=tuple(listed.read_text().splitlines())
+        )
+    except FileNotFoundError:
+        pass
+    files = ModuleTree(kernel.modules).load_order(drivers)
+    entries = [
+        cpio.file(f"modules/{path.name.split('.ko')[0]}.ko", read_module(path)) for path in files
+    ]
+    made = Initramfs(
+        archive=cpio.archive(entries) if entries else b"",
+        modules=tuple(entry.path for entry in entries),
+    )
+    cache.mkdir(parents=True, exist_ok=True)
+    _replace(listed, "".join(f"{path}\n" for path in made.modules).encode())
+    _replace(cached, made.archive)
+    return made
+
+
+def _require_builtin(kernel: Kernel, drivers: list[str]) -> None:
+    options = kernel.config()
+    if not options:
+        return  # nothing tells; the seed will say so if its root does not appear
+    for driver in drivers:
+        option = CONFIG_OF[driver]
+        value = options.get(option, "n")
+        if value != "y":
+            raise FormatError(
+                f"kernel {kernel.release} has {option}={value}, and came without its modules",
+                hint="add it again with --modules, or build it with that option set to y",
+            )
+
+
+def _replace(target: Path, content: bytes) -> None:
+    temporary = target.with_name(f".{target.name}-{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.rename(target)

@@ -1,0 +1,178 @@
+"""The seed: our one way into a guest, packed as a cpio archive behind the kernel's modules.
+
+Part of it belongs to the recipe (the program, busybox, the init's own files: `Recipe.guest_files`
+names them by digest) and part to the one machine (`Identity`).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import struct
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from bootwright import digest as digests
+from bootwright.digest import Digest
+from bootwright.errors import FormatError, HostError
+from bootwright.guest import cpio
+from bootwright.guest.identity import Identity
+from bootwright.home import Home
+from bootwright.host import tools
+from bootwright.recipe import GuestFile
+
+MARK_PORT = "/dev/ttyS1"
+RUN = "/seed/run"
+"""Guest files below this path are laid into the guest's /run."""
+
+
+# The tools that seed.sh calls by name; not every busybox has a shell that finds them in itself.
+_APPLETS = (
+    *("cat", "chroot", "cp", "hostname", "insmod", "ip", "mkdir", "mount", "poweroff", "sleep"),
+    *("stty", "switch_root", "umount", "usleep"),
+)
+_EM_X86_64 = 62
+_PT_INTERP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the seed's program must know of the machine around it."""
+
+    modules: tuple[str, ...] = ()
+    root: str = ""
+    filesystem: str = ""
+    grow: bool = False
+    address: str = ""
+    """With its prefix length, such as 10.0.2.15/24; empty: no network."""
+    gateway: str = ""
+    resolver: str = ""
+
+
+def program_files() -> dict[str, tuple[bytes, int]]:
+    """Return the seed's program: ``{path: (content, mode)}``.
+
+    Raises:
+        HostError: there is no statically linked busybox.
+    """
+    script = files("bootwright.guest").joinpath("seed.sh").read_bytes()
+    return {"/init": (script, 0o755), "/bin/busybox": (_busybox(), 0o755)}
+
+
+def remember(home: Home, contents: dict[str, tuple[bytes, int]]) -> tuple[GuestFile, ...]:
+    """Store guest files by digest and return how a recipe names them."""
+    named = []
+    for path, (content, mode) in sorted(contents.items()):
+        digest = digests.of_bytes(content)
+        target = home.files / digest
+        if not target.exists():
+            home.files.mkdir(parents=True, exist_ok=True)
+            staged = home.files / f".{digest}-{os.getpid()}"
+            staged.write_bytes(content)
+            staged.rename(target)
+        named.append(GuestFile(path=path, digest=digest, mode=mode))
+    return tuple(named)
+
+
+def recall(home: Home, digest: Digest) -> bytes:
+    """Return the content of a guest file.
+
+    Raises:
+        FormatError: this host has no such file.
+    """
+    try:
+        return (home.files / digest).read_bytes()
+    except FileNotFoundError:
+        raise FormatError(
+            f"the recipe names a guest file {digests.short(digest)} that this host does not have",
+            hint="leave guest_files out of the recipe, so that this host's own are used",
+        ) from None
+
+
+def pack(
+    home: Home,
+    guest_files: tuple[GuestFile, ...],
+    identity: Identity,
+    wiring: Wiring,
+    *,
+    authorized_key: str = "",
+    command: tuple[str, ...] = (),
+) -> bytes:
+    """Return the seed as a cpio archive.
+
+    Args:
+        authorized_key: The public key that may log in.
+        command: What the tiny guest runs; one word is a shell line, several are an argv.
+    """
+    entries = [
+        # Before any mount, the seed writes its first mark here; 4:65 is the second serial port.
+        # Source: Documentation/admin-guide/devices.txt.
+        cpio.character_device("dev/console", 5, 1),
+        cpio.character_device("dev/ttyS1", 4, 65),
+        cpio.character_device("dev/null", 1, 3),
+        *(cpio.link(f"bin/{applet}", "busybox") for applet in _APPLETS),
+        cpio.folder("proc"),
+        cpio.folder("sys"),
+        cpio.folder(RUN.strip("/")),
+        cpio.file("seed/machine", _machine(identity, wiring), 0o600),
+    ]
+    for guest_file in guest_files:
+        content = recall(home, guest_file.digest)
+        entries.append(cpio.file(guest_file.path.strip("/"), content, guest_file.mode))
+    own = {
+        "token": (identity.token, 0o644),
+        "authorized_keys": (authorized_key + "\n", 0o644),
+        "ssh_host_ed25519_key": (identity.host_key, 0o600),
+        "ssh_host_ed25519_key.pub": (identity.host_key_public + "\n", 0o644),
+    }
+    if wiring.root:
+        for name, (text, mode) in own.items():
+            entries.append(cpio.file(f"{RUN.strip('/')}/bootwright/{name}", text.encode(), mode))
+    if command:
+        line = command[0] if len(command) == 1 else shlex.join(command)
+        entries.append(cpio.file("seed/command", line.encode() + b"\n"))
+    return cpio.archive(entries)
+
+
+def _machine(identity: Identity, wiring: Wiring) -> bytes:
+    variables = {
+        "token": identity.token,
+        "hostname": identity.hostname,
+        "machine_id": identity.machine_id,
+        "modules": " ".join(wiring.modules),
+        "root": wiring.root,
+        "filesystem": wiring.filesystem,
+        "grow": "1" if wiring.grow else "",
+        "address": wiring.address,
+        "gateway": wiring.gateway,
+        "resolver": wiring.resolver,
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()).encode()
+
+
+def _busybox() -> bytes:
+    path = tools.find("busybox")
+    if path is None or not _is_static(path):
+        raise HostError(
+            "there is no busybox here that runs without libraries"
+            if path is None
+            else f"{path} is no statically linked x86-64 program",
+            hint="on Debian: sudo apt-get install busybox-static; on Fedora: dnf install busybox",
+        )
+    return path.read_bytes()
+
+
+def _is_static(path: Path) -> bool:
+    """Say whether *path* is an x86-64 program that names no loader (elf(5)).
+
+    Read by hand: importing an ELF library would cost every boot 50 ms.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:5] != b"\x7fELF\x02" or struct.unpack_from("<H", head, 18)[0] != _EM_X86_64:
+        return False
+    (table,) = struct.unpack_from("<Q", head, 32)
+    size, count = struct.unpack_from("<HH", head, 54)
+    kinds = [struct.unpack_from("<I", head, table + size * index)[0] for index in range(count)]
+    return _PT_INTERP not in kinds

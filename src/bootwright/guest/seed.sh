@@ -1,0 +1,97 @@
+#!/bin/busybox sh
+# The seed: the first program in the guest. It loads the modules in its archive, mounts the root,
+# lays files where the guest will find them, and hands over to the real init. Without a root it is
+# the tiny guest: it runs one command and powers off.
+#
+# What it needs to know lies in /seed/machine, as shell variables:
+#   token marks          how a mark is written, and on which port
+#   modules              files to load, in order
+#   root filesystem      the root's device and type; empty: the tiny guest
+#   hostname machine_id address gateway resolver    who and where this machine is
+#   grow                 1: the disk is larger than its filesystem
+# /seed/run is laid into /run. /seed/command is the tiny guest's command, quoted for the shell.
+
+# Both device nodes are in the archive, so the first mark needs no mount.
+exec 3>/dev/ttyS1
+. /seed/machine
+
+mark() { echo "$token $*" >&3; }
+
+fail() {
+    mark "seed.failed $*"
+    echo "seed: $*" >/dev/console
+    sleep 1 # until the host has read it
+    poweroff -f
+}
+
+mark seed.start
+PATH=/bin
+mount -t devtmpfs -o mode=0755,nosuid dev /dev || fail "cannot mount /dev"
+mount -t proc -o nosuid,nodev,noexec proc /proc || fail "cannot mount /proc"
+
+for module in $modules; do
+    insmod "/$module" || fail "cannot load module ${module##*/}"
+done
+
+hostname "$hostname"
+ip link set lo up
+if [ -n "$address" ]; then
+    ip link set eth0 up || fail "the kernel shows no network card eth0"
+    ip address add "$address" dev eth0
+    ip route add default via "$gateway"
+fi
+
+if [ -z "$root" ]; then
+    mount -t sysfs -o nosuid,nodev,noexec sys /sys
+    mkdir -p /tmp /root /dev/pts /dev/shm /run
+    mount -t devpts -o mode=0620,ptmxmode=0666 devpts /dev/pts
+    mount -t tmpfs tmpfs /tmp
+    busybox --install -s /bin
+    # The port carries the command's output as it is: no newline is translated.
+    stty -F /dev/ttyS1 raw -echo
+    cd /root
+    mark command.start
+    (exec 3>&-; HOME=/root; export HOME PATH; . /seed/command) </dev/null >&3 2>&3
+    status=$?
+    printf '\n%s command.end %s\n' "$token" "$status" >&3
+    exec 3>&-
+    poweroff -f
+fi
+
+# virtio-blk names its disk while it is loaded; only an asynchronous probe makes us wait.
+tries=0
+until [ -b "$root" ]; do
+    tries=$((tries + 1))
+    [ $tries -le 500 ] || fail "the root device $root does not appear"
+    usleep 10000
+done
+mkdir /root
+mount -t "$filesystem" "$root" /root || fail "cannot mount $root as $filesystem"
+[ -e /root/sbin/init ] || [ -L /root/sbin/init ] || fail "the image has no /sbin/init"
+
+# The name and the machine-id live on the machine's own disk; each is written once.
+put() { [ "$(cat "/root/$1" 2>/dev/null)" = "$2" ] || echo "$2" >"/root/$1"; }
+put etc/hostname "$hostname"
+put etc/machine-id "$machine_id"
+[ -e /root/etc/hosts ] || printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$hostname" >/root/etc/hosts
+if [ -n "$resolver" ] && [ ! -L /root/etc/resolv.conf ] && [ ! -s /root/etc/resolv.conf ]; then
+    echo "nameserver $resolver" >/root/etc/resolv.conf
+fi
+
+# All else goes to /run, where systemd looks before /etc, and which no disk keeps.
+mount -t tmpfs -o mode=0755,nosuid,nodev run /root/run || fail "cannot mount /run"
+cp -a /seed/run/. /root/run/
+
+mount --move /dev /root/dev
+if [ "$grow" = 1 ]; then
+    mount --bind /proc /root/proc
+    chroot /root resize2fs "$root" >/dev/console 2>&1 ||
+        chroot /root /lib/systemd/systemd-growfs / >/dev/console 2>&1 ||
+        fail "the image has no program that grows its filesystem (resize2fs, systemd-growfs)"
+    umount /root/proc
+fi
+umount /proc
+
+mark seed.done
+exec 3>&-
+exec switch_root /root /sbin/init "$@"

@@ -1,0 +1,63 @@
+"""systemd as installed: what the seed lays into /run so that it lets us in and tells us when.
+
+The image's own SSH server is started by the image's own unit. Drop-ins give it this machine's keys
+and let it tell, right after it has said that it is ready, that it listens.
+
+Source: systemd.unit(5) for the search path and drop-ins; systemd.service(5): ExecStartPost= runs
+after READY=1 of a Type=notify service.
+"""
+
+from __future__ import annotations
+
+from bootwright.guest.seed import MARK_PORT, RUN
+
+_SSHD_CONFIG = """\
+# For every option sshd takes the first value that it reads: these come before the image's own.
+HostKey /run/bootwright/ssh_host_ed25519_key
+AuthorizedKeysFile /run/bootwright/authorized_keys .ssh/authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+Include /etc/ssh/sshd_config
+"""
+
+_MARK = f"""\
+#!/bin/sh
+# Tell the host that something has happened.
+read -r token </run/bootwright/token
+echo "$token $*" >{MARK_PORT}
+"""
+
+_TELL = "ExecStartPost=-/bin/sh /run/bootwright/mark sshd.listening\n"
+
+_SERVICE = f"""\
+[Service]
+ExecStartPre=
+ExecStartPre=/usr/sbin/sshd -t -f /run/bootwright/sshd_config
+ExecStart=
+ExecStart=/usr/sbin/sshd -D -f /run/bootwright/sshd_config
+{_TELL}"""
+
+_SOCKET = f"""\
+[Socket]
+{_TELL}"""
+
+_PER_CONNECTION = """\
+[Service]
+ExecStart=
+ExecStart=-/usr/sbin/sshd -i -f /run/bootwright/sshd_config
+"""
+
+
+def guest_files() -> dict[str, tuple[bytes, int]]:
+    """Return what the seed carries for systemd: ``{path: (content, mode)}``.
+
+    Distributions call the server ssh or sshd, and start it at once or by its socket; a drop-in for
+    a unit that is not there is ignored.
+    """
+    contents = {"bootwright/sshd_config": _SSHD_CONFIG, "bootwright/mark": _MARK}
+    for unit in ("ssh", "sshd"):
+        contents[f"systemd/system/{unit}.service.d/50-bootwright.conf"] = _SERVICE
+        contents[f"systemd/system/{unit}.socket.d/50-bootwright.conf"] = _SOCKET
+        contents[f"systemd/system/{unit}@.service.d/50-bootwright.conf"] = _PER_CONNECTION
+    return {f"{RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}

@@ -1,0 +1,1 @@
+"""How a machine reaches the world, and the host reaches it."""
