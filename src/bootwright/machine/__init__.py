@@ -1,0 +1,1 @@
+"""Machines: from a recipe to a running VM to nothing left behind."""

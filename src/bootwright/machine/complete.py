@@ -1,0 +1,171 @@
+"""Completing a recipe: every gap is filled by a default that has a reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from bootwright.errors import FormatError, HostError, InputError
+from bootwright.guest import seed
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.images.image import Image
+from bootwright.inits import systemd
+from bootwright.kernels import kernel as kernels
+from bootwright.kernels.kernel import Kernel
+from bootwright.machine import trial
+from bootwright.machine.draft import Draft
+from bootwright.machine.trial import Choice
+from bootwright.recipe import MIB, Accelerator, GuestFile, MachineType, Recipe
+from bootwright.vmms.table import VMMS
+
+DEFAULT_KERNEL = "debian"
+DEFAULT_MEMORY_MIB = 512
+_IMAGE_MEMORY_FLOOR_MIB = 160
+"""Debian with systemd does not reach its SSH server with less (tried: 128 MiB ends in a panic)."""
+
+_CMDLINE = (
+    "console=ttyS0",  # where the kernel's last words go
+    "quiet",  # every byte on a serial console costs an exit from the guest
+    "panic=-1",  # a panic ends the machine at once, so that it is found
+)
+_IMAGE_CMDLINE = ("net.ifnames=0",)  # the seed has set up eth0 before udev could rename it
+# TCG runs no guest code speculatively, so the kernel's defences protect nothing and only cost.
+_TCG_CMDLINE = ("mitigations=off",)
+
+
+def complete(
+    home: Home, draft: Draft, notice: Callable[[str], None] = lambda text: None
+) -> tuple[Recipe, Choice]:
+    """Turn a draft into a recipe, and say which accelerator was chosen and why.
+
+    Args:
+        notice: Told what takes a while.
+
+    Raises:
+        InputError: a field cannot be used.
+        NotFoundError: there is no such image or kernel.
+        HostError: the host lacks what the recipe needs.
+    """
+    kernel = kernels.load(home, draft.kernel or DEFAULT_KERNEL)
+    image = images.load(home, draft.image) if draft.image else None
+    vmm = VMMS[draft.vmm or "qemu"]
+    build = trial.remembered_build(home, vmm)
+    if draft.vmm_build not in (None, build):
+        raise InputError(
+            f"the recipe is for {vmm.name} {draft.vmm_build}, and here is {build}",
+            hint="another build is another experiment; leave vmm_build out to boot anyway",
+        )
+    if not kernel.pvh and "bzImage" not in kernel.parts:
+        raise FormatError(
+            f"QEMU cannot start kernel {kernel.release}: a vmlinux without PVH entry point",
+            hint="add its bzImage instead, or build it with CONFIG_PVH=y",
+        )
+    guest_files = draft.guest_files
+    if guest_files is None:
+        contents = seed.program_files()
+        if image is not None:
+            contents |= systemd.guest_files()
+        guest_files = seed.remember(home, contents)
+
+    def filled(accelerator: Accelerator) -> Recipe:
+        return _fill(draft, kernel, image, build, accelerator, guest_files)
+
+    # Whatever is wrong with the rest is said before an accelerator is tried.
+    _check_host(filled("tcg"))
+    if draft.accelerator == "tcg":
+        choice = Choice(accelerator="tcg", reason="asked for")
+    else:
+        choice = trial.choose(home, filled("kvm"), notice)
+        if draft.accelerator == "kvm" and choice.accelerator != "kvm":
+            raise HostError(
+                f"KVM cannot be used here: {choice.reason}",
+                hint="--accel tcg runs anywhere, slower",
+            )
+    return filled(choice.accelerator), choice
+
+
+def _fill(
+    draft: Draft,
+    kernel: Kernel,
+    image: Image | None,
+    build: str,
+    accelerator: Accelerator,
+    guest_files: tuple[GuestFile, ...],
+) -> Recipe:
+    machine = draft.machine or _machine(kernel, image, draft)
+    cmdline = draft.cmdline
+    if cmdline is None:
+        cmdline = _CMDLINE
+        cmdline += _IMAGE_CMDLINE if image else ()
+        cmdline += _TCG_CMDLINE if accelerator == "tcg" else ()
+    recipe = Recipe(
+        kernel=kernel.digest,
+        image=image.digest if image else None,
+        init=draft.init or ("systemd" if image else "seed"),
+        cmdline=(*cmdline, *draft.append),
+        vmm="qemu",
+        vmm_build=build,
+        accelerator=accelerator,
+        machine=machine,
+        # A plain CPU is a third faster to emulate than one with every feature; RDRAND is among
+        # what it keeps, so that no guest waits for randomness.
+        cpu=draft.cpu or ("host" if accelerator == "kvm" else "qemu64,+rdrand"),
+        memory_mib=DEFAULT_MEMORY_MIB if draft.memory_mib is None else draft.memory_mib,
+        vcpus=_default_vcpus() if draft.vcpus is None else draft.vcpus,
+        disk=draft.disk or ("qcow2" if image else "none"),
+        disk_bytes=_disk_bytes(draft, image),
+        network=draft.network or ("user" if image else "none"),
+        random_seed=draft.random_seed,
+        guest_files=guest_files,
+    )
+    if image is not None and recipe.memory_mib < _IMAGE_MEMORY_FLOOR_MIB:
+        raise InputError(
+            f"memory_mib is {recipe.memory_mib}, but a guest with an image needs "
+            f"{_IMAGE_MEMORY_FLOOR_MIB} or more",
+            hint="write memory_mib = 512, or --memory 512M",
+        )
+    return recipe
+
+
+def _default_vcpus() -> int:
+    # A second vCPU shortens a boot by a third; more do not.
+    return min(2, len(os.sched_getaffinity(0)))
+
+
+def _machine(kernel: Kernel, image: Image | None, draft: Draft) -> MachineType:
+    """Choose the machine type.
+
+    microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest finds devices
+    there only when its kernel takes them from the command line.
+    """
+    no_devices = image is None and draft.network in (None, "none")
+    finds_devices = kernel.config().get("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES") == "y"
+    return "microvm" if no_devices or finds_devices else "q35"
+
+
+def _disk_bytes(draft: Draft, image: Image | None) -> int:
+    if image is None:
+        return 0
+    wanted = image.size_bytes if draft.disk_bytes is None else draft.disk_bytes
+    if wanted < image.size_bytes:
+        raise InputError(
+            f"disk_bytes is {wanted}, but the image is {image.size_bytes} bytes",
+            hint=f"write --disk-size {image.size_bytes // MIB}M or more",
+        )
+    if wanted > image.size_bytes and (image.partition or image.filesystem != "ext4"):
+        raise InputError(
+            f"a disk of {wanted} bytes is larger than the image, which cannot grow: its root is "
+            + (f"partition {image.partition}" if image.partition else image.filesystem),
+            hint="only an ext4 filesystem that fills its disk is grown; leave out --disk-size",
+        )
+    return wanted
+
+
+def _check_host(recipe: Recipe) -> None:
+    host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+    if recipe.memory_mib > host_mib:
+        raise InputError(
+            f"memory_mib is {recipe.memory_mib}, but this host has {host_mib}",
+            hint=f"write --memory {host_mib // 2}M or less",
+        )

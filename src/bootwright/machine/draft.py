@@ -1,0 +1,100 @@
+"""Draft: what a user said of a recipe, in a TOML file or by options; the rest is completed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bootwright.errors import InputError
+from bootwright.recipe import Accelerator, GuestFile, MachineType, Recipe
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recipe with gaps; its fields are those of `Recipe`, and images and kernels may be named."""
+
+    image: str | None = None
+    kernel: str | None = None
+    init: Literal["systemd", "seed"] | None = None
+    cmdline: tuple[str, ...] | None = None
+    append: tuple[str, ...] = ()
+    """Arguments behind the kernel command line, whatever that is."""
+    vmm: Literal["qemu"] | None = None
+    vmm_build: str | None = None
+    accelerator: Accelerator | None = None
+    machine: MachineType | None = None
+    cpu: str | None = None
+    memory_mib: int | None = None
+    vcpus: int | None = None
+    disk: Literal["qcow2", "none"] | None = None
+    disk_bytes: int | None = None
+    network: Literal["user", "none"] | None = None
+    random_seed: int | None = None
+    guest_files: tuple[GuestFile, ...] | None = None
+
+
+def read(path: Path) -> Draft:
+    """Read a recipe file.
+
+    Raises:
+        InputError: it is missing, no TOML, or has a field that is unknown or of the wrong kind;
+            the message names the field and what would be accepted.
+    """
+    import tomllib
+
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(
+            f"cannot read the recipe {path}: {error.strerror}",
+            hint="bootwright recipe show prints one to begin with",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is no TOML: {error}", hint="TOML is described at toml.io"
+        ) from error
+    try:
+        return msgspec.convert(table, type=Draft)
+    except msgspec.ValidationError as error:
+        text = str(error).replace("`$.", "`").replace("Object contains", "it contains")
+        raise InputError(
+            f"{path}: {text}", hint=f"the fields are {', '.join(Draft.__struct_fields__)}"
+        ) from error
+
+
+def merged(base: Draft, over: Draft) -> Draft:
+    """Return *base* with what *over* says in its place; appended arguments add up."""
+    values = {
+        field: getattr(over, field) if getattr(over, field) is not None else getattr(base, field)
+        for field in Draft.__struct_fields__
+    }
+    values["append"] = (*base.append, *over.append)
+    return Draft(**values)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """Return *recipe* as a TOML file that `read` takes back."""
+    import tomli_w
+
+    table = {
+        field: value for field, value in msgspec.to_builtins(recipe).items() if value is not None
+    }
+    return tomli_w.dumps(table)
+
+
+def parse_size(text: str, *, unit: str = "") -> int:
+    """Return the bytes that *text* means: ``512M``, ``1.5G``, or a plain number of *unit*.
+
+    Raises:
+        InputError: it is no size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise InputError(f"{text!r} is no size", hint="sizes are such as 512M, 2G, 1.5G")
+    number, letter = found.groups()
+    return int(float(number) * (1 << _UNITS[(letter or unit).lower()]))

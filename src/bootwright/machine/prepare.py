@@ -1,0 +1,118 @@
+"""What a VMM is given: from a recipe and an identity to files and a placement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootwright.disks import qcow2
+from bootwright.guest import initramfs, seed
+from bootwright.guest.identity import Identity
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.kernels import kernel as kernels
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.spec import MachineSpec
+from bootwright.machine.ssh import Access
+from bootwright.networks import user
+from bootwright.networks.user import SSH_PORT, Forward
+from bootwright.recipe import Recipe
+from bootwright.vmms.protocol import Placement
+from bootwright.vmms.table import VMMS
+
+
+def write_initrd(
+    home: Home,
+    recipe: Recipe,
+    identity: Identity,
+    target: Path,
+    *,
+    authorized_key: str = "",
+    command: tuple[str, ...] = (),
+) -> None:
+    """Write the modules that the kernel needs, and behind them the seed, to *target*.
+
+    Raises:
+        FormatError: the kernel lacks a driver, or a guest file is not on this host.
+    """
+    vmm = VMMS[recipe.vmm]
+    kernel = kernels.load(home, recipe.kernel)
+    drivers = vmm.drivers(recipe)
+    root, filesystem, grow = "", "", False
+    if recipe.image is not None:
+        image = images.load(home, recipe.image)
+        root, filesystem = vmm.root_device(image.partition), image.filesystem
+        grow = recipe.disk_bytes > image.size_bytes
+        drivers = [*drivers, filesystem]
+    modules = initramfs.make(kernel, drivers, home.cache / "initramfs") if drivers else None
+    wiring = seed.Wiring(
+        modules=modules.modules if modules else (),
+        root=root,
+        filesystem=filesystem,
+        grow=grow,
+        address=user.ADDRESS if recipe.network == "user" else "",
+        gateway=user.GATEWAY,
+        resolver=user.RESOLVER,
+    )
+    packed = seed.pack(
+        home,
+        recipe.guest_files,
+        identity,
+        wiring,
+        authorized_key=authorized_key,
+        command=command,
+    )
+    # The host key is in it: nobody else may read it.
+    target.touch(mode=0o600)
+    target.write_bytes((modules.archive if modules else b"") + packed)
+
+
+def make_disk(home: Home, recipe: Recipe, target: Path) -> None:
+    """Make the machine's own disk at *target*; nothing for a machine without one.
+
+    Raises:
+        InputError: the disk is to be smaller than the image.
+    """
+    if recipe.image is not None:
+        image = images.load(home, recipe.image)
+        qcow2.create(target, image.disk.absolute(), recipe.disk_bytes)
+
+
+def placement(home: Home, folder: MachineFolder, spec: MachineSpec, mac: str) -> Placement:
+    """Return where the parts of a machine lie."""
+    forwards: tuple[Forward, ...] = ()
+    if spec.recipe.network == "user":
+        forwards = (Forward(host_port=0, guest_port=SSH_PORT), *spec.publish)
+    return Placement(
+        name=spec.name,
+        kernel=kernels.load(home, spec.recipe.kernel).boot_file,
+        initrd=folder.initrd,
+        disk=folder.disk if spec.recipe.image is not None else None,
+        log=folder.vmm_log,
+        mac=mac,
+        forwards=forwards,
+    )
+
+
+def planned(
+    home: Home, spec: MachineSpec, command: tuple[str, ...]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the commands that a start of *spec* would run, each with a comment.
+
+    What is known only then stands for itself: the MAC address, the numbers of the sockets that the
+    VMM inherits from the monitor, and the port that leads to the guest's SSH server.
+    """
+    folder = MachineFolder(home.machines / spec.name)
+    place = placement(home, folder, spec, "52:54:00:00:00:00")
+    argv = VMMS[spec.recipe.vmm].plan(spec.recipe, place)
+    steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
+    if spec.recipe.image is not None:
+        reach = Access(
+            name=spec.name,
+            port=0,
+            key=home.keys / "id_ed25519",
+            known_hosts=folder.known_hosts,
+        )
+        steps.append(
+            ("the log-in; port 0 stands for the one the VMM got", tuple(reach.ssh(command)))
+        )
+    return steps

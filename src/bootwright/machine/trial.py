@@ -1,0 +1,151 @@
+"""Does KVM really run an ordinary guest here? One tiny guest with a deadline tells.
+
+The answer is remembered for as long as the host stays up and the VMM's build stays the same.
+That a kernel ran speaks for the host; that one did not speaks only for that kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from bootwright.errors import BootwrightError
+from bootwright.guest import identity as identities
+from bootwright.home import Home
+from bootwright.host import kvm, tools
+from bootwright.kernels import kernel as kernels
+from bootwright.machine.marks import MarkReader
+from bootwright.machine.prepare import write_initrd
+from bootwright.recipe import Accelerator, Recipe
+from bootwright.timeline.recorder import Recorder
+from bootwright.vmms.protocol import Placement, Vmm
+from bootwright.vmms.table import VMMS
+
+DEADLINE_S = 10.0
+"""With a working KVM the tiny guest takes about a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An accelerator, and why it was taken or why the better one was not."""
+
+    accelerator: Accelerator
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Memory:
+    """What was found out, and under which circumstances it holds."""
+
+    boot_id: str = ""
+    vmm_build: str = ""
+    kvm_runs: bool = False
+    fails_with: dict[str, str] = field(default_factory=dict)
+    """``{kernel digest: why}``"""
+
+
+def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
+    """Say which accelerator runs *recipe*, which asks for KVM.
+
+    Args:
+        notice: Told that a trial begins: it takes up to `DEADLINE_S` seconds, once.
+    """
+    reason = kvm.unusable_because()
+    if reason:
+        return Choice(accelerator="tcg", reason=reason)
+    path = home.cache / "kvm-trial.json"
+    memory = _recall(path)
+    if (memory.boot_id, memory.vmm_build) != (kvm.boot_id(), recipe.vmm_build):
+        memory = _Memory(boot_id=kvm.boot_id(), vmm_build=recipe.vmm_build)
+    if memory.kvm_runs:
+        return Choice(accelerator="kvm", reason="a guest ran with it")
+    if recipe.kernel in memory.fails_with:
+        return Choice(accelerator="tcg", reason=memory.fails_with[recipe.kernel])
+    notice(f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)")
+    reason = asyncio.run(_try(home, recipe))
+    if reason:
+        memory = replace(memory, fails_with={**memory.fails_with, recipe.kernel: reason})
+    else:
+        memory = replace(memory, kvm_runs=True)
+    _remember(path, memory)
+    if reason:
+        return Choice(accelerator="tcg", reason=reason)
+    return Choice(accelerator="kvm", reason="a guest ran with it")
+
+
+async def _try(home: Home, recipe: Recipe) -> str:
+    """Boot a tiny guest; return why it did not run, or nothing."""
+    tiny = replace(
+        recipe,
+        image=None,
+        init="seed",
+        disk="none",
+        disk_bytes=0,
+        network="none",
+        memory_mib=256,
+        vcpus=1,
+        machine="q35",
+    )
+    with tempfile.TemporaryDirectory(prefix="bootwright-trial-") as name:
+        folder = Path(name)
+        identity = identities.make("trial")
+        write_initrd(home, tiny, identity, folder / "initrd", command=("true",))
+        placement = Placement(
+            name="bootwright-trial",
+            kernel=kernels.load(home, tiny.kernel).boot_file,
+            initrd=folder / "initrd",
+            disk=None,
+            log=folder / "log",
+            mac=identity.mac,
+        )
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                async with VMMS[tiny.vmm].launch(tiny, placement, Recorder()) as running:
+                    await running.resume()
+                    reader = MarkReader(identity.token)
+                    while data := await running.marks.read(4096):
+                        if any(m.name == "command.end" for m, _ in reader.feed(data, 0)[1]):
+                            return ""
+                    await running.ended
+        except TimeoutError:
+            return f"a tiny guest did not get through in {DEADLINE_S:g} s"
+        except BootwrightError as error:
+            output = error.evidence.splitlines()
+            return output[0] if output else str(error)
+        output = placement.log.read_text(errors="replace").splitlines()
+        return (output[0] if output else "the VMM ended").removeprefix("qemu-system-x86_64: ")
+
+
+def remembered_build(home: Home, vmm: Vmm) -> str:
+    """Return the VMM's version text, asked for again only when its program has changed."""
+    [program] = tools.require(vmm.program)
+    status = program.stat()
+    key = f"{program} {status.st_mtime_ns} {status.st_size}"
+    path = home.cache / f"{vmm.name}-build"
+    try:
+        known_key, _, build = path.read_text().partition("\n")
+        if known_key == key:
+            return build
+    except FileNotFoundError:
+        pass
+    build = vmm.build()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{key}\n{build}")
+    return build
+
+
+def _recall(path: Path) -> _Memory:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Memory)
+    except (OSError, msgspec.DecodeError):
+        return _Memory()  # a cache: what cannot be read is found out again
+
+
+def _remember(path: Path, memory: _Memory) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(memory))

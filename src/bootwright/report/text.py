@@ -1,0 +1,46 @@
+"""Text for people: durations, sizes, the table of phases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootwright.timeline.phases import Phase
+
+_BAR_WIDTH = 20
+
+
+def duration(time_ns: int) -> str:
+    """Return a duration in the unit that reads best: ``21.304 s``, ``8.2 ms``, ``120 µs``."""
+    if time_ns >= 1_000_000_000:
+        return f"{time_ns / 1e9:.3f} s"
+    if time_ns >= 1_000_000:
+        return f"{time_ns / 1e6:.1f} ms"
+    return f"{time_ns / 1e3:.0f} µs"
+
+
+def size(size_bytes: int) -> str:
+    """Return a size in binary units: ``4.0 GiB``."""
+    value = float(size_bytes)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def phase_table(phases: Sequence[Phase], total_name: str) -> str:
+    """Return the phases as a table with bars that fits 80 columns; times in milliseconds."""
+    total = sum(phase.duration_ns for phase in phases)
+    width = max(len(total_name), *(len(phase.name) for phase in phases))
+    lines = []
+    for phase in phases:
+        filled = round(_BAR_WIDTH * phase.duration_ns / total) if total else 0
+        offset = round(_BAR_WIDTH * phase.start_ns / total) if total else 0
+        offset = min(offset, _BAR_WIDTH - filled)
+        bar = (" " * offset + "━" * filled).ljust(_BAR_WIDTH)
+        marks = f"{phase.start_mark} → {phase.end_mark}"
+        lines.append(
+            f"{phase.name:<{width}} {phase.duration_ns / 1e6:>9.1f} {bar} {marks}".rstrip()
+        )
+    lines.append(f"{total_name:<{width}} {total / 1e6:>9.1f} ms")
+    return "\n".join(lines)

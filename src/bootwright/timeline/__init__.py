@@ -1,0 +1,1 @@
+"""Marks become phases; data in, data out."""

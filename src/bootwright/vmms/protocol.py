@@ -1,0 +1,103 @@
+"""What every VMM must offer: a pure plan, and a launch that gives everything back."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from bootwright.networks.user import Forward
+from bootwright.recipe import Recipe
+from bootwright.timeline.recorder import Recorder
+
+EndReason = Literal["powered-off", "reset", "told-to-quit", "died"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where on this host the parts of one machine lie: all that a recipe must not say."""
+
+    name: str
+    kernel: Path
+    initrd: Path
+    disk: Path | None
+    log: Path
+    """What the VMM itself prints."""
+    mac: str
+    forwards: tuple[Forward, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a VMM ended."""
+
+    reason: EndReason
+    exit_status: int
+    """Of the VMM's process; negative: the signal that killed it."""
+
+
+class RunningVmm(Protocol):
+    """A VMM whose guest is loaded, and paused until `resume`."""
+
+    pid: int
+    console: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    """The guest's console; what is written there is typed."""
+    marks: asyncio.StreamReader
+    """The guest's mark port, see `guest.seed.MARK_PORT`."""
+    ended: asyncio.Future[Ending]
+
+    async def resume(self) -> None:
+        """Let the guest run its first instruction; takes the mark ``vmm.running``."""
+        ...
+
+    async def forwarded(self) -> dict[int, int]:
+        """Return which host port leads to which guest port: ``{guest: host}``."""
+        ...
+
+    async def press_power(self) -> None:
+        """Press the guest's power button."""
+        ...
+
+    async def quit(self) -> Ending:
+        """End the VMM now and wait until it is gone."""
+        ...
+
+
+class Vmm(Protocol):
+    """Turns a recipe into a running guest."""
+
+    name: str
+    program: str
+    """The VMM's program, as it is found on PATH."""
+
+    def build(self) -> str:
+        """Return the VMM's own version text.
+
+        Raises:
+            HostError: it is not installed.
+        """
+        ...
+
+    def drivers(self, recipe: Recipe) -> list[str]:
+        """Return the kernel modules that a guest of *recipe* needs to see its devices."""
+        ...
+
+    def root_device(self, partition: int) -> str:
+        """Return the guest's name for the root's partition; 0 is the whole disk."""
+        ...
+
+    def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:
+        """Return the exact argv, touching nothing."""
+        ...
+
+    def launch(
+        self, recipe: Recipe, placement: Placement, recorder: Recorder
+    ) -> AbstractAsyncContextManager[RunningVmm]:
+        """Own the VMM; leaving the block ends it and reaps it. Takes the mark ``vmm.exec``.
+
+        Raises:
+            VmmError: it did not start; its output is attached.
+        """
+        ...

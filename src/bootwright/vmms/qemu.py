@@ -1,0 +1,251 @@
+"""QEMU: its command line, its process, and QMP.
+
+Its console, mark port and QMP are sockets that we make and it inherits: nothing to name, nothing
+to find, no byte lost before somebody listens. It starts paused, so that the mark ``vmm.running``
+is taken at the guest's first instruction and not somewhere near it.
+
+Source: qemu(1); QEMU's docs/interop/qmp-spec and qapi/run-state.json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootwright.errors import HostError, VmmError
+from bootwright.host import commands, tools
+from bootwright.networks import user
+from bootwright.recipe import Recipe
+from bootwright.timeline.recorder import Recorder
+from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm
+
+if TYPE_CHECKING:
+    from qemu.qmp import QMPClient
+
+PROGRAM = "qemu-system-x86_64"
+
+_ANSWER_S = 30.0
+"""How long QEMU may take to answer: it loads kernel and initrd before it does."""
+_PLANNED_FDS = (3, 4, 5)
+"""What a dry run shows for the sockets' numbers."""
+
+
+class Qemu:
+    """QEMU on x86-64."""
+
+    name = "qemu"
+    program = PROGRAM
+
+    def build(self) -> str:
+        """Return what ``qemu-system-x86_64 --version`` says, without the first two words."""
+        [program] = tools.require(PROGRAM)
+        said = commands.run([program, "--version"])
+        found = re.search(r"version (.+)", said.stdout)
+        if not found:
+            raise HostError(f"{program} --version says nothing: {said.stderr.strip()}")
+        return found.group(1).strip()
+
+    def drivers(self, recipe: Recipe) -> list[str]:
+        """Return the kernel modules that a guest of *recipe* needs to see its devices."""
+        devices = ["virtio_blk"] if recipe.disk != "none" else []
+        devices += ["virtio_net"] if recipe.network != "none" else []
+        transport = "virtio_mmio" if recipe.machine == "microvm" else "virtio_pci"
+        return [transport, *devices] if devices else []
+
+    def root_device(self, partition: int) -> str:
+        """Return ``/dev/vda`` or one of its partitions."""
+        return f"/dev/vda{partition or ''}"
+
+    def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:
+        """Return the exact argv; the numbers of the inherited sockets are examples."""
+        return _argv(recipe, placement, _PLANNED_FDS)
+
+    @asynccontextmanager
+    async def launch(
+        self, recipe: Recipe, placement: Placement, recorder: Recorder
+    ) -> AsyncIterator[RunningVmm]:
+        """Start QEMU with its guest paused; end and reap it when the block is left."""
+        tools.require(PROGRAM, "setpriv")
+        ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
+        fds = (theirs[0].fileno(), theirs[1].fileno(), theirs[2].fileno())
+        try:
+            with placement.log.open("ab") as log:
+                recorder.mark("vmm.exec")
+                process = await asyncio.create_subprocess_exec(
+                    *_argv(recipe, placement, fds),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=fds,
+                    start_new_session=True,
+                )
+        except BaseException:
+            for end in ours:
+                end.close()
+            raise
+        finally:
+            for end in theirs:
+                end.close()
+        running = _RunningQemu(process, placement.log, recorder)
+        try:
+            await running.connect(*ours)
+            yield running
+        finally:
+            # No await may come before the kill: a cancellation would leave QEMU behind.
+            running.kill()
+            await running.reap()
+
+
+def _argv(recipe: Recipe, placement: Placement, fds: tuple[int, int, int]) -> tuple[str, ...]:
+    machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine]
+    accelerator = {"tcg": "tcg,thread=multi,tb-size=512", "kvm": "kvm"}[recipe.accelerator]
+    bus = "device" if recipe.machine == "microvm" else "pci"
+    argv = [
+        # The kernel ends QEMU when the monitor dies, however it dies. Source: prctl(2).
+        *("setpriv", "--pdeathsig=KILL", "--"),
+        *(PROGRAM, "-name", placement.name),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
+        *("-M", machine, "-accel", accelerator, "-cpu", recipe.cpu),
+        *("-m", str(recipe.memory_mib), "-smp", str(recipe.vcpus)),
+        *("-kernel", str(placement.kernel), "-initrd", str(placement.initrd)),
+        *("-append", " ".join(recipe.cmdline)),
+        *("-chardev", f"socket,id=qmp,fd={fds[0]}", "-mon", "chardev=qmp,mode=control"),
+        *("-chardev", f"socket,id=console,fd={fds[1]}", "-device", "isa-serial,chardev=console"),
+        *("-chardev", f"socket,id=marks,fd={fds[2]}", "-device", "isa-serial,chardev=marks"),
+    ]
+    if placement.disk is not None:
+        file = str(placement.disk).replace(",", ",,")
+        argv += ["-blockdev", f"qcow2,node-name=root,file.driver=file,file.filename={file}"]
+        argv += ["-device", f"virtio-blk-{bus},drive=root"]
+    if recipe.network == "user":
+        # Without romfile= QEMU would load a network boot ROM that no machine of ours runs.
+        rom = "" if bus == "device" else ",romfile="
+        argv += ["-netdev", user.netdev(placement.forwards)]
+        argv += ["-device", f"virtio-net-{bus},netdev=net,mac={placement.mac}{rom}"]
+    if recipe.random_seed is not None:
+        argv += ["-seed", str(recipe.random_seed)]
+    return tuple(argv)
+
+
+class _RunningQemu:
+    """One QEMU process; see `RunningVmm`."""
+
+    console: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    marks: asyncio.StreamReader
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, recorder: Recorder) -> None:
+        self.pid = process.pid
+        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._process = process
+        self._log = log
+        self._recorder = recorder
+        self._reason: EndReason = "died"
+        self._told_reason = asyncio.Event()
+        self._qmp: QMPClient | None = None
+        self._reaper = asyncio.create_task(self._wait())
+        self._listener: asyncio.Task[None] | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def connect(
+        self, qmp: socket.socket, console: socket.socket, marks: socket.socket
+    ) -> None:
+        self.console = await asyncio.open_unix_connection(sock=console)
+        self.marks, marks_writer = await asyncio.open_unix_connection(sock=marks)
+        self._writers = [self.console[1], marks_writer]
+        # Imported here, while QEMU starts: importing it costs 50 ms.
+        from qemu.qmp import QMPClient, QMPError
+
+        self._qmp = QMPClient("bootwright")
+        try:
+            await asyncio.wait_for(self._qmp.connect(qmp), _ANSWER_S)
+        except (QMPError, TimeoutError) as error:
+            raise await self._failure("QEMU did not start") from error
+        self._listener = asyncio.create_task(self._listen(self._qmp))
+
+    async def resume(self) -> None:
+        await self._execute("cont")
+        self._recorder.mark("vmm.running")
+
+    async def forwarded(self) -> dict[int, int]:
+        table = await self._execute("human-monitor-command", {"command-line": "info usernet"})
+        # Protocol[State] FD Source-Address Port Dest-Address Port RecvQ SendQ
+        rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", str(table))
+        return {int(guest): int(host) for host, guest in rules}
+
+    async def press_power(self) -> None:
+        await self._execute("system_powerdown")
+
+    async def quit(self) -> Ending:
+        self._reason = "told-to-quit"
+        # QEMU may end before it has answered.
+        with suppress(VmmError):
+            await self._execute("quit")
+        done, _ = await asyncio.wait([self.ended], timeout=5)
+        if not done:
+            self.kill()
+        return await self.ended
+
+    def kill(self) -> None:
+        """Send SIGKILL unless the process was reaped already; its pid is ours until then."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
+
+    async def reap(self) -> None:
+        await self._reaper
+        if self._listener:
+            self._listener.cancel()
+        if self._qmp:
+            with suppress(Exception):  # QEMU is gone; how its socket ended is no news
+                await self._qmp.disconnect()
+        for writer in self._writers:
+            writer.close()
+
+    async def _wait(self) -> None:
+        status = await self._process.wait()
+        if self._reason == "died":
+            # QEMU told the reason, if it knew one, before it ended; it may still be on its way.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told_reason.wait(), 0.2)
+        self.ended.set_result(Ending(reason=self._reason, exit_status=status))
+
+    async def _listen(self, qmp: QMPClient) -> None:
+        reasons: dict[str, EndReason] = {
+            "guest-shutdown": "powered-off",
+            "guest-reset": "reset",
+            "guest-panic": "reset",
+            "host-qmp-quit": "told-to-quit",
+        }
+        with qmp.listener("SHUTDOWN") as events:
+            async for event in events:
+                data = event["data"]
+                reason = data.get("reason") if isinstance(data, dict) else None
+                self._reason = reasons.get(str(reason), "died")
+                self._told_reason.set()
+
+    async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
+        from qemu.qmp import QMPError
+
+        assert self._qmp is not None
+        try:
+            return await asyncio.wait_for(self._qmp.execute(command, arguments), _ANSWER_S)
+        except (QMPError, TimeoutError) as error:
+            raise await self._failure(f"QEMU did not carry out {command!r}: {error}") from error
+
+    async def _failure(self, what: str) -> VmmError:
+        done, _ = await asyncio.wait([self.ended], timeout=1)
+        output = self._log.read_text(errors="replace").strip()
+        output = re.sub(r"^qemu-system-x86_64: ", "", output, flags=re.MULTILINE)
+        status = f" (exit status {self.ended.result().exit_status})" if done else ""
+        hint = "look for the refused option in the output; --dry-run prints the whole command"
+        if "Could not set up host forwarding rule" in output:
+            port = re.search(r"'tcp:127.0.0.1:(\d+)", output)
+            what = f"port {port.group(1) if port else '?'} of 127.0.0.1 is in use already"
+            hint = "publish another one, or 0 for any that is free; ss -ltnp says who has it"
+        return VmmError(what + status, hint=hint, evidence=output[-1500:])

@@ -1,0 +1,8 @@
+"""Which VMMs there are."""
+
+from __future__ import annotations
+
+from bootwright.vmms.protocol import Vmm
+from bootwright.vmms.qemu import Qemu
+
+VMMS: dict[str, Vmm] = {"qemu": Qemu()}
