@@ -1,0 +1,78 @@
+"""bootwright console"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen
+from bootwright.machine import client
+from bootwright.machine import folder as folders
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.messages import AttachConsole, encode
+
+_ESCAPE = b"\x1d"  # Ctrl-]
+
+
+@click.command("console", epilog="Example: bootwright console web")
+@click.argument("name", shell_complete=names.machines)
+def command(name: str) -> None:
+    """Attach to running machine NAME's console; Ctrl-] leaves it."""
+    folder = folders.find(homes.locate(), name)
+    folder.running()
+    screen.say(f"console of {name}; leave with Ctrl-]")
+    with _raw_terminal():
+        asyncio.run(_carry(folder))
+    screen.say("")
+
+
+async def _carry(folder: MachineFolder) -> None:
+    reader, writer = await client.connect(folder)
+    writer.write(encode(AttachConsole()))
+    loop = asyncio.get_running_loop()
+    left = asyncio.Event()
+
+    def typed() -> None:
+        data = os.read(sys.stdin.fileno(), 4096)
+        before, escape, _ = data.partition(_ESCAPE)
+        writer.write(before)
+        if escape or not data:
+            left.set()
+
+    async def show() -> None:
+        while data := await reader.read(1 << 16):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+    loop.add_reader(sys.stdin.fileno(), typed)
+    showing = asyncio.create_task(show())
+    leaving = asyncio.create_task(left.wait())
+    try:
+        await asyncio.wait([showing, leaving], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+        showing.cancel()
+        leaving.cancel()
+        writer.close()
+
+
+@contextmanager
+def _raw_terminal() -> Iterator[None]:
+    """Hand every key through; give the terminal back as it was."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    tty.setraw(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -1,0 +1,198 @@
+"""bootwright image ..."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen
+from bootwright.digest import Digest, short
+from bootwright.errors import InputError
+from bootwright.home import Home
+from bootwright.host.trees import used_bytes
+from bootwright.images import image as images
+from bootwright.images.image import Image
+from bootwright.report import text
+
+
+@click.group("image")
+def command() -> None:
+    """Build, import and list root filesystems.
+
+    An image never changes. It is stored once, named by its content, and holds nothing of ours.
+    """
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  bootwright image build web --debian bookworm
+  bootwright image build db --debian trixie --include postgresql --include htop
+"""
+)
+@click.argument("name")
+@click.option("--debian", "suite", required=True, metavar="SUITE", help="bookworm, trixie, ...")
+@click.option("--include", multiple=True, metavar="PKG", help="Add a package (may be repeated).")
+@click.option("--minimal", is_flag=True, help="Debian's base alone: no systemd, no SSH server.")
+@click.option(
+    "--mirror", metavar="URL", help="Archive; default: the one that this host's apt uses."
+)
+def build(
+    name: str, suite: str, include: tuple[str, ...], minimal: bool, mirror: str | None
+) -> None:
+    """Build a Debian system with mmdebstrap, and call it NAME.
+
+    The same description is built once; later calls answer from the store.
+    """
+    from bootwright.images.debian import Build
+    from bootwright.images.debian import build as build_image
+
+    packages = tuple(sorted(p for words in include for p in words.replace(",", " ").split()))
+    what = Build(suite=suite, include=packages, minimal=minimal, mirror=mirror)
+    with screen.progress(f"image {name}") as advance:
+        image, is_new = build_image(homes.locate(), name, what, progress=advance)
+    how = "built" if is_new else "was built before, answered from the store"
+    screen.say(f"image {name}: {how} ({_summary(image)})")
+
+
+@command.command(
+    "import",
+    epilog="""\b
+Examples:
+  bootwright image import web rootfs.tar.xz
+  bootwright image import cloud debian-12-genericcloud-amd64.qcow2
+""",
+)
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_(name: str, file: Path) -> None:
+    """Store a copy of FILE as image NAME.
+
+    FILE is an ext4, xfs or btrfs filesystem, a raw disk with partitions, a qcow2, or a tar archive
+    of a root filesystem. It is not changed.
+    """
+    from bootwright.images import imported
+
+    with screen.progress(f"image {name}") as advance:
+        image = imported.add(homes.locate(), name, file, progress=advance)
+    screen.say(f"image {name}: imported ({_summary(image)})")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List images."""
+    home = homes.locate()
+    named = images.shelf(home).names()
+    rows = [_row(name, images.load(home, name)) for name in named]
+    if as_json:
+        screen.print_json(rows)
+        return
+    now = time.time()
+    lines = [
+        [
+            str(row["name"]),
+            short(str(row["digest"])),
+            text.size(int(str(row["used_bytes"]))),
+            screen.age(float(str(row["added_s"])), now),
+            str(row["source"]),
+        ]
+        for row in rows
+    ]
+    if lines:
+        click.echo(screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], lines))
+    else:
+        screen.say("there is no image yet: bootwright image build web --debian bookworm")
+
+
+@command.command()
+@click.argument("name", shell_complete=names.images)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show all that is known of image NAME."""
+    row = _row(name, images.load(homes.locate(), name))
+    if as_json:
+        screen.print_json(row)
+        return
+    for key, value in row.items():
+        click.echo(f"{key + ':':<13}{value}")
+
+
+@command.command()
+@click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.images)
+def rm(names_: tuple[str, ...]) -> None:
+    """Remove images by name; what no other name stands for is deleted."""
+    home = homes.locate()
+    shelf = images.shelf(home)
+    for name in names_:
+        digest = shelf.names().get(name) or shelf.resolve(name)
+        aliases = [other for other, stands_for in shelf.names().items() if stands_for == digest]
+        if len(aliases) <= 1:
+            _refuse_if_used(home, name, digest)
+        if name in aliases:
+            shelf.untag(name)
+        elif aliases:
+            raise InputError(
+                f"image {name!r} has the names {', '.join(aliases)}", hint="remove those"
+            )
+        if digest in shelf.unnamed():
+            shelf.remove(digest)
+        screen.say(f"image {name}: removed")
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def prune(as_json: bool) -> None:
+    """Delete images that no name stands for and no machine uses."""
+    home = homes.locate()
+    shelf = images.shelf(home)
+    freed = {}
+    for digest in shelf.unnamed():
+        if not users(home, digest):
+            freed[digest] = used_bytes(shelf.path(digest))
+            shelf.remove(digest)
+    if as_json:
+        screen.print_json({"removed": list(freed), "freed_bytes": sum(freed.values())})
+    else:
+        screen.say(f"removed {len(freed)} images, freed {text.size(sum(freed.values()))}")
+
+
+def users(home: Home, digest: Digest) -> list[str]:
+    """Return the machines whose disks lie over an image or which boot a kernel."""
+    from bootwright.machine import folder as folders
+
+    found = []
+    for folder in folders.every(home):
+        recipe = folder.spec().recipe
+        if digest in (recipe.image, recipe.kernel):
+            found.append(folder.name)
+    return found
+
+
+def _refuse_if_used(home: Home, name: str, digest: Digest) -> None:
+    if used_by := users(home, digest):
+        raise InputError(
+            f"image {name!r} is used by machine {', '.join(used_by)}",
+            hint=f"remove that first: bootwright rm {' '.join(used_by)}",
+        )
+
+
+def _summary(image: Image) -> str:
+    return f"{text.size(used_bytes(image.folder))}, {short(image.digest)}, {image.source}"
+
+
+def _row(name: str, image: Image) -> dict[str, object]:
+    return {
+        "name": name,
+        "digest": image.digest,
+        "source": image.source,
+        "filesystem": image.filesystem,
+        "partition": image.partition,
+        "size_bytes": image.size_bytes,
+        "used_bytes": used_bytes(image.folder),
+        "added_s": image.added_s,
+        "path": str(image.disk),
+    }

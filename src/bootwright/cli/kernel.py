@@ -1,0 +1,158 @@
+"""bootwright kernel ..."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen
+from bootwright.digest import short
+from bootwright.errors import InputError
+from bootwright.host.trees import used_bytes
+from bootwright.kernels import debian as debian_kernels
+from bootwright.kernels import kernel as kernels
+from bootwright.kernels.kernel import Kernel
+from bootwright.report import text
+
+
+@click.group("kernel")
+def command() -> None:
+    """Add and list kernels."""
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  bootwright kernel add debian
+  bootwright kernel add debian --suite trixie --flavour amd64
+  bootwright kernel add ~/linux/arch/x86/boot/bzImage --name mine --config ~/linux/.config
+"""
+)
+@click.argument("what", metavar="debian|PATH")
+@click.option("--name", help="Default: debian, debian-SUITE, or the file's name.")
+@click.option("--suite", metavar="SUITE", help="With debian; default: bookworm.")
+@click.option("--flavour", metavar="F", help="With debian; default: cloud-amd64.")
+@click.option("--mirror", metavar="URL", help="With debian; default: what this host's apt uses.")
+@click.option(
+    "--modules", type=click.Path(path_type=Path), help="With PATH: folder of lib/modules/RELEASE."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="With PATH: its .config.")
+@click.option("--system-map", type=click.Path(path_type=Path), help="With PATH: its System.map.")
+def add(
+    what: str,
+    name: str | None,
+    suite: str | None,
+    flavour: str | None,
+    mirror: str | None,
+    modules: Path | None,
+    config: Path | None,
+    system_map: Path | None,
+) -> None:
+    """Add Debian's newest kernel, taken apart without installing it, or your own.
+
+    PATH is a bzImage (arch/x86/boot/bzImage, /boot/vmlinuz-*) or a vmlinux.
+    """
+    home = homes.locate()
+    for_debian = {"--suite": suite, "--flavour": flavour, "--mirror": mirror}
+    for_path = {"--modules": modules, "--config": config, "--system-map": system_map}
+    wrong = for_path if what == "debian" else for_debian
+    if given := [option for option, value in wrong.items() if value is not None]:
+        raise InputError(
+            f"{given[0]} does not go with {what}",
+            hint=f"kernel add {what} takes "
+            + ", ".join(for_debian if what == "debian" else for_path),
+        )
+    if what == "debian":
+        with screen.progress("kernel") as advance:
+            kernel = debian_kernels.add(
+                home,
+                suite=suite or debian_kernels.DEFAULT_SUITE,
+                flavour=flavour or debian_kernels.DEFAULT_FLAVOUR,
+                name=name,
+                mirror=mirror,
+                progress=advance,
+            )
+        name = name or debian_kernels.default_name(
+            suite or debian_kernels.DEFAULT_SUITE, flavour or debian_kernels.DEFAULT_FLAVOUR
+        )
+    else:
+        from bootwright.kernels import local
+
+        path = Path(what)
+        name = name or "".join(c if c.isalnum() or c in "._-" else "-" for c in path.name.lower())
+        kernel = local.add(
+            home, path, name=name, modules=modules, config=config, system_map=system_map
+        )
+    screen.say(f"kernel {name}: {kernel.release} ({', '.join(kernel.parts)}; {kernel.source})")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List kernels."""
+    home = homes.locate()
+    rows = {name: kernels.load(home, name) for name in kernels.shelf(home).names()}
+    if as_json:
+        screen.print_json([_row(name, kernel) for name, kernel in rows.items()])
+        return
+    now = time.time()
+    lines = [
+        [name, k.release, short(k.digest), screen.age(k.added_s, now), k.source]
+        for name, k in rows.items()
+    ]
+    if lines:
+        click.echo(screen.table(["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"], lines))
+    else:
+        screen.say("there is no kernel yet: bootwright kernel add debian")
+
+
+@command.command()
+@click.argument("name", shell_complete=names.kernels)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show all that is known of kernel NAME."""
+    row = _row(name, kernels.load(homes.locate(), name))
+    if as_json:
+        screen.print_json(row)
+        return
+    for key, value in row.items():
+        click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, tuple) else value}")
+
+
+@command.command()
+@click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.kernels)
+def rm(names_: tuple[str, ...]) -> None:
+    """Remove kernels by name."""
+    from bootwright.cli.image import users
+
+    home = homes.locate()
+    shelf = kernels.shelf(home)
+    for name in names_:
+        digest = shelf.resolve(name)
+        if used_by := users(home, digest):
+            raise InputError(
+                f"kernel {name!r} is used by machine {', '.join(used_by)}",
+                hint=f"remove that first: bootwright rm {' '.join(used_by)}",
+            )
+        shelf.untag(name)
+        if digest in shelf.unnamed():
+            shelf.remove(digest)
+        screen.say(f"kernel {name}: removed")
+
+
+def _row(name: str, kernel: Kernel) -> dict[str, object]:
+    return {
+        "name": name,
+        "release": kernel.release,
+        "digest": kernel.digest,
+        "source": kernel.source,
+        "parts": kernel.parts,
+        "pvh": kernel.pvh,
+        "boots": text.size(kernel.boot_file.stat().st_size) + f" {kernel.boot_file.name}",
+        "used_bytes": used_bytes(kernel.folder),
+        "added_s": kernel.added_s,
+        "path": str(kernel.folder),
+    }

@@ -1,0 +1,141 @@
+"""The root of the command line: its commands, imported when used, and how errors are told.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Commands that run something in a
+guest pass its status on; there 125 is our own failure and 255 a guest that went away.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from bootwright import __version__
+from bootwright.errors import BootwrightError, InputError, LostGuestError
+
+FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
+
+# command: (module, one line of help). Only the module of the command that is used is imported.
+COMMANDS = {
+    "run": ("run", "Boot a machine and log in, or run a command in it."),
+    "ps": ("ps", "List machines."),
+    "ssh": ("ssh", "Log in to a running machine, or run a command in it."),
+    "cp": ("cp", "Copy files into or out of a running machine."),
+    "stop": ("stop", "Shut machines down."),
+    "start": ("start", "Start a kept machine again."),
+    "rm": ("rm", "Remove machines."),
+    "logs": ("logs", "Print a machine's console."),
+    "console": ("console", "Attach to a running machine's console."),
+    "image": ("image", "Build, import and list root filesystems."),
+    "kernel": ("kernel", "Add and list kernels."),
+    "recipe": ("recipe", "Show what a boot is made of."),
+    "completion": ("completion", "Print a shell's completion script."),
+}
+_PASS_STATUS = {"run", "ssh"}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which people use them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"bootwright.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a misspelt one, name the nearest."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: bootwright image build web --debian bookworm; bootwright run web -- uname -a",
+)
+@click.version_option(__version__, message="bootwright %(version)s")
+@click.option("--debug", is_flag=True, help="Print each command that is run, ready to paste.")
+def cli(debug: bool) -> None:
+    """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def run(arguments: Sequence[str], entered_ns: int) -> int:
+    """Carry out one command line and return its exit status.
+
+    Args:
+        entered_ns: When the command was entered, on the host's monotonic clock.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    own_failure = OWN_FAILURE if command in _PASS_STATUS else FAILED
+    wrong_usage = OWN_FAILURE if command in _PASS_STATUS else WRONG_USAGE
+    try:
+        status = cli.main(
+            args=list(arguments), prog_name="bootwright", standalone_mode=False, obj=entered_ns
+        )
+        return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return wrong_usage
+    except click.ClickException as error:
+        error.show()
+        return wrong_usage
+    except click.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has seen enough (bootwright ps | head).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return own_failure
+    except LostGuestError as error:
+        tell(error)
+        return LOST_GUEST
+    except InputError as error:
+        tell(error)
+        return wrong_usage
+    except BootwrightError as error:
+        tell(error)
+        return own_failure
+
+
+def tell(error: BootwrightError) -> None:
+    """Print a foreseen error: what failed, what was seen, what to try."""
+    lines = [f"bootwright: error: {error}"]
+    lines += [f"  | {line}" for line in error.evidence.splitlines()]
+    if error.hint:
+        lines.append(f"  hint: {error.hint}")
+    click.echo("\n".join(lines), err=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End as if by Ctrl-C, so that whatever was taken is given back."""
+    raise KeyboardInterrupt

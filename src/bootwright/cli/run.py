@@ -1,0 +1,281 @@
+"""bootwright run"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from typing import Any
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen
+from bootwright.cli.boot_options import boot_options, completed, draft_of
+from bootwright.errors import InputError
+from bootwright.home import Home
+from bootwright.machine import client
+from bootwright.machine.client import Machine
+from bootwright.machine.spec import MachineSpec
+from bootwright.machine.trial import Choice
+from bootwright.networks.user import Forward
+from bootwright.recipe import Recipe
+from bootwright.report import text
+from bootwright.store import check_name
+from bootwright.timeline.phases import AFTER, START, START_UP, TINY_START_UP, Phase, phases
+from bootwright.timeline.recorder import Mark, Recorder
+
+_TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
+
+# What a boot is doing after each mark, for the status line.
+_DOING = {
+    "vmm.exec": "VMM start",
+    "vmm.running": "firmware and kernel",
+    "seed.start": "seed",
+    "seed.done": "PID 1 to sshd",
+    "sshd.listening": "SSH log-in",
+}
+
+EPILOG = """\b
+Examples:
+  bootwright run web                         a prompt in a new machine
+  bootwright run web -- uname -a             one command; its exit status is ours
+  bootwright run web -- 'ps aux | wc -l'     one word is a line for the guest's shell
+  bootwright run web --detach --name db --publish 8080:80
+  bootwright run --tiny --kernel debian -- cat /proc/cmdline
+"""
+
+
+@click.command("run", epilog=EPILOG)
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="IMAGE [-- COMMAND...]",
+    shell_complete=names.images,
+)
+@boot_options
+@click.option("--name", help="The machine's name and host name; default: made from the image's.")
+@click.option(
+    "--publish",
+    "-p",
+    multiple=True,
+    metavar="HOST:GUEST",
+    help="Let a port of 127.0.0.1 lead into the guest; HOST 0: any that is free.",
+)
+@click.option("--keep", is_flag=True, help="Keep the machine and its disk when it has stopped.")
+@click.option("--detach", "-d", is_flag=True, help="Leave it running, and print its name.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="How long the start-up may take.")
+@click.option("--dry-run", is_flag=True, help="Print the exact commands, and run none.")
+@click.option("--json", "as_json", is_flag=True, help="Print phases, status and output as JSON.")
+@click.pass_obj
+def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> int:
+    """Boot a machine from IMAGE and log in, or run COMMAND in it.
+
+    On exit the machine is gone with all that it owned, unless it is kept or detached.
+    """
+    image, argv = _split(arguments, options)
+    _check(argv, options)
+    home = homes.locate()
+    quiet = options["as_json"]
+    draft = draft_of(image, options)
+    recipe, choice = completed(home, draft, quiet=quiet)
+    name = options["name"] or f"{_base_name(draft.image)}-{secrets.token_hex(2)}"
+    spec = MachineSpec(
+        name=check_name(name, "a machine"),
+        recipe=recipe,
+        publish=tuple(_forward(text) for text in options["publish"]),
+        command=argv if recipe.image is None else (),
+        kept=options["keep"] or options["detach"],
+    )
+    if options["dry_run"]:
+        return _dry_run(home, spec, argv)
+    if not quiet:
+        screen.say(describe(spec, choice))
+    timeout_s = options["timeout"] or default_timeout_s(recipe)
+    recorder = Recorder()
+    recorder.mark(START, entered_ns)
+    session = Session(home, spec, recorder, timeout_s, quiet=quiet)
+    if recipe.image is None:
+        exit_status = asyncio.run(session.tiny())
+    else:
+        exit_status = asyncio.run(session.full(argv, detach=options["detach"]))
+    if options["as_json"]:
+        screen.print_json(session.result(choice, exit_status))
+    elif options["detach"]:
+        click.echo(name)
+    elif closing := session.closing():
+        screen.say(closing)
+    return exit_status
+
+
+class Session:
+    """One start of a machine as seen by the person who typed the command."""
+
+    def __init__(
+        self, home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, *, quiet: bool
+    ) -> None:
+        self._home = home
+        self._spec = spec
+        self._recorder = recorder
+        self._timeout_s = timeout_s
+        self._quiet = quiet
+        self._start_up = TINY_START_UP if spec.recipe.image is None else START_UP
+        self._output = b""
+        self._error_output = b""
+
+    async def tiny(self) -> int:
+        """Run the tiny guest's command; its output goes to our stdout as it comes."""
+
+        def take(output: bytes) -> None:
+            if self._quiet:
+                self._output += output
+            else:
+                sys.stdout.buffer.write(output)
+                sys.stdout.buffer.flush()
+
+        async with client.started(self._home, self._spec, self._recorder) as machine:
+            await machine.ready(self._timeout_s)
+            await self._show_table()
+            return await machine.finished(None, take)
+
+    async def full(self, argv: tuple[str, ...], *, detach: bool, again: bool = False) -> int:
+        """Boot, log in, and run *argv* or give a prompt."""
+        command = ("true",) if detach else argv
+        on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+        async with client.started(self._home, self._spec, self._recorder, again=again) as machine:
+            await self._wait_ready(machine)
+            done = await machine.run(
+                command,
+                self._show_table,
+                terminal=on_terminal and bool(argv) and not self._quiet,
+                capture=self._quiet,
+            )
+            self._output, self._error_output = done.stdout, done.stderr
+            if detach:
+                machine.set_free()
+            return done.exit_status
+
+    async def _wait_ready(self, machine: Machine) -> None:
+        with screen.status(f"{machine.name}: VMM start", quiet=self._quiet) as show:
+
+            def follow(mark: Mark) -> None:
+                if mark.name in _DOING:
+                    show(f"{machine.name}: {_DOING[mark.name]}")
+
+            self._recorder.listen(follow)
+            await machine.ready(self._timeout_s)
+
+    async def _show_table(self) -> None:
+        if not self._quiet:
+            cut = phases(self._recorder.marks(), self._start_up)
+            screen.say(text.phase_table(cut, "start-up"))
+
+    def closing(self) -> str:
+        """Return one line that accounts for the whole, to hold against a stopwatch."""
+        marks = self._recorder.marks()
+        whole = phases(marks, (*self._start_up, *AFTER))
+        start_up = sum(phase.duration_ns for phase in phases(marks, self._start_up))
+        if len(whole) < len(self._start_up) + len(AFTER):
+            return ""
+        after = ", ".join(f"{p.name} {text.duration(p.duration_ns)}" for p in whole[-len(AFTER) :])
+        total = sum(phase.duration_ns for phase in whole)
+        return f"whole {text.duration(total)}: start-up {text.duration(start_up)}, {after}"
+
+    def result(self, choice: Choice, exit_status: int) -> dict[str, object]:
+        """Return what --json prints; documented in docs/json.md."""
+        marks = self._recorder.marks()
+        cut: tuple[Phase, ...] = phases(marks, (*self._start_up, *AFTER))
+        start_up = phases(marks, self._start_up)
+        return {
+            "name": self._spec.name,
+            "total_ns": sum(phase.duration_ns for phase in cut),
+            "start_up_ns": sum(phase.duration_ns for phase in start_up),
+            "phases": cut,
+            "accelerator": choice.accelerator,
+            "accelerator_reason": choice.reason,
+            "machine": self._spec.recipe.machine,
+            "exit_status": exit_status,
+            "output": self._output.decode("utf-8", "replace"),
+            "error_output": self._error_output.decode("utf-8", "replace"),
+        }
+
+
+def describe(spec: MachineSpec, choice: Choice) -> str:
+    """Return one line that says what boots, and on what."""
+    recipe = spec.recipe
+    why = {"tcg": f"not KVM: {choice.reason}", "kvm": choice.reason}[choice.accelerator]
+    return (
+        f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine}, "
+        f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice.accelerator} ({why})"
+    )
+
+
+def _split(
+    arguments: tuple[str, ...], options: dict[str, Any]
+) -> tuple[str | None, tuple[str, ...]]:
+    """Tell the image from the command."""
+    if options["tiny"]:
+        return None, arguments
+    if not arguments:
+        return None, ()
+    return arguments[0], arguments[1:]
+
+
+def _check(argv: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if options["tiny"] and not argv:
+        raise InputError(
+            "a tiny guest needs a command", hint="such as: bootwright run --tiny -- uname -a"
+        )
+    if options["tiny"] and (options["detach"] or options["keep"]):
+        raise InputError(
+            "a tiny guest ends with its command; it cannot be kept or detached",
+            hint="leave out --keep and --detach, or boot an image",
+        )
+    if options["detach"] and argv:
+        raise InputError(
+            "a detached machine runs no command",
+            hint="bootwright run IMAGE --detach, then bootwright ssh NAME -- COMMAND",
+        )
+    if options["as_json"] and not argv and not options["detach"] and not options["dry_run"]:
+        raise InputError(
+            "--json has no prompt to give", hint="add a command, such as -- true, or --detach"
+        )
+    if options["timeout"] is not None and options["timeout"] <= 0:
+        raise InputError(
+            f"--timeout is {options['timeout']:g}, but must be more than 0", hint="give seconds"
+        )
+
+
+def _base_name(image: str | None) -> str:
+    if image is None:
+        return "tiny"
+    kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
+    return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
+
+
+def _forward(rule: str) -> Forward:
+    host, _, guest = rule.rpartition(":")
+    if not (host.isdigit() and guest.isdigit()):
+        raise InputError(
+            f"--publish {rule!r} is no pair of ports", hint="such as --publish 8080:80"
+        )
+    return Forward(host_port=int(host), guest_port=int(guest))
+
+
+def _dry_run(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> int:
+    """Print the commands that a start would run; the sockets' numbers are examples."""
+    import shlex
+
+    from bootwright.machine.prepare import planned
+
+    for comment, words in planned(home, spec, argv):
+        click.echo(f"# {comment}")
+        click.echo(shlex.join(words))
+    return 0
+
+
+def default_timeout_s(recipe: Recipe) -> float:
+    """Return how long a start-up may take where the user does not say."""
+    return _TIMEOUT_S[recipe.accelerator]

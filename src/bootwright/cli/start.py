@@ -1,0 +1,38 @@
+"""bootwright start"""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen
+from bootwright.cli.run import Session, default_timeout_s, describe
+from bootwright.machine import folder as folders
+from bootwright.machine.trial import Choice
+from bootwright.timeline.phases import START
+from bootwright.timeline.recorder import Recorder
+
+
+@click.command("start", epilog="Example: bootwright start web")
+@click.argument("name", shell_complete=names.machines)
+@click.option("--timeout", type=float, metavar="SECONDS", help="How long the start-up may take.")
+@click.option("--json", "as_json", is_flag=True, help="Print the phases as JSON.")
+@click.pass_obj
+def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) -> None:
+    """Start a kept machine again, with its disk as it left it."""
+    home = homes.locate()
+    spec = folders.find(home, name).spec()
+    choice = Choice(accelerator=spec.recipe.accelerator, reason="as when it was made")
+    if not as_json:
+        screen.say(describe(spec, choice))
+    recorder = Recorder()
+    recorder.mark(START, entered_ns)
+    timeout_s = timeout or default_timeout_s(spec.recipe)
+    session = Session(home, spec, recorder, timeout_s, quiet=as_json)
+    exit_status = asyncio.run(session.full((), detach=True, again=True))
+    if as_json:
+        screen.print_json(session.result(choice, exit_status))
+    else:
+        click.echo(name)
