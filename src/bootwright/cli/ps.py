@@ -9,7 +9,7 @@ import click
 from bootwright import home as homes
 from bootwright.cli import screen
 from bootwright.digest import short
-from bootwright.errors import FormatError
+from bootwright.errors import FormatError, InputError
 from bootwright.home import Home
 from bootwright.images import image as images
 from bootwright.kernels import kernel as kernels
@@ -63,11 +63,13 @@ def _row(home: Home, folder: MachineFolder) -> dict[str, object]:
         row["image"] = _name(images.shelf(home), recipe.image) if recipe.image else "(tiny)"
         row["kernel"] = _name(kernels.shelf(home), recipe.kernel)
         row["accelerator"] = recipe.accelerator
-        if folder.is_alive() and folder.has_run():
+        row["state"] = "stopped"
+        if folder.is_alive():
+            row["state"] = "starting"
             running = folder.running()
             row |= {"ports": running.ports, "started_s": running.started_s, "state": "running"}
-        else:
-            row["state"] = "starting" if folder.is_alive() else "stopped"
+    except InputError:
+        pass  # its monitor is alive, and has not started the VMM yet
     except FormatError:
         row["state"] = "damaged"
     return row

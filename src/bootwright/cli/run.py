@@ -204,10 +204,9 @@ class Session:
 def describe(spec: MachineSpec, choice: Choice) -> str:
     """Return one line that says what boots, and on what."""
     recipe = spec.recipe
-    why = {"tcg": f"not KVM: {choice.reason}", "kvm": choice.reason}[choice.accelerator]
     return (
         f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine}, "
-        f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice.accelerator} ({why})"
+        f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice}"
     )
 
 

@@ -24,7 +24,9 @@ def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) ->
     """Start a kept machine again, with its disk as it left it."""
     home = homes.locate()
     spec = folders.find(home, name).spec()
-    choice = Choice(accelerator=spec.recipe.accelerator, reason="as when it was made")
+    choice = Choice(
+        accelerator=spec.recipe.accelerator, reason="kept from when the machine was made"
+    )
     if not as_json:
         screen.say(describe(spec, choice))
     recorder = Recorder()

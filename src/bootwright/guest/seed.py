@@ -29,8 +29,8 @@ RUN = "/seed/run"
 
 # The tools that seed.sh calls by name; not every busybox has a shell that finds them in itself.
 _APPLETS = (
-    *("cat", "chroot", "cp", "hostname", "insmod", "ip", "mkdir", "mount", "poweroff", "sleep"),
-    *("stty", "switch_root", "umount", "usleep"),
+    *("cat", "chroot", "cp", "hostname", "insmod", "ip", "ln", "mkdir", "mount"),
+    *("poweroff", "sleep", "stty", "switch_root", "umount", "usleep"),
 )
 _EM_X86_64 = 62
 _PT_INTERP = 3

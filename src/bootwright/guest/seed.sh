@@ -65,7 +65,7 @@ until [ -b "$root" ]; do
     [ $tries -le 500 ] || fail "the root device $root does not appear"
     usleep 10000
 done
-mkdir /root
+mkdir -p /root
 mount -t "$filesystem" "$root" /root || fail "cannot mount $root as $filesystem"
 [ -e /root/sbin/init ] || [ -L /root/sbin/init ] || fail "the image has no /sbin/init"
 
@@ -85,10 +85,16 @@ cp -a /seed/run/. /root/run/
 mount --move /dev /root/dev
 if [ "$grow" = 1 ]; then
     mount --bind /proc /root/proc
-    chroot /root resize2fs "$root" >/dev/console 2>&1 ||
-        chroot /root /lib/systemd/systemd-growfs / >/dev/console 2>&1 ||
+    # systemd-growfs looks in /sys, and for a link that udev, which does not run yet, would make.
+    mount -t sysfs sys /root/sys
+    mkdir -p /root/dev/block
+    while read -r _ _ number _ point _; do
+        [ "$point" != /root ] || ln -s "$root" "/root/dev/block/$number"
+    done </proc/self/mountinfo
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /root sh -c \
+        'resize2fs "$1" || /lib/systemd/systemd-growfs /' sh "$root" >/dev/console 2>&1 ||
         fail "the image has no program that grows its filesystem (resize2fs, systemd-growfs)"
-    umount /root/proc
+    umount /root/proc /root/sys
 fi
 umount /proc
 

@@ -16,7 +16,7 @@ from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.errors import BuildError, HostError, InputError
 from bootwright.home import Home
-from bootwright.host import archive, commands, space, tools
+from bootwright.host import archive, commands, space, suites, tools
 from bootwright.images import ext4
 from bootwright.images.image import Image, load, shelf, shelve
 from bootwright.store import check_name
@@ -215,7 +215,7 @@ class BuildLog:
         if "does not have a Release file" in errors:
             return BuildError(
                 f"the archive has no suite {suite!r}",
-                hint="Debian's suites are such as bookworm, trixie, sid",
+                hint=suites.hint(suite),
                 evidence=evidence,
             )
         if found := re.findall(r"Unable to locate package (\S+)", errors):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bootwright.errors import BuildError, InputError
 from bootwright.home import Home
-from bootwright.host import archive, commands, space, tools
+from bootwright.host import archive, commands, space, suites, tools
 from bootwright.kernels import local
 from bootwright.kernels.kernel import Kernel, shelf
 from bootwright.store import check_name
@@ -106,8 +106,8 @@ def _download(suite: str, flavour: str, mirror: str | None, target: Path) -> Non
         if any("does not have a Release file" in line for line in errors):
             raise BuildError(
                 f"the archive has no suite {suite!r}",
-                hint="Debian's suites are such as bookworm, trixie, sid",
-                evidence="\n".join(errors),
+                hint=suites.hint(suite),
+                evidence="\n".join(errors[:4]),
             )
         raise BuildError(
             f"linux-image-{flavour} of {suite} cannot be fetched",

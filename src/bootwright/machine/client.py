@@ -94,6 +94,7 @@ class Machine:
 
         async def logged_in() -> None:
             self.recorder.mark("ssh.login")
+            self._leash_out.write(messages.encode(messages.LetIn()))
             await on_login()
 
         reach = ssh.access(self._home, self.folder)

@@ -55,7 +55,7 @@ class MachineFolder:
         Raises:
             InputError: it does not run.
         """
-        if not self.is_alive() or not self.has_run():
+        if not self.is_alive() or not (self.path / "running.json").exists():
             raise InputError(
                 f"machine {self.name!r} is not running",
                 hint=f"bootwright start {self.name}",
@@ -74,9 +74,13 @@ class MachineFolder:
         staged.write_bytes(msgspec.json.encode(value))
         staged.rename(self.path / file_name)
 
-    def has_run(self) -> bool:
-        """Say whether a guest was started on this folder's disk."""
-        return (self.path / "running.json").exists()
+    def is_worth_keeping(self) -> bool:
+        """Say whether the machine is to be kept and has once let somebody in."""
+        return (self.path / "let-in").exists() and self.spec().kept
+
+    def note_let_in(self) -> None:
+        """Note that the machine has let somebody in."""
+        (self.path / "let-in").touch()
 
     def forget_running(self) -> None:
         """Remove what was only true while it ran."""
@@ -193,10 +197,10 @@ def sweep(home: Home) -> None:
         if folder.is_alive():
             continue
         try:
-            kept = folder.spec().kept
+            worth_keeping = folder.is_worth_keeping()
         except FormatError:
             continue  # damaged: said by ps, removed by rm
-        if kept:
+        if worth_keeping:
             folder.forget_running()
         else:
             remove_tree(folder.path)

@@ -30,6 +30,10 @@ class SetFree(Message, frozen=True):
     """Go on without the command that started you."""
 
 
+class LetIn(Message, frozen=True):
+    """The guest has let us in: from now on a machine that is to be kept is worth keeping."""
+
+
 class Quit(Message, frozen=True, kw_only=True):
     """End the VMM now."""
 
@@ -85,7 +89,7 @@ class Garbled(ValueError):
     """A line that is no message."""
 
 
-ToMonitor = Start | SetFree | Quit | AttachConsole
+ToMonitor = Start | LetIn | SetFree | Quit | AttachConsole
 FromMonitor = MarkTaken | Started | Output | Failed | Ended
 
 

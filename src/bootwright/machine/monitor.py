@@ -34,6 +34,7 @@ from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
     Ended,
     Failed,
+    LetIn,
     MarkTaken,
     Output,
     Quit,
@@ -62,7 +63,9 @@ class Monitor:
         self._free = False
         self._wanted_end = asyncio.Event()
         self._save_console = False
-        self._listeners: set[asyncio.StreamWriter] = {writer}
+        self._listeners = {writer}
+        """Who is told what happens; an attached console is a connection, but no listener."""
+        self._connections = {writer}
 
     async def run(self) -> None:
         """Serve one machine; returns when it is gone."""
@@ -84,10 +87,11 @@ class Monitor:
             )
             ended = Ended(reason="failed")
         self._tell(ended)
-        for writer in list(self._listeners):
+        for writer in list(self._connections):
             with suppress(ConnectionError):
                 await writer.drain()
-            writer.close()
+                writer.close()
+                await writer.wait_closed()
 
     def end(self) -> None:
         """End the machine and give everything back."""
@@ -96,10 +100,10 @@ class Monitor:
     async def _live(self, spec: MachineSpec, again: bool) -> Ended:
         """Take every resource in order, wait for the machine's end, give all back in reverse."""
         async with AsyncExitStack() as stack:
-            leash = asyncio.create_task(self._watch_leash())
-            stack.callback(leash.cancel)
             folder = stack.enter_context(_held(self._home, spec, again))
             journal = Journal(folder.journal)
+            leash = asyncio.create_task(self._watch_leash(folder))
+            stack.callback(leash.cancel)
             with space.full_disk_named(folder.path, "the machine was made"):
                 place = self._prepare(folder, spec, again, journal)
             vmm = VMMS[spec.recipe.vmm]
@@ -153,6 +157,7 @@ class Monitor:
             folder.initrd,
             authorized_key=public,
             command=spec.command,
+            new_disk=not again,
         )
         return placement(self._home, folder, spec, identity.mac)
 
@@ -220,6 +225,7 @@ class Monitor:
     ) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._listeners.add(writer)
+            self._connections.add(writer)
             try:
                 while line := await reader.readline():
                     message = messages.to_monitor(line)
@@ -233,6 +239,7 @@ class Monitor:
                 pass  # the other command has ended, or is no command of ours; the machine goes on
             finally:
                 self._listeners.discard(writer)
+                self._connections.discard(writer)
                 writer.close()
 
         # A path below a deep folder may be longer than a socket's address can hold (108 bytes,
@@ -241,11 +248,13 @@ class Monitor:
         server = await asyncio.start_unix_server(serve, path=folder.control.name)
         stack.callback(server.close)
 
-    async def _watch_leash(self) -> None:
+    async def _watch_leash(self, folder: MachineFolder) -> None:
         try:
             while line := await self._leash_in.readline():
                 message = messages.to_monitor(line)
-                if isinstance(message, SetFree):
+                if isinstance(message, LetIn):
+                    folder.note_let_in()
+                elif isinstance(message, SetFree):
                     self._free = True
                 elif isinstance(message, Quit):
                     self._save_console |= message.save_console
@@ -280,8 +289,7 @@ def _held(home: Home, spec: MachineSpec, again: bool) -> Iterator[MachineFolder]
         try:
             yield folder
         finally:
-            # A disk that a guest has run on is kept whatever happened; half a machine is not.
-            if spec.kept and folder.has_run():
+            if folder.is_worth_keeping():
                 folder.forget_running()
             else:
                 remove_tree(folder.path)

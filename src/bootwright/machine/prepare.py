@@ -28,8 +28,13 @@ def write_initrd(
     *,
     authorized_key: str = "",
     command: tuple[str, ...] = (),
+    new_disk: bool = True,
 ) -> None:
     """Write the modules that the kernel needs, and behind them the seed, to *target*.
+
+    Args:
+        new_disk: Whether no guest has run on the machine's disk yet, so that its filesystem may be
+            smaller than the disk.
 
     Raises:
         FormatError: the kernel lacks a driver, or a guest file is not on this host.
@@ -41,7 +46,7 @@ def write_initrd(
     if recipe.image is not None:
         image = images.load(home, recipe.image)
         root, filesystem = vmm.root_device(image.partition), image.filesystem
-        grow = recipe.disk_bytes > image.size_bytes
+        grow = new_disk and recipe.disk_bytes > image.size_bytes
         drivers = [*drivers, filesystem]
     modules = initramfs.make(kernel, drivers, home.cache / "initramfs") if drivers else None
     wiring = seed.Wiring(

@@ -37,6 +37,11 @@ class Choice:
     accelerator: Accelerator
     reason: str
 
+    def __str__(self) -> str:
+        if self.accelerator == "kvm":
+            return f"KVM ({self.reason})"
+        return f"TCG (not KVM: {self.reason})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Memory:
@@ -115,10 +120,14 @@ async def _try(home: Home, recipe: Recipe) -> str:
         except TimeoutError:
             return f"a tiny guest did not get through in {DEADLINE_S:g} s"
         except BootwrightError as error:
-            output = error.evidence.splitlines()
-            return output[0] if output else str(error)
-        output = placement.log.read_text(errors="replace").splitlines()
-        return (output[0] if output else "the VMM ended").removeprefix("qemu-system-x86_64: ")
+            return _first_line(error.evidence) or str(error)
+        return _first_line(placement.log.read_text(errors="replace")) or "the VMM ended"
+
+
+def _first_line(output: str) -> str:
+    """Return what a VMM complained of first, without its own name."""
+    first = output.strip().partition("\n")[0].removeprefix("qemu-system-x86_64: ")
+    return f"a trial guest ended: {first}" if first else ""
 
 
 def remembered_build(home: Home, vmm: Vmm) -> str:
