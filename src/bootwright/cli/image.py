@@ -15,6 +15,7 @@ from bootwright.home import Home
 from bootwright.host.trees import used_bytes
 from bootwright.images import image as images
 from bootwright.images.image import Image
+from bootwright.machine import folder as folders
 from bootwright.report import text
 
 
@@ -151,7 +152,7 @@ def prune(as_json: bool) -> None:
     shelf = images.shelf(home)
     freed = {}
     for digest in shelf.unnamed():
-        if not users(home, digest):
+        if not folders.users(home, digest):
             freed[digest] = used_bytes(shelf.path(digest))
             shelf.remove(digest)
     if as_json:
@@ -160,20 +161,8 @@ def prune(as_json: bool) -> None:
         screen.say(f"removed {len(freed)} images, freed {text.size(sum(freed.values()))}")
 
 
-def users(home: Home, digest: Digest) -> list[str]:
-    """Return the machines whose disks lie over an image or which boot a kernel."""
-    from bootwright.machine import folder as folders
-
-    found = []
-    for folder in folders.every(home):
-        recipe = folder.spec().recipe
-        if digest in (recipe.image, recipe.kernel):
-            found.append(folder.name)
-    return found
-
-
 def _refuse_if_used(home: Home, name: str, digest: Digest) -> None:
-    if used_by := users(home, digest):
+    if used_by := folders.users(home, digest):
         raise InputError(
             f"image {name!r} is used by machine {', '.join(used_by)}",
             hint=f"remove that first: bootwright rm {' '.join(used_by)}",

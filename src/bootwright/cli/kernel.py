@@ -15,6 +15,7 @@ from bootwright.host.trees import used_bytes
 from bootwright.kernels import debian as debian_kernels
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
+from bootwright.machine import folder as folders
 from bootwright.report import text
 
 
@@ -126,13 +127,11 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.kernels)
 def rm(names_: tuple[str, ...]) -> None:
     """Remove kernels by name."""
-    from bootwright.cli.image import users
-
     home = homes.locate()
     shelf = kernels.shelf(home)
     for name in names_:
         digest = shelf.resolve(name)
-        if used_by := users(home, digest):
+        if used_by := folders.users(home, digest):
             raise InputError(
                 f"kernel {name!r} is used by machine {', '.join(used_by)}",
                 hint=f"remove that first: bootwright rm {' '.join(used_by)}",

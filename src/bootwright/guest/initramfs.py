@@ -20,7 +20,8 @@ class Initramfs:
     archive: bytes
     """A cpio archive, not compressed: unpacking it is a copy."""
     modules: tuple[str, ...]
-    """Paths in the archive, in the order in which they must be loaded."""
+    """Paths in the archive, in the order in which they must be loaded; behind a dash those that
+    may fail to load."""
 
 
 def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
@@ -46,12 +47,15 @@ def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
     except FileNotFoundError:
         pass
     files = ModuleTree(kernel.modules).load_order(drivers)
+    names = [f"modules/{file.path.name.split('.ko')[0]}.ko" for file in files]
     entries = [
-        cpio.file(f"modules/{path.name.split('.ko')[0]}.ko", read_module(path)) for path in files
+        cpio.file(name, read_module(file.path)) for name, file in zip(names, files, strict=True)
     ]
     made = Initramfs(
         archive=cpio.archive(entries) if entries else b"",
-        modules=tuple(entry.path for entry in entries),
+        modules=tuple(
+            ("-" if file.optional else "") + name for name, file in zip(names, files, strict=True)
+        ),
     )
     cache.mkdir(parents=True, exist_ok=True)
     _replace(listed, "".join(f"{path}\n" for path in made.modules).encode())

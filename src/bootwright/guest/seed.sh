@@ -5,7 +5,7 @@
 #
 # What it needs to know lies in /seed/machine, as shell variables:
 #   token marks          how a mark is written, and on which port
-#   modules              files to load, in order
+#   modules              files to load, in order; behind a dash those that may fail
 #   root filesystem      the root's device and type; empty: the tiny guest
 #   hostname machine_id address gateway resolver    who and where this machine is
 #   grow                 1: the disk is larger than its filesystem
@@ -30,7 +30,10 @@ mount -t devtmpfs -o mode=0755,nosuid dev /dev || fail "cannot mount /dev"
 mount -t proc -o nosuid,nodev,noexec proc /proc || fail "cannot mount /proc"
 
 for module in $modules; do
-    insmod "/$module" || fail "cannot load module ${module##*/}"
+    case $module in
+    -*) insmod "/${module#-}" 2>/dev/null ;; # one of several for the same purpose
+    *) insmod "/$module" || fail "cannot load module ${module##*/}" ;;
+    esac
 done
 
 hostname "$hostname"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import FormatError
@@ -18,6 +19,16 @@ CONFIG_OF = {
     "xfs": "CONFIG_XFS_FS",
     "btrfs": "CONFIG_BTRFS_FS",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleFile:
+    """One module to load."""
+
+    path: Path
+    optional: bool = False
+    """Whether the guest goes on where it cannot be loaded: of several modules with one purpose,
+    such as the checksums for different CPUs, some refuse the CPU at hand."""
 
 
 class ModuleTree:
@@ -38,11 +49,11 @@ class ModuleTree:
             self._path_of[_name(path)] = path
             self._needs[_name(path)] = [_name(other) for other in needed.split()]
         self._builtin = {_name(line) for line in _lines(folder / "modules.builtin")}
-        self._aliases: dict[str, str] = {}
+        self._aliases: dict[str, list[str]] = {}
         for line in _lines(folder / "modules.alias"):
             words = line.split()
             if len(words) == 3 and words[0] == "alias":
-                self._aliases.setdefault(_normal(words[1]), _normal(words[2]))
+                self._aliases.setdefault(_normal(words[1]), []).append(_normal(words[2]))
         self._soft: dict[str, list[str]] = {}
         for line in _lines(folder / "modules.softdep"):
             words = line.split()
@@ -54,7 +65,7 @@ class ModuleTree:
         """Say whether *driver* is part of the kernel itself."""
         return _normal(driver) in self._builtin
 
-    def load_order(self, drivers: list[str]) -> list[Path]:
+    def load_order(self, drivers: list[str]) -> list[ModuleFile]:
         """Return the module files that *drivers* need, each after those it needs itself.
 
         Built-in drivers need none.
@@ -62,16 +73,18 @@ class ModuleTree:
         Raises:
             FormatError: the kernel has a driver neither as a module nor built in.
         """
-        order: dict[str, Path] = {}
+        order: dict[str, ModuleFile] = {}
 
-        def visit(name: str) -> None:
+        def visit(name: str, *, optional: bool = False) -> None:
             if name in order or name in self._builtin or name not in self._path_of:
                 return
-            for soft in self._soft.get(name, []):
-                visit(self._aliases.get(_normal(soft), _normal(soft)))
+            for soft in map(_normal, self._soft.get(name, [])):
+                for real in self._aliases.get(soft, [soft]):
+                    visit(real, optional=True)
             for needed in self._needs[name]:
-                visit(needed)
-            order[name] = self._folder / self._path_of[name]
+                visit(needed, optional=optional)
+            path = self._folder / self._path_of[name]
+            order[name] = ModuleFile(path=path, optional=optional)
 
         for driver in map(_normal, drivers):
             if driver not in self._path_of and driver not in self._builtin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 _CHUNK_BYTES = 1 << 16
@@ -33,6 +34,15 @@ class Console:
                 await self._typing.drain()
         finally:
             self._attached.discard(writer)
+
+
+def panic(log: Path) -> str:
+    """Return why the kernel panicked, or nothing where its console tells of no panic.
+
+    Source: kernel/panic.c, ``Kernel panic - not syncing: REASON``.
+    """
+    found = re.search(r"Kernel panic - not syncing: (.*)", log.read_text(errors="replace"))
+    return found.group(1).strip() if found else ""
 
 
 def tail(log: Path, lines: int = 12) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bootwright.digest import Digest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
@@ -186,6 +187,12 @@ def every(home: Home) -> list[MachineFolder]:
     if not home.machines.is_dir():
         return []
     return [MachineFolder(path) for path in sorted(home.machines.iterdir()) if path.name[0] != "."]
+
+
+def users(home: Home, digest: Digest) -> list[str]:
+    """Return the machines that need an image or a kernel."""
+    recipes = {folder.name: folder.spec().recipe for folder in every(home)}
+    return [name for name, r in recipes.items() if digest in (r.image, r.kernel)]
 
 
 def sweep(home: Home) -> None:

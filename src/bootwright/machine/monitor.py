@@ -28,7 +28,7 @@ from bootwright.host.clock import now_ns
 from bootwright.host.trees import remove_tree
 from bootwright.journal import Journal, Row, start_ticks
 from bootwright.machine import messages
-from bootwright.machine.console import Console, tail
+from bootwright.machine.console import Console, panic, tail
 from bootwright.machine.folder import MachineFolder, claimed, find
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
@@ -185,9 +185,9 @@ class Monitor:
         if died or self._save_console:
             saved = self._save(folder)
         if ending.reason == "reset":
-            panicked = "Kernel panic" in folder.console_log.read_text(errors="replace")
+            reason = panic(folder.console_log)
             raise GuestError(
-                "the guest's kernel panicked" if panicked else "the guest reset itself",
+                f"the guest's kernel panicked: {reason}" if reason else "the guest reset itself",
                 hint=f"the whole console is in {saved}",
                 evidence=printed,
             )
