@@ -46,7 +46,20 @@ Examples:
 """
 
 
-@click.command("run", epilog=EPILOG)
+class _Command(click.Command):
+    """Takes what stands behind -- aside before click sees it, so that no word of the guest's
+    command is ever taken for an option or an image."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        position = args.index("--") if "--" in args else len(args)
+        ctx.meta[_GUEST_COMMAND] = tuple(args[position + 1 :])
+        return super().parse_args(ctx, args[:position])
+
+
+_GUEST_COMMAND = "bootwright.guest-command"
+
+
+@click.command("run", cls=_Command, epilog=EPILOG)
 @click.argument(
     "arguments",
     nargs=-1,
@@ -74,7 +87,12 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
 
     On exit the machine is gone with all that it owned, unless it is kept or detached.
     """
-    image, argv = _split(arguments, options)
+    argv = click.get_current_context().meta[_GUEST_COMMAND]
+    image = None
+    if options["tiny"]:
+        argv = (*arguments, *argv)
+    elif arguments:
+        image, argv = arguments[0], (*arguments[1:], *argv)
     _check(argv, options)
     home = homes.locate()
     quiet = options["as_json"]
@@ -208,17 +226,6 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
         f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine}, "
         f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice}"
     )
-
-
-def _split(
-    arguments: tuple[str, ...], options: dict[str, Any]
-) -> tuple[str | None, tuple[str, ...]]:
-    """Tell the image from the command."""
-    if options["tiny"]:
-        return None, arguments
-    if not arguments:
-        return None, ()
-    return arguments[0], arguments[1:]
 
 
 def _check(argv: tuple[str, ...], options: dict[str, Any]) -> None:

@@ -1,0 +1,56 @@
+"""What the tests that boot share: images and kernels, built once and kept; machines of their own.
+
+Images and kernels live in a store of the tests' own, below the user's cache, so that a second run
+is fast. Machines live below pytest's temporary folder, and after each test nothing of them may be
+left: no folder, no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.boots.harness import Bootwright, commands
+
+
+@pytest.fixture(scope="session")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Bootwright:
+    """bootwright for what is built once a session."""
+    return commands(tmp_path_factory.mktemp("builder"))
+
+
+@pytest.fixture(scope="session")
+def kernel(builder: Bootwright) -> str:
+    """Debian 12's cloud kernel."""
+    done = builder("kernel", "show", "debian")
+    if done.returncode:
+        done = builder("kernel", "add", "debian")
+        assert done.returncode == 0, done.stderr
+    return "debian"
+
+
+@pytest.fixture(scope="session")
+def bookworm(builder: Bootwright, kernel: str) -> str:
+    """A Debian 12 image, as `image build` makes it."""
+    done = builder("image", "build", "bookworm", "--debian", "bookworm")
+    assert done.returncode == 0, done.stderr
+    return "bookworm"
+
+
+@pytest.fixture(scope="session")
+def trixie(builder: Bootwright, kernel: str) -> str:
+    """A Debian 13 image."""
+    done = builder("image", "build", "trixie", "--debian", "trixie")
+    assert done.returncode == 0, done.stderr
+    return "trixie"
+
+
+@pytest.fixture
+def bootwright(tmp_path: Path) -> Iterator[Bootwright]:
+    """bootwright with machines of this test's own; fails where something is left of them."""
+    own = commands(tmp_path / "state")
+    yield own
+    left = sorted(path.name for path in own.machines.iterdir()) if own.machines.is_dir() else []
+    assert (left, own.processes()) == ([], [])

@@ -1,0 +1,183 @@
+"""What goes wrong, and that nothing is left of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.boots.harness import Bootwright
+
+pytestmark = pytest.mark.boot
+
+
+def _until(true: Callable[[], object], what: str, deadline_s: float = 60) -> None:
+    end = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < end, f"waited {deadline_s} s for {what}"
+        time.sleep(0.02)
+
+
+def _pid_of(bootwright: Bootwright, word: str) -> int:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                line = (folder / "cmdline").read_bytes()
+                environment = (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            state = f"XDG_STATE_HOME={bootwright.environment['XDG_STATE_HOME']}".encode()
+            if word.encode() in line and state in environment:
+                return int(folder.name)
+    return 0
+
+
+def _start_long(bootwright: Bootwright, kernel: str) -> subprocess.Popen[bytes]:
+    """Start a tiny guest that runs for long; return when its command runs."""
+    process = bootwright.start(
+        *("run", "--tiny", "--kernel", kernel, "--name", "long", "--"),
+        "echo the command runs; sleep 600",
+    )
+    assert process.stdout is not None
+    seen = b""
+    while b"the command runs" not in seen:
+        data = os.read(process.stdout.fileno(), 4096)
+        assert data, seen
+        seen += data
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_command_takes_its_machine_along(
+    bootwright: Bootwright, kernel: str, number: signal.Signals
+) -> None:
+    process = _start_long(bootwright, kernel)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in output
+    assert list(bootwright.logs.glob("*.console")) == []
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.2, 0.3, 0.6])
+def test_interrupted_start_leaves_nothing(
+    bootwright: Bootwright, kernel: str, delay_s: float
+) -> None:
+    process = bootwright.start("run", "--tiny", "--kernel", kernel, "--", "sleep 600")
+    time.sleep(delay_s)  # this is the case itself: an interrupt at some point of the start
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    # Before Python has set up its handlers, the signal's own effect ends the process.
+    assert process.returncode in (130, -signal.SIGINT, 1)
+    if process.returncode == 130:
+        assert b"Traceback" not in output
+
+
+def test_killed_command_takes_its_machine_along(bootwright: Bootwright, kernel: str) -> None:
+    process = _start_long(bootwright, kernel)
+    process.kill()
+    process.communicate()
+    _until(lambda: not bootwright.processes(), "the monitor to give everything back")
+
+
+def test_killed_monitor_takes_its_vmm_along_and_is_swept(
+    bootwright: Bootwright, kernel: str
+) -> None:
+    process = _start_long(bootwright, kernel)
+    os.kill(_pid_of(bootwright, "bootwright.machine.monitor"), signal.SIGKILL)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 125
+    assert b"the monitor of machine 'long' died" in output
+    _until(lambda: not _pid_of(bootwright, "qemu-system"), "QEMU to end")
+    assert bootwright.json("ps") == []
+
+
+def test_killed_vmm_is_reported_as_such(bootwright: Bootwright, kernel: str) -> None:
+    process = _start_long(bootwright, kernel)
+    os.kill(_pid_of(bootwright, "qemu-system"), signal.SIGKILL)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 125
+    assert b"the VMM died (exit status -9)" in output
+
+
+def test_guest_that_goes_away_under_a_command(bootwright: Bootwright, bookworm: str) -> None:
+    done = bootwright("run", bookworm, "--", "poweroff -f & sleep 60")
+    assert done.returncode == 255
+    assert "went away while the command ran" in done.stderr
+
+
+def test_panic_is_named(bootwright: Bootwright, kernel: str) -> None:
+    done = bootwright(
+        "run", "--tiny", "--kernel", kernel, "--", "echo c >/proc/sysrq-trigger; sleep 60"
+    )
+    assert done.returncode == 125
+    assert "the guest's kernel panicked: sysrq triggered crash" in done.stderr
+    [console] = bootwright.logs.glob("*.console")
+    assert f"the whole console is in {console}" in done.stderr
+    assert "sysrq triggered crash" in console.read_text(errors="replace")
+
+
+def test_start_up_that_takes_too_long_says_how_far_it_came(
+    bootwright: Bootwright, bookworm: str
+) -> None:
+    done = bootwright("run", bookworm, "--timeout", "1", "--", "true")
+    assert done.returncode == 125
+    assert "the guest was not ready after 1 s; the last mark was vmm.running" in done.stderr
+    assert "--timeout" in done.stderr
+
+
+def test_image_without_init_is_named(
+    bootwright: Bootwright, kernel: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    disk = tmp_path_factory.mktemp("empty") / "empty.ext4"
+    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", disk, "16M"], check=True)
+    assert bootwright("image", "import", "empty", disk).returncode == 0
+    try:
+        done = bootwright("run", "empty", "--kernel", kernel, "--", "true")
+    finally:
+        bootwright("image", "rm", "empty")
+    assert done.returncode == 125
+    assert "the guest could not start: the image has no /sbin/init" in done.stderr
+
+
+def test_missing_programs_are_named(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:
+    poor = Bootwright(
+        environment={**bootwright.environment, "PATH": str(tmp_path)},
+        machines=bootwright.machines,
+        logs=bootwright.logs,
+    )
+    done = poor("run", "--tiny", "--kernel", kernel, "--", "true")
+    assert done.returncode == 125
+    assert "not installed here: qemu-system-x86_64 (boots machines)" in done.stderr
+    assert "sudo apt-get install qemu-system-x86" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, which needs root")
+def test_full_disk_is_named(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", small], check=True)
+    try:
+        environment = {**bootwright.environment, "XDG_STATE_HOME": str(small)}
+        crowded = Bootwright(environment=environment, machines=small / "m", logs=small / "l")
+        done = crowded("run", "--tiny", "--kernel", kernel, "--", "true")
+        assert done.returncode == 125
+        assert "needs 64 MiB, but" in done.stderr
+        environment["XDG_DATA_HOME"] = str(small)
+        for command in (
+            ("image", "build", "x", "--debian", "bookworm"),
+            ("kernel", "add", "debian"),
+        ):
+            done = crowded(*command)
+            assert done.returncode == 1
+            assert "MiB free" in done.stderr
+        assert not list(small.rglob("sha256-*"))
+    finally:
+        subprocess.run(["umount", small], check=True)

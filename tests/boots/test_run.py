@@ -1,0 +1,178 @@
+"""`run`: from nothing to a command in a real Debian, and what it says of the time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from tests.boots.harness import Bootwright
+
+pytestmark = pytest.mark.boot
+
+PHASES = [
+    ("host preparation", "command.entered", "vmm.exec"),
+    ("VMM start", "vmm.exec", "vmm.running"),
+    ("firmware and kernel", "vmm.running", "seed.start"),
+    ("seed", "seed.start", "seed.done"),
+    ("PID 1 to sshd", "seed.done", "sshd.listening"),
+    ("SSH log-in", "sshd.listening", "ssh.login"),
+    ("command", "ssh.login", "command.end"),
+    ("clean-up", "command.end", "machine.gone"),
+]
+
+
+def test_bookworm_is_a_real_debian_and_every_phase_is_measured(
+    bootwright: Bootwright, bookworm: str
+) -> None:
+    before_ns = time.monotonic_ns()
+    done = bootwright(
+        *("run", bookworm, "--json", "--name", "first", "--"),
+        "cat /proc/1/comm /etc/hostname /etc/debian_version; systemctl is-system-running --wait; "
+        "cat /etc/machine-id; echo to-stderr >&2; exit 7",
+    )
+    stopwatch_ns = time.monotonic_ns() - before_ns
+    assert done.returncode == 7
+    result = json.loads(done.stdout)
+    assert result["exit_status"] == 7
+    assert result["error_output"] == "to-stderr\n"
+    init, hostname, version, state, machine_id = result["output"].splitlines()
+    assert (init, hostname, state) == ("systemd", "first", "running")
+    assert version.startswith("12.")
+    assert len(machine_id) == 32
+    assert result["accelerator"] in ("kvm", "tcg")
+    assert result["accelerator_reason"]
+
+    marks = [(p["name"], p["start_mark"], p["end_mark"]) for p in result["phases"]]
+    assert marks == PHASES
+    end_ns = 0
+    for phase in result["phases"]:
+        assert phase["start_ns"] == end_ns
+        assert phase["duration_ns"] > 0
+        end_ns += phase["duration_ns"]
+    assert result["total_ns"] == end_ns
+    assert result["start_up_ns"] == sum(p["duration_ns"] for p in result["phases"][:6])
+    # The stopwatch also holds the start of a process here and its end.
+    assert result["total_ns"] < stopwatch_ns
+
+
+def test_trixie_with_a_terminalless_prompt_and_a_table(bootwright: Bootwright, trixie: str) -> None:
+    done = bootwright("run", trixie, input=b"cat /etc/debian_version; exit 3\n")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1].startswith("13.")
+    for name, start, end in PHASES[:6]:
+        assert any(
+            line.startswith(name) and f"{start} → {end}" in line
+            for line in done.stderr.splitlines()
+        ), done.stderr
+    assert "start-up" in done.stderr
+    assert "whole " in done.stderr
+
+
+def test_total_agrees_with_a_stopwatch(bootwright: Bootwright, kernel: str) -> None:
+    differences_ms = []
+    for _ in range(3):
+        before_ns = time.monotonic_ns()
+        result = bootwright.json("run", "--tiny", "--kernel", kernel, "--", "true")
+        differences_ms.append((time.monotonic_ns() - before_ns - result["total_ns"]) / 1e6)
+    # A busy host may put off the end of our own process; not three times.
+    assert 0 <= min(differences_ms) < 20, differences_ms
+
+
+def test_machines_share_an_image_and_nothing_else(bootwright: Bootwright, bookworm: str) -> None:
+    digest = bootwright.json("image", "show", bookworm)["digest"]
+    command = (
+        "cat /etc/machine-id /sys/class/net/eth0/address; ls /root /root/.ssh 2>&1; "
+        "ssh-keygen -lf /run/bootwright/ssh_host_ed25519_key.pub; echo mine >/root/mine; "
+        "sshd -T -f /run/bootwright/sshd_config | grep -i '^passwordauthentication'"
+    )
+    outputs = []
+    for _ in range(2):
+        result = bootwright.json("run", bookworm, "--", command)
+        lines = result["output"].splitlines()
+        assert lines[-1] == "passwordauthentication no"
+        assert "mine" not in lines
+        outputs.append((lines[0], lines[1], lines[-2]))
+    for first, second in zip(*outputs, strict=True):
+        assert first != second
+    # Imported again, the disk must still have the content that its name was made from.
+    path = bootwright.json("image", "show", bookworm)["path"]
+    try:
+        assert bootwright("image", "import", "copy", path).returncode == 0
+        assert bootwright.json("image", "show", "copy")["digest"] == digest
+    finally:
+        bootwright("image", "rm", "copy")
+
+
+def test_recipe_can_be_fed_back_and_dry_run_starts_nothing(
+    bootwright: Bootwright, bookworm: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("recipe") / "web.toml"
+    shown = bootwright("recipe", "show", bookworm, "--memory", "384M", "--append", "bw.test=1")
+    assert shown.returncode == 0, shown.stderr
+    file.write_text(shown.stdout)
+    assert bootwright("recipe", "show", "--recipe", file).stdout == shown.stdout
+    planned = bootwright("run", "--recipe", file, "--dry-run", "--", "true")
+    assert "qemu-system-x86_64" in planned.stdout
+    assert "-m 384" in planned.stdout
+    assert not bootwright.machines.exists()
+    done = bootwright("run", "--recipe", file, "--", "cat /proc/cmdline; free -m")
+    assert done.returncode == 0, done.stderr
+    assert "bw.test=1" in done.stdout
+
+
+def test_prompt_in_a_terminal(bootwright: Bootwright, bookworm: str) -> None:
+    import os
+    import pty
+    import select
+
+    child, terminal = pty.fork()
+    if child == 0:
+        from tests.boots.harness import PROGRAM
+
+        os.execve(PROGRAM, [str(PROGRAM), "run", bookworm], bootwright.environment)
+    screen = b""
+    answers = [(b":~# ", b"tty; echo status=$?\r"), (b"status=0", b"exit 5\r")]
+    while True:
+        ready, _, _ = select.select([terminal], [], [], 120)
+        assert ready, screen
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # EIO: the child has closed its side
+            break
+        screen += data
+        if answers and answers[0][0] in screen:
+            screen = b""
+            os.write(terminal, answers.pop(0)[1])
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    assert answers == []
+
+
+def test_debian_13_kernel_reaches_userspace(builder: Bootwright, bootwright: Bootwright) -> None:
+    if builder("kernel", "show", "debian-trixie").returncode:
+        added = builder("kernel", "add", "debian", "--suite", "trixie")
+        assert added.returncode == 0, added.stderr
+    done = bootwright("run", "--tiny", "--kernel", "debian-trixie", "--", "uname", "-r")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("6.12.")
+
+
+def test_output_is_passed_through_byte_for_byte(bootwright: Bootwright, kernel: str) -> None:
+    from tests.boots.harness import PROGRAM
+
+    line = "head -c 300000 /dev/urandom >/tmp/f; md5sum </tmp/f | cut -c1-32; cat /tmp/f; exit 9"
+    done = subprocess.run(
+        [PROGRAM, "run", "--tiny", "--kernel", kernel, "--", line],
+        env=bootwright.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+    import hashlib
+
+    digest, _, content = done.stdout.partition(b"\n")
+    assert done.returncode == 9
+    assert len(content) == 300000
+    assert hashlib.md5(content).hexdigest().encode() == digest
