@@ -24,11 +24,22 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Bootwright:
 @pytest.fixture(scope="session")
 def kernel(builder: Bootwright) -> str:
     """Debian 12's cloud kernel."""
-    done = builder("kernel", "show", "debian")
-    if done.returncode:
-        done = builder("kernel", "add", "debian")
+    return _kernel(builder, "debian", "bookworm")
+
+
+@pytest.fixture(scope="session")
+def debian_13_kernel(builder: Bootwright) -> str:
+    """Debian 13's cloud kernel."""
+    return _kernel(builder, "debian-trixie", "trixie")
+
+
+def _kernel(builder: Bootwright, name: str, suite: str) -> str:
+    shown = builder("kernel", "show", name)
+    # One from before symbols were stored is fetched again.
+    if "System.map" not in shown.stdout:
+        done = builder("kernel", "add", "debian", "--suite", suite)
         assert done.returncode == 0, done.stderr
-    return "debian"
+    return name
 
 
 @pytest.fixture(scope="session")

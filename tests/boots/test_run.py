@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -151,13 +152,23 @@ def test_prompt_in_a_terminal(bootwright: Bootwright, bookworm: str) -> None:
     assert answers == []
 
 
-def test_debian_13_kernel_reaches_userspace(builder: Bootwright, bootwright: Bootwright) -> None:
-    if builder("kernel", "show", "debian-trixie").returncode:
-        added = builder("kernel", "add", "debian", "--suite", "trixie")
-        assert added.returncode == 0, added.stderr
-    done = bootwright("run", "--tiny", "--kernel", "debian-trixie", "--", "uname", "-r")
+def test_debian_13_kernel_reaches_userspace(bootwright: Bootwright, debian_13_kernel: str) -> None:
+    done = bootwright("run", "--tiny", "--kernel", debian_13_kernel, "--", "uname", "-r")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("6.12.")
+
+
+@pytest.mark.parametrize("name", ["debian", "debian-trixie"])
+def test_system_map_is_what_the_kernel_says_of_itself(
+    bootwright: Bootwright, kernel: str, debian_13_kernel: str, name: str
+) -> None:
+    shown = bootwright.json("kernel", "show", name)
+    assert "System.map" in shown["parts"]
+    stored = (Path(shown["path"]) / "System.map").read_text().splitlines()
+    # vmlinux is started without the boot code that would move the kernel (KASLR).
+    done = bootwright("run", "--tiny", "--kernel", name, "--", "cat /proc/kallsyms")
+    assert len(stored) > 50_000
+    assert sorted(stored) == sorted(line for line in done.stdout.splitlines() if "[" not in line)
 
 
 def test_output_is_passed_through_byte_for_byte(bootwright: Bootwright, kernel: str) -> None:

@@ -48,8 +48,8 @@ def add(
 ) -> Kernel:
     """Fetch the newest kernel of a Debian suite and store its parts.
 
-    The System.map in Debian's package is a placeholder (the real one is in the debug package), so
-    it is left out.
+    The System.map in Debian's package is a placeholder (the real one is in the debug package); it
+    is made from the symbols that the kernel itself carries.
 
     Args:
         suite: Such as ``bookworm``.

@@ -7,7 +7,7 @@ from pathlib import Path
 from bootwright.errors import BuildError, FormatError, InputError
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
-from bootwright.kernels import bzimage, vmlinux
+from bootwright.kernels import bzimage, kallsyms, vmlinux
 from bootwright.kernels.kernel import Kernel, copy_part, shelf, shelve
 
 _ARM64_MAGIC_OFFSET = 56
@@ -31,7 +31,7 @@ def add(
         source: Where it came from, for people; the file's path where it is empty.
         modules: The folder that holds ``lib/modules/RELEASE``, or that folder itself.
         config: The kernel's ``.config``.
-        system_map: Its ``System.map``.
+        system_map: Its ``System.map``; without one it is made from the kernel's own symbols.
 
     Raises:
         FormatError: a file is not what it was given as; the message says what it is.
@@ -60,6 +60,8 @@ def add(
             copy_part(config, folder, "config")
         if system_map:
             copy_part(system_map, folder, "System.map")
+        else:
+            _write_own_symbols(parts.get("vmlinux"), folder)
         if modules:
             _copy_modules(modules, folder / "modules", release)
         return shelve(
@@ -70,6 +72,17 @@ def add(
             source=source or str(file.absolute()),
             pvh=pvh,
         )
+
+
+def _write_own_symbols(elf: bytes | None, folder: Path) -> None:
+    """Write System.map from the kernel's own table, where it has one that we can read."""
+    if elf is None:
+        return
+    try:
+        found = kallsyms.symbols(elf)
+    except FormatError:
+        return  # the kernel boots without; `kernel show` tells that there is no System.map
+    (folder / "System.map").write_text(kallsyms.system_map(found))
 
 
 def _take_apart(content: bytes) -> tuple[dict[str, bytes], bool, str]:
