@@ -26,4 +26,4 @@ bench: setup  ## time our own start-up and host preparation
 	.venv/bin/python -m benchmarks.startup
 
 wheel: setup  ## build a wheel into dist/
-	.venv/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	.venv/bin/python -m pip wheel -qq --no-deps --wheel-dir dist .

@@ -52,7 +52,9 @@ def add(
     config: Path | None,
     system_map: Path | None,
 ) -> None:
-    """Add Debian's newest kernel, taken apart without installing it, or your own.
+    """Add Debian's newest kernel, or your own.
+
+    Debian's package is taken apart and not installed.
 
     PATH is a bzImage (arch/x86/boot/bzImage, /boot/vmlinuz-*) or a vmlinux.
     """
