@@ -14,7 +14,8 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["process", "file"]
+Kind = Literal["process"]
+"""What can be owned beside the machine's folder, which is its own record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,14 @@ class Row:
     event: Literal["take", "release"]
     kind: Kind
     name: str
-    """For a process its role, for a file its path."""
+    """Its role."""
     pid: int = 0
+    """0: it was about to be started."""
     start_ticks: int = 0
-    """For a process: its start time in clock ticks since the host's boot, field 22 of
-    /proc/PID/stat, which tells it from a later process with the same pid. Source: proc(5)."""
+    """Its start time in clock ticks since the host's boot, field 22 of /proc/PID/stat, which tells
+    it from a later process with the same pid. Source: proc(5)."""
+    boot_id: str = ""
+    """Which boot of the host those ticks count from."""
 
 
 class Journal:
@@ -39,13 +43,12 @@ class Journal:
 
     def write(self, row: Row) -> None:
         """Append *row* and wait until it is on the disk."""
-        line = msgspec.json.encode(row) + b"\n"
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, line)
-            os.fdatasync(file)
-        finally:
-            os.close(file)
+        # The newline comes first as well: a row that a crash cut short must not swallow this one.
+        line = b"\n" + msgspec.json.encode(row) + b"\n"
+        with open(self.path, "ab", opener=_private) as file:
+            file.write(line)
+            file.flush()
+            os.fdatasync(file.fileno())
 
     def owned(self) -> list[Row]:
         """Return the rows that were taken and not released, oldest first.
@@ -67,6 +70,10 @@ class Journal:
             else:
                 owned.pop((row.kind, row.name), None)
         return list(owned.values())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def start_ticks(pid: int) -> int | None:

@@ -14,8 +14,8 @@ MachineType = Literal["q35", "microvm"]
 CMDLINE_BYTES = 2047
 """What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""
 
-MEMORY_FLOOR_MIB = 64
-"""Less than this and not even a tiny guest reaches userspace."""
+MEMORY_FLOOR_MIB = 16
+"""No Linux kernel of ours is smaller than this."""
 
 MIB = 1 << 20
 

@@ -12,7 +12,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bootwright.digest import PREFIX, Digest, is_digest
@@ -23,7 +23,7 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 def check_name(name: str, noun: str) -> str:
-    """Return *name* where it can name a thing; machines' names are host names as well.
+    """Return *name* where it can name a thing in a store.
 
     Raises:
         InputError: it has characters that a name cannot have, or looks like a digest.
@@ -57,11 +57,15 @@ class Store:
         folder = self.root / "names"
         if not folder.is_dir():
             return {}
-        return {
-            link.name: Digest(Path(os.readlink(link)).name)
-            for link in sorted(folder.iterdir())
-            if link.is_symlink()
-        }
+        found = {}
+        for link in sorted(folder.iterdir()):
+            if link.name.startswith("."):
+                continue  # one that `tag` is about to rename
+            try:
+                found[link.name] = Digest(Path(os.readlink(link)).name)
+            except FileNotFoundError:
+                continue  # taken away just now
+        return found
 
     def digests(self) -> list[Digest]:
         """Return all that is stored, named or not."""
@@ -149,7 +153,7 @@ class Store:
 
     def remove(self, digest: Digest) -> None:
         """Remove a thing. The rename comes first, so that nobody sees half of it."""
-        with self.staged() as folder:
+        with self.staged() as folder, suppress(FileNotFoundError):  # somebody was faster
             self.path(digest).rename(folder / "removed")
 
 

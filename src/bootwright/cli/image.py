@@ -19,7 +19,7 @@ from bootwright.machine import folder as folders
 from bootwright.report import text
 
 
-@click.group("image")
+@click.group("image", epilog="Example: bootwright image build web --debian bookworm")
 def command() -> None:
     """Build, import and list root filesystems.
 

@@ -19,7 +19,7 @@ from bootwright.machine import folder as folders
 from bootwright.report import text
 
 
-@click.group("kernel")
+@click.group("kernel", epilog="Example: bootwright kernel add debian --suite trixie")
 def command() -> None:
     """Add and list kernels."""
 

@@ -17,7 +17,7 @@ from types import FrameType
 import click
 
 from bootwright import __version__
-from bootwright.errors import BootwrightError, InputError, LostGuestError
+from bootwright.errors import BootwrightError, HostError, InputError, LostGuestError
 
 FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
 
@@ -124,6 +124,11 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         return wrong_usage
     except BootwrightError as error:
         tell(error)
+        return own_failure
+    except OSError as error:
+        # A folder without permission, a disk that went away: the system's own words say it best.
+        logging.getLogger(__name__).debug("", exc_info=True)
+        tell(HostError(f"the system refused: {error}", hint="bootwright --debug says where"))
         return own_failure
 
 

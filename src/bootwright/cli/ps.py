@@ -18,7 +18,7 @@ from bootwright.machine.folder import MachineFolder
 from bootwright.store import Store
 
 
-@click.command("ps")
+@click.command("ps", epilog="Example: bootwright ps --json | jq .[].name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
     """List machines: those that run, and kept ones that are stopped."""

@@ -11,12 +11,12 @@ from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, completed, draft_of
 
 
-@click.group("recipe")
+@click.group("recipe", epilog="Example: bootwright recipe show web > web.toml")
 def command() -> None:
     """Show what a boot is made of."""
 
 
-@command.command(epilog="Example: bootwright recipe show web > web.toml; run --recipe web.toml")
+@command.command(epilog="Example: bootwright recipe show web --memory 1G > web.toml")
 @click.argument("image", required=False, shell_complete=names.images)
 @boot_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of TOML.")

@@ -21,7 +21,6 @@ from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.report import text
-from bootwright.store import check_name
 from bootwright.timeline.phases import AFTER, START, START_UP, TINY_START_UP, Phase, phases
 from bootwright.timeline.recorder import Mark, Recorder
 
@@ -100,7 +99,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     recipe, choice = completed(home, draft, quiet=quiet)
     name = options["name"] or f"{_base_name(draft.image)}-{secrets.token_hex(2)}"
     spec = MachineSpec(
-        name=check_name(name, "a machine"),
+        name=name,
         recipe=recipe,
         publish=tuple(_forward(text) for text in options["publish"]),
         command=argv if recipe.image is None else (),

@@ -1,4 +1,4 @@
-"""When this very process began, on the clock of all host marks."""
+"""The host's clock, when this process began on it, and which boot of the host this is."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def process_start_ns() -> int:
         waited_ns = 0  # a kernel without CONFIG_SCHED_INFO
     latest = min(earliest + tick_ns, now - time.process_time_ns() - waited_ns)
     return max(earliest, latest)
+
+
+def boot_id() -> str:
+    """Return what is different after every boot of this host. Source: random(4)."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

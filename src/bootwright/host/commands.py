@@ -23,5 +23,11 @@ def run(argv: Sequence[Argument]) -> subprocess.CompletedProcess[str]:
     """Run *argv* to its end without input; that it fails is for the caller to see."""
     announce(argv)
     return subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        # We look for words in what programs say.
+        env=dict(os.environ, LC_ALL="C.UTF-8"),
     )

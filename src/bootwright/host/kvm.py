@@ -37,9 +37,3 @@ def unusable_because() -> str:
     finally:
         os.close(device)
     return "" if version == _API_VERSION else f"its API is version {version}, not {_API_VERSION}"
-
-
-def boot_id() -> str:
-    """Return what is different after every boot of this host. Source: random(4)."""
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        return file.read().strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,16 @@ def require(folder: Path, needed_bytes: int, purpose: str) -> None:
             f"{purpose} needs {needed_bytes // MIB} MiB, but {folder} has {free // MIB} MiB free",
             hint="free some space (bootwright image prune), or put BOOTWRIGHT_HOME on another disk",
         )
+
+
+def raise_if_full(output: str) -> None:
+    """Raise what a full disk raises in our own code where a program's *output* tells of one.
+
+    Raises:
+        OSError: ENOSPC; see `full_disk_named`.
+    """
+    if "No space left on device" in output:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager

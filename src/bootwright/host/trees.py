@@ -10,6 +10,11 @@ from pathlib import Path
 
 from bootwright.host import tools
 
+NAMESPACE_HINT = (
+    "install uidmap and give yourself lines in /etc/subuid and /etc/subgid, or run as root"
+)
+"""What to try where `as_namespace_root` is refused."""
+
 
 def used_bytes(folder: Path) -> int:
     """Return the space that *folder* takes on its disk, in bytes; holes take none."""

@@ -17,6 +17,7 @@ from bootwright.digest import Digest
 from bootwright.errors import BuildError, HostError, InputError
 from bootwright.home import Home
 from bootwright.host import archive, commands, space, suites, tools
+from bootwright.host.trees import NAMESPACE_HINT
 from bootwright.images import ext4
 from bootwright.images.image import Image, load, shelf, shelve
 from bootwright.store import check_name
@@ -147,8 +148,9 @@ def _mmdebstrap(what: Build, staged: Path, progress: Callable[[str, float], None
     )
     try:
         assert process.stdout is not None
-        for line in process.stdout:
-            log.read(line.rstrip())
+        with process.stdout:
+            for line in process.stdout:
+                log.read(line.rstrip())
     except BaseException:
         process.terminate()  # it removes its own folder
         raise
@@ -177,6 +179,8 @@ class BuildLog:
         self._step = "starting"
         self._begin = 0.0
         self._end = 0.05
+        self._shown = 0.0
+        self._packages = 0
         self._expected = 1
         self._done = 0
         self._errors: list[str] = []
@@ -191,16 +195,21 @@ class BuildLog:
             self._begin = _BEGINS[step]
             later = [share for share in _BEGINS.values() if share > self._begin]
             self._end = min(later, default=0.85)
-            self._expected, self._done = 1, 0
+            # The essential packages are those that were downloaded: apt does not count them again.
+            self._expected, self._done = max(1, self._packages), 0
         elif found := re.search(r"(\d+) newly installed", line):
-            # Downloading counts each once; installing unpacks and sets up.
-            self._expected = int(found.group(1)) * (1 if "download" in self._step else 2)
-        elif line.startswith(("Get:", "Unpacking ", "Setting up ")):
+            self._packages = self._expected = int(found.group(1))
+        elif line.startswith(self._counted()):
             self._done += 1
         elif line.startswith(("E: ", "Err:")) or "dpkg: error processing" in line:
             self._errors.append(line)
         share = min(1.0, self._done / max(1, self._expected))
-        self._progress(self._step, self._begin + share * (self._end - self._begin))
+        self._shown = max(self._shown, self._begin + share * (self._end - self._begin))
+        self._progress(self._step, self._shown)
+
+    def _counted(self) -> str:
+        """Return how a line begins that tells of one more package done in this step."""
+        return "Get:" if "download" in self._step else "Setting up "
 
     def failure(self, suite: str) -> BuildError | HostError:
         """Say what went wrong, naming the suite, the package or the step."""
@@ -229,8 +238,7 @@ class BuildLog:
         if "newuidmap" in everything or "unshare" in errors or "subuid" in everything:
             return HostError(
                 "this host does not let an ordinary user build images",
-                hint="install uidmap and give yourself lines in /etc/subuid and /etc/subgid, "
-                "or run as root",
+                hint=NAMESPACE_HINT,
                 evidence=evidence,
             )
         return BuildError(f"mmdebstrap failed while {self._step}", evidence=evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import uuid
 from dataclasses import dataclass
@@ -44,11 +45,17 @@ def find_root(disk: BinaryIO) -> Root:
     """
     if filesystem := _filesystem(disk, 0):
         return Root(filesystem=filesystem, partition=0)
-    partitions = _gpt(disk) or _mbr(disk)
-    if not partitions:
+    gpt, mbr = _gpt(disk), _mbr(disk)
+    if gpt is None and mbr is None:
         raise FormatError(
             "it holds neither a filesystem that we know nor a partition table",
             hint="give an ext4, xfs or btrfs filesystem, a partitioned disk, a qcow2 or a tar",
+        )
+    partitions = gpt or mbr or []
+    if not partitions:
+        raise FormatError(
+            "none of its partitions is a Linux one",
+            hint="bootwright boots Linux; give a disk that holds one",
         )
     for partition in sorted(partitions, key=lambda p: (not p.is_root, -p.size_bytes)):
         if filesystem := _filesystem(disk, partition.start_bytes):
@@ -60,6 +67,9 @@ def find_root(disk: BinaryIO) -> Root:
 
 
 def _read(disk: BinaryIO, offset: int, length: int) -> bytes:
+    """Return what lies there; nothing beyond the disk's end, wherever a damaged table points."""
+    if offset > disk.seek(0, os.SEEK_END):
+        return b""
     disk.seek(offset)
     return disk.read(length)
 
@@ -74,11 +84,14 @@ def _filesystem(disk: BinaryIO, offset: int) -> Filesystem | None:
     return None
 
 
-def _gpt(disk: BinaryIO) -> list[_Partition]:
-    """Source: UEFI specification 2.10, section 5.3."""
+def _gpt(disk: BinaryIO) -> list[_Partition] | None:
+    """Return the Linux partitions of a GPT, or None where there is no GPT.
+
+    Source: UEFI specification 2.10, section 5.3.
+    """
     header = _read(disk, _SECTOR_BYTES, 92)
     if header[:8] != b"EFI PART" or len(header) < 92:
-        return []
+        return None
     first_entry, count, entry_bytes = struct.unpack_from("<QII", header, 72)
     partitions = []
     for index in range(min(count, 128)):
@@ -99,10 +112,11 @@ def _gpt(disk: BinaryIO) -> list[_Partition]:
     return partitions
 
 
-def _mbr(disk: BinaryIO) -> list[_Partition]:
+def _mbr(disk: BinaryIO) -> list[_Partition] | None:
+    """Return the Linux partitions of an MBR, or None where there is no MBR."""
     sector = _read(disk, 0, _SECTOR_BYTES)
     if sector[510:] != b"\x55\xaa":
-        return []
+        return None
     partitions = []
     for index in range(4):
         kind, first, sectors = struct.unpack_from("<4xB3xII", sector, 446 + 16 * index)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.errors import BuildError
-from bootwright.host import commands, tools
-from bootwright.host.trees import as_namespace_root
+from bootwright.errors import BuildError, HostError
+from bootwright.host import commands, space, tools
+from bootwright.host.trees import NAMESPACE_HINT, as_namespace_root
 
 MINIMUM_BYTES = 4 << 30
 """A disk with less room than this feels cramped; it is sparse, so room costs nothing."""
@@ -19,9 +19,11 @@ set -e
 trap 'rm -rf "$tree"' EXIT
 mkdir "$tree"
 "$tar" --extract --file "$archive" --directory "$tree" --numeric-owner --preserve-permissions \\
-    --xattrs --xattrs-include='*' --exclude='./dev/*' --exclude='dev/*'
+    --xattrs --xattrs-include='*' --anchored --exclude='./dev/*' --exclude='dev/*'
+used=$(du -sk "$tree" | cut -f 1)
+size=$((used * 2 > minimum ? used * 2 : minimum))
 "$mke2fs" -q -t ext4 -L root -m 1 -E lazy_itable_init=0,lazy_journal_init=0 \\
-    -d "$tree" "$disk" "$size"
+    -d "$tree" "$disk" "${size}k"
 """
 
 
@@ -32,20 +34,27 @@ def write(archive: Path, disk: Path) -> None:
 
     Raises:
         BuildError: tar or mke2fs failed; their output is attached.
+        HostError: an ordinary user has no subordinate user ids.
     """
     tar, mke2fs = tools.require("tar", "mke2fs")
-    size_kib = max(MINIMUM_BYTES, 3 * archive.stat().st_size) // 1024
     variables = {
         "tree": disk.with_name("tree"),
         "archive": archive.absolute(),
         "disk": disk,
-        "size": f"{size_kib}k",
+        "minimum": MINIMUM_BYTES // 1024,
         "tar": tar,
         "mke2fs": mke2fs,
     }
     assignments = [f"{name}={value}" for name, value in variables.items()]
     done = commands.run([*as_namespace_root(), "env", *assignments, "sh", "-c", _SCRIPT])
     if done.returncode:
+        space.raise_if_full(done.stderr)
+        if "line matching user" in done.stderr or "newuidmap" in done.stderr:
+            raise HostError(
+                "this host does not let an ordinary user write images with other users' files",
+                hint=NAMESPACE_HINT,
+                evidence=done.stderr[-600:],
+            )
         raise BuildError(
             f"writing the filesystem of {archive.name} failed",
             hint="a root filesystem archive has bin, etc, usr ... at its top",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from bootwright.errors import BuildError, FormatError, InputError
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
@@ -48,13 +50,17 @@ def add(
         elif head.startswith(_QCOW2_MAGIC):
             progress("converting from qcow2", 0.1)
             [qemu_img] = tools.require("qemu-img")
+            _refuse_references(qemu_img, file)
             _run([qemu_img, "convert", "-f", "qcow2", "-O", "raw", file, disk], file)
         else:
             progress("copying", 0.1)
             _run(["cp", "--sparse=always", "--reflink=auto", file, disk], file)
         progress("looking for the root filesystem", 0.8)
         if disk.stat().st_size % 512:
-            raise FormatError(f"{file} is no disk: its size is not a multiple of 512 bytes")
+            raise FormatError(
+                f"{file} is no disk: its size is not a multiple of 512 bytes",
+                hint="give an ext4, xfs or btrfs filesystem, a raw or qcow2 disk, or a tar",
+            )
         with disk.open("rb") as opened:
             try:
                 root = disklayout.find_root(opened)
@@ -71,9 +77,26 @@ def add(
         )
 
 
+def _refuse_references(qemu_img: Path, file: Path) -> None:
+    """Refuse a qcow2 that names other files: whoever made it could have our files read."""
+    described = commands.run([qemu_img, "info", "--output=json", "-f", "qcow2", file])
+    if described.returncode:
+        raise FormatError(
+            f"{file} is no readable qcow2",
+            hint="qemu-img check says more",
+            evidence=described.stderr[-600:],
+        )
+    table = msgspec.json.decode(described.stdout)
+    data_file = table.get("format-specific", {}).get("data", {}).get("data-file")
+    if other := table.get("backing-filename") or data_file:
+        raise FormatError(
+            f"{file} is not whole: it refers to {other}",
+            hint="make it whole first: qemu-img convert -O qcow2 OLD NEW",
+        )
+
+
 def _run(command: list[str | Path], file: Path) -> None:
     done = commands.run(command)
     if done.returncode:
-        if "No space left on device" in done.stderr:
-            raise OSError(28, "No space left on device")
+        space.raise_if_full(done.stderr)
         raise BuildError(f"reading {file} failed", evidence=done.stderr[-1000:])

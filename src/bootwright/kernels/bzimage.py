@@ -16,7 +16,12 @@ from bootwright.errors import FormatError
 _MAGIC_OFFSET = 0x202
 _MAGIC = b"HdrS"
 _FIRST_WITH_PAYLOAD = 0x0208
+_HEADER_END = 0x268
 _XLF_KERNEL_64 = 1
+
+
+class UnknownCompressionError(FormatError):
+    """The vmlinux inside cannot be reached, but the file may well boot as it is."""
 
 
 def is_bzimage(head: bytes) -> bool:
@@ -26,16 +31,17 @@ def is_bzimage(head: bytes) -> bool:
 
 def release(image: bytes) -> str:
     """Return the kernel's release, the first word of the version string in the header."""
+    _check_header(image)
     (pointer,) = struct.unpack_from("<H", image, 0x20E)
     if not pointer:
         return ""
-    start = pointer + 0x200
-    text = image[start : image.index(b"\0", start)].decode("ascii", "replace")
+    text = image[pointer + 0x200 :][:256].partition(b"\0")[0].decode("ascii", "replace")
     return text.split()[0] if text.split() else ""
 
 
 def is_64_bit(image: bytes) -> bool:
     """Say whether the kernel has a 64-bit entry point (xloadflags; protocol 2.12 or later)."""
+    _check_header(image)
     (version,) = struct.unpack_from("<H", image, 0x206)
     if version < 0x020C:
         return False
@@ -47,27 +53,53 @@ def extract_vmlinux(image: bytes) -> bytes:
     """Decompress the vmlinux inside *image*.
 
     Raises:
-        FormatError: the header names no payload, or the compression is not known to us.
+        UnknownCompressionError: the header names no payload, or one that we cannot read.
+        FormatError: the file is cut short or damaged.
     """
+    _check_header(image)
     (version,) = struct.unpack_from("<H", image, 0x206)
     if version < _FIRST_WITH_PAYLOAD:
-        raise FormatError(f"its boot protocol {version:#06x} is older than 2.08 (Linux 2.6.26)")
+        raise UnknownCompressionError(
+            f"its boot protocol {version:#06x} is older than 2.08 (Linux 2.6.26)"
+        )
     setup_sectors = image[0x1F1] or 4
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = (setup_sectors + 1) * 512 + offset
     payload = image[start : start + length]
+    if len(payload) < length:
+        raise FormatError(
+            f"it is cut short: its payload ends at byte {start + length}, the file at {len(image)}",
+            hint="fetch or build it again",
+        )
     for magic, (name, decompress) in _COMPRESSIONS.items():
         if payload.startswith(magic):
             try:
                 vmlinux = decompress(payload)
             except Exception as error:  # every library has its own error class
-                raise FormatError(f"its {name} payload is damaged: {error}") from error
+                raise FormatError(
+                    f"its {name} payload is damaged: {error}", hint="fetch or build it again"
+                ) from error
+            # The build appends the size of the output; gzip's own trailer is the same number.
+            (size,) = struct.unpack("<I", payload[-4:])
+            if size != len(vmlinux):
+                raise FormatError(
+                    f"its {name} payload is damaged: {len(vmlinux)} bytes came out, not {size}",
+                    hint="fetch or build it again",
+                )
             if not vmlinux.startswith(b"\x7fELF"):
                 raise FormatError(f"its {name} payload holds no ELF file")
             return vmlinux
-    raise FormatError(
+    raise UnknownCompressionError(
         f"its payload is compressed in an unknown way (it begins {payload[:4].hex()})"
     )
+
+
+def _check_header(image: bytes) -> None:
+    if len(image) < _HEADER_END:
+        raise FormatError(
+            f"it is cut short: {len(image)} bytes do not hold the setup header",
+            hint="fetch or build it again",
+        )
 
 
 def _gzip(payload: bytes) -> bytes:

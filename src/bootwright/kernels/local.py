@@ -9,6 +9,7 @@ from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import bzimage, kallsyms, vmlinux
 from bootwright.kernels.kernel import Kernel, copy_part, shelf, shelve
+from bootwright.store import check_name
 
 _ARM64_MAGIC_OFFSET = 56
 _ARM64_MAGIC = b"ARM\x64"
@@ -37,9 +38,14 @@ def add(
         FormatError: a file is not what it was given as; the message says what it is.
         InputError: a file is not there.
     """
-    for given in (file, modules, config, system_map):
-        if given is not None and not given.exists():
-            raise InputError(f"there is no {given}", hint="give the path of a file that exists")
+    check_name(name, "a kernel")
+    for given in (file, config, system_map):
+        if given is not None and not given.is_file():
+            raise InputError(
+                f"there is no file {given}", hint="give the path of a file that exists"
+            )
+    if modules is not None and not modules.is_dir():
+        raise InputError(f"there is no folder {modules}", hint="give the folder of lib/modules")
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -95,7 +101,7 @@ def _take_apart(content: bytes) -> tuple[dict[str, bytes], bool, str]:
             )
         try:
             elf = bzimage.extract_vmlinux(content)
-        except FormatError:
+        except bzimage.UnknownCompressionError:
             # It boots as it is; only the start without decompression is lost.
             return {"bzImage": content}, False, bzimage.release(content)
         vmlinux.check_architecture(elf)
@@ -117,7 +123,9 @@ def _take_apart(content: bytes) -> tuple[dict[str, bytes], bool, str]:
 
 def _copy_modules(source: Path, target: Path, release: str) -> None:
     """Copy ``lib/modules/RELEASE`` and see that modules.dep is there."""
-    candidates = [source / "lib" / "modules" / release, source / release, source]
+    candidates = [source / "lib" / "modules" / release, source / release]
+    if source.resolve().name == release:
+        candidates.append(source)
     tree = next((c for c in candidates if (c / "modules.builtin").exists()), None)
     if tree is None:
         raise InputError(
@@ -131,7 +139,8 @@ def _copy_modules(source: Path, target: Path, release: str) -> None:
     if copied.returncode:
         raise BuildError(f"copying {tree} failed", evidence=copied.stderr)
     for link in ("build", "source"):
-        (place / link).unlink(missing_ok=True)
+        if (place / link).is_symlink():
+            (place / link).unlink()
     if not (place / "modules.dep").exists():
         [depmod] = tools.require("depmod")
         made = commands.run([depmod, "--basedir", target, release])

@@ -57,9 +57,8 @@ class ModuleTree:
         self._soft: dict[str, list[str]] = {}
         for line in _lines(folder / "modules.softdep"):
             words = line.split()
-            if len(words) > 3 and words[0] == "softdep" and words[2] == "pre:":
-                before_post = " ".join(words[3:]).split("post:")[0]
-                self._soft.setdefault(_normal(words[1]), []).extend(before_post.split())
+            if len(words) > 2 and words[0] == "softdep":
+                self._soft.setdefault(_normal(words[1]), []).extend(_before(words[2:]))
 
     def is_builtin(self, driver: str) -> bool:
         """Say whether *driver* is part of the kernel itself."""
@@ -73,18 +72,24 @@ class ModuleTree:
         Raises:
             FormatError: the kernel has a driver neither as a module nor built in.
         """
-        order: dict[str, ModuleFile] = {}
+        order: list[str] = []
+        needed_hard: set[str] = set()
+        visited: set[tuple[str, bool]] = set()
 
         def visit(name: str, *, optional: bool = False) -> None:
-            if name in order or name in self._builtin or name not in self._path_of:
+            if name in self._builtin or name not in self._path_of or (name, optional) in visited:
                 return
+            # Noted before descending: soft dependencies may run in a circle.
+            visited.add((name, optional))
+            if not optional:
+                needed_hard.add(name)
             for soft in map(_normal, self._soft.get(name, [])):
                 for real in self._aliases.get(soft, [soft]):
                     visit(real, optional=True)
             for needed in self._needs[name]:
                 visit(needed, optional=optional)
-            path = self._folder / self._path_of[name]
-            order[name] = ModuleFile(path=path, optional=optional)
+            if name not in order:
+                order.append(name)
 
         for driver in map(_normal, drivers):
             if driver not in self._path_of and driver not in self._builtin:
@@ -93,7 +98,10 @@ class ModuleTree:
                     hint=f"use a kernel with {CONFIG_OF.get(driver, driver)}",
                 )
             visit(driver)
-        return list(order.values())
+        return [
+            ModuleFile(path=self._folder / self._path_of[name], optional=name not in needed_hard)
+            for name in order
+        ]
 
 
 def read_module(path: Path) -> bytes:
@@ -111,7 +119,11 @@ def read_module(path: Path) -> bytes:
         if path.suffix == ".zst":
             import zstandard
 
-            return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+            decompressor = zstandard.ZstdDecompressor().decompressobj()
+            module = decompressor.decompress(content)
+            if not decompressor.eof:
+                raise FormatError("it is cut short")
+            return module
     except Exception as error:  # every library has its own error class
         raise FormatError(f"module {path} is damaged: {error}") from error
     return content
@@ -122,6 +134,17 @@ def _lines(path: Path) -> list[str]:
         return path.read_text().splitlines()
     except FileNotFoundError:
         return []
+
+
+def _before(words: list[str]) -> list[str]:
+    """Return what a softdep line wants loaded before: the words behind ``pre:``."""
+    wanted, collecting = [], False
+    for word in words:
+        if word in ("pre:", "post:"):
+            collecting = word == "pre:"
+        elif collecting:
+            wanted.append(word)
+    return wanted
 
 
 def _name(path: str) -> str:

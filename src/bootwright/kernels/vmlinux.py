@@ -23,7 +23,9 @@ def check_architecture(vmlinux: bytes) -> None:
     try:
         elf = ELFFile(io.BytesIO(vmlinux))
     except ELFError as error:
-        raise FormatError(f"it is no readable ELF file: {error}") from error
+        raise FormatError(
+            f"it is no readable ELF file: {error}", hint="fetch or build it again"
+        ) from error
     machine = elf["e_machine"]
     if machine != "EM_X86_64":
         name = elf.get_machine_arch()
@@ -36,14 +38,22 @@ def check_architecture(vmlinux: bytes) -> None:
 def has_pvh_note(vmlinux: bytes) -> bool:
     """Say whether *vmlinux* names a PVH entry point (CONFIG_PVH).
 
+    Raises:
+        FormatError: the file is damaged.
+
     Source: xen/include/public/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY = 18.
     """
-    elf: Any = ELFFile(io.BytesIO(vmlinux))
-    return any(
-        note["n_name"] == "Xen" and note["n_type"] in (_XEN_ELFNOTE_PHYS32_ENTRY, str(18))
-        for segment in elf.iter_segments("PT_NOTE")
-        for note in segment.iter_notes()
-    )
+    try:
+        elf: Any = ELFFile(io.BytesIO(vmlinux))
+        return any(
+            note["n_name"] == "Xen" and note["n_type"] in (_XEN_ELFNOTE_PHYS32_ENTRY, str(18))
+            for segment in elf.iter_segments("PT_NOTE")
+            for note in segment.iter_notes()
+        )
+    except ELFError as error:
+        raise FormatError(
+            f"it is cut short or damaged: {error}", hint="fetch or build it again"
+        ) from error
 
 
 def release(vmlinux: bytes) -> str:
@@ -56,5 +66,8 @@ def release(vmlinux: bytes) -> str:
     """
     found = re.search(rb"Linux version (\S+) \(", vmlinux)
     if not found:
-        raise FormatError("it is an ELF file, but holds no 'Linux version' banner")
+        raise FormatError(
+            "it is an ELF file, but holds no 'Linux version' banner",
+            hint="a kernel is vmlinux in a build tree, or arch/x86/boot/bzImage",
+        )
     return found.group(1).decode("ascii", "replace")

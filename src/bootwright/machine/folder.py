@@ -8,8 +8,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,9 @@ from bootwright.digest import Digest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
+from bootwright.host.clock import boot_id
 from bootwright.host.trees import remove_tree
+from bootwright.journal import Journal, start_ticks
 from bootwright.machine.spec import MachineSpec, Running
 
 T = TypeVar("T")
@@ -198,11 +201,13 @@ def users(home: Home, digest: Digest) -> list[str]:
 def sweep(home: Home) -> None:
     """Remove what machines left behind whose monitor is gone and that were not to be kept.
 
-    The VMM itself is gone with its monitor: the kernel kills it (see `vmms.qemu`).
+    The VMM should be gone with its monitor, as the kernel kills it (see `vmms.qemu`); the journal
+    tells where it is not.
     """
     for folder in every(home):
         if folder.is_alive():
             continue
+        _end_processes(folder)
         try:
             worth_keeping = folder.is_worth_keeping()
         except FormatError:
@@ -211,3 +216,12 @@ def sweep(home: Home) -> None:
             folder.forget_running()
         else:
             remove_tree(folder.path)
+
+
+def _end_processes(folder: MachineFolder) -> None:
+    """End what the journal of a dead machine names, if it is still that very process."""
+    for row in Journal(folder.journal).owned():
+        same_boot = row.boot_id == boot_id()
+        if row.pid and same_boot and start_ticks(row.pid) == row.start_ticks:
+            with suppress(ProcessLookupError):
+                os.kill(row.pid, signal.SIGKILL)

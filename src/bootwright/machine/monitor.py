@@ -24,7 +24,7 @@ from bootwright.errors import BootwrightError, GuestError, VmmError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.host import space
-from bootwright.host.clock import now_ns
+from bootwright.host.clock import boot_id, now_ns
 from bootwright.host.trees import remove_tree
 from bootwright.journal import Journal, Row, start_ticks
 from bootwright.machine import messages
@@ -105,15 +105,21 @@ class Monitor:
             leash = asyncio.create_task(self._watch_leash(folder))
             stack.callback(leash.cancel)
             with space.full_disk_named(folder.path, "the machine was made"):
-                place = self._prepare(folder, spec, again, journal)
+                place = self._prepare(folder, spec, again)
             vmm = VMMS[spec.recipe.vmm]
             journal.write(Row(event="take", kind="process", name="vmm"))
             running = await stack.enter_async_context(
                 vmm.launch(spec.recipe, place, self._recorder)
             )
-            ticks = start_ticks(running.pid) or 0
             journal.write(
-                Row(event="take", kind="process", name="vmm", pid=running.pid, start_ticks=ticks)
+                Row(
+                    event="take",
+                    kind="process",
+                    name="vmm",
+                    pid=running.pid,
+                    start_ticks=start_ticks(running.pid) or 0,
+                    boot_id=boot_id(),
+                )
             )
             console = Console(running.console, folder.console_log)
             pumps = [
@@ -137,19 +143,15 @@ class Monitor:
             await asyncio.wait(pumps, timeout=1)
             return self._judge(ending, folder)
 
-    def _prepare(
-        self, folder: MachineFolder, spec: MachineSpec, again: bool, journal: Journal
-    ) -> Placement:
+    def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> Placement:
         recipe = spec.recipe
         _, public = identities.user_key(self._home)
         if not again:
             folder.write(identities.make(spec.name))
             space.require(folder.path, _DISK_NEEDED_BYTES, "a machine's disk")
-            journal.write(Row(event="take", kind="file", name=str(folder.disk)))
             make_disk(self._home, recipe, folder.disk)
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
-        journal.write(Row(event="take", kind="file", name=str(folder.initrd)))
         write_initrd(
             self._home,
             recipe,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from bootwright.errors import InputError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
+
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""One label of a host name. Source: RFC 1123, section 2.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +24,14 @@ class MachineSpec:
     """What the tiny guest runs."""
     kept: bool = False
     """Whether it stays, with its disk, once it has stopped."""
+
+    def __post_init__(self) -> None:
+        if not _HOST_NAME.fullmatch(self.name):
+            raise InputError(
+                f"{self.name!r} cannot name a machine",
+                hint="its name is its host name: up to 63 lower-case letters, digits and -, "
+                "a letter or digit at both ends",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from bootwright.errors import BootwrightError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.host import kvm, tools
+from bootwright.host.clock import boot_id
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.prepare import write_initrd
@@ -65,8 +66,8 @@ def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
         return Choice(accelerator="tcg", reason=reason)
     path = home.cache / "kvm-trial.json"
     memory = _recall(path)
-    if (memory.boot_id, memory.vmm_build) != (kvm.boot_id(), recipe.vmm_build):
-        memory = _Memory(boot_id=kvm.boot_id(), vmm_build=recipe.vmm_build)
+    if (memory.boot_id, memory.vmm_build) != (boot_id(), recipe.vmm_build):
+        memory = _Memory(boot_id=boot_id(), vmm_build=recipe.vmm_build)
     if memory.kvm_runs:
         return Choice(accelerator="kvm", reason="a guest ran with it")
     if recipe.kernel in memory.fails_with:

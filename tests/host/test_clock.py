@@ -1,0 +1,38 @@
+"""When this very process began."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from bootwright.host import clock
+
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_SCRIPT = "from bootwright.host import clock; print(clock.process_start_ns(), clock.now_ns())"
+
+
+def test_now_is_the_monotonic_clock() -> None:
+    before = time.monotonic_ns()
+    now = clock.now_ns()
+    assert before <= now <= time.monotonic_ns()
+
+
+def test_a_process_began_between_its_call_and_its_first_line() -> None:
+    for _ in range(5):
+        before = time.monotonic_ns()
+        done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True)
+        after = time.monotonic_ns()
+        start, now = map(int, done.stdout.split())
+        assert before - _TICK_NS <= start < now <= after
+        # An interpreter needs some milliseconds to get as far as this.
+        assert now - start > 1_000_000
+
+
+def test_the_start_does_not_move_by_more_than_a_tick() -> None:
+    first = clock.process_start_ns()
+    deadline = time.process_time_ns() + 30_000_000
+    while time.process_time_ns() < deadline:
+        pass
+    assert abs(clock.process_start_ns() - first) <= _TICK_NS

@@ -1,0 +1,83 @@
+"""KVM, as far as it can be judged without booting anything."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from bootwright.host import clock, kvm
+
+
+def _device(monkeypatch: pytest.MonkeyPatch, path: Path) -> str:
+    monkeypatch.setattr(kvm, "DEVICE", str(path))
+    return str(path)
+
+
+def test_no_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = _device(monkeypatch, tmp_path / "kvm")
+    assert kvm.unusable_because() == (
+        f"there is no {device} (virtualization is off in the firmware, or no module)"
+    )
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = _device(monkeypatch, tmp_path / "kvm")
+    Path(device).touch(mode=0o000)
+    if os.geteuid() == 0:
+        # Root may open everything; without these rights for a moment it is as anybody.
+        os.seteuid(65534)
+        try:
+            reason = kvm.unusable_because()
+        finally:
+            os.seteuid(0)
+    else:
+        reason = kvm.unusable_because()
+    assert reason == f"no permission for {device} (join its group: sudo usermod -aG kvm $USER)"
+
+
+def test_a_device_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = _device(monkeypatch, tmp_path)
+    assert kvm.unusable_because() == f"{device} cannot be opened: Is a directory"
+
+
+def test_a_device_that_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    _device(monkeypatch, Path("/dev/null"))
+    assert kvm.unusable_because() == ("/dev/null does not answer: Inappropriate ioctl for device")
+
+
+@pytest.mark.parametrize(("version", "reason"), [(12, ""), (11, "its API is version 11, not 12")])
+def test_only_one_version_will_do(
+    monkeypatch: pytest.MonkeyPatch, version: int, reason: str
+) -> None:
+    _device(monkeypatch, Path("/dev/null"))
+    asked: list[int] = []
+
+    def answer(_: int, request: int) -> int:
+        asked.append(request)
+        return version
+
+    monkeypatch.setattr("fcntl.ioctl", answer)
+    assert kvm.unusable_because() == reason
+    assert asked == [0xAE00]
+
+
+def test_the_device_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    _device(monkeypatch, Path("/dev/null"))
+    before = os.listdir("/proc/self/fd")
+    kvm.unusable_because()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_this_hosts_own_device_gets_a_whole_answer() -> None:
+    reason = kvm.unusable_because()
+    if os.access("/dev/kvm", os.R_OK | os.W_OK):
+        assert reason == "" or reason.startswith(("/dev/kvm ", "its API"))
+    else:
+        assert reason.startswith(("there is no /dev/kvm", "no permission for /dev/kvm"))
+
+
+def test_boot_id_is_a_uuid_and_stays() -> None:
+    assert str(uuid.UUID(clock.boot_id())) == clock.boot_id()

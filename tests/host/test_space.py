@@ -1,0 +1,81 @@
+"""Room on the disk, asked for before it is needed, and named when it runs out."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import HostError
+from bootwright.host import space
+
+_TIB = 1 << 40
+
+
+def test_a_folder_that_is_not_made_yet_has_the_space_of_its_parent() -> None:
+    assert space.free_bytes(Path("/proc/not/made/yet")) == shutil.disk_usage("/proc").free == 0
+
+
+def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
+    free = space.free_bytes(tmp_path / "a" / "b")
+    # Others write to the disk between the two looks.
+    assert abs(free - shutil.disk_usage(tmp_path).free) < 1 << 30
+    assert free > 0
+
+
+def test_enough_is_enough(tmp_path: Path) -> None:
+    space.require(tmp_path, 1, "a byte")
+
+
+def test_exactly_enough_is_enough() -> None:
+    space.require(Path("/proc"), 0, "nothing")
+
+
+def test_too_little_is_told_before_the_work() -> None:
+    folder = Path("/proc/images")
+    with pytest.raises(HostError) as caught:
+        space.require(folder, 3 * space.MIB, "building an image")
+    assert str(caught.value) == "building an image needs 3 MiB, but /proc/images has 0 MiB free"
+    assert caught.value.hint == (
+        "free some space (bootwright image prune), or put BOOTWRIGHT_HOME on another disk"
+    )
+
+
+def test_what_is_free_is_told(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match=r"needs 1073741824 MiB, but \S+ has [1-9]\d* MiB free$"):
+        space.require(tmp_path, 1024 * _TIB, "a petabyte")
+
+
+def test_a_disk_that_runs_full_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HostError) as caught,
+        space.full_disk_named(tmp_path, "an image was built"),
+    ):
+        Path("/dev/full").write_text("x")
+    assert str(caught.value) == f"the disk of {tmp_path} ran full while an image was built"
+    assert caught.value.hint == (
+        "free some space (bootwright image prune), or put BOOTWRIGHT_HOME elsewhere"
+    )
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.ENOSPC
+
+
+def test_a_quota_is_a_full_disk_too(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HostError, match="ran full while copying"),
+        space.full_disk_named(tmp_path, "copying"),
+    ):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+
+def test_other_errors_stay_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), space.full_disk_named(tmp_path, "copying"):
+        (tmp_path / "missing").read_bytes()
+
+
+def test_without_an_error_nothing_happens(tmp_path: Path) -> None:
+    with space.full_disk_named(tmp_path, "copying"):
+        (tmp_path / "file").write_bytes(b"x")
+    assert (tmp_path / "file").exists()

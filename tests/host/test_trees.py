@@ -1,0 +1,127 @@
+"""Folders with all below them, whoever owns what is in there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootwright.host import trees
+from bootwright.host.trees import as_namespace_root, remove_tree, used_bytes
+
+_NOBODY = 65534
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Path]:
+    """Make the test an ordinary user's (where it is root's), who owns the folder returned."""
+    folder = Path(tempfile.mkdtemp(prefix="trees-"))
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, _NOBODY, _NOBODY)
+        os.setegid(_NOBODY)
+        os.seteuid(_NOBODY)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+            os.setegid(0)
+        subprocess.run(["chmod", "-R", "u+rwx", folder], check=True)
+        shutil.rmtree(folder)
+
+
+def test_used_bytes_counts_data_not_holes(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "data").write_bytes(b"x" * 8192)
+    (tmp_path / "sub" / "more").write_bytes(b"x" * 4096)
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    for path in (tmp_path / "data", tmp_path / "sub" / "more"):
+        with path.open() as file:
+            os.fsync(file.fileno())  # some filesystems allocate only now
+    assert 12288 <= used_bytes(tmp_path) < 1 << 20
+
+
+def test_used_bytes_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * (1 << 20))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to(tmp_path / "big")
+    (tmp_path / "folder" / "broken").symlink_to("nowhere")
+    assert used_bytes(tmp_path / "folder") < 1 << 16
+
+
+def test_what_is_not_there_is_removed_already(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "never made")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_are_removed_not_what_they_point_at(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o500)
+    (tmp_path / "tree" / "sub").mkdir(parents=True)
+    (tmp_path / "tree" / "sub" / "out").symlink_to(outside)
+    remove_tree(tmp_path / "tree")
+    assert outside.stat().st_mode & 0o777 == 0o500
+    assert not (tmp_path / "tree").exists()
+
+
+def test_folders_that_nobody_may_write_to_go_too(ordinary: Path) -> None:
+    tree = ordinary / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "file").write_text("x")
+    (tree / "a" / "b").chmod(0o000)
+    (tree / "a").chmod(0o500)
+    remove_tree(tree)
+    assert not tree.exists()
+
+
+def test_what_others_own_is_removed_in_a_user_namespace(
+    ordinary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = ordinary / "tree"
+    (tree / "sub").mkdir(parents=True)
+    # A folder that may not be written to stands for one of another user; this unshare(1) stands
+    # for the real one, which needs subordinate ids.
+    tree.chmod(0o500)
+    program = ordinary / "bin" / "unshare"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >{ordinary}/arguments\nchmod u+w {tree}\n'
+        'while [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    remove_tree(tree)
+    assert not tree.exists()
+    assert (ordinary / "arguments").read_text() == (
+        f"--map-root-user --map-auto -- rm -rf -- {tree}\n"
+    )
+
+
+def test_what_cannot_be_removed_is_an_error(
+    ordinary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = ordinary / "tree"
+    (tree / "sub").mkdir(parents=True)
+    tree.chmod(0o500)
+    monkeypatch.setattr(trees, "as_namespace_root", lambda: ["false"])
+    with pytest.raises(subprocess.CalledProcessError):
+        remove_tree(tree)
+    assert tree.exists()
+
+
+def test_an_ordinary_user_becomes_root_of_a_namespace(ordinary: Path) -> None:
+    unshare, *options = as_namespace_root()
+    assert Path(unshare).name == "unshare"
+    assert options == ["--map-root-user", "--map-auto", "--"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="says what root gets")
+def test_root_needs_no_namespace() -> None:
+    assert as_namespace_root() == []

@@ -1,0 +1,145 @@
+"""What lies on a raw disk."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.errors import FormatError
+from bootwright.images.disklayout import Root, find_root
+from bootwright.images.image import Filesystem
+
+_ROOT = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
+_LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+_ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+_MAGICS: dict[Filesystem, tuple[int, bytes]] = {
+    "ext4": (1024 + 56, b"\x53\xef"),
+    "xfs": (0, b"XFSB"),
+    "btrfs": (65536 + 64, b"_BHRfS_M"),
+}
+
+
+class _Disk:
+    """A raw disk of 2 MiB in the making."""
+
+    def __init__(self) -> None:
+        self.content = bytearray(2 << 20)
+
+    def format(self, filesystem: Filesystem, sector: int = 0) -> _Disk:
+        offset, magic = _MAGICS[filesystem]
+        start = sector * 512 + offset
+        self.content[start : start + len(magic)] = magic
+        return self
+
+    def mbr(self, *partitions: tuple[int, int, int]) -> _Disk:
+        """Write a table of partitions, each its type, first sector and number of sectors."""
+        for index, (kind, first, sectors) in enumerate(partitions):
+            struct.pack_into("<4xB3xII", self.content, 446 + 16 * index, kind, first, sectors)
+        self.content[510:512] = b"\x55\xaa"
+        return self
+
+    def gpt(self, *partitions: tuple[uuid.UUID, int, int], entry_bytes: int = 128) -> _Disk:
+        """Write a table of partitions, each its type, first and last sector."""
+        self.mbr((0xEE, 1, 4095))
+        self.content[512:520] = b"EFI PART"
+        struct.pack_into("<QII", self.content, 512 + 72, 2, 128, entry_bytes)
+        for index, (kind, first, last) in enumerate(partitions):
+            place = 1024 + index * entry_bytes
+            self.content[place : place + 16] = kind.bytes_le
+            struct.pack_into("<QQ", self.content, place + 32, first, last)
+        return self
+
+    def root(self) -> Root:
+        return find_root(io.BytesIO(self.content))
+
+    def problem(self) -> tuple[str, str]:
+        with pytest.raises(FormatError) as caught:
+            self.root()
+        return str(caught.value), caught.value.hint
+
+
+@pytest.mark.parametrize("filesystem", _MAGICS)
+def test_the_whole_disk_may_be_a_filesystem(filesystem: Filesystem) -> None:
+    assert _Disk().format(filesystem).root() == Root(filesystem=filesystem, partition=0)
+
+
+@pytest.mark.parametrize("filesystem", _MAGICS)
+def test_an_mbr_partition_is_found(filesystem: Filesystem) -> None:
+    disk = _Disk().mbr((0x0C, 64, 1000), (0x83, 2048, 1024)).format(filesystem, 2048)
+    assert disk.root() == Root(filesystem=filesystem, partition=2)
+
+
+def test_the_largest_linux_partition_comes_first() -> None:
+    disk = _Disk().mbr((0x83, 64, 512), (0x83, 1024, 1024)).format("ext4", 64).format("xfs", 1024)
+    assert disk.root() == Root(filesystem="xfs", partition=2)
+
+
+def test_a_large_one_without_filesystem_is_passed_over() -> None:
+    disk = _Disk().mbr((0x83, 64, 512), (0x83, 1024, 1024)).format("ext4", 64)
+    assert disk.root() == Root(filesystem="ext4", partition=1)
+
+
+@pytest.mark.parametrize("entry_bytes", [128, 256])
+def test_the_gpt_root_comes_before_a_larger_one(entry_bytes: int) -> None:
+    disk = _Disk().gpt(
+        (_ESP, 100, 200), (_LINUX, 300, 2000), (_ROOT, 3000, 3200), entry_bytes=entry_bytes
+    )
+    disk.format("xfs", 300).format("ext4", 3000)
+    assert disk.root() == Root(filesystem="ext4", partition=3)
+
+
+def test_without_a_gpt_root_the_largest_counts() -> None:
+    disk = _Disk().gpt((_LINUX, 100, 200), (_ESP, 300, 2000), (_LINUX, 3000, 3101))
+    disk.format("xfs", 100).format("ext4", 3000).format("ext4", 300)
+    assert disk.root() == Root(filesystem="ext4", partition=3)
+
+
+def test_a_gpt_counts_before_the_mbr_beside_it() -> None:
+    disk = _Disk().gpt((_LINUX, 300, 400)).mbr((0x83, 2048, 1024))
+    disk.format("xfs", 300).format("ext4", 2048)
+    assert disk.root() == Root(filesystem="xfs", partition=1)
+
+
+@pytest.mark.parametrize("disk", [_Disk(), _Disk().format("ext4", 2048)])
+def test_a_disk_of_nothing_is_told(disk: _Disk) -> None:
+    assert disk.problem() == (
+        "it holds neither a filesystem that we know nor a partition table",
+        "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qcow2 or a tar",
+    )
+
+
+def test_partitions_without_a_filesystem_are_told() -> None:
+    expected = (
+        "none of its 2 Linux partitions holds ext4, xfs or btrfs",
+        "LVM and encrypted disks cannot be booted; give a plain filesystem",
+    )
+    assert _Disk().mbr((0x83, 64, 9), (0x83, 2048, 9), (0x0C, 99, 1)).problem() == expected
+    assert _Disk().gpt((_LINUX, 100, 200), (_ROOT, 300, 400)).problem() == expected
+
+
+@pytest.mark.parametrize(
+    "disk", [_Disk().mbr((0x07, 64, 1000)), _Disk().gpt((_ESP, 100, 200))], ids=["mbr", "gpt"]
+)
+def test_a_table_without_linux_partitions_is_told(disk: _Disk) -> None:
+    assert "nor a partition table" not in disk.problem()[0]
+
+
+@given(table=st.binary(min_size=64, max_size=64), kinds=st.sets(st.integers(0, 3)))
+def test_any_mbr_gives_an_answer(table: bytes, kinds: set[int]) -> None:
+    disk = _Disk().mbr()
+    disk.content[446:510] = table
+    for index in kinds:
+        disk.content[446 + 16 * index + 4] = 0x83
+    with contextlib.suppress(FormatError):
+        assert disk.root().partition - 1 in kinds
+
+
+def test_a_partition_far_behind_the_end_is_no_crash() -> None:
+    disk = _Disk().gpt((_LINUX, (1 << 64) - 2, (1 << 64) - 1))
+    assert disk.problem()[0] == "none of its 1 Linux partitions holds ext4, xfs or btrfs"

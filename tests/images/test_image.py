@@ -1,0 +1,92 @@
+"""Stored images: named by what a guest could read, described beside it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.home import Home
+from bootwright.images.image import Image, load, shelf, shelve
+
+
+def _add(
+    home: Home, name: str, content: bytes, *, source: str = "a test", partition: int = 0
+) -> Image:
+    with shelf(home).staged() as staged:
+        folder = staged / "image"
+        folder.mkdir()
+        (folder / "disk.raw").write_bytes(content)
+        return shelve(home, folder, name=name, source=source, filesystem="xfs", partition=partition)
+
+
+def test_an_image_comes_back_as_it_was_stored(home: Home) -> None:
+    before = int(time.time())
+    stored = _add(home, "web", b"x" * 1024, partition=3)
+    assert load(home, "web") == load(home, stored.digest) == stored
+    assert stored.disk == home.images / stored.digest / "disk.raw"
+    assert stored.disk.read_bytes() == b"x" * 1024
+    assert (stored.size_bytes, stored.filesystem, stored.partition) == (1024, "xfs", 3)
+    assert (stored.source, before <= stored.added_s <= time.time()) == ("a test", True)
+
+
+def test_a_stored_disk_cannot_be_written_by_mistake(home: Home) -> None:
+    assert _add(home, "web", b"x" * 512).disk.stat().st_mode & 0o777 == 0o444
+
+
+def test_the_same_content_is_one_image(home: Home) -> None:
+    one, two = _add(home, "one", b"x" * 512), _add(home, "two", b"x" * 512, source="elsewhere")
+    assert one.digest == two.digest
+    assert shelf(home).digests() == [one.digest]
+
+
+def test_a_name_moves_to_the_newer_image(home: Home) -> None:
+    old, new = _add(home, "web", b"old"), _add(home, "web", b"new")
+    assert load(home, "web") == new
+    assert shelf(home).unnamed() == [old.digest]
+
+
+def test_naming_it_tells_how_far_it_is(home: Home) -> None:
+    shares: list[float] = []
+    with shelf(home).staged() as staged:
+        (staged / "image").mkdir()
+        (staged / "image" / "disk.raw").write_bytes(b"x" * 512)
+        shelve(
+            home,
+            staged / "image",
+            name="web",
+            source="",
+            filesystem="ext4",
+            advance=shares.append,
+        )
+    assert shares == [1.0]
+
+
+def test_an_image_that_is_not_there(home: Home) -> None:
+    _add(home, "web", b"x")
+    with pytest.raises(NotFoundError, match=r"^no image is called 'wen'$") as caught:
+        load(home, "wen")
+    assert caught.value.hint == "did you mean 'web'?"
+
+
+def test_a_bad_name_is_refused(home: Home) -> None:
+    with pytest.raises(InputError, match=r"^'a b' cannot name an image$"):
+        _add(home, "a b", b"x")
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "{}", '{"source":"","added_s":0,"size_bytes":1,"filesystem":"ntfs"}']
+)
+def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
+    image = _add(home, "web", b"x")
+    description: Path = image.folder / "image.json"
+    if content is None:
+        description.unlink()
+    else:
+        description.write_text(content)
+    with pytest.raises(FormatError) as caught:
+        load(home, "web")
+    assert str(caught.value).startswith(f"image 'web' in {image.folder} is damaged: ")
+    assert caught.value.hint == "bootwright image rm web, then build it again"

@@ -1,0 +1,265 @@
+"""Images from a user's own files: real filesystems, disks and archives, made here."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import BuildError, FormatError, HostError, InputError
+from bootwright.home import Home
+from bootwright.host import tools
+from bootwright.host.trees import as_namespace_root
+from bootwright.images import imported
+from bootwright.images.image import load, shelf
+
+_SECTOR = 2048
+_MIB = 1 << 20
+_GPT_ROOT = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
+
+_needs_namespace = pytest.mark.skipif(
+    subprocess.run([*as_namespace_root(), "true"], capture_output=True).returncode != 0,
+    reason="this host gives its user no namespace with subordinate ids",
+)
+
+
+def _run(*command: str | Path) -> None:
+    [program] = tools.require(str(command[0]))
+    subprocess.run([program, *command[1:]], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tree = tmp_path_factory.mktemp("tree")
+    for name in ("etc", "bin", "dev"):
+        (tree / name).mkdir()
+    (tree / "etc" / "hostname").write_text("imported\n")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def filesystem(tree: Path) -> Path:
+    path = tree.parent / "root.ext4"
+    _run("mke2fs", "-q", "-t", "ext4", "-d", tree, path, "4M")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(home: Home) -> Iterator[None]:
+    """See after each test that staging is empty."""
+    yield
+    staging = home.images / "staging"
+    assert not staging.exists() or list(staging.iterdir()) == []
+
+
+def _hostname(disk: Path, offset: int = 0) -> str:
+    debugfs = tools.find("debugfs") or Path("debugfs")
+    place = f"{disk}?offset={offset}" if offset else str(disk)
+    return subprocess.run(
+        [debugfs, "-R", "cat /etc/hostname", place], capture_output=True, text=True
+    ).stdout
+
+
+def test_a_filesystem_is_copied_and_named(home: Home, filesystem: Path) -> None:
+    image = imported.add(home, "web", filesystem)
+    assert (image.filesystem, image.partition) == ("ext4", 0)
+    assert (image.size_bytes, image.source) == (4 * _MIB, str(filesystem))
+    assert image.disk.read_bytes() == filesystem.read_bytes()
+    assert load(home, "web") == image
+    assert image.disk.stat().st_mode & 0o222 == 0, "nobody may change it"
+
+
+@pytest.mark.parametrize("options", [[], ["-c"], ["-o", "compat=0.10"]])
+def test_the_same_as_qcow2_is_the_same_image(
+    home: Home, filesystem: Path, tmp_path: Path, options: list[str]
+) -> None:
+    qcow2 = tmp_path / "no telling name"
+    _run("qemu-img", "convert", *options, "-f", "raw", "-O", "qcow2", filesystem, qcow2)
+    raw, converted = (
+        imported.add(home, "raw", filesystem),
+        imported.add(home, "converted", qcow2),
+    )
+    assert raw.digest == converted.digest
+    assert shelf(home).names() == {"raw": raw.digest, "converted": raw.digest}
+
+
+@_needs_namespace
+@pytest.mark.parametrize("compression", [[], ["--gzip"], ["--xz"], ["--zstd"]])
+def test_an_archive_becomes_a_filesystem(
+    home: Home, tree: Path, tmp_path: Path, compression: list[str]
+) -> None:
+    archive = tmp_path / "root"
+    _run("tar", "--create", *compression, "--file", archive, "--directory", tree, ".")
+    image = imported.add(home, "web", archive)
+    assert (image.filesystem, image.partition) == ("ext4", 0)
+    assert _hostname(image.disk) == "imported\n"
+    assert not (image.folder / "tree").exists()
+
+
+def _partitioned(path: Path, content: bytes, *, gpt: bool) -> Path:
+    """Write a disk with *content* at sector 2048, behind an MBR or a GPT."""
+    disk = bytearray(_SECTOR * 512) + content + bytes(_MIB)
+    sectors = len(content) // 512
+    kind = 0xEE if gpt else 0x83
+    struct.pack_into("<4xB3xII", disk, 446, kind, _SECTOR, sectors)
+    disk[510:512] = b"\x55\xaa"
+    if gpt:
+        disk[512:520] = b"EFI PART"
+        struct.pack_into("<QII", disk, 512 + 72, 2, 128, 128)
+        entry = 1024 + 128  # the second; the first is empty
+        disk[entry : entry + 16] = _GPT_ROOT.bytes_le
+        struct.pack_into("<QQ", disk, entry + 32, _SECTOR, _SECTOR + sectors - 1)
+    path.write_bytes(disk)
+    return path
+
+
+@pytest.mark.parametrize(("gpt", "partition"), [(False, 1), (True, 2)], ids=["mbr", "gpt"])
+def test_the_root_of_a_partitioned_disk_is_found(
+    home: Home, filesystem: Path, tmp_path: Path, gpt: bool, partition: int
+) -> None:
+    disk = _partitioned(tmp_path / "disk", filesystem.read_bytes(), gpt=gpt)
+    image = imported.add(home, "cloud", disk)
+    assert (image.filesystem, image.partition) == ("ext4", partition)
+    assert image.size_bytes == disk.stat().st_size
+    assert _hostname(image.disk, _SECTOR * 512) == "imported\n"
+
+
+def test_the_steps_are_told_in_order(home: Home, filesystem: Path) -> None:
+    told: list[tuple[str, float]] = []
+    imported.add(home, "web", filesystem, progress=lambda step, share: told.append((step, share)))
+    assert told == [
+        ("copying", 0.1),
+        ("looking for the root filesystem", 0.8),
+        ("naming it by its content", 0.9),
+    ]
+
+
+def test_the_file_stays_as_it_is(home: Home, filesystem: Path) -> None:
+    before = filesystem.read_bytes(), filesystem.stat().st_mode
+    imported.add(home, "web", filesystem)
+    assert (filesystem.read_bytes(), filesystem.stat().st_mode) == before
+
+
+def test_holes_stay_holes(home: Home, filesystem: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(filesystem.read_bytes())
+    with large.open("r+b") as file:
+        file.truncate(1 << 33)
+    image = imported.add(home, "large", large)
+    assert image.size_bytes == 1 << 33
+    assert image.disk.stat().st_blocks * 512 < 8 * _MIB
+
+
+_WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qcow2 or a tar"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "hint"),
+    [
+        (
+            b"hello",
+            "is no disk: its size is not a multiple of 512 bytes",
+            "give an ext4, xfs or btrfs filesystem, a raw or qcow2 disk, or a tar",
+        ),
+        (
+            b"",
+            "cannot be used: it holds neither a filesystem that we know nor a partition table",
+            _WHAT_TO_GIVE,
+        ),
+        (
+            bytes(_MIB),
+            "cannot be used: it holds neither a filesystem that we know nor a partition table",
+            _WHAT_TO_GIVE,
+        ),
+        (
+            bytes(446) + struct.pack("<4xB3xII", 0x83, 1, 1) + bytes(48) + b"\x55\xaa" + bytes(512),
+            "cannot be used: none of its 1 Linux partitions holds ext4, xfs or btrfs",
+            "LVM and encrypted disks cannot be booted; give a plain filesystem",
+        ),
+    ],
+    ids=["text", "empty", "zeros", "no filesystem"],
+)
+def test_what_is_no_root_filesystem_is_told(
+    home: Home, tmp_path: Path, content: bytes, problem: str, hint: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    with pytest.raises(FormatError) as caught:
+        imported.add(home, "web", file)
+    assert str(caught.value) == f"{file} {problem}"
+    assert caught.value.hint == hint
+    assert (shelf(home).digests(), shelf(home).names()) == ([], {})
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_what_is_no_file_is_told(home: Home, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        imported.add(home, "web", tmp_path / name)
+    assert str(caught.value) == f"there is no file {tmp_path / name}"
+    assert caught.value.hint == "give an ext4, raw, qcow2 or tar file"
+
+
+def test_a_bad_name_is_told_before_the_work(home: Home, filesystem: Path) -> None:
+    with pytest.raises(InputError, match=r"^'Web' cannot name an image$"):
+        imported.add(home, "Web", filesystem)
+    assert not home.images.exists()
+
+
+def test_a_damaged_qcow2_is_told(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "disk.qcow2"
+    file.write_bytes(b"QFI\xfb" + bytes(2000))
+    with pytest.raises(FormatError) as caught:
+        imported.add(home, "web", file)
+    assert str(caught.value) == f"{file} is no readable qcow2"
+    assert "Unsupported qcow2 version 0" in caught.value.evidence
+
+
+def test_a_qcow2_that_refers_to_another_file_is_refused(home: Home, tmp_path: Path) -> None:
+    below, file = tmp_path / "below.raw", tmp_path / "disk.qcow2"
+    below.write_bytes(bytes(1 << 20))
+    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", below, file]
+    subprocess.run(create, check=True)
+    with pytest.raises(FormatError) as caught:
+        imported.add(home, "web", file)
+    assert str(caught.value) == f"{file} is not whole: it refers to {below}"
+    assert caught.value.hint == "make it whole first: qemu-img convert -O qcow2 OLD NEW"
+
+
+@_needs_namespace
+def test_a_damaged_archive_is_told(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "root.tar.gz"
+    file.write_bytes(b"\x1f\x8b and no more")
+    with pytest.raises(BuildError) as caught:
+        imported.add(home, "web", file)
+    assert str(caught.value) == "writing the filesystem of root.tar.gz failed"
+    assert "gzip: " in caught.value.evidence
+
+
+def test_without_qemu_img_its_package_is_named(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").write_bytes(b"QFI\xfb" + bytes(2000))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(tools, "_SBIN", "")
+    with pytest.raises(HostError, match=r"^not installed here: qemu-img \(reads qcow2 files\)$"):
+        imported.add(home, "web", tmp_path / "disk")
+
+
+def test_a_full_disk_is_named(
+    home: Home, filesystem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "cp"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\necho "cp: error writing: $(cat /dev/zero 2>&1 >/dev/full)" >&2\nexit 1\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    with pytest.raises(HostError) as caught:
+        imported.add(home, "web", filesystem)
+    assert str(caught.value) == f"the disk of {home.images} ran full while an image was imported"
+    assert "bootwright image prune" in caught.value.hint

@@ -1,0 +1,123 @@
+"""Stored kernels: named by their parts, described beside them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import FormatError, NotFoundError
+from bootwright.home import Home
+from bootwright.kernels.kernel import Kernel, Part, copy_part, load, parse_config, shelf, shelve
+
+
+def _add(
+    home: Home,
+    parts: dict[str, str],
+    *,
+    name: str = "k",
+    source: str = "a test",
+    pvh: bool = True,
+) -> Kernel:
+    with shelf(home).staged() as staged:
+        folder = staged / "kernel"
+        folder.mkdir()
+        for part, content in parts.items():
+            if part == "modules":
+                tree = folder / "modules" / "lib" / "modules" / "6.1.0"
+                tree.mkdir(parents=True)
+                (tree / "modules.dep").write_text(content)
+            else:
+                (folder / part).write_text(content)
+        return shelve(home, folder, name=name, release="6.1.0", source=source, pvh=pvh)
+
+
+def test_a_kernel_comes_back_as_it_was_stored(home: Home) -> None:
+    before = int(time.time())
+    stored = _add(home, {"bzImage": "b", "vmlinux": "v", "config": "CONFIG_PVH=y\n", "modules": ""})
+    assert load(home, "k") == load(home, stored.digest) == stored
+    assert stored.folder == home.kernels / stored.digest
+    assert (stored.release, stored.source, stored.pvh) == ("6.1.0", "a test", True)
+    assert stored.parts == ("bzImage", "vmlinux", "config", "modules")
+    assert before <= stored.added_s <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("parts", "pvh", "boots"),
+    [
+        ({"bzImage": "b", "vmlinux": "v"}, True, "vmlinux"),
+        ({"bzImage": "b", "vmlinux": "v"}, False, "bzImage"),
+        ({"vmlinux": "v"}, False, "vmlinux"),
+        ({"bzImage": "b"}, False, "bzImage"),
+    ],
+)
+def test_the_file_that_boots_is_the_one_with_least_to_do(
+    home: Home, parts: dict[str, str], pvh: bool, boots: str
+) -> None:
+    kernel = _add(home, parts, pvh=pvh)
+    assert kernel.boot_file == kernel.folder / boots
+    assert kernel.boot_file.read_text() == parts[boots]
+
+
+def test_the_same_kernel_from_two_sources_is_one(home: Home) -> None:
+    first = _add(home, {"vmlinux": "v"}, name="one", source="here")
+    second = _add(home, {"vmlinux": "v"}, name="two", source="there")
+    assert first.digest == second.digest
+    assert shelf(home).names() == {"one": first.digest, "two": first.digest}
+
+
+def test_every_part_counts_for_the_digest(home: Home) -> None:
+    variants: list[dict[str, str]] = [
+        {"vmlinux": "v"},
+        {"vmlinux": "w"},
+        {"bzImage": "v"},
+        {"vmlinux": "v", "config": "CONFIG_A=y"},
+        {"vmlinux": "v", "config": "CONFIG_A=m"},
+        {"vmlinux": "v", "System.map": "0 T _text"},
+        {"vmlinux": "v", "modules": "a.ko:"},
+        {"vmlinux": "v", "modules": "b.ko:"},
+    ]
+    assert len({_add(home, parts).digest for parts in variants}) == len(variants)
+
+
+def test_parts_that_are_missing_are_said_to_be(home: Home) -> None:
+    bare = _add(home, {"vmlinux": "v"})
+    whole = _add(home, {"vmlinux": "v", "modules": "x.ko:"})
+    assert (bare.modules, bare.config()) == (None, {})
+    assert whole.modules is not None
+    assert (whole.modules / "modules.dep").read_text() == "x.ko:"
+
+
+def test_a_config_is_read_without_what_is_not_set(home: Home) -> None:
+    text = '# Linux/x86 6.1\nCONFIG_PVH=y\n# CONFIG_X is not set\nCONFIG_NAME="a=b"\nCONFIG_N=250\n'
+    expected = {"CONFIG_PVH": "y", "CONFIG_NAME": "a=b", "CONFIG_N": "250"}
+    assert parse_config(text) == expected
+    assert _add(home, {"vmlinux": "v", "config": text}).config() == expected
+
+
+def test_a_file_becomes_a_part_under_the_parts_name(tmp_path: Path) -> None:
+    (tmp_path / "config-6.1").write_text("CONFIG_A=y")
+    part: Part = "config"
+    copy_part(tmp_path / "config-6.1", tmp_path, part)
+    assert (tmp_path / "config").read_text() == "CONFIG_A=y"
+
+
+def test_a_kernel_that_is_not_there(home: Home) -> None:
+    with pytest.raises(NotFoundError, match=r"^no kernel is called 'mine'$") as caught:
+        load(home, "mine")
+    assert caught.value.hint == "there is no kernel yet"
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"release": 6}'])
+def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
+    kernel = _add(home, {"vmlinux": "v"})
+    description = kernel.folder / "kernel.json"
+    if content is None:
+        description.unlink()
+    else:
+        description.write_text(content)
+    with pytest.raises(FormatError) as caught:
+        load(home, "k")
+    assert str(caught.value).startswith(f"kernel 'k' in {kernel.folder} is damaged: ")
+    assert caught.value.hint == "bootwright kernel rm k, then add it again"

@@ -1,0 +1,52 @@
+"""The tree of errors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bootwright import errors
+from bootwright.errors import BootwrightError
+
+
+def _descendants(of: type[BootwrightError]) -> dict[str, str]:
+    """Return each class below *of* with its parent, as far as errors.py defines them."""
+    found: dict[str, str] = {}
+    for child in of.__subclasses__():
+        if child.__module__ == errors.__name__:
+            found |= {child.__name__: of.__name__} | _descendants(child)
+    return found
+
+
+def test_the_docstring_draws_the_tree_as_it_is() -> None:
+    drawn: dict[str, str] = {}
+    ancestors: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if found := re.match(r"^    ([│├└─ ]*)(\w*Error)\b", line):
+            depth = len(found.group(1)) // 4
+            ancestors = [*ancestors[:depth], found.group(2)]
+            if depth:
+                drawn[ancestors[-1]] = ancestors[-2]
+    assert drawn == _descendants(BootwrightError)
+    assert drawn["LostGuestError"] == "GuestError"
+
+
+def test_an_error_carries_what_to_try_and_what_was_seen() -> None:
+    error = errors.BuildError("it failed", hint="try again", evidence="E: no")
+    assert (str(error), error.hint, error.evidence) == ("it failed", "try again", "E: no")
+
+
+def test_hint_and_evidence_may_be_missing() -> None:
+    error = BootwrightError("it failed")
+    assert (str(error), error.hint, error.evidence) == ("it failed", "", "")
+
+
+@pytest.mark.parametrize("name", ["BootwrightError", *_descendants(BootwrightError)])
+def test_errors_are_found_by_name(name: str) -> None:
+    assert errors.by_name(name) is getattr(errors, name)
+
+
+@pytest.mark.parametrize("name", ["OSError", "", "by_name", "boot"])
+def test_other_names_give_the_base(name: str) -> None:
+    assert errors.by_name(name) is BootwrightError

@@ -1,0 +1,116 @@
+"""Recipes refuse what cannot boot, and say which field, what was given, what goes."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from bootwright import digest
+from bootwright.errors import InputError
+from bootwright.recipe import CMDLINE_BYTES, MEMORY_FLOOR_MIB, MIB, GuestFile, Recipe
+
+_RECIPE = Recipe(
+    kernel=digest.of_bytes(b"kernel"),
+    image=digest.of_bytes(b"image"),
+    init="systemd",
+    cmdline=("quiet", "root=/dev/vda"),
+    vmm="qemu",
+    vmm_build="QEMU emulator version 7.2.17",
+    accelerator="tcg",
+    machine="microvm",
+    cpu="max",
+    memory_mib=512,
+    vcpus=2,
+    disk="qcow2",
+    disk_bytes=4096 * MIB,
+    network="user",
+)
+
+
+def test_equal_values_are_one_experiment() -> None:
+    same = replace(_RECIPE, cmdline=("quiet", "root=/dev/vda"))
+    assert same == _RECIPE
+    assert hash(same) == hash(_RECIPE)
+    assert replace(_RECIPE, vmm_build="QEMU emulator version 9") != _RECIPE
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        _RECIPE.memory_mib = 1024  # type: ignore[misc]
+
+
+def test_guest_files_are_readable_by_all_unless_told() -> None:
+    assert GuestFile(path="/x", digest=digest.of_bytes(b"x")).mode == 0o644
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        {"memory_mib": MEMORY_FLOOR_MIB},
+        {"vcpus": 1},
+        {"vcpus": 255},
+        {"cmdline": ("x" * CMDLINE_BYTES,)},
+        {"cmdline": ()},
+        {"disk_bytes": 512},
+        {"image": None, "init": "seed", "disk": "none", "disk_bytes": 0},
+    ],
+)
+def test_what_just_goes(good: dict[str, Any]) -> None:
+    recipe = replace(_RECIPE, **good)
+    assert all(getattr(recipe, field) == value for field, value in good.items())
+
+
+@pytest.mark.parametrize(
+    ("bad", "message", "hint"),
+    [
+        (
+            {"memory_mib": 15},
+            "memory_mib is 15, but a guest needs 16 or more",
+            "write memory_mib = 512, or --memory 512M",
+        ),
+        ({"vcpus": 0}, "vcpus is 0, but a guest has 1 to 255", "write vcpus = 2"),
+        ({"vcpus": 256}, "vcpus is 256, but a guest has 1 to 255", "write vcpus = 2"),
+        (
+            {"cmdline": ("x" * 1000, "y" * 1047)},
+            "cmdline is 2048 bytes long, but an x86 kernel reads 2047",
+            "drop arguments; more than some forty systemd.mask= do not fit",
+        ),
+        (
+            {"cmdline": ("ü" * 1024,)},
+            "cmdline is 2048 bytes long, but an x86 kernel reads 2047",
+            "drop arguments; more than some forty systemd.mask= do not fit",
+        ),
+        (
+            {"image": None},
+            "init is 'systemd', which does not go with no image",
+            'write init = "systemd" with an image, "seed" without one',
+        ),
+        (
+            {"init": "seed"},
+            "init is 'seed', which does not go with an image",
+            'write init = "systemd" with an image, "seed" without one',
+        ),
+        (
+            {"image": None, "init": "seed"},
+            "disk is 'qcow2', which does not go with no image",
+            'write disk = "qcow2" with an image, "none" without one',
+        ),
+        (
+            {"disk": "none"},
+            "disk is 'none', which does not go with an image",
+            'write disk = "qcow2" with an image, "none" without one',
+        ),
+        (
+            {"disk_bytes": 1000},
+            "disk_bytes is 1000, but a disk is made of 512-byte sectors",
+            "write a multiple of 512",
+        ),
+    ],
+)
+def test_what_cannot_boot_is_refused(bad: dict[str, Any], message: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        replace(_RECIPE, **bad)
+    assert str(caught.value) == message
+    assert caught.value.hint == hint
