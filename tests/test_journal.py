@@ -38,12 +38,6 @@ def test_what_is_released_is_not_owned(journal: Journal) -> None:
     assert journal.owned() == [_VMM]
 
 
-def test_kinds_with_one_name_are_two_things(journal: Journal) -> None:
-    journal.write(_VMM)
-    journal.write(Row(event="release", kind="process", name="vmm"))
-    assert journal.owned() == [_VMM]
-
-
 def test_a_release_of_what_was_never_taken_is_no_error(journal: Journal) -> None:
     journal.write(Row(event="release", kind="process", name="never"))
     assert journal.owned() == []
@@ -93,7 +87,7 @@ def test_a_row_is_in_the_file_when_its_writer_is_killed(journal: Journal) -> Non
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from bootwright.journal import Journal, Row;"
-        "Journal(Path(sys.argv[1])).write(Row(event='take', kind='file', name='/x'));"
+        "Journal(Path(sys.argv[1])).write(Row(event='take', kind='process', name='/x'));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script, journal.path]).returncode == -9

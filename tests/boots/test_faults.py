@@ -78,6 +78,32 @@ def test_interrupted_start_leaves_nothing(
         assert b"Traceback" not in output
 
 
+def test_interrupted_build_leaves_no_image(
+    bootwright: Bootwright, kernel: str, tmp_path: Path
+) -> None:
+    store = {"XDG_DATA_HOME": str(tmp_path / "data"), "TMPDIR": str(tmp_path)}
+    alone = Bootwright(
+        environment={**bootwright.environment, **store},
+        machines=bootwright.machines,
+        logs=bootwright.logs,
+    )
+    process = alone.start("image", "build", "x", "--debian", "bookworm", "--minimal")
+    assert process.stdout is not None
+    seen = b""
+    while b"installing essential packages" not in seen:
+        data = os.read(process.stdout.fileno(), 4096)
+        assert data, seen
+        seen += data
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in output
+    images = tmp_path / "data" / "bootwright" / "images"
+    assert sorted(p.name for p in images.iterdir()) == ["staging"]
+    assert list((images / "staging").iterdir()) == []
+    assert alone.json("image", "list") == []
+
+
 def test_killed_command_takes_its_machine_along(bootwright: Bootwright, kernel: str) -> None:
     process = _start_long(bootwright, kernel)
     process.kill()

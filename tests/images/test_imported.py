@@ -221,8 +221,8 @@ def test_a_damaged_qcow2_is_told(home: Home, tmp_path: Path) -> None:
 def test_a_qcow2_that_refers_to_another_file_is_refused(home: Home, tmp_path: Path) -> None:
     below, file = tmp_path / "below.raw", tmp_path / "disk.qcow2"
     below.write_bytes(bytes(1 << 20))
-    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", below, file]
-    subprocess.run(create, check=True)
+    options = ["-q", "-f", "qcow2", "-F", "raw", "-b", str(below), str(file)]
+    subprocess.run(["qemu-img", "create", *options], check=True)
     with pytest.raises(FormatError) as caught:
         imported.add(home, "web", file)
     assert str(caught.value) == f"{file} is not whole: it refers to {below}"

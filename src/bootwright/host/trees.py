@@ -8,12 +8,8 @@ import stat
 import subprocess
 from pathlib import Path
 
-from bootwright.host import tools
-
-NAMESPACE_HINT = (
-    "install uidmap and give yourself lines in /etc/subuid and /etc/subgid, or run as root"
-)
-"""What to try where `as_namespace_root` is refused."""
+from bootwright.errors import HostError
+from bootwright.host.namespaces import as_namespace_root
 
 
 def used_bytes(folder: Path) -> int:
@@ -30,29 +26,24 @@ def remove_tree(folder: Path) -> None:
 
     What a build without root left behind belongs to other users of our user namespace; such files
     are removed inside one.
+
+    Raises:
+        HostError: something is mounted below it; nothing was removed.
     """
     if not folder.exists():
         return
+    device = folder.stat().st_dev
     try:
         for parent, folders, _ in os.walk(folder):
             for name in folders:
                 path = Path(parent) / name
-                if not path.is_symlink():
-                    path.chmod(path.stat().st_mode | stat.S_IRWXU)
+                if path.is_symlink():
+                    continue
+                status = path.stat()
+                if status.st_dev != device:
+                    # A build's /proc or /sys, say: what lies in there is not ours to remove.
+                    raise HostError(f"something is mounted at {path}", hint=f"umount {path}")
+                path.chmod(status.st_mode | stat.S_IRWXU)
         shutil.rmtree(folder)
     except PermissionError:
         subprocess.run([*as_namespace_root(), "rm", "-rf", "--", folder], check=True)
-
-
-def as_namespace_root() -> list[str]:
-    """Return the start of a command line that runs a program as root of a user namespace.
-
-    Empty for root, who needs none. All of the user's subordinate ids are mapped, so that files of
-    every user and group can be made.
-
-    Source: unshare(1), subuid(5).
-    """
-    if os.geteuid() == 0:
-        return []
-    [unshare] = tools.require("unshare")
-    return [str(unshare), "--map-root-user", "--map-auto", "--"]

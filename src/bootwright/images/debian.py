@@ -17,7 +17,7 @@ from bootwright.digest import Digest
 from bootwright.errors import BuildError, HostError, InputError
 from bootwright.home import Home
 from bootwright.host import archive, commands, space, suites, tools
-from bootwright.host.trees import NAMESPACE_HINT
+from bootwright.host.namespaces import NAMESPACE_HINT, end_sealed, sealed
 from bootwright.images import ext4
 from bootwright.images.image import Image, load, shelf, shelve
 from bootwright.store import check_name
@@ -120,6 +120,7 @@ def _title(what: Build) -> str:
 def _mmdebstrap(what: Build, staged: Path, progress: Callable[[str, float], None]) -> None:
     [mmdebstrap] = tools.require("mmdebstrap")
     command: list[str | Path] = [
+        *sealed(),
         mmdebstrap,
         "--verbose",
         "--variant=minbase",
@@ -145,17 +146,21 @@ def _mmdebstrap(what: Build, staged: Path, progress: Callable[[str, float], None
         text=True,
         errors="replace",
         env=environment,
+        start_new_session=True,  # a terminal's Ctrl-C is for us, who then end it
     )
-    try:
-        assert process.stdout is not None
-        with process.stdout:
+    assert process.stdout is not None
+    with process.stdout:
+        try:
             for line in process.stdout:
                 log.read(line.rstrip())
-    except BaseException:
-        process.terminate()  # it removes its own folder
-        raise
-    finally:
-        process.wait()
+        except BaseException:
+            end_sealed(process)
+            # The pipe ends with the last process that holds it: then nobody writes there any more.
+            for _ in process.stdout:
+                pass
+            raise
+        finally:
+            process.wait()
     if process.returncode:
         raise log.failure(what.suite)
 

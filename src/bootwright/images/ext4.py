@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootwright.errors import BuildError, HostError
 from bootwright.host import commands, space, tools
-from bootwright.host.trees import NAMESPACE_HINT, as_namespace_root
+from bootwright.host.namespaces import NAMESPACE_HINT, as_namespace_root
 
 MINIMUM_BYTES = 4 << 30
 """A disk with less room than this feels cramped; it is sparse, so room costs nothing."""

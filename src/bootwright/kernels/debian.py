@@ -8,6 +8,7 @@ from pathlib import Path
 from bootwright.errors import BuildError, InputError
 from bootwright.home import Home
 from bootwright.host import archive, commands, space, suites, tools
+from bootwright.host.namespaces import sealed
 from bootwright.kernels import local
 from bootwright.kernels.kernel import Kernel, shelf
 from bootwright.store import check_name
@@ -91,6 +92,7 @@ def add(
 def _download(suite: str, flavour: str, mirror: str | None, target: Path) -> None:
     [mmdebstrap] = tools.require("mmdebstrap")
     command: list[str | Path] = [
+        *sealed(),
         mmdebstrap,
         "--variant=custom",
         "--format=null",

@@ -94,7 +94,7 @@ def _fill(
     accelerator: Accelerator,
     guest_files: tuple[GuestFile, ...],
 ) -> Recipe:
-    machine = draft.machine or _machine(kernel, image, draft)
+    machine = draft.machine or _machine(kernel, image, draft, accelerator)
     cmdline = draft.cmdline
     if cmdline is None:
         cmdline = _CMDLINE
@@ -137,12 +137,17 @@ def _default_vcpus() -> int:
     return min(2, len(os.sched_getaffinity(0)))
 
 
-def _machine(kernel: Kernel, image: Image | None, draft: Draft) -> MachineType:
+def _machine(
+    kernel: Kernel, image: Image | None, draft: Draft, accelerator: Accelerator
+) -> MachineType:
     """Choose the machine type.
 
     microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest finds devices
-    there only when its kernel takes them from the command line.
+    there only when its kernel takes them from the command line. With KVM it stays with the type
+    that the trial ran.
     """
+    if accelerator == "kvm":
+        return "q35"
     no_devices = image is None and draft.network in (None, "none")
     finds_devices = kernel.config().get("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES") == "y"
     return "microvm" if no_devices or finds_devices else "q35"
