@@ -39,9 +39,7 @@ def host_preparation_ms() -> float:
 
 def row(name: str, samples: list[float]) -> str:
     """Return one line of the table."""
-    return (
-        f"{name:<44}{min(samples):>9.1f}{statistics.median(samples):>9.1f}{max(samples):>9.1f}"
-    )
+    return f"{name:<44}{min(samples):>9.1f}{statistics.median(samples):>9.1f}{max(samples):>9.1f}"
 
 
 def main() -> None:

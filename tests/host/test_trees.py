@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.errors import HostError
 from bootwright.host import trees
-from bootwright.host.trees import as_namespace_root, remove_tree, used_bytes
+from bootwright.host.namespaces import as_namespace_root
+from bootwright.host.trees import remove_tree, used_bytes
 
 _NOBODY = 65534
 
@@ -125,3 +127,24 @@ def test_an_ordinary_user_becomes_root_of_a_namespace(ordinary: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="says what root gets")
 def test_root_needs_no_namespace() -> None:
     assert as_namespace_root() == []
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts something, which needs root")
+def test_what_is_mounted_below_is_not_removed(tmp_path: Path) -> None:
+    mounted = tmp_path / "tree" / "proc"
+    mounted.mkdir(parents=True)
+    (tmp_path / "tree" / "file").touch()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
+    try:
+        (mounted / "precious").touch()
+        with pytest.raises(HostError) as caught:
+            remove_tree(tmp_path / "tree")
+        assert str(caught.value) == f"something is mounted at {mounted}"
+        assert caught.value.hint == f"umount {mounted}"
+        assert (mounted / "precious").exists()
+        assert (tmp_path / "tree" / "file").exists()
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+    remove_tree(tmp_path / "tree")
+    assert not (tmp_path / "tree").exists()

@@ -12,7 +12,8 @@ import pytest
 
 from bootwright.errors import BuildError, HostError
 from bootwright.host import tools
-from bootwright.host.trees import as_namespace_root, used_bytes
+from bootwright.host.namespaces import as_namespace_root
+from bootwright.host.trees import used_bytes
 from bootwright.images import ext4
 
 pytestmark = pytest.mark.skipif(

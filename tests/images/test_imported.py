@@ -13,7 +13,7 @@ import pytest
 from bootwright.errors import BuildError, FormatError, HostError, InputError
 from bootwright.home import Home
 from bootwright.host import tools
-from bootwright.host.trees import as_namespace_root
+from bootwright.host.namespaces import as_namespace_root
 from bootwright.images import imported
 from bootwright.images.image import load, shelf
 

@@ -89,8 +89,11 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
 
 def completed(home: Home, draft: Draft, *, quiet: bool = False) -> tuple[Recipe, Choice]:
     """Complete a draft, fetching Debian's kernel where there is none yet."""
+    from bootwright.images import image as images
     from bootwright.kernels import kernel as kernels
 
+    if draft.image is not None:
+        images.load(home, draft.image)  # an unknown one is said before anything is fetched
     if draft.kernel is None and DEFAULT_KERNEL not in kernels.shelf(home).names():
         from bootwright.kernels import debian
 

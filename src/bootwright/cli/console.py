@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names, screen
+from bootwright.cli import loop, names, screen
 from bootwright.machine import client
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
@@ -30,14 +30,14 @@ def command(name: str) -> None:
     folder.running()
     screen.say(f"console of {name}; leave with Ctrl-]")
     with _raw_terminal():
-        asyncio.run(_carry(folder))
+        loop.run(_carry(folder))
     screen.say("")
 
 
 async def _carry(folder: MachineFolder) -> None:
     reader, writer = await client.connect(folder)
     writer.write(encode(AttachConsole()))
-    loop = asyncio.get_running_loop()
+    events = asyncio.get_running_loop()
     left = asyncio.Event()
 
     def typed() -> None:
@@ -52,13 +52,13 @@ async def _carry(folder: MachineFolder) -> None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
 
-    loop.add_reader(sys.stdin.fileno(), typed)
+    events.add_reader(sys.stdin.fileno(), typed)
     showing = asyncio.create_task(show())
     leaving = asyncio.create_task(left.wait())
     try:
         await asyncio.wait([showing, leaving], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        loop.remove_reader(sys.stdin.fileno())
+        events.remove_reader(sys.stdin.fileno())
         showing.cancel()
         leaving.cancel()
         writer.close()

@@ -142,5 +142,5 @@ def tell(error: BootwrightError) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Take SIGTERM for Ctrl-C, so that whatever was taken is given back in the same way."""
-    signal.raise_signal(signal.SIGINT)
+    """End as if by Ctrl-C, so that whatever was taken is given back."""
+    raise KeyboardInterrupt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 import secrets
 import sys
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names, screen
+from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, completed, draft_of
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
 from bootwright.machine.client import Machine
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, check_host_name
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
@@ -96,12 +96,14 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     home = homes.locate()
     quiet = options["as_json"]
     draft = draft_of(image, options)
+    # All that can be wrong with the words is said before anything is fetched or tried.
+    name = check_host_name(options["name"] or f"{_base_name(draft.image)}-{secrets.token_hex(2)}")
+    publish = tuple(_forward(text) for text in options["publish"])
     recipe, choice = completed(home, draft, quiet=quiet)
-    name = options["name"] or f"{_base_name(draft.image)}-{secrets.token_hex(2)}"
     spec = MachineSpec(
         name=name,
         recipe=recipe,
-        publish=tuple(_forward(text) for text in options["publish"]),
+        publish=publish,
         command=argv if recipe.image is None else (),
         kept=options["keep"] or options["detach"],
     )
@@ -114,9 +116,9 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     recorder.mark(START, entered_ns)
     session = Session(home, spec, recorder, timeout_s, quiet=quiet)
     if recipe.image is None:
-        exit_status = asyncio.run(session.tiny())
+        exit_status = loop.run(session.tiny())
     else:
-        exit_status = asyncio.run(session.full(argv, detach=options["detach"]))
+        exit_status = loop.run(session.full(argv, detach=options["detach"]))
     if options["as_json"]:
         screen.print_json(session.result(choice, exit_status))
     elif options["detach"]:
@@ -233,6 +235,11 @@ def _check(argv: tuple[str, ...], options: dict[str, Any]) -> None:
         raise InputError(
             "a tiny guest needs a command", hint="such as: bootwright run --tiny -- uname -a"
         )
+    if options["tiny"] and options["publish"]:
+        raise InputError(
+            "a tiny guest has no network, so no port can lead into it",
+            hint="leave out --publish, or boot an image",
+        )
     if options["tiny"] and (options["detach"] or options["keep"]):
         raise InputError(
             "a tiny guest ends with its command; it cannot be kept or detached",
@@ -262,7 +269,7 @@ def _base_name(image: str | None) -> str:
 
 def _forward(rule: str) -> Forward:
     host, _, guest = rule.rpartition(":")
-    if not (host.isdigit() and guest.isdigit()):
+    if not re.fullmatch("[0-9]{1,5}:[0-9]{1,5}", rule):
         raise InputError(
             f"--publish {rule!r} is no pair of ports", hint="such as --publish 8080:80"
         )

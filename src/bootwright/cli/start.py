@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names, screen
+from bootwright.cli import loop, names, screen
 from bootwright.cli.run import Session, default_timeout_s, describe
 from bootwright.machine import folder as folders
 from bootwright.machine.trial import Choice
@@ -33,7 +31,7 @@ def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) ->
     recorder.mark(START, entered_ns)
     timeout_s = timeout or default_timeout_s(spec.recipe)
     session = Session(home, spec, recorder, timeout_s, quiet=as_json)
-    exit_status = asyncio.run(session.full((), detach=True, again=True))
+    exit_status = loop.run(session.full((), detach=True, again=True))
     if as_json:
         screen.print_json(session.result(choice, exit_status))
     else:

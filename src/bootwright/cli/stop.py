@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names, screen
+from bootwright.cli import loop, names, screen
 from bootwright.machine import client
 from bootwright.machine import folder as folders
 
@@ -27,6 +25,6 @@ def command(names_: tuple[str, ...], timeout: float) -> None:
     home = homes.locate()
     for folder in [folders.find(home, name) for name in names_]:
         with screen.status(f"{folder.name}: shutting down"):
-            clean = asyncio.run(client.stop(home, folder, timeout))
+            clean = loop.run(client.stop(home, folder, timeout))
         how = "stopped" if clean else f"did not shut down within {timeout:g} s and was ended"
         screen.say(f"{folder.name}: {how}")

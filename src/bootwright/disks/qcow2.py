@@ -18,6 +18,7 @@ _HEADER_BYTES = 104
 _BACKING_FORMAT = 0xE2792ACA
 _REFCOUNT_ORDER = 4  # 16 bits each
 _MAX_BACKING_NAME_BYTES = 1023
+_MAX_BYTES = 1 << 51  # QEMU reads an L1 table of up to 32 MiB
 
 
 def create(path: Path, backing: Path, size_bytes: int) -> None:
@@ -34,6 +35,10 @@ def create(path: Path, backing: Path, size_bytes: int) -> None:
     name = str(backing).encode()
     if len(name) > _MAX_BACKING_NAME_BYTES:
         raise InputError(f"the path {backing} is too long for a qcow2 header")
+    if size_bytes > _MAX_BYTES:
+        raise InputError(
+            f"a disk of {size_bytes} bytes is larger than QEMU opens", hint=f"at most {_MAX_BYTES}"
+        )
     if size_bytes < backing.stat().st_size:
         raise InputError(
             f"a disk of {size_bytes} bytes is smaller than its image {backing} "

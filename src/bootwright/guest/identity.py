@@ -55,7 +55,7 @@ def user_key(home: Home) -> tuple[Path, str]:
     """
     path = home.keys / "id_ed25519"
     public = home.keys / "id_ed25519.pub"
-    if not public.exists():
+    if not public.exists() or not public.stat().st_size:
         home.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         private_text, public_text = _make_key("bootwright")
         staged = home.keys / f".{secrets.token_hex(4)}"
@@ -65,11 +65,13 @@ def user_key(home: Home) -> tuple[Path, str]:
             # A hard link is made or refused, never replaced: with two first calls at once, both
             # go on with the key of the faster one.
             path.hardlink_to(staged)
-            public.write_text(public_text)
         except FileExistsError:
-            public.write_text(_public_half(path))
+            public_text = _public_half(path)
         finally:
             staged.unlink()
+        # Whole or not at all: an empty public half would let nobody in.
+        staged.write_text(public_text + "\n")
+        staged.rename(public)
     return path, public.read_text().strip()
 
 

@@ -12,6 +12,9 @@ from bootwright.guest import cpio
 from bootwright.kernels.kernel import Kernel
 from bootwright.kernels.modules import CONFIG_OF, ModuleTree, read_module
 
+_FORMAT = "2"
+"""Of what is cached; another one makes everything anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initramfs:
@@ -37,7 +40,7 @@ def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
     if kernel.modules is None:
         _require_builtin(kernel, drivers)
         return Initramfs(archive=b"", modules=())
-    key = digests.of_bytes(" ".join([kernel.digest, *drivers]).encode())
+    key = digests.of_bytes(" ".join([_FORMAT, kernel.digest, *drivers]).encode())
     cached = cache / f"{key}.cpio"
     listed = cache / f"{key}.modules"
     try:

@@ -172,7 +172,10 @@ def _is_static(path: Path) -> bool:
         head = file.read(4096)
     if head[:5] != b"\x7fELF\x02" or struct.unpack_from("<H", head, 18)[0] != _EM_X86_64:
         return False
-    (table,) = struct.unpack_from("<Q", head, 32)
-    size, count = struct.unpack_from("<HH", head, 54)
-    kinds = [struct.unpack_from("<I", head, table + size * index)[0] for index in range(count)]
+    try:
+        (table,) = struct.unpack_from("<Q", head, 32)
+        size, count = struct.unpack_from("<HH", head, 54)
+        kinds = [struct.unpack_from("<I", head, table + size * index)[0] for index in range(count)]
+    except struct.error:
+        return False  # cut short
     return _PT_INTERP not in kinds

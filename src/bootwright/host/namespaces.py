@@ -45,7 +45,7 @@ def sealed() -> list[str]:
 
 
 def end_sealed(process: subprocess.Popen[str]) -> None:
-    """End a process that was started by `sealed`: the one kind by force, the other in good order."""
+    """End a process that was started by `sealed`: root's by force, others in good order."""
     if os.geteuid() == 0:
         process.kill()  # unshare ignores SIGTERM; with it go all in its namespaces
     else:

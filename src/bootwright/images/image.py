@@ -69,7 +69,7 @@ def load(home: Home, reference: str) -> Image:
     folder = store.path(digest)
     try:
         description = msgspec.json.decode((folder / "image.json").read_bytes(), type=_Description)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FormatError(
             f"image {reference!r} in {folder} is damaged: {error}",
             hint=f"bootwright image rm {reference}, then build it again",

@@ -98,7 +98,7 @@ def load(home: Home, reference: str) -> Kernel:
     folder = store.path(digest)
     try:
         description = msgspec.json.decode((folder / "kernel.json").read_bytes(), type=_Description)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FormatError(
             f"kernel {reference!r} in {folder} is damaged: {error}",
             hint=f"bootwright kernel rm {reference}, then add it again",

@@ -150,8 +150,8 @@ class Machine:
         try:
             while line := await self._leash_in.readline():
                 self._take(messages.from_monitor(line))
-        except ConnectionError:
-            pass  # said below
+        except (ConnectionError, messages.Garbled):
+            pass  # it died, perhaps in the middle of a line: said below
         if not self.ended.done():
             self.ended.set_exception(
                 VmmError(
@@ -253,7 +253,7 @@ async def started(
         raise
     finally:
         theirs.close()
-    streams = await asyncio.open_unix_connection(sock=ours)
+    streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
     machine = Machine(home, spec, recorder, streams, monitor)
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
@@ -312,7 +312,8 @@ async def connect(folder: MachineFolder) -> tuple[asyncio.StreamReader, asyncio.
     # Through the open folder, as the whole path may be too long for a socket's address.
     opened = os.open(folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return await asyncio.open_unix_connection(f"/proc/self/fd/{opened}/{folder.control.name}")
+        short = f"/proc/self/fd/{opened}/{folder.control.name}"
+        return await asyncio.open_unix_connection(short, limit=messages.LINE_BYTES)
     finally:
         os.close(opened)
 

@@ -11,7 +11,8 @@ import msgspec
 from bootwright.errors import InputError
 from bootwright.recipe import Accelerator, GuestFile, MachineType, Recipe
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_LARGEST_BYTES = 1 << 50
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
@@ -97,4 +98,8 @@ def parse_size(text: str, *, unit: str = "") -> int:
     if not found:
         raise InputError(f"{text!r} is no size", hint="sizes are such as 512M, 2G, 1.5G")
     number, letter = found.groups()
-    return int(float(number) * (1 << _UNITS[(letter or unit).lower()]))
+    factor = 1 << _UNITS[(letter or unit).lower()]
+    size = int(number) * factor if number.isdecimal() else int(float(number) * factor)
+    if size > _LARGEST_BYTES:
+        raise InputError(f"{text!r} is too large", hint="no disk or memory has more than 1024T")
+    return size

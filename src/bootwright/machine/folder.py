@@ -9,6 +9,7 @@ import fcntl
 import os
 import secrets
 import signal
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,11 @@ from bootwright.journal import Journal, start_ticks
 from bootwright.machine.spec import MachineSpec, Running
 
 T = TypeVar("T")
+
+# Locks of the open file, not of the process: they end with the last descriptor, and whether one is
+# held can be asked without taking it. Source: fcntl(2), F_OFD_SETLK; struct flock on x86-64.
+_FLOCK = struct.Struct("hhqqi4x")
+_WHOLE_FILE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 class MachineFolder:
@@ -98,12 +104,11 @@ class MachineFolder:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            answer = fcntl.fcntl(lock, fcntl.F_OFD_GETLK, _WHOLE_FILE)
         finally:
             os.close(lock)
-        return False
+        kind, *_ = _FLOCK.unpack(answer)
+        return bool(kind != fcntl.F_UNLCK)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -115,7 +120,7 @@ class MachineFolder:
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.fcntl(lock, fcntl.F_OFD_SETLK, _WHOLE_FILE)
             except BlockingIOError:
                 raise InputError(
                     f"machine {self.name!r} is running already",
@@ -129,7 +134,7 @@ class MachineFolder:
         path = self.path / file_name
         try:
             return msgspec.json.decode(path.read_bytes(), type=kind)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, ValueError, InputError) as error:  # msgspec's errors are ValueErrors
             raise FormatError(
                 f"{path} cannot be read: {error}",
                 hint=f"bootwright rm --force {self.name}",
@@ -204,18 +209,28 @@ def sweep(home: Home) -> None:
     The VMM should be gone with its monitor, as the kernel kills it (see `vmms.qemu`); the journal
     tells where it is not.
     """
-    for folder in every(home):
-        if folder.is_alive():
+    unnamed = [MachineFolder(path) for path in home.machines.glob(".new-*/")]
+    for folder in [*every(home), *unnamed]:
+        # Without its lock file, a folder is just being made.
+        if folder.is_alive() or not (folder.path / "lock").exists():
             continue
-        _end_processes(folder)
         try:
-            worth_keeping = folder.is_worth_keeping()
-        except FormatError:
-            continue  # damaged: said by ps, removed by rm
-        if worth_keeping:
-            folder.forget_running()
-        else:
-            remove_tree(folder.path)
+            with folder.locked():
+                _sweep_one(folder)
+        except InputError:
+            continue  # it was started just now
+
+
+def _sweep_one(folder: MachineFolder) -> None:
+    _end_processes(folder)
+    try:
+        worth_keeping = folder.is_worth_keeping()
+    except FormatError:
+        return  # damaged: said by ps, removed by rm
+    if worth_keeping:
+        folder.forget_running()
+    else:
+        remove_tree(folder.path)
 
 
 def _end_processes(folder: MachineFolder) -> None:

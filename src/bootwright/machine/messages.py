@@ -85,6 +85,10 @@ class Ended(Message, frozen=True, kw_only=True):
     """Where a copy of the console's log lies."""
 
 
+LINE_BYTES = 8 << 20
+"""The longest line that either side reads; output and long commands go in one."""
+
+
 class Garbled(ValueError):
     """A line that is no message."""
 
@@ -112,6 +116,13 @@ def to_monitor(line: bytes) -> ToMonitor:
 
 
 def from_monitor(line: bytes) -> FromMonitor:
-    """Read a line that a monitor sent."""
-    message: FromMonitor = msgspec.json.decode(line, type=FromMonitor)
+    """Read a line that a monitor sent.
+
+    Raises:
+        Garbled: it is no message.
+    """
+    try:
+        message: FromMonitor = msgspec.json.decode(line, type=FromMonitor)
+    except msgspec.DecodeError as error:
+        raise Garbled(str(error)) from error
     return message

@@ -308,7 +308,7 @@ def main() -> None:
 
 async def _main() -> None:
     leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    reader, writer = await asyncio.open_unix_connection(sock=leash)
+    reader, writer = await asyncio.open_unix_connection(sock=leash, limit=messages.LINE_BYTES)
     monitor = Monitor(homes.locate(), reader, writer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, monitor.end)
     await monitor.run()

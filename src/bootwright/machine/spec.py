@@ -13,6 +13,21 @@ _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """One label of a host name. Source: RFC 1123, section 2.1."""
 
 
+def check_host_name(name: str) -> str:
+    """Return *name* where it can name a machine, whose host name it will be.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not _HOST_NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot name a machine",
+            hint="its name is its host name: up to 63 lower-case letters, digits and -, "
+            "a letter or digit at both ends",
+        )
+    return name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """One machine: a recipe, and what two machines of that recipe may differ in."""
@@ -26,12 +41,7 @@ class MachineSpec:
     """Whether it stays, with its disk, once it has stopped."""
 
     def __post_init__(self) -> None:
-        if not _HOST_NAME.fullmatch(self.name):
-            raise InputError(
-                f"{self.name!r} cannot name a machine",
-                hint="its name is its host name: up to 63 lower-case letters, digits and -, "
-                "a letter or digit at both ends",
-            )
+        check_host_name(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

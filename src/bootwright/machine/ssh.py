@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bootwright.errors import GuestError, LostGuestError
 from bootwright.guest.identity import user_key
@@ -109,7 +110,8 @@ def access(home: Home, folder: MachineFolder) -> Access:
     """Return how to reach the machine in *folder*.
 
     Raises:
-        InputError: it is not running, or has no SSH server.
+        InputError: it is not running.
+        GuestError: it has no network.
     """
     ports = folder.running().ports
     if SSH_PORT not in ports:
@@ -152,13 +154,12 @@ async def run(
             stdout=output,
             stderr=output,
         )
+        communication = asyncio.create_task(process.communicate())
+        logged_in = asyncio.create_task(asyncio.to_thread(os.open, pipe, os.O_WRONLY))
         try:
-            communication = asyncio.create_task(process.communicate())
-            logged_in = asyncio.create_task(asyncio.to_thread(os.open, pipe, os.O_WRONLY))
-            await asyncio.wait([communication, logged_in], return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [communication, logged_in]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not logged_in.done():
-                _unblock(pipe)
-                os.close(await logged_in)
                 _, errors = await communication
                 raise GuestError(
                     "the guest did not let us in",
@@ -171,7 +172,8 @@ async def run(
                 os.close(logged_in.result())
             stdout, stderr = await communication
         finally:
-            _unblock(pipe)
+            if not logged_in.done():
+                await _give_up(pipe, logged_in)
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
@@ -216,12 +218,13 @@ def _named_pipe(path: Path) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _unblock(pipe: Path) -> None:
-    """Let a thread that waits in open(2) for a reader of *pipe* go on."""
+async def _give_up(pipe: Path, opening: asyncio.Task[int]) -> None:
+    """Let the thread that waits in open(2) for a reader of *pipe*, or is about to, go on."""
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
-    except FileNotFoundError:
-        return
+        os.close(await opening)
+    finally:
+        os.close(reader)
 
 
 def _quoted(path: Path) -> str:

@@ -152,7 +152,7 @@ def remembered_build(home: Home, vmm: Vmm) -> str:
 def _recall(path: Path) -> _Memory:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Memory)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):
         return _Memory()  # a cache: what cannot be read is found out again
 
 

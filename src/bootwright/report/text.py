@@ -11,9 +11,9 @@ _BAR_WIDTH = 20
 
 def duration(time_ns: int) -> str:
     """Return a duration in the unit that reads best: ``21.304 s``, ``8.2 ms``, ``120 µs``."""
-    if time_ns >= 1_000_000_000:
+    if time_ns >= 999_950_000:  # from here on it would read 1000.0 ms
         return f"{time_ns / 1e9:.3f} s"
-    if time_ns >= 1_000_000:
+    if time_ns >= 999_500:
         return f"{time_ns / 1e6:.1f} ms"
     return f"{time_ns / 1e3:.0f} µs"
 
@@ -22,7 +22,7 @@ def size(size_bytes: int) -> str:
     """Return a size in binary units: ``4.0 GiB``."""
     value = float(size_bytes)
     for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
+        if value < 1023.95:  # above, one decimal would read 1024.0
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} GiB"
@@ -31,7 +31,7 @@ def size(size_bytes: int) -> str:
 def phase_table(phases: Sequence[Phase], total_name: str) -> str:
     """Return the phases as a table with bars that fits 80 columns; times in milliseconds."""
     total = sum(phase.duration_ns for phase in phases)
-    width = max(len(total_name), *(len(phase.name) for phase in phases))
+    width = max([len(total_name), *(len(phase.name) for phase in phases)])
     lines = []
     for phase in phases:
         filled = round(_BAR_WIDTH * phase.duration_ns / total) if total else 0

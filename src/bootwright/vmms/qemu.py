@@ -206,6 +206,8 @@ class _RunningQemu:
                 await self._qmp.disconnect()
         for writer in self._writers:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _wait(self) -> None:
         status = await self._process.wait()

@@ -1,0 +1,201 @@
+"""The root of the command line: exit statuses, how errors are told, names in the shell."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootwright import __version__
+from bootwright.cli import main
+from bootwright.errors import (
+    BootwrightError,
+    GuestError,
+    HostError,
+    InputError,
+    LostGuestError,
+    VmmError,
+)
+from bootwright.home import Home
+from bootwright.kernels.kernel import Kernel
+
+Cli = Callable[..., Any]
+
+
+def test_the_version(bootwright: Cli) -> None:
+    done = bootwright("--version")
+    assert (done.status, done.out, done.err) == (0, f"bootwright {__version__}\n", "")
+
+
+def test_help_names_every_command_in_its_order(bootwright: Cli) -> None:
+    done = bootwright("--help")
+    assert done.status == 0
+    lines = [line.split()[0] for line in done.out.splitlines() if line.startswith("  ")]
+    assert [word for word in lines if word in main.COMMANDS] == list(main.COMMANDS)
+    assert done.out == bootwright("-h").out
+
+
+def test_no_command_is_wrong_usage_and_shows_the_help(bootwright: Cli) -> None:
+    done = bootwright()
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("Usage: bootwright ")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("rnu", "No such command 'rnu'. Did you mean 'run'?"),
+        ("imgae", "No such command 'imgae'. Did you mean 'image'?"),
+        ("zzzzzz", "No such command 'zzzzzz'."),
+    ],
+)
+def test_a_misspelt_command_names_the_nearest(word: str, said: str, bootwright: Cli) -> None:
+    done = bootwright(word)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(f"Error: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--bogus",), 2),
+        (("ps", "--bogus"), 2),
+        (("cp",), 2),
+        (("stop",), 2),
+        (("completion", "tcsh"), 2),
+        (("recipe", "bogus"), 2),
+        (("stop", "nobody"), 2),
+        (("run", "--bogus"), 125),
+        (("run", "--cpus", "many"), 125),
+        (("--debug", "run", "--bogus"), 125),
+        (("ssh",), 125),
+        (("ssh", "nobody"), 125),
+    ],
+)
+def test_wrong_usage_has_its_status(
+    arguments: tuple[str, ...], status: int, bootwright: Cli
+) -> None:
+    done = bootwright(*arguments)
+    assert (done.status, done.out) == (status, "")
+    assert "rror: " in done.err
+
+
+def test_an_error_is_told_with_what_was_seen_and_what_to_try(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main.tell(VmmError("QEMU did not start", hint="look", evidence="first\nsecond"))
+    said = capsys.readouterr()
+    assert said.err == (
+        "bootwright: error: QEMU did not start\n  | first\n  | second\n  hint: look\n"
+    )
+    assert said.out == ""
+    main.tell(InputError("no"))
+    assert capsys.readouterr().err == "bootwright: error: no\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "run_status", "ps_status"),
+    [
+        (InputError("it failed"), 125, 2),
+        (HostError("it failed"), 125, 1),
+        (GuestError("it failed"), 125, 1),
+        (BootwrightError("it failed"), 125, 1),
+        (LostGuestError("it failed"), 255, 255),
+    ],
+)
+def test_every_kind_of_failure_has_its_status(
+    error: BootwrightError,
+    run_status: int,
+    ps_status: int,
+    bootwright: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> Home:
+        raise error
+
+    monkeypatch.setattr("bootwright.home.locate", fail)
+    for arguments, status in ((("run", "--tiny", "true"), run_status), (("ps",), ps_status)):
+        done = bootwright(*arguments)
+        assert (done.status, done.err) == (status, "bootwright: error: it failed\n")
+
+
+def test_an_interruption_is_neither_failure_nor_success(
+    bootwright: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SIGTERM is taken for Ctrl-C, so that whatever was taken is given back.
+    monkeypatch.setattr("bootwright.home.locate", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert bootwright("ps").status == 130
+
+
+def test_a_folder_that_cannot_be_made_is_no_traceback(
+    bootwright: Cli, home: Home, debian: Kernel
+) -> None:
+    home.cache.write_text("a file where a folder should be")
+    done = bootwright("run", "--tiny", "--accel", "tcg", "--", "true")
+    assert done.status == 125
+    assert done.err.startswith("bootwright: error: the system refused: ")
+    assert str(home.cache) in done.err
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure_to_print(tmp_path: Path) -> None:
+    environment = {**os.environ, "BOOTWRIGHT_HOME": str(tmp_path)}
+    program = [sys.executable, "-m", "bootwright"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*program, "completion", "bash"], env=environment, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_is_printed_for_every_shell(shell: str, bootwright: Cli) -> None:
+    done = bootwright("completion", shell)
+    assert (done.status, done.err) == (0, "")
+    assert f"_BOOTWRIGHT_COMPLETE={shell}_complete" in done.out
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n"], input=done.out.encode(), check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("bootwright k", ["kernel"]),
+        ("bootwright run --kernel d", ["debian"]),
+        ("bootwright run --kernel x", []),
+        ("bootwright run w", ["web", "work"]),
+        ("bootwright run --dr", ["--dry-run"]),
+        ("bootwright ssh ma", ["machine1"]),
+        ("bootwright stop machine1 mo", ["more"]),
+    ],
+)
+def test_names_are_completed(
+    words: str,
+    completed: list[str],
+    home: Home,
+    debian: Kernel,
+    bootwright: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("web", "work", "other"):
+        (home.images / "names").mkdir(parents=True, exist_ok=True)
+        (home.images / "names" / name).symlink_to("../sha256-0")
+    for name in ("machine1", "more"):
+        (home.machines / name).mkdir(parents=True)
+    monkeypatch.setenv("_BOOTWRIGHT_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    with pytest.raises(SystemExit):
+        bootwright()
+    lines = capsys.readouterr().out.split()
+    assert [line.partition(",")[2] for line in lines] == completed

@@ -1,0 +1,198 @@
+"""bootwright run, as far as it goes without booting: what is refused, and what would be run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.images.image import Image
+from bootwright.kernels.kernel import Kernel
+
+Cli = Callable[..., Any]
+TINY = ("run", "--tiny", "--accel", "tcg")
+
+
+@pytest.fixture
+def web(home: Home, debian: Kernel) -> Image:
+    with images.shelf(home).staged() as staged:
+        (staged / "disk.raw").write_bytes(bytes(1 << 20))
+        return images.shelve(home, staged, name="web", source="a test", filesystem="ext4")
+
+
+def refused(done: Any, message: str, hint: str) -> None:
+    """See that exactly this was said, and nothing was done."""
+    assert done.err == f"bootwright: error: {message}\n  hint: {hint}\n"
+    assert (done.status, done.out) == (125, "")
+
+
+def test_an_unknown_image_is_one_message_and_a_hint(
+    bootwright: Cli, home: Home, debian: Kernel
+) -> None:
+    refused(
+        bootwright("run", "nosuch", "--", "true"),
+        "no image is called 'nosuch'",
+        "there is no image yet",
+    )
+    assert not home.machines.exists()
+
+
+def test_a_misspelt_image_names_the_nearest(bootwright: Cli, web: Image) -> None:
+    refused(bootwright("run", "wep"), "no image is called 'wep'", "did you mean 'web'?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (
+            (),
+            "no image was given",
+            "bootwright image list shows them; --tiny boots without one",
+        ),
+        (
+            ("--tiny",),
+            "a tiny guest needs a command",
+            "such as: bootwright run --tiny -- uname -a",
+        ),
+        (
+            ("--tiny", "--keep", "--", "true"),
+            "a tiny guest ends with its command; it cannot be kept or detached",
+            "leave out --keep and --detach, or boot an image",
+        ),
+        (
+            ("--tiny", "--detach", "--", "true"),
+            "a tiny guest ends with its command; it cannot be kept or detached",
+            "leave out --keep and --detach, or boot an image",
+        ),
+        (
+            ("web", "--detach", "--", "true"),
+            "a detached machine runs no command",
+            "bootwright run IMAGE --detach, then bootwright ssh NAME -- COMMAND",
+        ),
+        (
+            ("web", "--json"),
+            "--json has no prompt to give",
+            "add a command, such as -- true, or --detach",
+        ),
+        (("web", "--timeout", "0"), "--timeout is 0, but must be more than 0", "give seconds"),
+        (
+            ("web", "--timeout", "-1.5"),
+            "--timeout is -1.5, but must be more than 0",
+            "give seconds",
+        ),
+        (("web", "--memory", "lots"), "'lots' is no size", "sizes are such as 512M, 2G, 1.5G"),
+        (("web", "--disk-size", "-1"), "'-1' is no size", "sizes are such as 512M, 2G, 1.5G"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_anything_is_looked_up(
+    arguments: tuple[str, ...], message: str, hint: str, bootwright: Cli, home: Home
+) -> None:
+    refused(bootwright("run", *arguments), message, hint)
+    assert not home.data.exists()
+
+
+@pytest.mark.parametrize("rule", ["80", "80:", ":80", "a:b", "127.0.0.1:80:80", "-1:80"])
+def test_what_is_no_pair_of_ports(rule: str, bootwright: Cli, debian: Kernel) -> None:
+    refused(
+        bootwright("run", "web", f"--publish={rule}", "--", "true"),
+        f"--publish {rule!r} is no pair of ports",
+        "such as --publish 8080:80",
+    )
+
+
+def test_ports_that_there_are_not(bootwright: Cli, debian: Kernel) -> None:
+    refused(
+        bootwright("run", "web", "--publish", "65536:80", "--", "true"),
+        "65536:80 is no pair of ports",
+        "ports are 1 to 65535, such as --publish 8080:80",
+    )
+
+
+def test_a_tiny_guest_has_no_ports(bootwright: Cli) -> None:
+    refused(
+        bootwright(*TINY, "--publish", "8080:80", "--", "true"),
+        "a tiny guest has no network, so no port can lead into it",
+        "leave out --publish, or boot an image",
+    )
+
+
+@pytest.mark.parametrize("name", ["Web", "a/b", "-x", "a.b", "", "x" * 64])
+def test_a_name_that_is_no_host_name(
+    name: str, bootwright: Cli, debian: Kernel, home: Home
+) -> None:
+    done = bootwright(*TINY, "--dry-run", f"--name={name}", "--", "true")
+    if name == "":
+        assert done.status == 0  # as if it had not been given
+        return
+    assert done.status == 125
+    assert done.err.startswith(f"bootwright: error: {name!r} cannot name a machine\n  hint: ")
+    assert not home.machines.exists()
+
+
+def test_a_recipe_file_that_is_not_there(bootwright: Cli, tmp_path: Path) -> None:
+    refused(
+        bootwright("run", "--recipe", str(tmp_path / "absent"), "--", "true"),
+        f"cannot read the recipe {tmp_path / 'absent'}: No such file or directory",
+        "bootwright recipe show prints one to begin with",
+    )
+
+
+def planned(done: Any) -> dict[str, list[str]]:
+    """Return the commands of a dry run by the program's name."""
+    assert (done.status, done.err) == (0, "")
+    lines = [line for line in done.out.splitlines() if not line.startswith("#")]
+    argvs = [shlex.split(line) for line in lines]
+    return {Path(argv[0]).name: argv for argv in argvs}
+
+
+def test_a_dry_run_prints_the_exact_commands_and_does_nothing(
+    bootwright: Cli, web: Image, home: Home
+) -> None:
+    done = bootwright(
+        *("run", "web", "--accel", "tcg", "--name", "w1", "--publish", "8080:80", "--cpus", "1"),
+        *("--memory", "1G", "--append", "debug loglevel=7", "--dry-run", "--", "echo", "a b"),
+    )
+    commands = planned(done)
+    vmm, log_in = commands["setpriv"], commands["ssh"]
+    assert vmm[vmm.index("-name") + 1] == "w1"
+    assert vmm[vmm.index("-m") + 1] == "1024"
+    assert vmm[vmm.index("-smp") + 1] == "1"
+    assert vmm[vmm.index("-append") + 1].endswith(" debug loglevel=7")
+    assert vmm[vmm.index("-netdev") + 1].endswith("hostfwd=tcp:127.0.0.1:8080-:80")
+    assert log_in[-3:] == ["root@127.0.0.1", "--", "echo 'a b'"]
+    assert not home.machines.exists()
+    assert not home.keys.exists()
+
+
+@pytest.mark.parametrize("image", ["web", "sha256-", ""])
+def test_a_machine_without_a_name_is_named_after_its_image(
+    image: str, bootwright: Cli, web: Image
+) -> None:
+    reference = [web.digest if image == "sha256-" else image] if image else ["--tiny"]
+    commands = planned(bootwright("run", *reference, "--accel=tcg", "--dry-run", "--", "true"))
+    vmm = commands["setpriv"]
+    name = vmm[vmm.index("-name") + 1]
+    begin = {"web": "web", "sha256-": web.digest[7:27], "": "tiny"}[image]
+    assert name.rpartition("-")[0] == begin
+    assert len(name.rpartition("-")[2]) == 4
+
+
+def test_a_guests_own_options_are_not_ours(bootwright: Cli, web: Image) -> None:
+    done = bootwright("run", "web", "--accel=tcg", "--dry-run", "--", "ls", "--json", "--", "-l")
+    assert planned(done)["ssh"][-1] == "ls --json -- -l"
+
+
+def test_a_recipe_that_was_shown_is_taken_back(bootwright: Cli, web: Image, tmp_path: Path) -> None:
+    shown = bootwright("recipe", "show", "web", "--accel", "tcg", "--memory", "1G")
+    assert shown.status == 0
+    file = tmp_path / "recipe.toml"
+    file.write_text(shown.out)
+    again = bootwright("recipe", "show", "--recipe", str(file))
+    assert (again.status, again.out) == (0, shown.out)
+    changed = bootwright("recipe", "show", "--recipe", str(file), "--memory", "2G")
+    assert changed.out == shown.out.replace("memory_mib = 1024", "memory_mib = 2048")

@@ -1,0 +1,80 @@
+"""What is printed for people and for programs; this test's stderr is no terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bootwright.cli import screen
+from bootwright.timeline.recorder import Mark
+
+
+def test_messages_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.say("done")
+    assert capsys.readouterr() == ("", "done\n")
+
+
+def test_off_a_terminal_each_step_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen.progress("image") as advance:
+        for step, share in (("downloading", 0.1), ("downloading", 0.5), ("unpacking", 0.9)):
+            advance(step, share)
+    assert capsys.readouterr() == ("", "image: downloading\nimage: unpacking\n")
+
+
+def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen.progress("image", quiet=True) as advance:
+        advance("downloading", 0.1)
+    with screen.status("web: VMM start") as show:
+        show("web: seed")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_terminal_what_moves_is_on_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with screen.status("web: VMM start") as show:
+        show("web: seed")
+    with screen.progress("image") as advance:
+        advance("unpacking", 0.9)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "web: seed" in said.err
+    assert "unpacking" in said.err
+
+
+def test_columns_are_as_wide_as_their_content() -> None:
+    rows = [["web", "running", "2 hours ago"], ["a-long-name", "", "x"]]
+    assert screen.table(["NAME", "STATE", "AGE"], rows).splitlines() == [
+        "NAME         STATE    AGE",
+        "web          running  2 hours ago",
+        "a-long-name           x",
+    ]
+    assert screen.table(["NAME", "AGE"], []) == "NAME  AGE"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "0 seconds ago"),
+        (0, "0 seconds ago"),
+        (119, "119 seconds ago"),
+        (120, "2 minutes ago"),
+        (7199, "119 minutes ago"),
+        (7200, "2 hours ago"),
+        (172799, "47 hours ago"),
+        (172800, "2 days ago"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(seconds: int, said: str) -> None:
+    assert screen.age(1_000_000, 1_000_000 + seconds) == said
+
+
+def test_json_goes_to_stdout_and_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.print_json({"marks": (Mark(name="ü", time_ns=1),), "status": 0})
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"marks": [{"name": "ü", "time_ns": 1}], "status": 0}
+    assert said.out.endswith("}\n")
+    assert said.err == ""

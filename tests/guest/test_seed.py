@@ -1,0 +1,225 @@
+"""The seed: what its archive holds, read by busybox's cpio and run by the real shell."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bootwright.digest import Digest, of_bytes
+from bootwright.errors import FormatError, HostError
+from bootwright.guest import cpio, seed
+from bootwright.guest.identity import Identity
+from bootwright.guest.seed import Wiring
+from bootwright.home import Home
+
+ME = Identity(
+    hostname="web",
+    machine_id="0123456789abcdef0123456789abcdef",
+    mac="52:54:00:01:02:03",
+    token="feedface00000001",
+    host_key="-----BEGIN PRIVATE-----\nsecret\n-----END-----\n",
+    host_key_public="ssh-ed25519 AAAA root@web",
+)
+ROOTED = Wiring(
+    modules=("modules/virtio.ko", "modules/ext4.ko"),
+    root="/dev/vda1",
+    filesystem="ext4",
+    grow=True,
+    address="10.0.2.15/24",
+    gateway="10.0.2.2",
+    resolver="10.0.2.3",
+)
+
+
+def modes(archive: bytes) -> dict[str, str]:
+    done = subprocess.run(
+        ["busybox", "cpio", "-tv"], input=archive, capture_output=True, check=True
+    )
+    lines = [line.split() for line in done.stdout.decode().splitlines()]
+    return {" ".join(words[5:]): words[0] for words in lines}
+
+
+def unpacked(archive: bytes, folder: Path) -> Path:
+    """Unpack all but the device nodes, which only root may make."""
+    subprocess.run(
+        ["busybox", "cpio", "-id", "seed/*", "init", "bin/*"],
+        input=archive,
+        cwd=folder,
+        check=True,
+    )
+    return folder
+
+
+def sourced(file: Path, line: str) -> str:
+    """Return what *line* prints in a shell that has read *file*."""
+    done = subprocess.run(
+        ["sh", "-euc", f". {file}; {line}"], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def program() -> dict[str, tuple[bytes, int]]:
+    return seed.program_files()
+
+
+def test_the_seed_of_a_machine_with_a_root(
+    home: Home, program: dict[str, tuple[bytes, int]]
+) -> None:
+    named = seed.remember(home, program)
+    found = modes(seed.pack(home, named, ME, ROOTED, authorized_key="ssh-ed25519 BBBB me"))
+    expected = {
+        "init": "-rwxr-xr-x",
+        "bin/busybox": "-rwxr-xr-x",
+        "bin/mount -> busybox": "lrwxrwxrwx",
+        "bin/switch_root -> busybox": "lrwxrwxrwx",
+        "dev/console": "crw-------",
+        "dev/ttyS1": "crw-------",
+        "dev/null": "crw-------",
+        "proc": "drwxr-xr-x",
+        "sys": "drwxr-xr-x",
+        "seed/machine": "-rw-------",
+        "seed/run/bootwright/token": "-rw-r--r--",
+        "seed/run/bootwright/authorized_keys": "-rw-r--r--",
+        "seed/run/bootwright/ssh_host_ed25519_key": "-rw-------",
+        "seed/run/bootwright/ssh_host_ed25519_key.pub": "-rw-r--r--",
+    }
+    assert expected.items() <= found.items()
+    assert "seed/command" not in found
+
+
+def test_the_keys_are_where_the_ssh_server_looks(home: Home, tmp_path: Path) -> None:
+    packed = seed.pack(home, (), ME, ROOTED, authorized_key="ssh-ed25519 BBBB me")
+    laid = unpacked(packed, tmp_path) / "seed/run/bootwright"
+    assert (laid / "token").read_text() == "feedface00000001"
+    assert (laid / "authorized_keys").read_text() == "ssh-ed25519 BBBB me\n"
+    assert (laid / "ssh_host_ed25519_key").read_text() == ME.host_key
+    assert (laid / "ssh_host_ed25519_key.pub").read_text() == "ssh-ed25519 AAAA root@web\n"
+
+
+def test_the_tiny_guest_gets_a_command_and_no_keys(home: Home) -> None:
+    found = modes(seed.pack(home, (), ME, Wiring(), command=("true",)))
+    assert found["seed/command"] == "-rw-r--r--"
+    assert found["seed/run"] == "drwxr-xr-x"
+    assert not [path for path in found if path.startswith("seed/run/")]
+
+
+def test_the_ports_have_their_device_numbers(home: Home) -> None:
+    archive = seed.pack(home, (), ME, Wiring())
+    for node in (
+        cpio.character_device("dev/console", 5, 1),
+        cpio.character_device("dev/ttyS1", 4, 65),
+        cpio.character_device("dev/null", 1, 3),
+    ):
+        at = archive.index(node.path.encode() + b"\0") - 110
+        numbers = [int(archive[at + 78 + 8 * n : at + 86 + 8 * n], 16) for n in range(2)]
+        assert tuple(numbers) == node.device
+
+
+def test_every_tool_that_the_seed_calls_is_linked_and_in_busybox(home: Home) -> None:
+    found = modes(seed.pack(home, (), ME, Wiring()))
+    linked = {
+        path.removeprefix("bin/").removesuffix(" -> busybox") for path in found if ">" in path
+    }
+    script = seed.program_files()["/init"][0].decode()
+    known = subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split()
+    used = {word for word in known if f"\n{word} " in script.replace("    ", "")}
+    builtin = {"[", "busybox", "cd", "echo", "exec", "printf", "read", "sh"}
+    assert used - builtin <= linked
+    assert linked <= set(known)
+    assert "mount" in used
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        (("echo 'a  b' | tr a z",), "z  b\n"),
+        (("echo a; echo b",), "a\nb\n"),
+        (("printf", "%s|", "a  b", "$HOME", "it's", ";"), "a  b|$HOME|it's|;|"),
+        (("printf", "%s", "two\nlines"), "two\nlines"),
+    ],
+)
+def test_one_word_is_a_shell_line_and_several_are_an_argv(
+    command: tuple[str, ...], printed: str, home: Home, tmp_path: Path
+) -> None:
+    unpacked(seed.pack(home, (), ME, Wiring(), command=command), tmp_path)
+    assert sourced(tmp_path / "seed/command", ":") == printed
+
+
+def test_the_shell_reads_the_machine_as_it_was_written(home: Home, tmp_path: Path) -> None:
+    unpacked(seed.pack(home, (), ME, ROOTED), tmp_path)
+    machine = tmp_path / "seed/machine"
+    subprocess.run(["sh", "-n", machine], check=True)
+    assert sourced(
+        machine, 'printf "%s|" "$token" "$hostname" "$machine_id" "$modules" "$root" "$filesystem"'
+    ) == (
+        "feedface00000001|web|0123456789abcdef0123456789abcdef|modules/virtio.ko modules/ext4.ko|"
+        "/dev/vda1|ext4|"
+    )
+    assert sourced(machine, 'printf "%s|" "$grow" "$address" "$gateway" "$resolver"') == (
+        "1|10.0.2.15/24|10.0.2.2|10.0.2.3|"
+    )
+
+
+def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
+    unpacked(seed.pack(home, (), ME, Wiring(filesystem="$(touch x); 'y'")), tmp_path)
+    machine = tmp_path / "seed/machine"
+    assert sourced(machine, 'printf "%s" "$filesystem"') == "$(touch x); 'y'"
+    assert sourced(machine, 'printf "%s|" "$root" "$grow" "$modules"') == "|||"
+
+
+@pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
+def test_the_program_is_a_shell_script(
+    shell: list[str], program: dict[str, tuple[bytes, int]], tmp_path: Path
+) -> None:
+    content, mode = program["/init"]
+    (tmp_path / "init").write_bytes(content)
+    subprocess.run([*shell, "-n", tmp_path / "init"], check=True)
+    assert content.startswith(b"#!/bin/busybox sh\n")
+    assert mode == 0o755
+
+
+def test_guest_files_are_kept_by_digest(home: Home) -> None:
+    named = seed.remember(home, {"/b": (b"two", 0o600), "/a": (b"one", 0o755)})
+    assert [(file.path, file.mode) for file in named] == [("/a", 0o755), ("/b", 0o600)]
+    assert named[0].digest == of_bytes(b"one")
+    assert seed.recall(home, named[1].digest) == b"two"
+    assert seed.remember(home, {"/a": (b"one", 0o755)}) == named[:1]
+    assert sorted(path.name for path in home.files.iterdir()) == sorted(f.digest for f in named)
+
+
+def test_a_guest_file_that_is_not_here_is_named(home: Home) -> None:
+    missing = Digest("sha256-" + "ab" * 32)
+    with pytest.raises(FormatError) as bad:
+        seed.recall(home, missing)
+    assert "a guest file abababababab that this host does not have" in str(bad.value)
+    assert bad.value.hint == "leave guest_files out of the recipe, so that this host's own are used"
+
+
+@pytest.mark.parametrize("impostor", ["dynamic", "script"])
+def test_a_busybox_that_needs_libraries_is_refused(
+    impostor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busybox = tmp_path / "busybox"
+    if impostor == "dynamic":
+        dynamic = shutil.which("ssh-keygen")
+        assert dynamic is not None
+        busybox.symlink_to(dynamic)
+    else:
+        busybox.write_text("#!/bin/sh\n")
+        busybox.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError) as bad:
+        seed.program_files()
+    assert str(bad.value) == f"{busybox} is no statically linked x86-64 program"
+    assert "sudo apt-get install busybox-static" in bad.value.hint
+
+
+def test_a_missing_busybox_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("bootwright.host.tools._SBIN", "")
+    with pytest.raises(HostError, match=r"^there is no busybox here that runs without libraries$"):
+        seed.program_files()

@@ -1,0 +1,254 @@
+"""Completing a draft: every default, and every refusal with its text."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import FormatError, HostError, InputError, NotFoundError
+from bootwright.home import Home
+from bootwright.host import clock
+from bootwright.images.image import Image
+from bootwright.kernels.kernel import Kernel
+from bootwright.machine import draft as drafts
+from bootwright.machine.complete import complete
+from bootwright.machine.draft import Draft
+from bootwright.recipe import Recipe
+from bootwright.vmms.qemu import Qemu
+
+MIB = 1 << 20
+HOST_MIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+
+
+@pytest.fixture
+def kernel(add_kernel: Callable[..., Kernel]) -> Kernel:
+    return add_kernel()
+
+
+@pytest.fixture
+def image(add_image: Callable[..., Image]) -> Image:
+    return add_image()
+
+
+def tcg(home: Home, **fields: object) -> Recipe:
+    """Complete a draft that asks for TCG, so that nothing is tried."""
+    recipe, choice = complete(home, Draft(accelerator="tcg", **fields))  # type: ignore[arg-type]
+    assert (choice.accelerator, choice.reason) == ("tcg", "asked for")
+    return recipe
+
+
+def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) -> None:
+    recipe = tcg(home, image="web")
+    assert recipe == Recipe(
+        kernel=kernel.digest,
+        image=image.digest,
+        init="systemd",
+        cmdline=("console=ttyS0", "quiet", "panic=-1", "net.ifnames=0", "mitigations=off"),
+        vmm="qemu",
+        vmm_build=Qemu().build(),
+        accelerator="tcg",
+        machine="q35",
+        cpu="qemu64,+rdrand",
+        memory_mib=512,
+        vcpus=min(2, len(os.sched_getaffinity(0))),
+        disk="qcow2",
+        disk_bytes=image.size_bytes,
+        network="user",
+        guest_files=recipe.guest_files,
+    )
+    carried = {file.path for file in recipe.guest_files}
+    assert {"/init", "/bin/busybox", "/seed/run/bootwright/sshd_config"} <= carried
+
+
+def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
+    recipe = tcg(home)
+    assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "seed", "none", 0)
+    assert (recipe.network, recipe.machine) == ("none", "microvm")
+    assert recipe.cmdline == ("console=ttyS0", "quiet", "panic=-1", "mitigations=off")
+    assert {file.path for file in recipe.guest_files} == {"/init", "/bin/busybox"}
+
+
+def test_kvm_has_the_hosts_cpu_and_keeps_the_kernels_defences(
+    home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
+    remembered = {"boot_id": clock.boot_id(), "vmm_build": Qemu().build(), "kvm_runs": True}
+    home.cache.mkdir(parents=True)
+    (home.cache / "kvm-trial.json").write_text(json.dumps(remembered))
+    for draft in (Draft(), Draft(accelerator="kvm")):
+        recipe, choice = complete(home, draft)
+        assert str(choice) == "KVM (a guest ran with it)"
+        assert (recipe.accelerator, recipe.cpu) == ("kvm", "host")
+        assert recipe.cmdline == ("console=ttyS0", "quiet", "panic=-1")
+
+
+def test_without_kvm_it_is_tcg_unless_kvm_was_asked_for(
+    home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
+    recipe, choice = complete(home, Draft())
+    assert recipe.accelerator == "tcg"
+    assert str(choice) == "TCG (not KVM: no such luck)"
+    with pytest.raises(HostError) as bad:
+        complete(home, Draft(accelerator="kvm"))
+    assert str(bad.value) == "KVM cannot be used here: no such luck"
+    assert bad.value.hint == "--accel tcg runs anywhere, slower"
+
+
+@pytest.mark.parametrize(
+    ("config", "fields", "machine"),
+    [
+        ("", {"image": "web"}, "q35"),
+        ("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n", {"image": "web"}, "microvm"),
+        ("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=m\n", {"image": "web"}, "q35"),
+        ("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n", {"image": "web", "machine": "q35"}, "q35"),
+        ("", {"image": "web", "machine": "microvm"}, "microvm"),
+        ("", {}, "microvm"),
+        ("", {"network": "none"}, "microvm"),
+        ("", {"network": "user"}, "q35"),
+    ],
+)
+def test_the_smaller_machine_where_the_guest_finds_its_devices(
+    config: str,
+    fields: dict[str, object],
+    machine: str,
+    home: Home,
+    add_kernel: Callable[..., Kernel],
+    image: Image,
+) -> None:
+    add_kernel(config=config)
+    assert tcg(home, **fields).machine == machine
+
+
+def test_appended_arguments_come_behind_the_defaults_and_behind_given_ones(
+    home: Home, kernel: Kernel
+) -> None:
+    assert tcg(home, append=("debug",)).cmdline[-2:] == ("mitigations=off", "debug")
+    assert tcg(home, cmdline=("quiet",), append=("debug",)).cmdline == ("quiet", "debug")
+    assert tcg(home, cmdline=()).cmdline == ()
+
+
+def test_what_is_said_is_taken_even_zero(home: Home, kernel: Kernel) -> None:
+    recipe = tcg(home, vcpus=1, cpu="max", random_seed=0, memory_mib=64, guest_files=())
+    assert (recipe.vcpus, recipe.cpu, recipe.random_seed) == (1, "max", 0)
+    assert (recipe.memory_mib, recipe.guest_files) == (64, ())
+    with pytest.raises(InputError, match=r"^vcpus is 0, but a guest has 1 to 255$"):
+        tcg(home, vcpus=0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"memory_mib": 15}, "memory_mib is 15, but a guest needs 16 or more"),
+        ({"memory_mib": 0}, "memory_mib is 0, but a guest needs 16 or more"),
+        (
+            {"memory_mib": 73},
+            "memory_mib is 73, but with kernel 6.1.0-test (50 MiB) a guest needs 74 or more",
+        ),
+        (
+            {"image": "web", "memory_mib": 109},
+            "memory_mib is 109, but with kernel 6.1.0-test (50 MiB) a guest with an image needs "
+            "110 or more",
+        ),
+    ],
+)
+def test_too_little_memory(
+    fields: dict[str, object], complaint: str, home: Home, kernel: Kernel, image: Image
+) -> None:
+    os.truncate(kernel.boot_file, 50 * MIB)
+    with pytest.raises(InputError) as bad:
+        tcg(home, **fields)
+    assert str(bad.value) == complaint
+    assert bad.value.hint == "write memory_mib = 512, or --memory 512M"
+    enough = int(complaint.split()[-3])
+    if enough > 16:
+        assert tcg(home, **{**fields, "memory_mib": enough}).memory_mib == enough
+
+
+@pytest.mark.parametrize("accelerator", ["tcg", "kvm", None])
+def test_more_memory_than_the_host_has_is_said_before_anything_is_tried(
+    accelerator: str | None, home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: pytest.fail("tried"))
+    with pytest.raises(InputError) as bad:
+        complete(home, Draft(accelerator=accelerator, memory_mib=HOST_MIB + 1))  # type: ignore[arg-type]
+    assert str(bad.value) == f"memory_mib is {HOST_MIB + 1}, but this host has {HOST_MIB}"
+    assert bad.value.hint == f"write --memory {HOST_MIB // 2}M or less"
+
+
+def test_a_disk_smaller_than_the_image(home: Home, kernel: Kernel, image: Image) -> None:
+    with pytest.raises(InputError) as bad:
+        tcg(home, image="web", disk_bytes=4 * MIB - 512)
+    assert str(bad.value) == "disk_bytes is 4193792, but the image is 4194304 bytes"
+    assert bad.value.hint == "write --disk-size 4M or more"
+
+
+def test_a_larger_disk_needs_a_filesystem_that_grows(
+    home: Home, kernel: Kernel, add_image: Callable[..., Image]
+) -> None:
+    add_image("plain")
+    add_image("cloud", partition=1)
+    add_image("rocky", filesystem="xfs")
+    assert tcg(home, image="plain", disk_bytes=8 * MIB).disk_bytes == 8 * MIB
+    assert tcg(home, image="cloud", disk_bytes=4 * MIB).disk_bytes == 4 * MIB
+    for name, root in (("cloud", "partition 1"), ("rocky", "xfs")):
+        with pytest.raises(InputError) as bad:
+            tcg(home, image=name, disk_bytes=8 * MIB)
+        assert str(bad.value) == (
+            "a disk of 8388608 bytes is larger than the image, which cannot grow: "
+            f"its root is {root}"
+        )
+        assert "leave out --disk-size" in bad.value.hint
+
+
+def test_a_recipe_for_another_build(home: Home, kernel: Kernel) -> None:
+    build = Qemu().build()
+    assert tcg(home, vmm_build=build).vmm_build == build
+    with pytest.raises(InputError) as bad:
+        tcg(home, vmm_build="0.1 (ours)")
+    assert str(bad.value) == f"the recipe is for qemu 0.1 (ours), and here is {build}"
+    assert "leave vmm_build out to boot anyway" in bad.value.hint
+
+
+def test_a_vmlinux_needs_the_pvh_entry_point(home: Home, add_kernel: Callable[..., Kernel]) -> None:
+    add_kernel("own", pvh=False)
+    with pytest.raises(FormatError) as bad:
+        tcg(home, kernel="own")
+    assert str(bad.value) == (
+        "QEMU cannot start kernel 6.1.0-test: a vmlinux without PVH entry point"
+    )
+    assert bad.value.hint == "add its bzImage instead, or build it with CONFIG_PVH=y"
+    both = add_kernel("both", pvh=False, files=("vmlinux", "bzImage"))
+    assert tcg(home, kernel="both").kernel == both.digest
+
+
+def test_what_is_not_there(home: Home, kernel: Kernel) -> None:
+    with pytest.raises(NotFoundError, match=r"^no image is called 'web'$") as bad:
+        tcg(home, image="web")
+    assert bad.value.hint == "there is no image yet"
+    with pytest.raises(NotFoundError, match=r"^no kernel is called 'debain'$") as bad:
+        tcg(home, kernel="debain")
+    assert bad.value.hint == "did you mean 'debian'?"
+
+
+def test_equal_drafts_make_equal_recipes(home: Home, kernel: Kernel, image: Image) -> None:
+    by_name = tcg(home, image="web", append=("debug",))
+    by_digest = tcg(home, image=image.digest, kernel=kernel.digest, append=("debug",))
+    assert by_name == by_digest
+    assert hash(by_name) == hash(by_digest)
+    assert tcg(home, image="web") != by_name
+
+
+@pytest.mark.parametrize("fields", [{}, {"image": "web", "random_seed": 7, "append": ('a="b c"',)}])
+def test_a_recipe_as_toml_is_the_same_recipe(
+    fields: dict[str, object], home: Home, kernel: Kernel, image: Image, tmp_path: Path
+) -> None:
+    recipe = tcg(home, **fields)
+    path = tmp_path / "recipe.toml"
+    path.write_text(drafts.to_toml(recipe))
+    again, _ = complete(home, drafts.read(path))
+    assert again == recipe

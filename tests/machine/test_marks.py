@@ -1,0 +1,106 @@
+"""Marks and output on one port, however their bytes arrive."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.machine.marks import MarkReader
+from bootwright.timeline.recorder import Mark
+
+TOKEN = "feedface00000001"
+
+
+def fed(*chunks: bytes, token: str = TOKEN) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return all output and all marks, each with its detail."""
+    reader = MarkReader(token)
+    output, marks = b"", []
+    for chunk in chunks:
+        more, found = reader.feed(chunk, 0)
+        output += more
+        marks += [(mark.name, detail) for mark, detail in found]
+    return output, marks
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({place % (len(stream) + 1) for place in places} | {0, len(stream)})
+    return [stream[a:b] for a, b in pairwise(ends)]
+
+
+def test_a_mark_with_its_detail_and_the_time_of_its_arrival() -> None:
+    reader = MarkReader(TOKEN)
+    assert reader.feed(f"{TOKEN} seed.failed cannot mount /dev\r\n".encode(), 42) == (
+        b"",
+        [(Mark(name="seed.failed", time_ns=42), "cannot mount /dev")],
+    )
+
+
+def test_a_mark_in_two_pieces_has_the_time_of_its_end() -> None:
+    reader = MarkReader(TOKEN)
+    assert reader.feed(f"{TOKEN} seed.st".encode(), 1) == (b"", [])
+    assert reader.feed(b"art\n", 2)[1] == [(Mark(name="seed.start", time_ns=2), "")]
+
+
+def test_output_around_marks_comes_through_untouched() -> None:
+    stream = f"{TOKEN} command.start\nline\r\n\0\xff\n{TOKEN} command.end 3\n".encode("latin-1")
+    assert fed(stream) == (b"line\r\n\x00\xff", [("command.start", ""), ("command.end", "3")])
+
+
+def test_only_the_one_newline_that_sets_a_mark_off_is_taken_away() -> None:
+    assert fed(f"line\n\n{TOKEN} command.end 0\n".encode()) == (b"line\n", [("command.end", "0")])
+    assert fed(f"no newline\n{TOKEN} command.end 0\n".encode())[0] == b"no newline"
+
+
+def test_output_does_not_wait_for_more() -> None:
+    reader = MarkReader(TOKEN)
+    assert reader.feed(b"prompt> ", 0) == (b"prompt> ", [])
+    assert reader.feed(b"half a token: " + TOKEN[:8].encode(), 0) == (b"half a token: ", [])
+    assert reader.feed(b", but no more\n.", 0) == (TOKEN[:8].encode() + b", but no more\n.", [])
+
+
+def test_another_machines_token_is_output() -> None:
+    stream = b"0123456789abcdef seed.start\n."
+    assert fed(stream) == (stream, [])
+
+
+def test_a_detail_that_is_no_text_is_still_read() -> None:
+    assert fed(TOKEN.encode() + b" seed.failed \xff\n")[1] == [("seed.failed", "\ufffd")]
+
+
+_OUTPUT = st.binary(max_size=40).filter(lambda data: TOKEN.encode() not in data)
+_PARTS = st.lists(
+    st.one_of(
+        _OUTPUT,
+        st.just(b"\n"),
+        st.integers(1, len(TOKEN) - 1).map(lambda length: TOKEN[:length].encode()),
+        st.sampled_from(["seed.start", "command.end 3", "seed.failed no such file"]),
+    ),
+    max_size=8,
+)
+_PLACES = st.lists(st.integers(0, 10_000), max_size=12)
+
+
+@given(_PARTS, _PLACES)
+def test_cuts_change_nothing(parts: list[bytes | str], places: list[int]) -> None:
+    stream, output, marks = b"", b"", []
+    for part in [*parts, "command.end 0"]:
+        if isinstance(part, str):
+            stream += f"\n{TOKEN} {part}\n".encode()
+            name, _, detail = part.partition(" ")
+            marks.append((name, detail))
+        else:
+            stream += part
+            output += part
+    if stream.count(TOKEN.encode()) != len(marks):
+        return  # two parts together made a token by themselves
+    assert fed(*cut(stream, places)) == fed(stream) == (output, marks)
+
+
+@given(st.text("ab\n ", max_size=60), _PLACES)
+def test_cuts_change_nothing_where_everything_looks_like_a_token(
+    text: str, places: list[int]
+) -> None:
+    stream = text.encode()
+    assert fed(*cut(stream, places), token="aab") == fed(stream, token="aab")

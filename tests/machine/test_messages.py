@@ -1,0 +1,117 @@
+"""What a monitor and a command say to each other, there and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.digest import Digest
+from bootwright.machine import messages
+from bootwright.machine.messages import (
+    AttachConsole,
+    Ended,
+    Failed,
+    FromMonitor,
+    Garbled,
+    LetIn,
+    MarkTaken,
+    Output,
+    Quit,
+    SetFree,
+    Start,
+    Started,
+    ToMonitor,
+)
+from bootwright.machine.spec import MachineSpec
+from bootwright.networks.user import Forward
+from bootwright.recipe import GuestFile, Recipe
+
+DIGEST = Digest("sha256-" + "1" * 64)
+SPEC = MachineSpec(
+    name="web",
+    recipe=Recipe(
+        kernel=DIGEST,
+        image=DIGEST,
+        init="systemd",
+        cmdline=("console=ttyS0", 'x="ü"'),
+        vmm="qemu",
+        vmm_build="7.2.0",
+        accelerator="tcg",
+        machine="q35",
+        cpu="qemu64",
+        memory_mib=512,
+        vcpus=2,
+        disk="qcow2",
+        disk_bytes=512,
+        network="user",
+        random_seed=7,
+        guest_files=(GuestFile(path="/init", digest=DIGEST, mode=0o755),),
+    ),
+    publish=(Forward(host_port=0, guest_port=80),),
+    command=("echo", "two\nlines"),
+    kept=True,
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Start(spec=SPEC, again=True),
+        SetFree(),
+        LetIn(),
+        Quit(),
+        Quit(save_console=True),
+        AttachConsole(),
+    ],
+    ids=str,
+)
+def test_what_a_command_says_arrives(message: ToMonitor) -> None:
+    line = messages.encode(message)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert messages.to_monitor(line) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        MarkTaken(name="seed.failed", time_ns=1 << 60, detail="no such file"),
+        Started(ports={22: 40001, 80: 8080}),
+        Failed(error="GuestError", text="panic", hint="look", evidence="two\nlines"),
+        Ended(reason="powered-off"),
+        Ended(reason="failed", console="/logs/web.console"),
+    ],
+    ids=str,
+)
+def test_what_a_monitor_says_arrives(message: FromMonitor) -> None:
+    line = messages.encode(message)
+    assert line.count(b"\n") == 1
+    assert messages.from_monitor(line) == message
+
+
+@given(st.binary(max_size=500))
+def test_output_is_one_line_whatever_its_bytes(data: bytes) -> None:
+    line = messages.encode(Output(data=data))
+    assert line.count(b"\n") == 1
+    assert messages.from_monitor(line) == Output(data=data)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (b"\n", "Input data was truncated"),
+        (b"GET / HTTP/1.1\r\n", "JSON is malformed"),
+        (b'{"type": "Quit"', "Input data was truncated"),
+        (b'{"type": "Started", "ports": {}}\n', "Invalid value 'Started'"),
+        (b'{"type": "Start", "again": true}\n', "missing required field `spec`"),
+    ],
+)
+def test_a_line_that_is_no_message_is_said_so(line: bytes, complaint: str) -> None:
+    with pytest.raises(Garbled, match=complaint):
+        messages.to_monitor(line)
+
+
+def test_a_monitor_cannot_be_taken_for_a_command() -> None:
+    with pytest.raises(messages.Garbled, match="Invalid value 'Quit'"):
+        messages.from_monitor(messages.encode(Quit()))

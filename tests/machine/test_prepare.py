@@ -1,0 +1,190 @@
+"""From a recipe and an identity to the files that a VMM is given."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import FormatError, InputError
+from bootwright.guest import identity as identities
+from bootwright.home import Home
+from bootwright.images.image import Image
+from bootwright.kernels.kernel import Kernel
+from bootwright.machine import prepare
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.spec import MachineSpec
+from bootwright.networks.user import Forward
+from bootwright.recipe import Recipe
+
+MODULES = {f"{name}.ko": name.encode() for name in ("virtio_pci", "virtio_blk", "virtio_net")}
+
+
+@pytest.fixture
+def recipe(add_kernel: Callable[..., Kernel], add_image: Callable[..., Image]) -> Recipe:
+    kernel = add_kernel(modules=MODULES | {"ext4.ko": b"ext4"})
+    image = add_image()
+    return Recipe(
+        kernel=kernel.digest,
+        image=image.digest,
+        init="systemd",
+        cmdline=("quiet",),
+        vmm="qemu",
+        vmm_build="7.2.0",
+        accelerator="tcg",
+        machine="q35",
+        cpu="qemu64",
+        memory_mib=512,
+        vcpus=1,
+        disk="qcow2",
+        disk_bytes=image.size_bytes,
+        network="user",
+    )
+
+
+@pytest.fixture
+def tiny(recipe: Recipe) -> Recipe:
+    return replace(recipe, image=None, init="seed", disk="none", disk_bytes=0, network="none")
+
+
+def written(home: Home, recipe: Recipe, folder: Path, *, new_disk: bool = True) -> list[bytes]:
+    """Write an initrd and return the archives in it."""
+    target = folder / "initrd"
+    prepare.write_initrd(
+        home,
+        recipe,
+        identities.make("web"),
+        target,
+        authorized_key="ssh-ed25519 BBBB me",
+        command=() if recipe.image else ("echo", "a b"),
+        new_disk=new_disk,
+    )
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    content = target.read_bytes()
+    # Each archive ends with its trailer, padded to four bytes.
+    archives = []
+    while content:
+        end = content.index(b"TRAILER!!!\0") + 11
+        end += -end % 4
+        archives.append(content[:end])
+        content = content[end:]
+    return archives
+
+
+def paths(archive: bytes) -> list[str]:
+    done = subprocess.run(["busybox", "cpio", "-t"], input=archive, capture_output=True, check=True)
+    return done.stdout.decode().splitlines()
+
+
+def variables(archive: bytes, folder: Path) -> dict[str, str]:
+    """Return what the seed is told."""
+    argv = ["busybox", "cpio", "-idu", "seed/machine"]
+    subprocess.run(argv, input=archive, cwd=folder, check=True)
+    lines = (folder / "seed/machine").read_text().splitlines()
+    return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+
+
+def test_the_modules_come_first_and_the_seed_behind_them(
+    home: Home, recipe: Recipe, tmp_path: Path
+) -> None:
+    modules, seed = written(home, recipe, tmp_path)
+    assert paths(modules) == [
+        "modules",
+        *(f"modules/{name}.ko" for name in ("virtio_pci", "virtio_blk", "virtio_net", "ext4")),
+    ]
+    assert "seed/run/bootwright/authorized_keys" in paths(seed)
+    told = variables(seed, tmp_path)
+    assert told["modules"].split() == paths(modules)[1:]
+    assert (told["root"], told["filesystem"], told["grow"]) == ("/dev/vda", "ext4", "")
+    assert (told["address"], told["gateway"], told["resolver"]) == (
+        *("10.0.2.15/24", "10.0.2.2", "10.0.2.3"),
+    )
+
+
+def test_a_tiny_guest_needs_no_module_and_no_address(
+    home: Home, tiny: Recipe, tmp_path: Path
+) -> None:
+    [seed] = written(home, tiny, tmp_path)
+    assert "seed/command" in paths(seed)
+    told = variables(seed, tmp_path)
+    assert (told["modules"], told["root"], told["address"]) == ("", "", "")
+
+
+@pytest.mark.parametrize(("new_disk", "grow"), [(True, "1"), (False, "")])
+def test_only_a_new_disk_is_grown(
+    new_disk: bool, grow: str, home: Home, recipe: Recipe, tmp_path: Path
+) -> None:
+    larger = replace(recipe, disk_bytes=recipe.disk_bytes * 2)
+    told = variables(written(home, larger, tmp_path, new_disk=new_disk)[-1], tmp_path)
+    assert told["grow"] == grow
+
+
+def test_a_root_in_a_partition(
+    home: Home, recipe: Recipe, add_image: Callable[..., Image], tmp_path: Path
+) -> None:
+    image = add_image("cloud", partition=3)
+    told = variables(written(home, replace(recipe, image=image.digest), tmp_path)[-1], tmp_path)
+    assert told["root"] == "/dev/vda3"
+
+
+def test_the_images_filesystem_is_a_driver_too(
+    home: Home, recipe: Recipe, add_image: Callable[..., Image], tmp_path: Path
+) -> None:
+    image = add_image("rocky", filesystem="xfs")
+    with pytest.raises(FormatError, match="the kernel has no driver xfs"):
+        written(home, replace(recipe, image=image.digest), tmp_path)
+
+
+def test_the_disk_lies_over_the_image(home: Home, recipe: Recipe, tmp_path: Path) -> None:
+    prepare.make_disk(home, recipe, tmp_path / "disk")
+    argv = ["qemu-img", "info", "--output=json", str(tmp_path / "disk")]
+    seen = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    assert seen["virtual-size"] == recipe.disk_bytes
+    assert seen["backing-filename"] == str(home.images / str(recipe.image) / "disk.raw")
+
+
+def test_a_disk_smaller_than_the_image_is_refused(
+    home: Home, recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"^a disk of 512 bytes is smaller than its image /"):
+        prepare.make_disk(home, replace(recipe, disk_bytes=512), tmp_path / "disk")
+
+
+def test_a_tiny_guest_has_no_disk(home: Home, tiny: Recipe, tmp_path: Path) -> None:
+    prepare.make_disk(home, tiny, tmp_path / "disk")
+    assert not (tmp_path / "disk").exists()
+
+
+def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> None:
+    spec = MachineSpec(name="web", recipe=recipe, publish=(Forward(host_port=80, guest_port=80),))
+    folder = MachineFolder(home.machines / "web")
+    place = prepare.placement(home, folder, spec, "52:54:00:00:00:01")
+    assert place.forwards == (Forward(host_port=0, guest_port=22), *spec.publish)
+    assert (place.disk, place.initrd, place.log) == (folder.disk, folder.initrd, folder.vmm_log)
+    assert place.kernel == home.kernels / recipe.kernel / "vmlinux"
+
+
+def test_a_tiny_guest_is_placed_without_disk_and_forwards(home: Home, tiny: Recipe) -> None:
+    spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
+    place = prepare.placement(home, MachineFolder(home.machines / "t"), spec, "")
+    assert (place.disk, place.forwards) == (None, ())
+
+
+def test_the_planned_steps_are_the_vmm_and_the_log_in(
+    home: Home, recipe: Recipe, tiny: Recipe
+) -> None:
+    (vmm, vmm_argv), (log_in, ssh_argv) = prepare.planned(
+        home, MachineSpec(name="web", recipe=recipe), ("uname", "-a")
+    )
+    assert vmm.startswith("the VMM; ")
+    assert vmm_argv[vmm_argv.index("-name") + 1] == "web"
+    assert log_in.startswith("the log-in; ")
+    assert ssh_argv[-3:] == ("root@127.0.0.1", "--", "uname -a")
+    tiny_steps = prepare.planned(home, MachineSpec(name="t", recipe=tiny), ("true",))
+    assert [comment for comment, _ in tiny_steps] == [vmm]
+    assert not home.machines.exists()

@@ -1,0 +1,199 @@
+"""Whether KVM runs a guest: tried once, remembered for as long as it holds. QEMU is a fake."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootwright.home import Home
+from bootwright.host import clock
+from bootwright.kernels.kernel import Kernel
+from bootwright.machine import trial
+from bootwright.recipe import Recipe
+from bootwright.vmms.qemu import Qemu
+
+REFUSAL = "a trial guest ended: failed to initialize kvm: Invalid argument"
+
+
+class FakeQemu:
+    """A qemu-system-x86_64 on PATH that counts its runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program = folder / "bin" / "qemu-system-x86_64"
+        self._runs = folder / "runs"
+        self.program.parent.mkdir()
+        self.does(
+            "echo 'qemu-system-x86_64: failed to initialize kvm: Invalid argument' >&2\n"
+            "echo 'qemu-system-x86_64: something else' >&2\n"
+            "exit 1"
+        )
+
+    def does(self, script: str) -> None:
+        self.program.write_text(f'#!/bin/sh\necho "$*" >>{self._runs}\n{script}\n')
+        self.program.chmod(0o755)
+
+    def runs(self) -> list[str]:
+        return self._runs.read_text().splitlines() if self._runs.exists() else []
+
+
+@pytest.fixture
+def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeQemu:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
+    fake = FakeQemu(tmp_path)
+    monkeypatch.setenv("PATH", str(fake.program.parent), prepend=os.pathsep)
+    return fake
+
+
+@pytest.fixture
+def recipe(add_kernel: Callable[..., Kernel]) -> Recipe:
+    return Recipe(
+        kernel=add_kernel().digest,
+        image=None,
+        init="seed",
+        cmdline=("quiet",),
+        vmm="qemu",
+        vmm_build="7.2.0",
+        accelerator="kvm",
+        machine="microvm",
+        cpu="host",
+        memory_mib=4096,
+        vcpus=8,
+        disk="none",
+        disk_bytes=0,
+        network="none",
+    )
+
+
+def remember(home: Home, **facts: object) -> Path:
+    path = home.cache / "kvm-trial.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"boot_id": clock.boot_id(), "vmm_build": "7.2.0", **facts}))
+    return path
+
+
+def ignore(_text: str) -> None:
+    """Take no notice."""
+
+
+def test_where_kvm_cannot_work_nothing_is_tried(
+    home: Home, recipe: Recipe, qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "there is no /dev/kvm")
+    choice = trial.choose(home, recipe, lambda _: pytest.fail("a trial began"))
+    assert str(choice) == "TCG (not KVM: there is no /dev/kvm)"
+    assert qemu.runs() == []
+    assert not (home.cache / "kvm-trial.json").exists()
+
+
+def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: FakeQemu) -> None:
+    notices: list[str] = []
+    choice = trial.choose(home, recipe, notices.append)
+    assert (choice.accelerator, choice.reason) == ("tcg", REFUSAL)
+    assert str(choice) == f"TCG (not KVM: {REFUSAL})"
+    assert notices == ["trying once whether KVM runs a guest here (up to 10 s)"]
+
+
+def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: FakeQemu) -> None:
+    trial.choose(home, recipe, ignore)
+    [words] = qemu.runs()
+    for expected in ("-M q35 ", "-accel kvm ", "-cpu host ", "-m 256 ", "-smp 1 ", "-S "):
+        assert expected in words
+    assert "-netdev" not in words
+    assert "-blockdev" not in words
+
+
+def test_nothing_of_the_trial_is_left(
+    home: Home, recipe: Recipe, qemu: FakeQemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    trial.choose(home, recipe, ignore)
+    assert str(place) in qemu.runs()[0]
+    assert list(place.iterdir()) == []
+
+
+def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: FakeQemu) -> None:
+    first = trial.choose(home, recipe, ignore)
+    again = trial.choose(home, recipe, lambda _: pytest.fail("a second trial began"))
+    assert again == first
+    assert len(qemu.runs()) == 1
+
+
+def test_a_failure_speaks_only_for_its_kernel(
+    home: Home, recipe: Recipe, qemu: FakeQemu, add_kernel: Callable[..., Kernel]
+) -> None:
+    trial.choose(home, recipe, ignore)
+    qemu.does("echo 'qemu-system-x86_64: another reason' >&2; exit 1")
+    other = replace(recipe, kernel=add_kernel("other").digest)
+    assert trial.choose(home, other, ignore).reason == "a trial guest ended: another reason"
+    assert trial.choose(home, recipe, ignore).reason == REFUSAL
+    assert trial.choose(home, other, ignore).reason == "a trial guest ended: another reason"
+    assert len(qemu.runs()) == 2
+
+
+def test_a_success_speaks_for_all_kernels(
+    home: Home, recipe: Recipe, qemu: FakeQemu, add_kernel: Callable[..., Kernel]
+) -> None:
+    remember(home, kvm_runs=True)
+    for kernel in (recipe.kernel, add_kernel("other").digest):
+        choice = trial.choose(home, replace(recipe, kernel=kernel), ignore)
+        assert str(choice) == "KVM (a guest ran with it)"
+    assert qemu.runs() == []
+
+
+@pytest.mark.parametrize("changed", ["boot_id", "vmm_build"])
+def test_another_boot_and_another_build_forget(
+    changed: str, home: Home, recipe: Recipe, qemu: FakeQemu
+) -> None:
+    path = remember(home, kvm_runs=True, **{changed: "another"})
+    assert trial.choose(home, recipe, ignore).reason == REFUSAL
+    assert len(qemu.runs()) == 1
+    assert json.loads(path.read_text()) == {
+        "boot_id": clock.boot_id(),
+        "vmm_build": "7.2.0",
+        "kvm_runs": False,
+        "fails_with": {recipe.kernel: REFUSAL},
+    }
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"kvm_runs": "yes"}'])
+def test_a_damaged_memory_is_found_out_again(
+    content: str, home: Home, recipe: Recipe, qemu: FakeQemu
+) -> None:
+    remember(home).write_text(content)
+    assert trial.choose(home, recipe, ignore).reason == REFUSAL
+    assert len(qemu.runs()) == 1
+
+
+def test_a_qemu_that_ends_without_a_word_still_has_a_reason(
+    home: Home, recipe: Recipe, qemu: FakeQemu
+) -> None:
+    qemu.does("exit 7")
+    choice = trial.choose(home, recipe, ignore)
+    assert choice.reason == "QEMU did not start (exit status 7)"
+
+
+def test_a_guest_that_hangs_is_given_up(
+    home: Home, recipe: Recipe, qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "DEADLINE_S", 0.2)
+    qemu.does("exec sleep 60")
+    choice = trial.choose(home, recipe, ignore)
+    assert choice.reason == "a tiny guest did not get through in 0.2 s"
+
+
+def test_the_build_is_asked_for_again_only_when_the_program_has_changed(
+    home: Home, qemu: FakeQemu
+) -> None:
+    qemu.does("echo 'QEMU emulator version 9.1'")
+    assert [trial.remembered_build(home, Qemu()) for _ in range(3)] == ["9.1"] * 3
+    assert len(qemu.runs()) == 1
+    qemu.does("echo 'QEMU emulator version 9.2 (another)'")
+    assert trial.remembered_build(home, Qemu()) == "9.2 (another)"
+    assert len(qemu.runs()) == 2

@@ -1,0 +1,87 @@
+"""Text for people."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.report import text
+from bootwright.timeline.phases import START, START_UP, Phase
+
+
+def made(*durations_ms: float) -> list[Phase]:
+    """Return a boot's phases with these durations."""
+    found: list[Phase] = []
+    start, start_mark = 0, START
+    for spec, milliseconds in zip(START_UP, durations_ms, strict=False):
+        duration = int(milliseconds * 1e6)
+        found.append(
+            Phase(
+                name=spec.name,
+                start_mark=start_mark,
+                end_mark=spec.ends[0],
+                start_ns=start,
+                duration_ns=duration,
+            )
+        )
+        start += duration
+        start_mark = spec.ends[0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "said"),
+    [
+        (0, "0 µs"),
+        (120_000, "120 µs"),
+        (1_000_000, "1.0 ms"),
+        (8_240_000, "8.2 ms"),
+        (1_000_000_000, "1.000 s"),
+        (21_304_400_000, "21.304 s"),
+    ],
+)
+def test_a_duration_is_said_in_the_unit_that_reads_best(time_ns: int, said: str) -> None:
+    assert text.duration(time_ns) == said
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "said"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (5 << 20, "5.0 MiB"),
+        (4 << 30, "4.0 GiB"),
+        (3 << 40, "3072.0 GiB"),
+    ],
+)
+def test_a_size_is_said_in_binary_units(size_bytes: int, said: str) -> None:
+    assert text.size(size_bytes) == said
+
+
+def test_the_table_word_by_word() -> None:
+    assert text.phase_table(made(50, 150), "start-up").splitlines() == [
+        "host preparation      50.0 ━━━━━                command.entered → vmm.exec",
+        "VMM start            150.0      ━━━━━━━━━━━━━━━ vmm.exec → vmm.running",
+        "start-up             200.0 ms",
+    ]
+
+
+def test_no_time_at_all_is_a_table_too() -> None:
+    lines = text.phase_table(made(0, 0), "start-up").splitlines()
+    assert "━" not in "".join(lines)
+    assert lines[-1] == "start-up               0.0 ms"
+
+
+@given(st.lists(st.floats(min_value=0, max_value=300_000), min_size=1, max_size=6))
+def test_bars_lie_within_their_column_and_lines_within_the_screen(times: list[float]) -> None:
+    phases = made(*times)
+    *rows, total = text.phase_table(phases, "start-up").splitlines()
+    column = max(len("start-up"), *(len(phase.name) for phase in phases)) + 11
+    for row, phase in zip(rows, phases, strict=True):
+        assert len(row) <= 80
+        assert row[column : column + 21].strip("━ ") == ""
+        assert row[column + 21 :] == f"{phase.start_mark} → {phase.end_mark}"
+    assert total.split()[1] == f"{sum(phase.duration_ns for phase in phases) / 1e6:.1f}"

@@ -1,0 +1,94 @@
+"""Phases: what lies between marks, without gaps and never guessed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.timeline.phases import (
+    AFTER,
+    START,
+    START_UP,
+    TINY_START_UP,
+    Phase,
+    PhaseSpec,
+    phases,
+)
+from bootwright.timeline.recorder import Mark
+
+FULL = (
+    *("command.entered", "vmm.exec", "vmm.running", "seed.start", "seed.done"),
+    *("sshd.listening", "ssh.login", "command.end", "machine.gone"),
+)
+
+
+def marks(*names: str) -> list[Mark]:
+    """Return marks 10 ns apart, the first at 1000."""
+    return [Mark(name=name, time_ns=1000 + 10 * index) for index, name in enumerate(names)]
+
+
+def test_a_whole_boot() -> None:
+    cut = phases(marks(*FULL), (*START_UP, *AFTER))
+    assert [phase.name for phase in cut] == [
+        "host preparation",
+        "VMM start",
+        "firmware and kernel",
+        "seed",
+        "PID 1 to sshd",
+        "SSH log-in",
+        "command",
+        "clean-up",
+    ]
+    assert cut[1] == Phase(
+        name="VMM start", start_mark="vmm.exec", end_mark="vmm.running", start_ns=10, duration_ns=10
+    )
+
+
+def test_a_tiny_guest_ends_its_start_up_with_its_command() -> None:
+    cut = phases(
+        marks(START, "vmm.exec", "vmm.running", "seed.start", "command.start", "command.end"),
+        (*TINY_START_UP, *AFTER),
+    )
+    assert [phase.end_mark for phase in cut][-2:] == ["command.start", "command.end"]
+    assert cut[3].name == "seed"
+
+
+def test_a_missing_mark_ends_the_cut_there() -> None:
+    without = [name for name in FULL if name != "seed.start"]
+    cut = phases(marks(*without), START_UP)
+    assert [phase.name for phase in cut] == ["host preparation", "VMM start"]
+
+
+def test_without_a_beginning_there_is_nothing_to_cut() -> None:
+    assert phases(marks("vmm.exec", "vmm.running"), START_UP) == ()
+
+
+def test_of_two_marks_with_one_name_the_first_counts() -> None:
+    taken = [*marks(START, "vmm.exec"), Mark(name="vmm.exec", time_ns=9999)]
+    assert phases(taken, START_UP)[0].duration_ns == 10
+
+
+def test_the_guests_word_is_taken_before_the_banner_that_we_saw() -> None:
+    both = marks(*FULL[:5], "sshd.banner", "sshd.listening", "ssh.login")
+    assert phases(both, START_UP)[4].end_mark == "sshd.listening"
+    banner_only = marks(*FULL[:5], "sshd.banner", "ssh.login")
+    cut = phases(banner_only, START_UP)
+    assert cut[4].end_mark == "sshd.banner"
+    assert cut[5].start_mark == "sshd.banner"
+
+
+@given(
+    st.lists(st.integers(min_value=0, max_value=10**12), min_size=2, max_size=12).map(sorted),
+    st.integers(min_value=0),
+)
+def test_phases_follow_each_other_and_add_up(times: list[int], origin: int) -> None:
+    names = [START, *(f"mark{index}" for index in range(1, len(times)))]
+    specs = [PhaseSpec(name=name, ends=(name,)) for name in names[1:]]
+    taken = [Mark(name=n, time_ns=origin + t) for n, t in zip(names, times, strict=True)]
+    cut = phases(taken, specs)
+    assert len(cut) == len(specs)
+    assert sum(phase.duration_ns for phase in cut) == times[-1] - times[0]
+    end = 0
+    for phase in cut:
+        assert phase.start_ns == end
+        end += phase.duration_ns

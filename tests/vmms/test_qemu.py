@@ -1,0 +1,261 @@
+"""QEMU's command line, option by option; and what is said when QEMU does not start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootwright.digest import Digest
+from bootwright.errors import HostError, VmmError
+from bootwright.networks.user import Forward
+from bootwright.recipe import Recipe
+from bootwright.timeline.recorder import Recorder
+from bootwright.vmms.protocol import Placement
+from bootwright.vmms.qemu import Qemu
+
+FULL = Recipe(
+    kernel=Digest("sha256-" + "1" * 64),
+    image=Digest("sha256-" + "2" * 64),
+    init="systemd",
+    cmdline=("console=ttyS0", "quiet", "net.ifnames=0"),
+    vmm="qemu",
+    vmm_build="7.2.0",
+    accelerator="tcg",
+    machine="q35",
+    cpu="qemu64,+rdrand",
+    memory_mib=512,
+    vcpus=2,
+    disk="qcow2",
+    disk_bytes=1 << 30,
+    network="user",
+)
+TINY = replace(
+    FULL,
+    image=None,
+    init="seed",
+    disk="none",
+    disk_bytes=0,
+    network="none",
+    machine="microvm",
+    accelerator="kvm",
+    cpu="host",
+    memory_mib=128,
+    vcpus=1,
+)
+
+
+def place(folder: Path, *, disk: bool = True) -> Placement:
+    return Placement(
+        name="web",
+        kernel=folder / "vmlinux",
+        initrd=folder / "initrd",
+        disk=folder / "disk.qcow2" if disk else None,
+        log=folder / "vmm.log",
+        mac="52:54:00:01:02:03",
+        forwards=(Forward(host_port=0, guest_port=22),) if disk else (),
+    )
+
+
+def pairs(argv: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return each option with the word behind it."""
+    return [(a, b) for a, b in zip(argv, (*argv[1:], ""), strict=True) if a.startswith("-")]
+
+
+def fake_qemu(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = folder / "bin" / "qemu-system-x86_64"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+
+def test_the_whole_plan_of_a_machine_with_a_disk() -> None:
+    assert Qemu().plan(FULL, place(Path("/m"))) == (
+        *("setpriv", "--pdeathsig=KILL", "--", "qemu-system-x86_64", "-name", "web"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
+        *("-M", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "qemu64,+rdrand"),
+        *("-m", "512", "-smp", "2", "-kernel", "/m/vmlinux", "-initrd", "/m/initrd"),
+        *("-append", "console=ttyS0 quiet net.ifnames=0"),
+        *("-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"),
+        *("-chardev", "socket,id=console,fd=4", "-device", "isa-serial,chardev=console"),
+        *("-chardev", "socket,id=marks,fd=5", "-device", "isa-serial,chardev=marks"),
+        *("-blockdev", "qcow2,node-name=root,file.driver=file,file.filename=/m/disk.qcow2"),
+        *("-device", "virtio-blk-pci,drive=root"),
+        *("-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:0-:22"),
+        *("-device", "virtio-net-pci,netdev=net,mac=52:54:00:01:02:03,romfile="),
+    )
+
+
+def test_kvm_changes_the_accelerator_and_nothing_else() -> None:
+    tcg = Qemu().plan(FULL, place(Path("/m")))
+    kvm = Qemu().plan(replace(FULL, accelerator="kvm"), place(Path("/m")))
+    differing = [(a, b) for a, b in zip(tcg, kvm, strict=True) if a != b]
+    assert differing == [("tcg,thread=multi,tb-size=512", "kvm")]
+
+
+def test_a_tiny_guest_has_neither_disk_nor_network() -> None:
+    options = pairs(Qemu().plan(TINY, place(Path("/m"), disk=False)))
+    assert ("-M", "microvm,acpi=off,rtc=on") in options
+    assert ("-accel", "kvm") in options
+    assert ("-cpu", "host") in options
+    assert ("-m", "128") in options
+    assert [value for option, value in options if option == "-device"] == [
+        "isa-serial,chardev=console",
+        "isa-serial,chardev=marks",
+    ]
+    assert not {"-blockdev", "-netdev"} & {option for option, _ in options}
+
+
+def test_microvm_has_its_devices_on_another_bus_and_no_boot_rom() -> None:
+    options = pairs(Qemu().plan(replace(FULL, machine="microvm"), place(Path("/m"))))
+    assert ("-device", "virtio-blk-device,drive=root") in options
+    assert ("-device", "virtio-net-device,netdev=net,mac=52:54:00:01:02:03") in options
+
+
+@pytest.mark.parametrize("recipe", [FULL, replace(FULL, machine="microvm")])
+def test_nothing_listens_beyond_loopback(recipe: Recipe) -> None:
+    published = replace(
+        place(Path("/m")),
+        forwards=(Forward(host_port=0, guest_port=22), Forward(host_port=8080, guest_port=80)),
+    )
+    argv = Qemu().plan(recipe, published)
+    rules = [part for word in argv for part in word.split(",") if part.startswith("hostfwd=")]
+    assert rules == ["hostfwd=tcp:127.0.0.1:0-:22", "hostfwd=tcp:127.0.0.1:8080-:80"]
+    listening = {"-vnc", "-spice", "-gdb", "-s", "-qmp", "-monitor", "-serial", "-incoming"}
+    assert not listening & set(argv)
+    assert "-nodefaults" in argv
+    assert not [word for word in argv if "server" in word or "0.0.0.0" in word]
+
+
+def test_random_numbers_are_seeded_only_when_the_recipe_says_so() -> None:
+    assert "-seed" not in Qemu().plan(FULL, place(Path("/m")))
+    for seed in (0, 7):
+        argv = Qemu().plan(replace(FULL, random_seed=seed), place(Path("/m")))
+        assert ("-seed", str(seed)) in pairs(argv)
+
+
+def test_a_comma_in_a_path_is_not_the_end_of_an_option() -> None:
+    options = dict(pairs(Qemu().plan(FULL, place(Path("/a,b")))))
+    assert options["-blockdev"].endswith("file.filename=/a,,b/disk.qcow2")
+    assert options["-kernel"] == "/a,b/vmlinux"
+
+
+def test_planning_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    place_ = place(tmp_path / "absent")
+    assert Qemu().plan(FULL, place_) == Qemu().plan(FULL, place_)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "drivers"),
+    [
+        (FULL, ["virtio_pci", "virtio_blk", "virtio_net"]),
+        (replace(FULL, machine="microvm", network="none"), ["virtio_mmio", "virtio_blk"]),
+        (TINY, []),
+        (replace(TINY, network="user"), ["virtio_mmio", "virtio_net"]),
+    ],
+)
+def test_the_drivers_that_a_guest_needs(recipe: Recipe, drivers: list[str]) -> None:
+    assert Qemu().drivers(recipe) == drivers
+
+
+def test_the_root_is_the_whole_disk_or_a_partition() -> None:
+    assert Qemu().root_device(0) == "/dev/vda"
+    assert Qemu().root_device(2) == "/dev/vda2"
+
+
+def test_the_build_is_what_qemu_says_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_qemu(tmp_path, monkeypatch, "echo 'QEMU emulator version 9.9.1 (Some 1:9.9)'; echo more")
+    assert Qemu().build() == "9.9.1 (Some 1:9.9)"
+
+
+def test_a_qemu_that_does_not_say_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_qemu(tmp_path, monkeypatch, "echo 'cannot load libfoo' >&2; exit 127")
+    with pytest.raises(HostError, match=r"--version says nothing: cannot load libfoo$"):
+        Qemu().build()
+
+
+def test_a_missing_qemu_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("bootwright.host.tools._SBIN", "")
+    with pytest.raises(HostError) as bad:
+        Qemu().build()
+    assert str(bad.value) == "not installed here: qemu-system-x86_64 (boots machines)"
+    assert "sudo apt-get install qemu-system-x86;" in bad.value.hint
+
+
+def is_alive(pid_file: Path) -> bool:
+    return Path("/proc", pid_file.read_text().strip()).exists()
+
+
+async def launched(folder: Path, recorder: Recorder) -> VmmError:
+    """Launch, and return the error that this must end in."""
+    with pytest.raises(VmmError) as bad:
+        async with Qemu().launch(FULL, place(folder), recorder):
+            pytest.fail("there is no QEMU to talk to")
+    return bad.value
+
+
+async def test_a_qemu_that_refuses_is_quoted_with_its_status_and_reaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_qemu(
+        tmp_path,
+        monkeypatch,
+        f"echo $$ >{tmp_path}/pid; echo 'qemu-system-x86_64: -cpu nosuch: no such CPU' >&2; exit 3",
+    )
+    recorder = Recorder()
+    descriptors = len(os.listdir("/proc/self/fd"))
+    error = await launched(tmp_path, recorder)
+    assert str(error) == "QEMU did not start (exit status 3)"
+    assert error.evidence == "-cpu nosuch: no such CPU"
+    assert "--dry-run prints the whole command" in error.hint
+    assert [mark.name for mark in recorder.marks()] == ["vmm.exec"]
+    assert not is_alive(tmp_path / "pid")
+    await asyncio.sleep(0)  # the loop closes the sockets in its next round
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+async def test_a_qemu_that_is_killed_says_by_which_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_qemu(tmp_path, monkeypatch, "kill -SEGV $$")
+    assert str(await launched(tmp_path, Recorder())) == "QEMU did not start (exit status -11)"
+
+
+async def test_a_busy_port_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = (
+        "qemu-system-x86_64: -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80: "
+        "Could not set up host forwarding rule 'tcp:127.0.0.1:8080-:80'"
+    )
+    fake_qemu(tmp_path, monkeypatch, f'echo "{said}" >&2; exit 1')
+    error = await launched(tmp_path, Recorder())
+    assert str(error) == "port 8080 of 127.0.0.1 is in use already (exit status 1)"
+    assert error.hint == (
+        "publish another one, or 0 for any that is free; ss -ltnp says who has it"
+    )
+
+
+async def test_what_qemu_is_really_given_is_the_plan_with_other_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_qemu(tmp_path, monkeypatch, f'for word; do echo "$word"; done >{tmp_path}/given; exit 1')
+    await launched(tmp_path, Recorder())
+    given = (tmp_path / "given").read_text().splitlines()
+    planned = list(Qemu().plan(FULL, place(tmp_path))[4:])
+    differing = [(p, g) for p, g in zip(planned, given, strict=True) if p != g]
+    assert [p.partition("fd=")[0] for p, _ in differing] == [
+        g.partition("fd=")[0] for _, g in differing
+    ]
+    assert all(",fd=" in p for p, _ in differing)
