@@ -14,10 +14,15 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from bootwright.digest import PREFIX, Digest, is_digest
-from bootwright.errors import InputError, NotFoundError
+from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.host.trees import remove_tree
+
+T = TypeVar("T")
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -97,6 +102,31 @@ class Store:
             f"no {self.noun} is called {reference!r}",
             hint=f"did you mean {close[0]!r}?" if close else known,
         )
+
+    def describe(self, reference: str, kind: type[T]) -> tuple[Digest, Path, T]:
+        """Find what *reference* means, and read its description, a JSON file.
+
+        Returns:
+            Its digest, its folder and its description.
+
+        Raises:
+            NotFoundError: there is no such thing.
+            FormatError: its description cannot be read.
+        """
+        digest = self.resolve(reference)
+        folder = self.path(digest)
+        try:
+            description = msgspec.json.decode(self.description(folder).read_bytes(), type=kind)
+        except (OSError, ValueError) as error:
+            raise FormatError(
+                f"{self.noun} {reference!r} in {folder} is damaged: {error}",
+                hint=f"bootwright {self.noun} rm {reference}, then make it again",
+            ) from error
+        return digest, folder, description
+
+    def description(self, folder: Path) -> Path:
+        """Return where the description of the thing in *folder* lies."""
+        return folder / f"{self.noun}.json"
 
     @contextmanager
     def staged(self) -> Iterator[Path]:

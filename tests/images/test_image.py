@@ -89,4 +89,4 @@ def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
     with pytest.raises(FormatError) as caught:
         load(home, "web")
     assert str(caught.value).startswith(f"image 'web' in {image.folder} is damaged: ")
-    assert caught.value.hint == "bootwright image rm web, then build it again"
+    assert caught.value.hint == "bootwright image rm web, then make it again"

@@ -120,4 +120,4 @@ def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
     with pytest.raises(FormatError) as caught:
         load(home, "k")
     assert str(caught.value).startswith(f"kernel 'k' in {kernel.folder} is damaged: ")
-    assert caught.value.hint == "bootwright kernel rm k, then add it again"
+    assert caught.value.hint == "bootwright kernel rm k, then make it again"

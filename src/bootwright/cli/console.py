@@ -14,7 +14,7 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.machine import client
+from bootwright.machine import control
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import AttachConsole, encode
@@ -35,7 +35,7 @@ def command(name: str) -> None:
 
 
 async def _carry(folder: MachineFolder) -> None:
-    reader, writer = await client.connect(folder)
+    reader, writer = await control.connect(folder)
     writer.write(encode(AttachConsole()))
     events = asyncio.get_running_loop()
     left = asyncio.Event()

@@ -8,7 +8,7 @@ from bootwright import home as homes
 from bootwright.cli import loop, names, screen
 from bootwright.errors import InputError
 from bootwright.host.trees import remove_tree
-from bootwright.machine import client
+from bootwright.machine import control
 from bootwright.machine import folder as folders
 
 
@@ -25,7 +25,7 @@ def command(names_: tuple[str, ...], force: bool) -> None:
                     f"machine {folder.name!r} is running",
                     hint=f"bootwright stop {folder.name}, or: bootwright rm --force {folder.name}",
                 )
-            loop.run(client.end(folder))
+            loop.run(control.end(folder))
         # One that was not to be kept is gone with its end.
         remove_tree(folder.path)
         screen.say(f"{folder.name}: removed")

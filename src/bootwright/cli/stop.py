@@ -6,7 +6,7 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.machine import client
+from bootwright.machine import control
 from bootwright.machine import folder as folders
 
 
@@ -25,6 +25,6 @@ def command(names_: tuple[str, ...], timeout: float) -> None:
     home = homes.locate()
     for folder in [folders.find(home, name) for name in names_]:
         with screen.status(f"{folder.name}: shutting down"):
-            clean = loop.run(client.stop(home, folder, timeout))
+            clean = loop.run(control.stop(home, folder, timeout))
         how = "stopped" if clean else f"did not shut down within {timeout:g} s and was ended"
         screen.say(f"{folder.name}: {how}")

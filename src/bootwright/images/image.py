@@ -12,7 +12,6 @@ import msgspec
 
 from bootwright import digest as digests
 from bootwright.digest import Digest
-from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.store import Store
 
@@ -64,16 +63,7 @@ def load(home: Home, reference: str) -> Image:
         NotFoundError: there is none.
         FormatError: its description cannot be read.
     """
-    store = shelf(home)
-    digest = store.resolve(reference)
-    folder = store.path(digest)
-    try:
-        description = msgspec.json.decode((folder / "image.json").read_bytes(), type=_Description)
-    except (OSError, ValueError) as error:
-        raise FormatError(
-            f"image {reference!r} in {folder} is damaged: {error}",
-            hint=f"bootwright image rm {reference}, then build it again",
-        ) from error
+    digest, folder, description = shelf(home).describe(reference, _Description)
     return Image(
         digest=digest,
         folder=folder,
@@ -96,6 +86,7 @@ def shelve(
     advance: Callable[[float], None] = lambda _: None,
 ) -> Image:
     """Store the image whose ``disk.raw`` lies in the folder *staged*, under *name*."""
+    store = shelf(home)
     disk = staged / "disk.raw"
     digest = digests.of_disk(disk, advance)
     description = _Description(
@@ -105,9 +96,8 @@ def shelve(
         filesystem=filesystem,
         partition=partition,
     )
-    (staged / "image.json").write_bytes(msgspec.json.encode(description))
+    store.description(staged).write_bytes(msgspec.json.encode(description))
     disk.chmod(0o444)
-    store = shelf(home)
     store.adopt(staged, digest)
     store.tag(name, digest)
     return load(home, name)

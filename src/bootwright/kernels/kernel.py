@@ -12,7 +12,6 @@ import msgspec
 
 from bootwright import digest as digests
 from bootwright.digest import Digest
-from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.store import Store
 
@@ -93,16 +92,7 @@ def load(home: Home, reference: str) -> Kernel:
         NotFoundError: there is none.
         FormatError: its description cannot be read.
     """
-    store = shelf(home)
-    digest = store.resolve(reference)
-    folder = store.path(digest)
-    try:
-        description = msgspec.json.decode((folder / "kernel.json").read_bytes(), type=_Description)
-    except (OSError, ValueError) as error:
-        raise FormatError(
-            f"kernel {reference!r} in {folder} is damaged: {error}",
-            hint=f"bootwright kernel rm {reference}, then add it again",
-        ) from error
+    digest, folder, description = shelf(home).describe(reference, _Description)
     return Kernel(
         digest=digest,
         folder=folder,
@@ -134,7 +124,7 @@ def shelve(home: Home, staged: Path, *, name: str, release: str, source: str, pv
     description = _Description(
         release=release, source=source, added_s=int(time.time()), pvh=pvh, parts=tuple(present)
     )
-    (staged / "kernel.json").write_bytes(msgspec.json.encode(description))
+    store.description(staged).write_bytes(msgspec.json.encode(description))
     digest = digests.of_bytes(manifest.encode())
     store.adopt(staged, digest)
     store.tag(name, digest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 from bootwright.errors import GuestError, VmmError, by_name
 from bootwright.home import Home
-from bootwright.machine import messages, ssh
+from bootwright.machine import control, messages, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import Ended, Failed, FromMonitor, MarkTaken, Output, Started
@@ -24,7 +23,6 @@ _TOLD_GRACE_S = 10.0
 """How long after the hand-over we rely on the guest to tell that its SSH server listens, before we
 also look ourselves."""
 _CLEAN_STOP_S = 30.0
-_GONE_S = 15.0
 
 
 class Machine:
@@ -116,9 +114,7 @@ class Machine:
 
     async def stop(self) -> None:
         """Shut the guest down, the hard way where it takes too long."""
-        with suppress(GuestError):
-            await power_off(self._home, self.folder)
-            await asyncio.wait([self.ended], timeout=_CLEAN_STOP_S)
+        await control.shut_down(self._home, self.folder, self.ended, _CLEAN_STOP_S)
 
     async def quit(self, *, save_console: bool = False) -> str:
         """End the VMM now and wait until everything is given back.
@@ -128,7 +124,7 @@ class Machine:
         """
         if not self.ended.done() and not self._leash_out.is_closing():
             self._leash_out.write(messages.encode(messages.Quit(save_console=save_console)))
-        await asyncio.wait([self.ended], timeout=_GONE_S)
+        await asyncio.wait([self.ended], timeout=control.GONE_S)
         good = self.ended.done() and self.ended.exception() is None
         return self.ended.result().console if good else ""
 
@@ -142,7 +138,7 @@ class Machine:
             self._monitor.returncode = 0  # not ours to wait for any more
         else:
             with suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(self._monitor.wait, _GONE_S)
+                await asyncio.to_thread(self._monitor.wait, control.GONE_S)
         if self.ended.done() and not self.ended.cancelled():
             self.ended.exception()  # seen
 
@@ -284,67 +280,3 @@ def _spawn_monitor(home: Home, leash: socket.socket) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
         )
-
-
-async def power_off(home: Home, folder: MachineFolder) -> None:
-    """Ask the guest to shut down; returns once it was asked.
-
-    Over SSH: the power button needs a driver and a daemon that small guests do not have.
-    """
-    reach = ssh.access(home, folder)
-    # systemd, where it is; else whatever the guest calls poweroff.
-    process = await asyncio.create_subprocess_exec(
-        *reach.ssh(["systemctl poweroff --no-block || poweroff"]),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    await process.wait()
-
-
-async def connect(folder: MachineFolder) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to a running machine's control socket.
-
-    Raises:
-        InputError: it is not running.
-    """
-    folder.running()
-    # Through the open folder, as the whole path may be too long for a socket's address.
-    opened = os.open(folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        short = f"/proc/self/fd/{opened}/{folder.control.name}"
-        return await asyncio.open_unix_connection(short, limit=messages.LINE_BYTES)
-    finally:
-        os.close(opened)
-
-
-async def end(folder: MachineFolder) -> None:
-    """End a running machine at once and wait until it is gone."""
-    reader, writer = await connect(folder)
-    try:
-        writer.write(messages.encode(messages.Quit()))
-        await asyncio.wait_for(reader.read(), _GONE_S)
-    finally:
-        writer.close()
-
-
-async def stop(home: Home, folder: MachineFolder, timeout_s: float) -> bool:
-    """Shut a running machine down: cleanly if it does so within *timeout_s*, else at once.
-
-    Returns:
-        Whether it shut down cleanly.
-    """
-    reader, writer = await connect(folder)
-    try:
-        gone = asyncio.create_task(reader.read())
-        clean = False
-        with suppress(GuestError):
-            await power_off(home, folder)
-            done, _ = await asyncio.wait([gone], timeout=timeout_s)
-            clean = bool(done)
-        if not clean:
-            writer.write(messages.encode(messages.Quit()))
-            await asyncio.wait([gone], timeout=_GONE_S)
-        return clean
-    finally:
-        writer.close()
