@@ -33,7 +33,7 @@ _OPTIONS = (
         "--kernel", metavar="NAME", shell_complete=names.kernels, help="Kernel; default: debian."
     ),
     click.option("--memory", metavar="SIZE", help="Such as 512M (the default) or 2G."),
-    click.option("--cpus", type=int, help="vCPUs; default: 2 where the host has them."),
+    click.option("--cpus", type=int, help="vCPUs; default: 2 with KVM, 1 with TCG."),
     click.option("--append", metavar="ARGS", multiple=True, help="Add to the kernel command line."),
     click.option(
         "--accel",

@@ -29,7 +29,7 @@ from bootwright.host.trees import remove_tree
 from bootwright.journal import Journal, Row, start_ticks
 from bootwright.machine import messages
 from bootwright.machine.console import Console, panic, tail
-from bootwright.machine.folder import MachineFolder, claimed, find
+from bootwright.machine.folder import MachineFolder, claimed, find, sweep
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
     Ended,
@@ -287,6 +287,7 @@ def _held(home: Home, spec: MachineSpec, again: bool) -> Iterator[MachineFolder]
             finally:
                 folder.forget_running()
         return
+    sweep(home)  # a dead machine must not hold the name
     with claimed(home, spec) as folder:
         try:
             yield folder
