@@ -15,12 +15,13 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 from bootwright import home as homes
-from bootwright.errors import BootwrightError, GuestError, VmmError
+from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.host import space
@@ -74,18 +75,16 @@ class Monitor:
             return
         start = messages.to_monitor(line)
         assert isinstance(start, Start), start
+        ended = Ended(reason="failed")
         try:
             ended = await self._live(start.spec, start.again)
         except BootwrightError as error:
-            self._tell(
-                Failed(
-                    error=type(error).__name__,
-                    text=str(error),
-                    hint=error.hint,
-                    evidence=error.evidence,
-                )
-            )
-            ended = Ended(reason="failed")
+            self._tell_failure(error)
+        except OSError as error:
+            # A folder without permission, say. Where it came from is in our log.
+            traceback.print_exc()
+            hint = f"see {self._home.logs / 'monitors.log'}"
+            self._tell_failure(HostError(f"the system refused: {error}", hint=hint))
         self._tell(ended)
         for writer in list(self._connections):
             with suppress(ConnectionError):
@@ -271,6 +270,10 @@ class Monitor:
         for writer in self._listeners:
             if not writer.is_closing():
                 writer.write(messages.encode(message))
+
+    def _tell_failure(self, error: BootwrightError) -> None:
+        kind = type(error).__name__
+        self._tell(Failed(error=kind, text=str(error), hint=error.hint, evidence=error.evidence))
 
     def _tell_mark(self, mark: Mark) -> None:
         self._tell(MarkTaken(name=mark.name, time_ns=mark.time_ns))
