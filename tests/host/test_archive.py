@@ -10,7 +10,7 @@ import pytest
 from bootwright.errors import HostError
 from bootwright.host import archive, tools
 
-_MAIN = "http://deb.debian.org/debian/"
+_MAIN = "http://mirror.example/debian/"
 _SECURITY = "http://security.debian.org/debian-security/"
 
 # What apt-get indextargets prints on a Debian 12 with two other vendors' archives.

@@ -22,16 +22,16 @@ I: automatically chosen mode: root
 I: chroot architecture amd64 is equal to the host's architecture
 I: using /tmp/mmdebstrap.6LnkFFFhC9 as tempdir
 I: running apt-get update...
-Get:1 http://deb.debian.org/debian trixie InRelease [140 kB]
-Get:3 http://deb.debian.org/debian trixie/main amd64 Packages [9679 kB]
+Get:1 http://mirror.example/debian trixie InRelease [140 kB]
+Get:3 http://mirror.example/debian trixie/main amd64 Packages [9679 kB]
 Fetched 10.2 MB in 1s (11.8 MB/s)
 Reading package lists...
 I: downloading packages with apt...
 0 upgraded, 4 newly installed, 0 to remove and 0 not upgraded.
-Get:1 http://deb.debian.org/debian trixie/main amd64 gcc-14-base amd64 14.2.0-19 [49.4 kB]
-Get:2 http://deb.debian.org/debian trixie/main amd64 libc6 amd64 2.41-12+deb13u5 [2850 kB]
-Get:3 http://deb.debian.org/debian trixie/main amd64 mawk amd64 1.3.4.20250131-1 [141 kB]
-Get:4 http://deb.debian.org/debian trixie/main amd64 base-files amd64 13.8+deb13u8 [88.3 kB]
+Get:1 http://mirror.example/debian trixie/main amd64 gcc-14-base amd64 14.2.0-19 [49.4 kB]
+Get:2 http://mirror.example/debian trixie/main amd64 libc6 amd64 2.41-12+deb13u5 [2850 kB]
+Get:3 http://mirror.example/debian trixie/main amd64 mawk amd64 1.3.4.20250131-1 [141 kB]
+Get:4 http://mirror.example/debian trixie/main amd64 base-files amd64 13.8+deb13u8 [88.3 kB]
 Fetched 25.4 MB in 0s (254 MB/s)
 I: extracting archives...
 """.splitlines()
@@ -53,8 +53,8 @@ _REMAINING = """\
 I: installing remaining packages inside the chroot...
 Reading package lists...
 0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.
-Get:1 http://deb.debian.org/debian trixie/main amd64 login.defs all 1:4.17.4-2 [186 kB]
-Get:2 http://deb.debian.org/debian trixie/main amd64 tini amd64 0.19.0-3+b8 [280 kB]
+Get:1 http://mirror.example/debian trixie/main amd64 login.defs all 1:4.17.4-2 [186 kB]
+Get:2 http://mirror.example/debian trixie/main amd64 tini amd64 0.19.0-3+b8 [280 kB]
 Fetched 7675 kB in 0s (150 MB/s)
 Unpacking login.defs (1:4.17.4-2) ...
 Unpacking tini (0.19.0-3+b8) ...
@@ -67,10 +67,10 @@ I: success in 10.9527 seconds
 """.splitlines()
 _NO_SUITE = """\
 I: running apt-get update...
-Ign:1 http://deb.debian.org/debian bookwrm InRelease
-Err:2 http://deb.debian.org/debian bookwrm Release
+Ign:1 http://mirror.example/debian bookwrm InRelease
+Err:2 http://mirror.example/debian bookwrm Release
   404  Not Found [IP: 203.0.113.80 80]
-E: The repository 'http://deb.debian.org/debian bookwrm Release' does not have a Release file.
+E: The repository 'http://mirror.example/debian bookwrm Release' does not have a Release file.
 E: apt-get update --error-on=any failed
 E: mmdebstrap failed to run""".splitlines()
 
@@ -123,7 +123,7 @@ def test_a_suite_that_is_not_there() -> None:
     assert isinstance(failure, BuildError)
     assert str(failure) == "the archive has no suite 'bookwrm'"
     assert failure.hint == "did you mean bookworm?"
-    assert failure.evidence.startswith("Err:2 http://deb.debian.org/debian bookwrm Release\nE: ")
+    assert failure.evidence.startswith("Err:2 http://mirror.example/debian bookwrm Release\nE: ")
 
 
 def test_packages_that_are_not_there() -> None:
