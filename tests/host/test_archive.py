@@ -11,18 +11,18 @@ from bootwright.errors import HostError
 from bootwright.host import archive, tools
 
 _MAIN = "http://mirror.example/debian/"
-_SECURITY = "http://security.debian.org/debian-security/"
+_SECURITY = "http://security.example/debian-security/"
 
 # What apt-get indextargets prints on a Debian 12 with two other vendors' archives.
 _BOOKWORM = f"""\
-{_MAIN}|bookworm|main
-{_MAIN}|bookworm|contrib
-{_MAIN}|bookworm-updates|main
-{_MAIN}|bookworm-backports|main
-{_SECURITY}|bookworm-security|main
-{_MAIN}|bookworm|main
-https://deb.nodesource.com/node_20.x/|nodistro|main
-https://packages.cloud.google.com/apt/|cloud-sdk-bookworm|main
+{_MAIN}|bookworm|main|Debian
+{_MAIN}|bookworm|contrib|Debian
+{_MAIN}|bookworm-updates|main|Debian
+{_MAIN}|bookworm-backports|main|Debian Backports
+{_SECURITY}|bookworm-security|main|Debian
+{_MAIN}|bookworm|main|Debian
+http://vendor.example/debian/|bookworm|main|Vendor
+http://vendor.example/apt/|cloud-bookworm|main|cloud
 """
 
 
@@ -46,7 +46,7 @@ def test_a_release_comes_with_updates_and_security(apt: Path, suite: str) -> Non
         f"deb {_MAIN} {suite}-updates main",
         f"deb {_SECURITY} {suite}-security main",
     ]
-    assert "$(REPO_URI)|$(RELEASE)|$(COMPONENT)" in (apt.parent / "arguments").read_text()
+    assert "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)" in (apt.parent / "arguments").read_text()
 
 
 @pytest.mark.parametrize("suite", ["sid", "unstable", "testing", "experimental"])
@@ -55,8 +55,15 @@ def test_a_rolling_suite_is_alone(apt: Path, suite: str) -> None:
 
 
 def test_another_distributions_archive_is_left_alone(apt: Path) -> None:
-    apt.write_text("http://archive.ubuntu.com/ubuntu/|noble|main\n")
+    apt.write_text("http://mirror.example/ubuntu/|noble|main|Ubuntu\n")
     assert archive.sources("bookworm", None) == []
+
+
+def test_before_the_first_update_the_address_tells(apt: Path) -> None:
+    apt.write_text(
+        f"{_MAIN}|bookworm|main|$(ORIGIN)\nhttp://vendor.example/apt/|bookworm|main|$(ORIGIN)\n"
+    )
+    assert archive.sources("trixie", None) == [f"deb {_MAIN} trixie main"]
 
 
 def test_a_mirror_replaces_all(apt: Path) -> None:

@@ -25,14 +25,17 @@ def sources(suite: str, mirror: str | None) -> list[str]:
             apt_get,
             "indextargets",
             "--format",
-            "$(REPO_URI)|$(RELEASE)|$(COMPONENT)",
+            "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)",
             "Created-By: Packages",
         ]
     )
     lines: dict[str, None] = {}
     for row in listing.stdout.splitlines():
-        uri, release, component = row.split("|")
-        if component != "main" or "/debian" not in uri:
+        uri, release, component, origin = row.split("|")
+        if origin.startswith("$("):
+            # apt has not fetched the archive's Release file yet, so the address must tell.
+            origin = "Debian" if "/debian" in uri else ""
+        if component != "main" or origin != "Debian":
             continue  # another vendor's archive
         _, _, kind = release.partition("-")
         if kind not in ("", "updates", "security") or (kind and suite in _ROLLING):
