@@ -134,7 +134,7 @@ def _fill(
 
 def _default_vcpus(accelerator: Accelerator) -> int:
     # Under TCG a second vCPU saves 40 % of a boot, but QEMU 7.2's threads are not to be trusted:
-    # one of some 150 boots of Debian 12 hung for good, both vCPUs spinning ("soft lockup").
+    # one of some 250 boots of Debian 12 hung for good, both vCPUs spinning ("soft lockup").
     return 1 if accelerator == "tcg" else min(2, len(os.sched_getaffinity(0)))
 
 
