@@ -20,27 +20,9 @@ from bootwright.journal import Journal, Row, start_ticks
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder, claimed
 from bootwright.machine.spec import MachineSpec, Running
-from bootwright.recipe import Recipe
+from tests.machine.samples import RECIPE
 
-SPEC = MachineSpec(
-    name="web",
-    recipe=Recipe(
-        kernel=Digest("sha256-" + "1" * 64),
-        image=Digest("sha256-" + "2" * 64),
-        init="systemd",
-        cmdline=("quiet",),
-        vmm="qemu",
-        vmm_build="7.2.0",
-        accelerator="tcg",
-        machine="q35",
-        cpu="qemu64",
-        memory_mib=512,
-        vcpus=2,
-        disk="qcow2",
-        disk_bytes=512,
-        network="user",
-    ),
-)
+SPEC = MachineSpec(name="web", recipe=RECIPE)
 RUNNING = Running(monitor_pid=1, vmm_pid=2, started_s=3, ports={22: 40001})
 
 

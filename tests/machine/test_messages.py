@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,26 +27,15 @@ from bootwright.machine.messages import (
 )
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
-from bootwright.recipe import GuestFile, Recipe
+from bootwright.recipe import GuestFile
+from tests.machine.samples import RECIPE
 
 DIGEST = Digest("sha256-" + "1" * 64)
 SPEC = MachineSpec(
     name="web",
-    recipe=Recipe(
-        kernel=DIGEST,
-        image=DIGEST,
-        init="systemd",
+    recipe=replace(
+        RECIPE,
         cmdline=("console=ttyS0", 'x="ü"'),
-        vmm="qemu",
-        vmm_build="7.2.0",
-        accelerator="tcg",
-        machine="q35",
-        cpu="qemu64",
-        memory_mib=512,
-        vcpus=2,
-        disk="qcow2",
-        disk_bytes=512,
-        network="user",
         random_seed=7,
         guest_files=(GuestFile(path="/init", digest=DIGEST, mode=0o755),),
     ),

@@ -21,6 +21,7 @@ from bootwright.machine.folder import MachineFolder
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
+from tests.machine.samples import RECIPE
 
 MODULES = {f"{name}.ko": name.encode() for name in ("virtio_pci", "virtio_blk", "virtio_net")}
 
@@ -29,22 +30,7 @@ MODULES = {f"{name}.ko": name.encode() for name in ("virtio_pci", "virtio_blk", 
 def recipe(add_kernel: Callable[..., Kernel], add_image: Callable[..., Image]) -> Recipe:
     kernel = add_kernel(modules=MODULES | {"ext4.ko": b"ext4"})
     image = add_image()
-    return Recipe(
-        kernel=kernel.digest,
-        image=image.digest,
-        init="systemd",
-        cmdline=("quiet",),
-        vmm="qemu",
-        vmm_build="7.2.0",
-        accelerator="tcg",
-        machine="q35",
-        cpu="qemu64",
-        memory_mib=512,
-        vcpus=1,
-        disk="qcow2",
-        disk_bytes=image.size_bytes,
-        network="user",
-    )
+    return replace(RECIPE, kernel=kernel.digest, image=image.digest, disk_bytes=image.size_bytes)
 
 
 @pytest.fixture

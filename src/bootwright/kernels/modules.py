@@ -60,10 +60,6 @@ class ModuleTree:
             if len(words) > 2 and words[0] == "softdep":
                 self._soft.setdefault(_normal(words[1]), []).extend(_before(words[2:]))
 
-    def is_builtin(self, driver: str) -> bool:
-        """Say whether *driver* is part of the kernel itself."""
-        return _normal(driver) in self._builtin
-
     def load_order(self, drivers: list[str]) -> list[ModuleFile]:
         """Return the module files that *drivers* need, each after those it needs itself.
 

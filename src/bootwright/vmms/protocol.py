@@ -56,10 +56,6 @@ class RunningVmm(Protocol):
         """Return which host port leads to which guest port: ``{guest: host}``."""
         ...
 
-    async def press_power(self) -> None:
-        """Press the guest's power button."""
-        ...
-
     async def quit(self) -> Ending:
         """End the VMM now and wait until it is gone."""
         ...

@@ -178,9 +178,6 @@ class _RunningQemu:
         rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", str(table))
         return {int(guest): int(host) for host, guest in rules}
 
-    async def press_power(self) -> None:
-        await self._execute("system_powerdown")
-
     async def quit(self) -> Ending:
         self._reason = "told-to-quit"
         # QEMU may end before it has answered.
