@@ -36,7 +36,8 @@ def test_all_processes_end_with_the_first(tmp_path: Path) -> None:
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts something, which needs root")
 def test_mounts_are_seen_inside_only(tmp_path: Path) -> None:
-    line = f"mount -t tmpfs tmpfs {tmp_path} && touch {tmp_path}/inside && echo ready; sleep 600"
+    mounting = f"mount -t tmpfs tmpfs {tmp_path}; touch {tmp_path}/inside"
+    line = f"set -e; {mounting}; echo ready; sleep 600"
     with _started(line) as process:
         assert list(tmp_path.iterdir()) == []
         assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
