@@ -113,6 +113,23 @@ def test_ports_that_there_are_not(bootwright: Cli, debian: Kernel) -> None:
     )
 
 
+def test_a_tiny_guest_from_a_recipe_file_is_checked_as_one(
+    bootwright: Cli, debian: Kernel, tmp_path: Path
+) -> None:
+    file = tmp_path / "tiny.toml"
+    file.write_text('init = "seed"\n')
+    refused(
+        bootwright("run", "--recipe", str(file)),
+        "a tiny guest needs a command",
+        "such as: bootwright run --tiny -- uname -a",
+    )
+    refused(
+        bootwright("run", "--recipe", str(file), "--keep", "--", "true"),
+        "a tiny guest ends with its command; it cannot be kept or detached",
+        "leave out --keep and --detach, or boot an image",
+    )
+
+
 def test_a_tiny_guest_has_no_ports(bootwright: Cli) -> None:
     refused(
         bootwright(*TINY, "--publish", "8080:80", "--", "true"),

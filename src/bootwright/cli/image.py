@@ -129,7 +129,7 @@ def rm(names_: tuple[str, ...]) -> None:
     home = homes.locate()
     shelf = images.shelf(home)
     for name in names_:
-        digest = shelf.names().get(name) or shelf.resolve(name)
+        digest = shelf.resolve(name)
         aliases = [other for other, stands_for in shelf.names().items() if stands_for == digest]
         if len(aliases) <= 1:
             _refuse_if_used(home, name, digest)

@@ -21,7 +21,15 @@ from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.report import text
-from bootwright.timeline.phases import AFTER, START, START_UP, TINY_START_UP, Phase, phases
+from bootwright.timeline.phases import (
+    AFTER,
+    START,
+    START_UP,
+    TINY_START_UP,
+    Phase,
+    phases,
+    total_ns,
+)
 from bootwright.timeline.recorder import Mark, Recorder
 
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
@@ -92,10 +100,10 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         argv = (*arguments, *argv)
     elif arguments:
         image, argv = arguments[0], (*arguments[1:], *argv)
-    _check(argv, options)
+    draft = draft_of(image, options)
+    _check(argv, options, tiny=draft.image is None)
     home = homes.locate()
     quiet = options["as_json"]
-    draft = draft_of(image, options)
     # All that can be wrong with the words is said before anything is fetched or tried.
     name = check_host_name(options["name"] or f"{_base_name(draft.image)}-{secrets.token_hex(2)}")
     publish = tuple(_forward(text) for text in options["publish"])
@@ -194,22 +202,22 @@ class Session:
         """Return one line that accounts for the whole, to hold against a stopwatch."""
         marks = self._recorder.marks()
         whole = phases(marks, (*self._start_up, *AFTER))
-        start_up = sum(phase.duration_ns for phase in phases(marks, self._start_up))
+        start_up = total_ns(phases(marks, self._start_up))
         if len(whole) < len(self._start_up) + len(AFTER):
             return ""
         after = ", ".join(f"{p.name} {text.duration(p.duration_ns)}" for p in whole[-len(AFTER) :])
-        total = sum(phase.duration_ns for phase in whole)
-        return f"whole {text.duration(total)}: start-up {text.duration(start_up)}, {after}"
+        return (
+            f"whole {text.duration(total_ns(whole))}: start-up {text.duration(start_up)}, {after}"
+        )
 
     def result(self, choice: Choice, exit_status: int) -> dict[str, object]:
         """Return what --json prints; documented in docs/json.md."""
         marks = self._recorder.marks()
         cut: tuple[Phase, ...] = phases(marks, (*self._start_up, *AFTER))
-        start_up = phases(marks, self._start_up)
         return {
             "name": self._spec.name,
-            "total_ns": sum(phase.duration_ns for phase in cut),
-            "start_up_ns": sum(phase.duration_ns for phase in start_up),
+            "total_ns": total_ns(cut),
+            "start_up_ns": total_ns(phases(marks, self._start_up)),
             "phases": cut,
             "accelerator": choice.accelerator,
             "accelerator_reason": choice.reason,
@@ -229,18 +237,18 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
     )
 
 
-def _check(argv: tuple[str, ...], options: dict[str, Any]) -> None:
+def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool) -> None:
     """Refuse options that do not go together."""
-    if options["tiny"] and not argv:
+    if tiny and not argv:
         raise InputError(
             "a tiny guest needs a command", hint="such as: bootwright run --tiny -- uname -a"
         )
-    if options["tiny"] and options["publish"]:
+    if tiny and options["publish"]:
         raise InputError(
             "a tiny guest has no network, so no port can lead into it",
             hint="leave out --publish, or boot an image",
         )
-    if options["tiny"] and (options["detach"] or options["keep"]):
+    if tiny and (options["detach"] or options["keep"]):
         raise InputError(
             "a tiny guest ends with its command; it cannot be kept or detached",
             hint="leave out --keep and --detach, or boot an image",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootwright.timeline.phases import Phase
+from bootwright.timeline.phases import Phase, total_ns
 
 _BAR_WIDTH = 20
 
@@ -30,7 +30,7 @@ def size(size_bytes: int) -> str:
 
 def phase_table(phases: Sequence[Phase], total_name: str) -> str:
     """Return the phases as a table with bars that fits 80 columns; times in milliseconds."""
-    total = sum(phase.duration_ns for phase in phases)
+    total = total_ns(phases)
     width = max([len(total_name), *(len(phase.name) for phase in phases)])
     lines = []
     for phase in phases:

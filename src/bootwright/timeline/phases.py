@@ -54,6 +54,11 @@ AFTER = (
 """What follows the start-up."""
 
 
+def total_ns(cut: Iterable[Phase]) -> int:
+    """Return how long *cut* is altogether, in nanoseconds."""
+    return sum(phase.duration_ns for phase in cut)
+
+
 def phases(marks: Iterable[Mark], specs: Iterable[PhaseSpec]) -> tuple[Phase, ...]:
     """Cut the time between *marks* into phases.
 
