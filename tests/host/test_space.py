@@ -39,7 +39,7 @@ def test_too_little_is_told_before_the_work() -> None:
         space.require(folder, 3 * space.MIB, "building an image")
     assert str(caught.value) == "building an image needs 3 MiB, but /proc/images has 0 MiB free"
     assert caught.value.hint == (
-        "free some space (bootwright image prune), or put BOOTWRIGHT_HOME on another disk"
+        "free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk"
     )
 
 
@@ -56,7 +56,7 @@ def test_a_disk_that_runs_full_is_named(tmp_path: Path) -> None:
         Path("/dev/full").write_text("x")
     assert str(caught.value) == f"the disk of {tmp_path} ran full while an image was built"
     assert caught.value.hint == (
-        "free some space (bootwright image prune), or put BOOTWRIGHT_HOME elsewhere"
+        "free some space (bootwright prune), or put BOOTWRIGHT_HOME elsewhere"
     )
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ENOSPC

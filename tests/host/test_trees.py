@@ -15,6 +15,7 @@ from bootwright.errors import HostError
 from bootwright.host import trees
 from bootwright.host.namespaces import as_namespace_root
 from bootwright.host.trees import remove_tree, used_bytes
+from tests.machine.fakes import finish, together
 
 _NOBODY = 65534
 
@@ -73,6 +74,45 @@ def test_links_are_removed_not_what_they_point_at(tmp_path: Path) -> None:
     assert not (tmp_path / "tree").exists()
 
 
+_REMOVE = """
+import sys; from pathlib import Path
+from bootwright.host.trees import remove_tree
+begin()
+remove_tree(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("times", range(3))
+def test_two_may_remove_the_same_folder_at_once(times: int, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for number in range(300):
+        folder = tree / str(number % 7) / str(number)
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    finish(together(_REMOVE, tree))
+    assert not tree.exists()
+
+
+def test_what_another_has_removed_in_between_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree" / "sub").mkdir(parents=True)
+    (tmp_path / "tree" / "file").touch()
+    real = shutil.rmtree
+    calls = []
+
+    def slow(folder: Path) -> None:
+        calls.append(folder)
+        if len(calls) == 1:
+            raise FileNotFoundError(folder / "sub")
+        real(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    remove_tree(tmp_path / "tree")
+    assert len(calls) == 2
+    assert not (tmp_path / "tree").exists()
+
+
 def test_folders_that_nobody_may_write_to_go_too(ordinary: Path) -> None:
     tree = ordinary / "tree"
     (tree / "a" / "b").mkdir(parents=True)
@@ -113,8 +153,9 @@ def test_what_cannot_be_removed_is_an_error(
     (tree / "sub").mkdir(parents=True)
     tree.chmod(0o500)
     monkeypatch.setattr(trees, "as_namespace_root", lambda: ["false"])
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(HostError, match=rf"^{tree} cannot be removed: ") as caught:
         remove_tree(tree)
+    assert caught.value.hint == f"does it belong to another user? sudo rm -r {tree}"
     assert tree.exists()
 
 

@@ -262,4 +262,4 @@ def test_a_full_disk_is_named(
     with pytest.raises(HostError) as caught:
         imported.add(home, "web", filesystem)
     assert str(caught.value) == f"the disk of {home.images} ran full while an image was imported"
-    assert "bootwright image prune" in caught.value.hint
+    assert "bootwright prune" in caught.value.hint

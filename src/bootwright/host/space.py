@@ -31,7 +31,7 @@ def require(folder: Path, needed_bytes: int, purpose: str) -> None:
     if free < needed_bytes:
         raise HostError(
             f"{purpose} needs {needed_bytes // MIB} MiB, but {folder} has {free // MIB} MiB free",
-            hint="free some space (bootwright image prune), or put BOOTWRIGHT_HOME on another disk",
+            hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk",
         )
 
 
@@ -58,6 +58,6 @@ def full_disk_named(folder: Path, purpose: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HostError(
                 f"the disk of {folder} ran full while {purpose}",
-                hint="free some space (bootwright image prune), or put BOOTWRIGHT_HOME elsewhere",
+                hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME elsewhere",
             ) from error
         raise

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from bootwright.errors import HostError
 
-# program: (Debian package, Fedora package, what for)
-_PROGRAMS = {
+PROGRAMS = {
     "qemu-system-x86_64": ("qemu-system-x86", "qemu-system-x86-core", "boots machines"),
     "qemu-img": ("qemu-utils", "qemu-img", "reads qcow2 files"),
     "mmdebstrap": ("mmdebstrap", "mmdebstrap", "builds Debian systems and fetches Debian kernels"),
@@ -24,6 +23,7 @@ _PROGRAMS = {
     "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
     "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
 }
+"""``{program: (Debian package, Fedora package, what for)}``"""
 
 # Debian keeps these out of an ordinary user's PATH.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -44,9 +44,9 @@ def require(*programs: str) -> list[Path]:
     found = [find(program) for program in programs]
     missing = [program for program, path in zip(programs, found, strict=True) if path is None]
     if missing:
-        debian = sorted({_PROGRAMS[program][0] for program in missing})
-        fedora = sorted({_PROGRAMS[program][1] for program in missing})
-        uses = ", ".join(f"{program} ({_PROGRAMS[program][2]})" for program in missing)
+        debian = sorted({PROGRAMS[program][0] for program in missing})
+        fedora = sorted({PROGRAMS[program][1] for program in missing})
+        uses = ", ".join(f"{program} ({PROGRAMS[program][2]})" for program in missing)
         raise HostError(
             f"not installed here: {uses}",
             hint=f"on Debian: sudo apt-get install {' '.join(debian)}; "

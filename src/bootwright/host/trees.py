@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 
 from bootwright.errors import HostError
+from bootwright.host import commands
 from bootwright.host.namespaces import as_namespace_root
 
 
@@ -22,28 +22,39 @@ def used_bytes(folder: Path) -> int:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove *folder* with all below it.
+    """Remove *folder* with all below it; several processes may do so at once.
 
     What a build without root left behind belongs to other users of our user namespace; such files
     are removed inside one.
 
     Raises:
-        HostError: something is mounted below it; nothing was removed.
+        HostError: something is mounted below it, and nothing was removed; or it is another user's.
     """
-    if not folder.exists():
-        return
+    while folder.exists():
+        try:
+            _open_up(folder)
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            continue  # another process removes it too, and was faster with a part
+        except PermissionError:
+            done = commands.run([*as_namespace_root(), "rm", "-rf", "--", folder])
+            if done.returncode:
+                raise HostError(
+                    f"{folder} cannot be removed: {done.stderr.strip()}",
+                    hint=f"does it belong to another user? sudo rm -r {folder}",
+                ) from None
+
+
+def _open_up(folder: Path) -> None:
+    """Make every folder below *folder* one that its owner may empty."""
     device = folder.stat().st_dev
-    try:
-        for parent, folders, _ in os.walk(folder):
-            for name in folders:
-                path = Path(parent) / name
-                if path.is_symlink():
-                    continue
-                status = path.stat()
-                if status.st_dev != device:
-                    # A build's /proc or /sys, say: what lies in there is not ours to remove.
-                    raise HostError(f"something is mounted at {path}", hint=f"umount {path}")
-                path.chmod(status.st_mode | stat.S_IRWXU)
-        shutil.rmtree(folder)
-    except PermissionError:
-        subprocess.run([*as_namespace_root(), "rm", "-rf", "--", folder], check=True)
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(parent) / name
+            if path.is_symlink():
+                continue
+            status = path.stat()
+            if status.st_dev != device:
+                # A build's /proc or /sys, say: what lies in there is not ours to remove.
+                raise HostError(f"something is mounted at {path}", hint=f"umount {path}")
+            path.chmod(status.st_mode | stat.S_IRWXU)

@@ -1,0 +1,81 @@
+"""Processes that can be told from all others for as long as they live, whatever their pid.
+
+A pid says little: after a crash it may belong to anybody. So a process that must be found again is
+given a *token*, random and written down before it starts, in its environment. Source: proc(5),
+/proc/PID/environ, which holds what the process was executed with and no other process can change.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootwright.errors import HostError
+
+VARIABLE = "BOOTWRIGHT_TOKEN"
+_GONE_S = 10.0
+"""How long a killed process may take to end: one in the middle of a disk's write takes its time."""
+
+
+def new_token() -> str:
+    """Return a token that no process has."""
+    return secrets.token_hex(16)
+
+
+def marked(token: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return *environment* with *token* in it, for a process that is about to start."""
+    return {**environment, VARIABLE: token}
+
+
+def carriers(token: str) -> list[int]:
+    """Return the pids of the processes that were started with *token*, and of their children."""
+    wanted = f"{VARIABLE}={token}".encode()
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if wanted in _environment(pid)]
+
+
+def end(token: str) -> None:
+    """Kill the processes that carry *token* and wait until they are gone; there may be none.
+
+    A process is held by a descriptor while it is judged, so a pid that is given to another in
+    between hits nobody. Source: pidfd_open(2).
+
+    Raises:
+        HostError: one has not ended in time.
+    """
+    while pids := carriers(token):
+        for pid in pids:
+            try:
+                held = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
+            try:
+                if f"{VARIABLE}={token}".encode() in _environment(pid):
+                    _kill(held, pid)
+            finally:
+                os.close(held)
+
+
+def _kill(held: int, pid: int) -> None:
+    try:
+        signal.pidfd_send_signal(held, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    poll = select.poll()
+    poll.register(held, select.POLLIN)
+    if not poll.poll(_GONE_S * 1000):
+        raise HostError(
+            f"process {pid} was killed and has not ended after {_GONE_S:g} s",
+            hint=f"it waits in the kernel, for a disk perhaps: cat /proc/{pid}/stack",
+        )
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []  # gone, or another user's

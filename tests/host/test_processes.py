@@ -1,0 +1,181 @@
+"""Processes that are told by a token in their environment: found, ended, and no other touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import HostError
+from bootwright.host import processes
+from tests.machine.fakes import WAITS, shell, state_of, until
+
+
+def test_no_token_is_given_twice() -> None:
+    tokens = {processes.new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert {len(token) for token in tokens} == {32}
+
+
+def test_a_token_is_added_to_the_environment_and_replaces_one() -> None:
+    before = {"PATH": "/bin", "BOOTWRIGHT_TOKEN": "old"}
+    assert processes.marked("new", before) == {"PATH": "/bin", "BOOTWRIGHT_TOKEN": "new"}
+    assert before["BOOTWRIGHT_TOKEN"] == "old"
+    assert processes.marked("new") == {**os.environ, "BOOTWRIGHT_TOKEN": "new"}
+
+
+def test_a_process_is_found_by_its_token() -> None:
+    token = processes.new_token()
+    assert processes.carriers(token) == []
+    with shell(WAITS, processes.marked(token, {})) as child:
+        assert processes.carriers(token) == [child.pid]
+        processes.end(token)
+        assert state_of(child.pid) == "Z"
+    assert child.returncode == -signal.SIGKILL
+    assert processes.carriers(token) == []
+
+
+def test_its_children_carry_it_too() -> None:
+    token = processes.new_token()
+    script = """
+        exec 3<&0
+        (echo ready; read -r line <&3) &
+        setsid sh -c 'echo ready; read -r line <&3' &
+        echo ready; read -r line
+    """
+    with shell(script, processes.marked(token, {})) as child:
+        assert child.stdout is not None
+        assert [child.stdout.readline() for _ in range(2)] == [b"ready\n"] * 2
+        pids = processes.carriers(token)
+        assert len(pids) == 3
+        assert child.pid in pids
+        processes.end(token)
+        assert processes.carriers(token) == []
+        assert child.wait() == -signal.SIGKILL
+        # Nobody of ours reaps the orphans, but they run no more.
+        assert all(not Path(f"/proc/{p}").exists() or state_of(p) == "Z" for p in pids)
+
+
+def test_to_end_what_is_not_there_is_no_error() -> None:
+    processes.end(processes.new_token())
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"BOOTWRIGHT_TOKEN": "another"},
+        {"BOOTWRIGHT_TOKEN": ""},
+        {"BOOTWRIGHT_TOKEN": "{token}0"},
+        {"BOOTWRIGHT_TOKEN": "0{token}"},
+        {"BOOTWRIGHT_TOKEN": " {token}"},
+        {"BOOTWRIGHT_TOKEN": "{half}"},
+        {"MY_BOOTWRIGHT_TOKEN": "{token}"},
+        {"BOOTWRIGHT_TOKENS": "{token}"},
+        {"bootwright_token": "{token}"},
+        {"OTHER": "BOOTWRIGHT_TOKEN={token}"},
+        {"OTHER": "\nBOOTWRIGHT_TOKEN={token}"},
+    ],
+    ids=str,
+)
+def test_what_only_looks_alike_is_not_touched(environment: dict[str, str]) -> None:
+    token = processes.new_token()
+    told = {name: value.format(token=token, half=token[:16]) for name, value in environment.items()}
+    with shell(WAITS, told) as child:
+        assert processes.carriers(token) == []
+        processes.end(token)
+        assert child.poll() is None
+
+
+def test_a_token_among_the_arguments_is_none() -> None:
+    token = processes.new_token()
+    script = f": BOOTWRIGHT_TOKEN={token}; {WAITS}"
+    with shell(script, {}) as child:
+        assert token.encode() in Path(f"/proc/{child.pid}/cmdline").read_bytes()
+        assert processes.carriers(token) == []
+        processes.end(token)
+        assert child.poll() is None
+
+
+def test_a_name_says_nothing(tmp_path: Path) -> None:
+    token = processes.new_token()
+    program = tmp_path / "qemu-system-x86_64"
+    program.symlink_to("/bin/sh")
+    with (
+        shell(f"exec {program} -c '{WAITS}'", processes.marked("another", {})) as other,
+        shell(WAITS, processes.marked(token, {})) as child,
+    ):
+        processes.end(token)
+        assert child.wait() == -signal.SIGKILL
+        assert other.poll() is None
+
+
+def test_what_it_has_set_for_itself_is_not_what_it_was_started_with() -> None:
+    # So nobody can pass for another's process, nor hide.
+    token = processes.new_token()
+    script = f"export BOOTWRIGHT_TOKEN={token}; {WAITS}"
+    with shell(script, {}) as child:
+        processes.end(token)
+        assert child.poll() is None
+
+
+def test_a_process_that_ignores_sigterm_is_ended() -> None:
+    token = processes.new_token()
+    script = f"trap '' TERM INT HUP; {WAITS}"
+    with shell(script, processes.marked(token, {})) as child:
+        child.terminate()
+        processes.end(token)
+        assert child.wait() == -signal.SIGKILL
+
+
+def test_a_stopped_process_is_ended() -> None:
+    token = processes.new_token()
+    with shell(WAITS, processes.marked(token, {})) as child:
+        child.send_signal(signal.SIGSTOP)
+        until(lambda: state_of(child.pid) == "T", "the process to stop")
+        processes.end(token)
+        assert child.wait() == -signal.SIGKILL
+
+
+def test_two_may_end_the_same_processes_at_once() -> None:
+    token = processes.new_token()
+    script = "exec 3<&0; for n in 1 2 3 4 5 6 7; do (echo ready; read -r x <&3) & done; " + WAITS
+    with shell(script, processes.marked(token, {})) as child:
+        assert child.stdout is not None
+        assert [child.stdout.readline() for _ in range(7)] == [b"ready\n"] * 7
+        assert len(processes.carriers(token)) == 8
+        ender = f"from bootwright.host import processes; processes.end({token!r})"
+        enders = [subprocess.Popen([sys.executable, "-c", ender]) for _ in range(2)]
+        assert [ender.wait() for ender in enders] == [0, 0]
+        assert processes.carriers(token) == []
+
+
+def test_a_process_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One that hangs in the kernel cannot be had; a signal that does nothing stands for it.
+    real = signal.pidfd_send_signal
+    monkeypatch.setattr(processes, "_GONE_S", 0.05)
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda held, number: real(held, 0))
+    token = processes.new_token()
+    with shell(WAITS, processes.marked(token, {})) as child:
+        with pytest.raises(HostError) as bad:
+            processes.end(token)
+        assert str(bad.value) == (f"process {child.pid} was killed and has not ended after 0.05 s")
+        assert bad.value.hint == (
+            f"it waits in the kernel, for a disk perhaps: cat /proc/{child.pid}/stack"
+        )
+        assert child.poll() is None
+
+
+def test_a_pid_that_was_given_to_another_in_between_hits_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = processes.new_token()
+    with shell(WAITS, processes.marked("another", {})) as other:
+        found = iter([[other.pid], []])
+        monkeypatch.setattr(processes, "carriers", lambda token: next(found))
+        processes.end(token)
+        assert other.poll() is None
