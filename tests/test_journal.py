@@ -1,23 +1,28 @@
-"""The journal: whatever may exist after a crash is named in it."""
+"""The journal: whatever may exist after a crash is named in it, and can be given back."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from bootwright.journal import Journal, Row, start_ticks
+from bootwright.host import processes
+from bootwright.journal import Journal, Row, remove_file
+from tests.machine.fakes import WAITS, finish, shell, state_of, together, until
 
-_DISK = Row(event="take", kind="process", name="/machines/web/disk")
-_VMM = Row(event="take", kind="process", name="vmm", pid=42, start_ticks=4711)
+_PIPE = Row(event="take", kind="file", name="knock")
+_VMM = Row(event="take", kind="process", name="vmm", token="feedface")
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal")
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    return Journal(folder / "journal")
 
 
 def test_without_a_file_nothing_is_owned(journal: Journal) -> None:
@@ -26,15 +31,15 @@ def test_without_a_file_nothing_is_owned(journal: Journal) -> None:
 
 
 def test_rows_come_back_oldest_first(journal: Journal) -> None:
-    journal.write(_DISK)
+    journal.write(_PIPE)
     journal.write(_VMM)
-    assert Journal(journal.path).owned() == [_DISK, _VMM]
+    assert Journal(journal.path).owned() == [_PIPE, _VMM]
 
 
 def test_what_is_released_is_not_owned(journal: Journal) -> None:
-    journal.write(_DISK)
+    journal.write(_PIPE)
     journal.write(_VMM)
-    journal.write(Row(event="release", kind="process", name=_DISK.name))
+    journal.write(Row(event="release", kind="file", name=_PIPE.name))
     assert journal.owned() == [_VMM]
 
 
@@ -43,83 +48,212 @@ def test_a_release_of_what_was_never_taken_is_no_error(journal: Journal) -> None
     assert journal.owned() == []
 
 
-def test_a_later_row_says_more_of_the_same_thing(journal: Journal) -> None:
-    journal.write(Row(event="take", kind="process", name="vmm"))
+def test_a_release_of_one_process_is_not_one_of_another_in_its_role(journal: Journal) -> None:
     journal.write(_VMM)
+    journal.write(Row(event="release", kind="process", name="vmm", token="another"))
+    journal.write(Row(event="release", kind="file", name="vmm", token="feedface"))
     assert journal.owned() == [_VMM]
 
 
 def test_what_is_taken_again_is_owned(journal: Journal) -> None:
-    journal.write(_DISK)
-    journal.write(Row(event="release", kind="process", name=_DISK.name))
-    journal.write(_DISK)
-    assert journal.owned() == [_DISK]
+    journal.write(_PIPE)
+    journal.write(Row(event="release", kind="file", name=_PIPE.name))
+    journal.write(_PIPE)
+    assert journal.owned() == [_PIPE]
 
 
 def test_names_may_hold_anything(journal: Journal) -> None:
-    row = Row(event="take", kind="process", name='/a "b"\n\t\\ü')
+    row = Row(event="take", kind="file", name='a "b"\n\t\\ü')
     journal.write(row)
     assert journal.owned() == [row]
 
 
 def test_only_we_can_read_it(journal: Journal) -> None:
-    journal.write(_DISK)
+    journal.write(_PIPE)
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("kept", [1, 20, 60])
+@pytest.mark.parametrize("kept", [1, 2, 20, 60])
 def test_a_line_that_a_crash_cut_short_is_no_row(journal: Journal, kept: int) -> None:
-    journal.write(_DISK)
+    journal.write(_PIPE)
     whole = journal.path.stat().st_size
     journal.write(_VMM)
     os.truncate(journal.path, whole + kept)
-    assert journal.owned() == [_DISK]
+    assert journal.owned() == [_PIPE]
 
 
 def test_a_row_after_a_torn_one_counts(journal: Journal) -> None:
-    journal.write(_DISK)
+    journal.write(_PIPE)
     os.truncate(journal.path, 20)
     journal.write(_VMM)
     assert journal.owned() == [_VMM]
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"\xff\xfe\x00",
+        b"[]",
+        b"null",
+        b'{"event": "take"}',
+        b'{"event": "give", "kind": "file", "name": "knock"}',
+        b'{"event": "take", "kind": "mount", "name": "knock"}',
+        b'{"event": "take", "kind": "file", "name": 7}',
+        b"\0" * 4096,
+    ],
+)
+def test_what_is_no_row_counts_for_nothing(rubbish: bytes, journal: Journal) -> None:
+    journal.path.write_bytes(rubbish + b"\n")
+    journal.write(_VMM)
+    with journal.path.open("ab") as file:
+        file.write(rubbish)
+    assert journal.owned() == [_VMM]
+
+
+_WRITER = """
+import os, sys; from pathlib import Path
+from bootwright.journal import Journal, Row
+journal = Journal(Path(sys.argv[1]))
+begin()
+for number in range(300):
+    journal.write(Row(event="take", kind="file", name=f"{os.getpid()}-{number}"))
+"""
+
+
+def test_two_writers_at_once_lose_no_row(journal: Journal) -> None:
+    writers = together(_WRITER, journal.path)
+    finish(writers)
+    names = [row.name for row in journal.owned()]
+    assert len(names) == 600
+    for writer in writers:
+        own = [name for name in names if name.startswith(f"{writer.pid}-")]
+        assert own == [f"{writer.pid}-{number}" for number in range(300)]
 
 
 def test_a_row_is_in_the_file_when_its_writer_is_killed(journal: Journal) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from bootwright.journal import Journal, Row;"
-        "Journal(Path(sys.argv[1])).write(Row(event='take', kind='process', name='/x'));"
+        "Journal(Path(sys.argv[1])).write(Row(event='take', kind='file', name='x'));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script, journal.path]).returncode == -9
-    assert journal.owned() == [Row(event="take", kind="process", name="/x")]
+    assert journal.owned() == [Row(event="take", kind="file", name="x")]
 
 
-def test_start_ticks_tells_processes_apart() -> None:
-    ours = start_ticks(os.getpid())
-    assert ours is not None
-    assert 0 < ours <= start_ticks_of_a_child()
-    assert start_ticks(os.getpid()) == ours
+def test_the_row_of_a_file_is_there_before_it_and_gone_with_it(journal: Journal) -> None:
+    path = journal.path.parent / "knock"
+    with journal.taking("file", path.name) as row:
+        assert row == _PIPE
+        assert journal.owned() == [_PIPE]
+        assert not path.exists()  # to make it is for the block
+        path.touch()
+    assert not path.exists()
+    assert journal.owned() == []
 
 
-def start_ticks_of_a_child() -> int:
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
-        ticks = start_ticks(child.pid)
-    assert ticks is not None
-    return ticks
+def test_a_block_that_fails_gives_back_too(journal: Journal) -> None:
+    path = journal.path.parent / "knock"
+    path.touch()
+    with pytest.raises(RuntimeError, match="inside"), journal.taking("file", path.name):
+        raise RuntimeError("inside")
+    assert not path.exists()
+    assert journal.owned() == []
 
 
-def test_start_ticks_reads_past_a_hostile_name(tmp_path: Path) -> None:
-    program = tmp_path / "a) S 1 (b 9"
-    program.symlink_to("/bin/cat")
-    with subprocess.Popen([program], stdin=subprocess.PIPE) as child:
-        stat = Path(f"/proc/{child.pid}/stat").read_text()
-        ticks = start_ticks(child.pid)
-    assert ticks == int(stat[stat.rindex(")") + 2 :].split()[19])
-    assert ticks is not None
-    assert ticks >= (start_ticks(os.getpid()) or 0)
+def test_a_process_is_ended_with_its_block(journal: Journal) -> None:
+    with shell(WAITS, processes.marked("another", {})) as other, ExitStack() as stack:
+        with journal.taking("process", "vmm") as row:
+            assert len(row.token) == 32
+            assert journal.owned() == [row]
+            child = stack.enter_context(shell(WAITS, processes.marked(row.token, {})))
+        assert child.wait() == -9
+        assert other.poll() is None
+    assert journal.owned() == []
 
 
-def test_a_process_that_is_gone_has_no_start() -> None:
-    child = subprocess.Popen(["true"])
-    child.wait()
-    assert start_ticks(child.pid) is None
+def test_a_folder_that_is_gone_needs_no_release(journal: Journal) -> None:
+    with journal.taking("file", "knock"):
+        journal.path.unlink()
+        journal.path.parent.rmdir()
+    assert not journal.path.parent.exists()
+
+
+def test_all_is_given_back_last_first(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["control", "initrd", "knock"]
+    for name in names:
+        journal.write(Row(event="take", kind="file", name=name))
+    undone: list[str] = []
+    monkeypatch.setattr("bootwright.journal.remove_file", lambda path: undone.append(path.name))
+    journal.undo_all()
+    assert undone == names[::-1]
+    assert not journal.path.exists()
+
+
+def test_to_give_all_back_twice_is_no_error(journal: Journal) -> None:
+    token = processes.new_token()
+    journal.write(Row(event="take", kind="process", name="vmm", token=token))
+    journal.write(Row(event="take", kind="file", name="control"))
+    journal.write(Row(event="take", kind="file", name="never-made"))
+    (journal.path.parent / "control").touch()
+    with shell(WAITS, processes.marked(token, {})) as child:
+        for _ in range(2):
+            journal.undo_all()
+            assert list(journal.path.parent.iterdir()) == []
+        assert child.wait() == -9
+
+
+def test_who_gives_all_back_spares_itself_and_nobody_else(journal: Journal) -> None:
+    ours, theirs = processes.new_token(), processes.new_token()
+    for token in (ours, theirs):
+        journal.write(Row(event="take", kind="process", name="monitor", token=token))
+    with (
+        shell(WAITS, processes.marked(ours, {})) as spared,
+        shell(WAITS, processes.marked(theirs, {})) as child,
+    ):
+        journal.undo_all(sparing=ours)
+        assert child.wait() == -9
+        assert spared.poll() is None
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize("name", ["../../outside", "../outside", "{folder}/outside", "./outside"])
+def test_no_row_leads_out_of_the_folder(name: str, journal: Journal, tmp_path: Path) -> None:
+    outside = [tmp_path / "outside", tmp_path.parent / "outside"]
+    inside = journal.path.parent / "outside"
+    for path in (*outside, inside):
+        path.touch()
+    journal.write(Row(event="take", kind="file", name=name.format(folder=tmp_path)))
+    journal.undo_all()
+    assert all(path.exists() for path in outside)
+    assert not inside.exists()
+    outside[1].unlink()
+
+
+def test_a_link_is_removed_and_not_what_it_points_at(journal: Journal, tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+    (journal.path.parent / "control").symlink_to(tmp_path / "precious")
+    journal.write(Row(event="take", kind="file", name="control"))
+    journal.undo_all()
+    assert (tmp_path / "precious").exists()
+    assert not (journal.path.parent / "control").is_symlink()
+
+
+def test_a_file_that_is_not_there_is_removed_already(tmp_path: Path) -> None:
+    remove_file(tmp_path / "never")
+    remove_file(tmp_path / "no folder" / "never")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", ["read -r line <{pipe}", "echo knock >{pipe}"])
+def test_who_waits_to_open_a_pipe_is_let_go_when_it_is_removed(script: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    argv = ["sh", "-c", f"echo ready; {script.format(pipe=pipe)}"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == b"ready\n"
+        until(lambda: state_of(waiting.pid) == "S", "the shell to wait")
+        remove_file(pipe)
+        waiting.wait(10)
+    assert not pipe.exists()

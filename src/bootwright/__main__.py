@@ -8,16 +8,20 @@ import sys
 
 def main() -> None:
     """Run the command line; the process ends here."""
-    # First of all: a boot begins when its command is entered.
-    from bootwright.host.clock import process_start_ns
+    try:
+        # First of all: a boot begins when its command is entered.
+        from bootwright.host.clock import process_start_ns
 
-    entered_ns = process_start_ns()
-    from bootwright.cli.main import run
+        entered_ns = process_start_ns()
+        from bootwright.cli.main import INTERRUPTED, run
 
-    status = run(sys.argv[1:], entered_ns)
-    # Skip the interpreter's tidying: it would be 20 ms between the last thing done and our end.
-    sys.stdout.flush()
-    sys.stderr.flush()
+        status = run(sys.argv[1:], entered_ns)
+        # Skip the interpreter's tidying: it would be 20 ms between the last thing done and our end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except KeyboardInterrupt:
+        # While we were still importing, or once more while the first one was dealt with.
+        status = INTERRUPTED
     os._exit(status)
 
 

@@ -1,21 +1,30 @@
-"""What we own, written down before we take it.
+"""What a machine owns while it runs, written down before it is taken.
 
-One machine, one journal: a file of JSON lines in the machine's folder. A row is on the disk before
-the resource is taken, so after any crash every resource that may exist is named in a journal.
-Undoing a row must therefore work for a resource that was never taken, and work twice.
+One machine, one journal: a file of JSON lines in the machine's folder. A row is written before the
+resource is taken, so after any crash every resource that may exist is named in a journal. Undoing a
+row must therefore work for a resource that was never taken, and work twice.
+
+What lasts as long as the machine (its disk, its keys) needs no row: the folder is its record.
+
+A row must outlive every process, and it does without waiting for the disk. It need not outlive the
+host: a boot of the host ends all that rows name, and files are found without.
 """
 
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-Kind = Literal["process"]
-"""What can be owned beside the machine's folder, which is its own record."""
+from bootwright.host import processes
+
+Kind = Literal["file", "process"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,62 +34,102 @@ class Row:
     event: Literal["take", "release"]
     kind: Kind
     name: str
-    """Its role."""
-    pid: int = 0
-    """0: it was about to be started."""
-    start_ticks: int = 0
-    """Its start time in clock ticks since the host's boot, field 22 of /proc/PID/stat, which tells
-    it from a later process with the same pid. Source: proc(5)."""
-    boot_id: str = ""
-    """Which boot of the host those ticks count from."""
+    """A file's name in the machine's folder; a process's role."""
+    token: str = ""
+    """What tells a process from all others; see `host.processes`."""
 
 
 class Journal:
-    """Appends rows for one machine."""
+    """Appends rows for one machine, and undoes them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, row: Row) -> None:
-        """Append *row* and wait until it is on the disk."""
+        """Append *row*; several processes may do so at once."""
         # The newline comes first as well: a row that a crash cut short must not swallow this one.
         line = b"\n" + msgspec.json.encode(row) + b"\n"
-        with open(self.path, "ab", opener=_private) as file:
-            file.write(line)
-            file.flush()
-            os.fdatasync(file.fileno())
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, line)
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def taking(self, kind: Kind, name: str) -> Iterator[Row]:
+        """Own a resource for the length of the block, which takes it; afterwards it is undone."""
+        token = processes.new_token() if kind == "process" else ""
+        row = Row(event="take", kind=kind, name=name, token=token)
+        self.write(row)
+        try:
+            yield row
+        finally:
+            self.undo(row)
+            with suppress(FileNotFoundError):  # the whole machine is gone, its folder too
+                self._release(row)
 
     def owned(self) -> list[Row]:
         """Return the rows that were taken and not released, oldest first.
 
-        A last line that a crash cut short is no row: its resource was not taken yet.
+        A line that a crash cut short is no row: its resource was not taken yet.
         """
         try:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:
             return []
-        owned: dict[tuple[str, str], Row] = {}
+        owned: dict[tuple[str, str, str], Row] = {}
         for line in lines:
             try:
                 row = msgspec.json.decode(line, type=Row)
-            except msgspec.DecodeError:
+            except ValueError:  # msgspec's errors, and text that is no UTF-8
                 continue
             if row.event == "take":
-                owned[row.kind, row.name] = row
+                owned[row.kind, row.name, row.token] = row
             else:
-                owned.pop((row.kind, row.name), None)
+                owned.pop((row.kind, row.name, row.token), None)
         return list(owned.values())
 
+    def undo(self, row: Row) -> None:
+        """Give a resource back, whether it was taken or not.
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+        Raises:
+            HostError: a process does not end.
+        """
+        match row.kind:
+            case "process":
+                processes.end(row.token)
+            case "file":
+                # A row is read from a file: it must not lead out of the machine's folder.
+                remove_file(self.path.parent / Path(row.name).name)
+
+    def undo_all(self, *, sparing: str = "") -> None:
+        """Give all back in reverse order, and forget it.
+
+        Args:
+            sparing: The token of the process that calls this: it is not to end itself.
+
+        Raises:
+            HostError: a process does not end.
+        """
+        for row in reversed(self.owned()):
+            if not sparing or row.token != sparing:
+                self.undo(row)
+        self.path.unlink(missing_ok=True)
+
+    def _release(self, row: Row) -> None:
+        if self.path.exists():
+            self.write(Row(event="release", kind=row.kind, name=row.name, token=row.token))
 
 
-def start_ticks(pid: int) -> int | None:
-    """Return when process *pid* started, in clock ticks since boot; None where it is gone."""
+def remove_file(path: Path) -> None:
+    """Remove the file at *path*, if it is there; let go whoever waits for the end of a pipe."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The second field is the command in parentheses and may itself hold spaces and parentheses.
-    return int(stat.rpartition(")")[2].split()[19])
+        is_pipe = stat.S_ISFIFO(path.lstat().st_mode)
+        # Opened for both, a pipe never blocks and wakes those who wait to open it; once we close
+        # it, they read its end. Who comes later finds no file. Source: fifo(7).
+        held = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) if is_pipe else -1
+    except FileNotFoundError:
+        return
+    path.unlink(missing_ok=True)
+    if held >= 0:
+        os.close(held)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bootwright.home import Home
-from bootwright.machine.folder import MachineFolder
-from bootwright.machine.spec import Running
+from tests.machine.fakes import FakeMonitor, program
+from tests.machine.samples import at_rest
 
 Cli = Callable[..., Any]
 
@@ -53,7 +53,7 @@ def test_a_machine_that_is_not_there(bootwright: Cli) -> None:
 
 
 def test_a_machine_that_does_not_run(bootwright: Cli, home: Home) -> None:
-    (home.machines / "web").mkdir(parents=True)
+    at_rest(home)
     done = bootwright("cp", "file", "web:/file")
     assert done.err == (
         "bootwright: error: machine 'web' is not running\n  hint: bootwright start web\n"
@@ -73,15 +73,10 @@ def test_a_machine_that_does_not_run(bootwright: Cli, home: Home) -> None:
 def test_scp_is_told_where_the_guest_is_and_its_status_is_ours(
     paths: tuple[str, ...], told: list[str], home: Home, tmp_path: Path
 ) -> None:
-    (tmp_path / "bin").mkdir()
-    scp = tmp_path / "bin" / "scp"
-    scp.write_text('#!/bin/sh\nfor word; do echo "$word"; done\nexit 7\n')
-    scp.chmod(0o755)
-    folder = MachineFolder(home.machines / "web")
-    folder.path.mkdir(parents=True)
-    folder.write(Running(monitor_pid=1, vmm_pid=2, started_s=3, ports={22: 40001}))
-    environment = {**os.environ, "PATH": f"{scp.parent}:{os.environ['PATH']}"}
-    with folder.locked():
+    program(tmp_path / "bin", "scp", 'for word; do echo "$word"; done\nexit 7')
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    folder = at_rest(home)
+    with FakeMonitor(folder).running():
         # In a process of its own, as it becomes scp.
         done = subprocess.run(
             [sys.executable, "-m", "bootwright", "cp", *paths],

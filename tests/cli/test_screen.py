@@ -55,23 +55,6 @@ def test_columns_are_as_wide_as_their_content() -> None:
     assert screen.table(["NAME", "AGE"], []) == "NAME  AGE"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (-5, "0 seconds ago"),
-        (0, "0 seconds ago"),
-        (119, "119 seconds ago"),
-        (120, "2 minutes ago"),
-        (7199, "119 minutes ago"),
-        (7200, "2 hours ago"),
-        (172799, "47 hours ago"),
-        (172800, "2 days ago"),
-    ],
-)
-def test_an_age_is_said_in_its_largest_unit(seconds: int, said: str) -> None:
-    assert screen.age(1_000_000, 1_000_000 + seconds) == said
-
-
 def test_json_goes_to_stdout_and_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
     screen.print_json({"marks": (Mark(name="ü", time_ns=1),), "status": 0})
     said = capsys.readouterr()

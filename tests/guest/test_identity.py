@@ -12,6 +12,12 @@ import pytest
 from bootwright.errors import HostError
 from bootwright.guest import identity
 from bootwright.home import Home
+from tests.machine.fakes import finish, together
+
+
+def keys(home: Home) -> list[str]:
+    """Return what lies among the keys, less the lock."""
+    return sorted(path.name for path in home.keys.iterdir() if path.name != ".lock")
 
 
 def public_half(private: Path) -> list[str]:
@@ -21,16 +27,17 @@ def public_half(private: Path) -> list[str]:
     return done.stdout.split()[:2]
 
 
-def test_every_value_has_its_form() -> None:
-    made = identity.make("web")
+def test_every_value_has_its_form(tmp_path: Path) -> None:
+    made = identity.make("web", tmp_path)
     assert made.hostname == "web"
     assert re.fullmatch(r"[0-9a-f]{32}", made.machine_id)
-    assert re.fullmatch(r"52:54:00(:[0-9a-f]{2}){3}", made.mac)
+    assert re.fullmatch(r"52(:[0-9a-f]{2}){5}", made.mac)
     assert re.fullmatch(r"[0-9a-f]{16}", made.token)
 
 
 def test_the_host_keys_are_a_pair_named_after_the_machine(tmp_path: Path) -> None:
-    made = identity.make("web")
+    made = identity.make("web", tmp_path)
+    assert list(tmp_path.iterdir()) == []
     private = tmp_path / "key"
     private.touch(mode=0o600)
     private.write_text(made.host_key)
@@ -39,10 +46,24 @@ def test_the_host_keys_are_a_pair_named_after_the_machine(tmp_path: Path) -> Non
     assert made.host_key_public.endswith(" root@web")
 
 
-def test_two_identities_share_nothing_but_the_name() -> None:
-    one, two = identity.make("web"), identity.make("web")
+def test_two_identities_share_nothing_but_the_name(tmp_path: Path) -> None:
+    one, two = identity.make("web", tmp_path), identity.make("web", tmp_path)
     for field in ("machine_id", "mac", "token", "host_key", "host_key_public"):
         assert getattr(one, field) != getattr(two, field)
+
+
+def test_a_mac_address_is_ours_alone_to_give_and_no_group(tmp_path: Path) -> None:
+    first = int(identity.make("web", tmp_path).mac.split(":")[0], 16)
+    assert first & 0b10  # locally administered
+    assert not first & 0b01  # of one card, not of a group
+
+
+def test_what_a_killed_keygen_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / ".key").write_text("half a key")
+    (tmp_path / ".key.pub").write_text("")
+    made = identity.make("web", tmp_path)  # ssh-keygen asks before it overwrites
+    assert "OPENSSH PRIVATE KEY" in made.host_key
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_users_key_is_for_its_owner_only(home: Home) -> None:
@@ -50,21 +71,54 @@ def test_the_users_key_is_for_its_owner_only(home: Home) -> None:
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert stat.S_IMODE(private.parent.stat().st_mode) == 0o700
     assert public_half(private) == public.split()[:2]
-    assert sorted(path.name for path in home.keys.iterdir()) == ["id_ed25519", "id_ed25519.pub"]
+    assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
 
 
 def test_the_users_key_is_made_once(home: Home) -> None:
     assert identity.user_key(home) == identity.user_key(home)
 
 
-def test_whoever_was_faster_has_made_the_key(home: Home) -> None:
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_a_public_half_that_a_crash_took_is_made_again(damage: str, home: Home) -> None:
     private, public = identity.user_key(home)
     text = private.read_text()
-    private.with_suffix(".pub").unlink()  # as it is when two make it and one has got half-way
+    if damage == "missing":
+        private.with_suffix(".pub").unlink()
+    else:
+        private.with_suffix(".pub").write_text("")
     again, public_again = identity.user_key(home)
     assert again.read_text() == text
     assert public_again.split()[:2] == public.split()[:2]
-    assert sorted(path.name for path in home.keys.iterdir()) == ["id_ed25519", "id_ed25519.pub"]
+    assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
+
+
+_FIRST_CALL = """
+from bootwright.guest import identity
+from bootwright.home import locate
+begin()
+identity.user_key(locate())
+"""
+
+
+def test_first_calls_at_once_make_one_key(home: Home) -> None:
+    finish(together(_FIRST_CALL, count=4))
+    private, public = identity.user_key(home)
+    assert public_half(private) == public.split()[:2]
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
+
+
+def test_a_key_that_cannot_be_read_is_named(home: Home) -> None:
+    private, _ = identity.user_key(home)
+    private.with_suffix(".pub").unlink()
+    private.write_text("no key")
+    with pytest.raises(HostError) as bad:
+        identity.user_key(home)
+    assert str(bad.value).startswith(f"the key {private} cannot be read: ")
+    assert bad.value.hint == (
+        "remove it: the next machine gets a new one; those made before know only the old"
+    )
+    assert not private.with_suffix(".pub").exists()
 
 
 def test_without_ssh_keygen_the_package_is_named(
@@ -73,7 +127,7 @@ def test_without_ssh_keygen_the_package_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bootwright.host.tools._SBIN", "")
     with pytest.raises(HostError) as bad:
-        identity.make("web")
+        identity.make("web", tmp_path)
     assert str(bad.value) == "not installed here: ssh-keygen (makes keys)"
     assert "sudo apt-get install openssh-client" in bad.value.hint
 
@@ -86,4 +140,4 @@ def test_what_ssh_keygen_complains_of_is_told(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(HostError, match=r"^ssh-keygen failed: no entropy left$"):
-        identity.make("web")
+        identity.make("web", tmp_path)

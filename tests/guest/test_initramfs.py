@@ -130,3 +130,16 @@ def test_a_kernel_without_modules_that_would_need_one(
         f"kernel {RELEASE} has CONFIG_VIRTIO_BLK={value}, and came without its modules"
     )
     assert "add it again with --modules" in bad.value.hint
+
+
+@pytest.mark.parametrize("damaged", ["*.cpio", "*.modules"])
+@pytest.mark.parametrize("content", [b"", b"\xff rubbish"])
+def test_a_damaged_cache_is_made_again(
+    damaged: str, content: bytes, modular: Kernel, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    whole = initramfs.make(modular, ["virtio_blk"], cache)
+    [file] = cache.glob(damaged)
+    file.write_bytes(content)
+    assert initramfs.make(modular, ["virtio_blk"], cache) == whole
+    assert file.read_bytes() != content

@@ -27,6 +27,7 @@ ROOTED = Wiring(
     modules=("modules/virtio.ko", "modules/ext4.ko"),
     root="/dev/vda1",
     filesystem="ext4",
+    server="/usr/sbin/sshd",
     grow=True,
     address="10.0.2.15/24",
     gateway="10.0.2.2",
@@ -159,8 +160,8 @@ def test_the_shell_reads_the_machine_as_it_was_written(home: Home, tmp_path: Pat
         "feedface00000001|web|0123456789abcdef0123456789abcdef|modules/virtio.ko modules/ext4.ko|"
         "/dev/vda1|ext4|"
     )
-    assert sourced(machine, 'printf "%s|" "$grow" "$address" "$gateway" "$resolver"') == (
-        "1|10.0.2.15/24|10.0.2.2|10.0.2.3|"
+    assert sourced(machine, 'printf "%s|" "$grow" "$address" "$gateway" "$resolver" "$server"') == (
+        "1|10.0.2.15/24|10.0.2.2|10.0.2.3|/usr/sbin/sshd|"
     )
 
 
@@ -168,7 +169,7 @@ def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
     unpacked(seed.pack(home, (), ME, Wiring(filesystem="$(touch x); 'y'")), tmp_path)
     machine = tmp_path / "seed/machine"
     assert sourced(machine, 'printf "%s" "$filesystem"') == "$(touch x); 'y'"
-    assert sourced(machine, 'printf "%s|" "$root" "$grow" "$modules"') == "|||"
+    assert sourced(machine, 'printf "%s|" "$root" "$grow" "$modules" "$server"') == "||||"
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
@@ -180,6 +181,20 @@ def test_the_program_is_a_shell_script(
     subprocess.run([*shell, "-n", tmp_path / "init"], check=True)
     assert content.startswith(b"#!/bin/busybox sh\n")
     assert mode == 0o755
+
+
+def test_the_seed_can_count_what_is_free(
+    program: dict[str, tuple[bytes, int]], tmp_path: Path
+) -> None:
+    # The line that does so, by the shell and the stat that the guest has.
+    [line] = [line for line in program["/init"][0].decode().splitlines() if "stat -f" in line]
+    counted = subprocess.run(
+        ["busybox", "sh", "-euc", f"{line.replace('/root', str(tmp_path))}; echo $free"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(counted.stdout) > 0
 
 
 def test_guest_files_are_kept_by_digest(home: Home) -> None:
@@ -197,6 +212,36 @@ def test_a_guest_file_that_is_not_here_is_named(home: Home) -> None:
         seed.recall(home, missing)
     assert "a guest file abababababab that this host does not have" in str(bad.value)
     assert bad.value.hint == "leave guest_files out of the recipe, so that this host's own are used"
+
+
+@pytest.mark.parametrize("damage", [b"", b"on", b"onE", b"one more"])
+def test_a_damaged_guest_file_is_refused(damage: bytes, home: Home) -> None:
+    [named] = seed.remember(home, {"/a": (b"one", 0o755)})
+    path = home.files / named.digest
+    path.write_bytes(damage)
+    with pytest.raises(FormatError) as bad:
+        seed.recall(home, named.digest)
+    assert str(bad.value) == f"{path} is damaged: its content is not what its name says"
+    assert bad.value.hint == f"rm {path}; what is our own is written again"
+    path.unlink()
+    assert seed.remember(home, {"/a": (b"one", 0o755)}) == (named,)
+    assert seed.recall(home, named.digest) == b"one"
+
+
+@pytest.mark.parametrize("damage", [b"", b"on"])
+def test_a_guest_file_that_was_cut_short_is_written_again(damage: bytes, home: Home) -> None:
+    [named] = seed.remember(home, {"/a": (b"one", 0o755)})
+    (home.files / named.digest).write_bytes(damage)
+    seed.remember(home, {"/a": (b"one", 0o755)})
+    assert seed.recall(home, named.digest) == b"one"
+    assert [path.name for path in home.files.iterdir()] == [named.digest]
+
+
+def test_a_guest_file_that_is_there_is_not_written_again(home: Home) -> None:
+    [named] = seed.remember(home, {"/a": (b"one", 0o755)})
+    before = (home.files / named.digest).stat().st_ino
+    seed.remember(home, {"/a": (b"one", 0o755)})
+    assert (home.files / named.digest).stat().st_ino == before
 
 
 @pytest.mark.parametrize("impostor", ["dynamic", "script"])

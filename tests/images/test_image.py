@@ -90,3 +90,18 @@ def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
         load(home, "web")
     assert str(caught.value).startswith(f"image 'web' in {image.folder} is damaged: ")
     assert caught.value.hint == "bootwright image rm web, then make it again"
+
+
+@pytest.mark.parametrize("size_bytes", [None, 1])
+def test_a_disk_that_was_cut_short_is_told(home: Home, size_bytes: int | None) -> None:
+    image = _add(home, "web", b"xyz")
+    image.disk.chmod(0o600)
+    if size_bytes is None:
+        image.disk.unlink()
+    else:
+        image.disk.write_bytes(b"x" * size_bytes)
+    with pytest.raises(FormatError) as caught:
+        load(home, "web")
+    has = f"{image.disk} has {size_bytes or 0} bytes, not {image.size_bytes}"
+    assert str(caught.value) == f"image 'web' is damaged: {has}"
+    assert caught.value.hint == "bootwright image rm web, then make it again"

@@ -5,8 +5,10 @@ That sshd and systemd take these files is shown by the boots.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,9 @@ from bootwright.guest.seed import Wiring
 from bootwright.home import Home
 from bootwright.inits import systemd
 from bootwright.timeline.phases import START_UP
+from tests.machine.fakes import program
 
+Told = Callable[..., list[str]]
 UNITS = "/seed/run/systemd/system"
 
 
@@ -57,9 +61,10 @@ def test_every_path_below_run_is_one_that_is_laid_there(texts: dict[str, str], h
     packed = seed.pack(home, named, identity, Wiring(root="/dev/vda"))
     done = subprocess.run(["busybox", "cpio", "-t"], input=packed, capture_output=True, check=True)
     laid = set(done.stdout.decode().splitlines())
-    used = {path for text in texts.values() for path in re.findall(r"/run/bootwright/\w+", text)}
+    used = {path for text in texts.values() for path in re.findall(r"/run/bootwright/[\w-]+", text)}
     assert {path.rpartition("/")[2] for path in used} == {
-        *("authorized_keys", "mark", "sshd_config", "ssh_host_ed25519_key", "token")
+        *("authorized_keys", "mark", "sshd-failed", "sshd_config"),
+        *("ssh_host_ed25519_key", "token"),
     }
     assert {f"seed{path}" for path in used} <= laid
 
@@ -73,6 +78,26 @@ def test_a_service_is_given_our_config_in_place_of_its_own(
     assert starts[0] == "ExecStart="  # forgets the unit's own
     assert len(starts) == 2
     assert "-f /run/bootwright/sshd_config" in starts[1]
+    assert f"{systemd.SERVER} " in starts[1]
+
+
+@pytest.mark.parametrize("unit", ["ssh.service", "sshd.service"])
+def test_a_config_that_sshd_refuses_is_found_before_the_start(
+    unit: str, texts: dict[str, str]
+) -> None:
+    lines = texts[f"{UNITS}/{unit}.d/50-bootwright.conf"].splitlines()
+    assert [line for line in lines if line.startswith("ExecStartPre=")] == [
+        "ExecStartPre=",  # forgets the unit's own, which tests another file
+        f"ExecStartPre={systemd.SERVER} -t -f /run/bootwright/sshd_config",
+    ]
+
+
+@pytest.mark.parametrize("unit", ["ssh", "sshd"])
+def test_only_the_server_itself_tells_of_its_end(unit: str, texts: dict[str, str]) -> None:
+    tell = "ExecStopPost=-/bin/sh /run/bootwright/sshd-failed %n"
+    assert tell in texts[f"{UNITS}/{unit}.service.d/50-bootwright.conf"].splitlines()
+    for kind in (".socket", "@.service"):
+        assert "ExecStopPost" not in texts[f"{UNITS}/{unit}{kind}.d/50-bootwright.conf"]
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "ssh.socket", "sshd.service", "sshd.socket"])
@@ -100,3 +125,54 @@ def test_the_mark_script_begins_its_line_with_the_token(
     done = subprocess.run(["sh", "-s", "--", "sshd.listening", "now"], input=script.encode())
     assert done.returncode == 0
     assert (tmp_path / "port").read_text() == "feedface sshd.listening now\n"
+
+
+@pytest.fixture
+def told(texts: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Return what runs the script for a server that has ended, and gives the marks it wrote."""
+    (tmp_path / "token").write_text("feedface")
+    for name in ("mark", "sshd-failed"):
+        script = texts[f"/seed/run/bootwright/{name}"].replace("/run/bootwright", str(tmp_path))
+        (tmp_path / name).write_text(script.replace(seed.MARK_PORT, str(tmp_path / "port")))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+
+    def tell(journalctl: str, result: str, exit_status: str = "255") -> list[str]:
+        program(tmp_path / "bin", "journalctl", f'echo "$@" >{tmp_path}/asked\n{journalctl}')
+        # Every echo opens the port anew; a serial port is not cut short by that, but a file is.
+        (tmp_path / "mark").write_text((tmp_path / "mark").read_text().replace(" >", " >>"))
+        environment = {**os.environ, "SERVICE_RESULT": result, "EXIT_STATUS": exit_status}
+        argv = ["sh", str(tmp_path / "sshd-failed"), "ssh.service"]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        port = tmp_path / "port"
+        return port.read_text().splitlines() if port.exists() else []
+
+    return tell
+
+
+def test_a_server_that_was_told_to_end_is_no_failure(told: Told, tmp_path: Path) -> None:
+    assert told("echo something", "success") == []
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_server_that_failed_is_told_of_with_what_it_said(told: Told, tmp_path: Path) -> None:
+    said = (
+        r"""printf '%s\n' 'line 3: Bad configuration option: $(touch x)' '  terminating, "1" *'"""
+    )
+    assert told(said, "exit-code") == [
+        "feedface sshd.log line 3: Bad configuration option: $(touch x)",
+        'feedface sshd.log terminating, "1" *',
+        "feedface sshd.failed exit-code, exit status 255",
+    ]
+    assert (tmp_path / "asked").read_text() == (
+        "--boot --unit ssh.service --lines 5 --output cat --no-pager\n"
+    )
+
+
+@pytest.mark.parametrize("journalctl", ["exit 1", "exit 0"])
+def test_a_server_that_failed_without_a_word_is_told_of(journalctl: str, told: Told) -> None:
+    assert told(journalctl, "signal") == ["feedface sshd.failed signal, exit status 255"]
+
+
+def test_a_server_that_was_never_run_has_no_exit_status(told: Told) -> None:
+    assert told("exit 0", "start-limit-hit", "") == ["feedface sshd.failed start-limit-hit"]

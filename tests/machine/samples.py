@@ -1,8 +1,15 @@
-"""A recipe that several tests vary; nothing in it could boot."""
+"""Values that several tests vary, and machines made of them; nothing in them could boot."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bootwright.digest import Digest
+from bootwright.guest.identity import Identity
+from bootwright.home import Home
+from bootwright.machine.folder import MachineFolder, claimed
+from bootwright.machine.messages import Status
+from bootwright.machine.spec import LastEnd, MachineSpec
 from bootwright.recipe import Recipe
 
 RECIPE = Recipe(
@@ -21,3 +28,48 @@ RECIPE = Recipe(
     disk_bytes=512,
     network="user",
 )
+SPEC = MachineSpec(name="web", recipe=RECIPE)
+IDENTITY = Identity(
+    hostname="web",
+    machine_id="0123456789abcdef0123456789abcdef",
+    mac="52:54:00:01:02:03",
+    token="feedface00000001",
+    host_key="-----BEGIN PRIVATE-----\nsecret\n-----END-----\n",
+    host_key_public="ssh-ed25519 AAAA root@web",
+)
+STATUS = Status(
+    state="running",
+    monitor_pid=4711,
+    vmm_pid=4712,
+    started_s=1_700_000_000,
+    ports={22: 40001, 80: 8080},
+)
+
+
+def made(
+    home: Home,
+    name: str = "web",
+    *,
+    kept: bool = False,
+    let_in: bool = False,
+    end: LastEnd | None = None,
+) -> MachineFolder:
+    """Make a machine whose monitor is gone."""
+    with claimed(home, replace(SPEC, name=name, kept=kept)) as folder:
+        folder.write(IDENTITY)
+        if let_in:
+            folder.note_let_in()
+        if end is not None:
+            folder.write(end)
+        folder.disk.write_text("a disk")
+    return folder
+
+
+def at_rest(home: Home, name: str = "web", end: LastEnd | None = None) -> MachineFolder:
+    """Make a machine that is kept and has nothing to give back."""
+    return made(home, name, kept=True, let_in=True, end=end)
+
+
+def entries(home: Home) -> list[str]:
+    """Return what lies among the machines."""
+    return sorted(path.name for path in home.machines.iterdir())

@@ -1,13 +1,13 @@
-"""Machines' folders: who holds the lock, what is found, what is swept. The locks are real ones."""
+"""Machines' folders: who holds the lock, what is found, what is found. The locks are real."""
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,49 +15,15 @@ from bootwright.digest import Digest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
-from bootwright.host.clock import boot_id
-from bootwright.journal import Journal, Row, start_ticks
+from bootwright.host import processes
+from bootwright.journal import Row
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder, claimed
-from bootwright.machine.spec import MachineSpec, Running
-from tests.machine.samples import RECIPE
+from bootwright.machine.spec import LastEnd
+from tests.machine.fakes import WAITS, held_elsewhere, shell
+from tests.machine.samples import SPEC, entries, made
 
-SPEC = MachineSpec(name="web", recipe=RECIPE)
-RUNNING = Running(monitor_pid=1, vmm_pid=2, started_s=3, ports={22: 40001})
-
-
-def made(home: Home, name: str, *, kept: bool = False, let_in: bool = False) -> MachineFolder:
-    """Make a machine whose monitor is gone."""
-    with claimed(home, replace(SPEC, name=name, kept=kept)) as folder:
-        folder.write(RUNNING)
-        if let_in:
-            folder.note_let_in()
-        for path in (folder.disk, folder.initrd, folder.journal, folder.control):
-            path.touch()
-    return folder
-
-
-_HOLD = """
-import pathlib, sys
-from bootwright.machine.folder import MachineFolder
-with MachineFolder(pathlib.Path(sys.argv[1])).locked():
-    print("held", flush=True)
-    sys.stdin.readline()
-"""
-
-
-@contextmanager
-def held_elsewhere(folder: MachineFolder) -> Iterator[None]:
-    """Let another process hold the machine's lock for the length of the block."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, folder.path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        yield
+STOPPED = LastEnd(reason="stopped", text="shut down when told to", ended_s=1_700_000_000)
 
 
 def test_a_claimed_machine_is_there_and_alive(home: Home) -> None:
@@ -81,21 +47,55 @@ def test_one_name_is_given_once(first_is_alive: bool, home: Home) -> None:
             pytest.fail("the name was given twice")
     assert str(bad.value) == "a machine is called 'web' already"
     assert bad.value.hint == "choose another --name, or: bootwright rm --force web"
-    assert [path.name for path in home.machines.iterdir()] == ["web"]
+    assert entries(home) == ["web"]
     assert first.spec() == SPEC
 
 
 def test_a_claim_that_fails_inside_leaves_nothing_half_made(home: Home) -> None:
     with pytest.raises(RuntimeError, match="inside"), claimed(home, SPEC):
         raise RuntimeError("inside")
-    assert [path.name for path in home.machines.iterdir()] == ["web"]
+    assert entries(home) == ["web"]
     assert not MachineFolder(home.machines / "web").is_alive()
 
 
+def test_a_claim_that_cannot_be_written_leaves_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: MachineFolder, value: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(MachineFolder, "write", full)
+    with pytest.raises(OSError, match="No space left"), claimed(home, SPEC):
+        pytest.fail("there was no room")
+    assert entries(home) == []
+
+
+def test_nobody_ever_sees_a_new_machine_without_its_monitor(home: Home) -> None:
+    home.machines.mkdir(parents=True)
+    script = (
+        "import sys; from bootwright.home import locate;"
+        "from bootwright.machine import folder as folders;"
+        "print('ready', flush=True);"
+        "seen = set();\n"
+        "while 'end' not in seen:\n"
+        "    for folder in folders.every(locate()):\n"
+        "        assert folder.is_alive() or not folder.path.exists(), folder.name\n"
+        "        seen.add(folder.name)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as watcher:
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline() == b"ready\n"
+        for number in range(200):
+            with claimed(home, replace(SPEC, name=f"m{number}")) as folder:
+                folders.remove(folder)
+        with claimed(home, replace(SPEC, name="end")):
+            assert watcher.wait(20) == 0
+
+
 def test_a_lock_in_another_process_is_life(home: Home) -> None:
-    folder = made(home, "web")
+    folder = made(home)
     assert not folder.is_alive()
-    with held_elsewhere(folder):
+    with held_elsewhere(folder.lock):
         assert folder.is_alive()
         with pytest.raises(InputError) as bad, folder.locked():
             pytest.fail("the lock was taken twice")
@@ -106,105 +106,135 @@ def test_a_lock_in_another_process_is_life(home: Home) -> None:
         assert folder.is_alive()
 
 
-def test_what_is_known_of_a_running_machine(home: Home) -> None:
-    folder = made(home, "web")
-    with pytest.raises(InputError) as bad:
-        folder.running()
-    assert str(bad.value) == "machine 'web' is not running"
-    assert bad.value.hint == "bootwright start web"
-    with held_elsewhere(folder):
-        assert folder.running() == RUNNING
-        folder.forget_running()
-        with pytest.raises(InputError, match=r"^machine 'web' is not running$"):
-            folder.running()
+def test_the_lock_of_a_machine_that_is_gone(home: Home) -> None:
+    folder = MachineFolder(home.machines / "web")
+    with pytest.raises(NotFoundError) as bad, folder.locked():
+        pytest.fail("there is no lock")
+    assert str(bad.value) == "machine 'web' was removed just now"
+    assert bad.value.hint == "bootwright ps"
+
+
+def test_who_only_looks_does_not_keep_a_machine_from_its_start(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "_GLANCE_S", 30)
+    folder = made(home)
+    with held_elsewhere(folder.lock) as looker:
+        assert looker.stdin is not None
+        looker.stdin.close()  # it is about to go
+        with folder.locked():
+            assert folder.is_alive()
 
 
 def test_an_identity_is_kept_for_its_owner_only(home: Home) -> None:
-    folder = made(home, "web")
-    identity = identities.make("web")
+    folder = made(home)
+    identity = identities.make("web", folder.path)
     folder.write(identity)
     assert folder.identity() == identity
     assert stat.S_IMODE((folder.path / "identity.json").stat().st_mode) == 0o600
     assert not list(folder.path.glob(".*"))
 
 
-def test_a_sweep_removes_only_what_nobody_needs(home: Home) -> None:
-    made(home, "gone")
-    made(home, "never-let-in", kept=True)
-    made(home, "not-kept", let_in=True)
-    kept = made(home, "kept", kept=True, let_in=True)
-    alive = made(home, "alive")
-    with held_elsewhere(alive):
-        folders.sweep(home)
-        assert [folder.name for folder in folders.every(home)] == ["alive", "kept"]
-        assert (alive.path / "running.json").exists()
-    assert kept.disk.exists()
-    for path in (kept.path / "running.json", kept.control, kept.initrd, kept.journal):
-        assert not path.exists()
-    folders.sweep(home)
-    assert [folder.name for folder in folders.every(home)] == ["kept"]
+def test_how_a_machine_last_ended(home: Home) -> None:
+    folder = made(home)
+    assert folder.last_end() is None
+    folder.write(STOPPED)
+    assert folder.last_end() == STOPPED
 
 
-@pytest.mark.parametrize(
-    "damage",
-    ["cut short", "rubbish", "bytes", "empty", "another field", "a refused value", "missing"],
-)
-def test_a_sweep_survives_a_damaged_machine(damage: str, home: Home) -> None:
-    made(home, "gone")
-    damaged = made(home, "damaged", kept=True, let_in=True)
-    description = damaged.path / "machine.json"
-    whole = description.read_text()
-    match damage:
-        case "cut short":
-            description.write_text(whole[: len(whole) // 2])
-        case "rubbish":
-            description.write_text("}{ \x01 rubbish")
-        case "bytes":
-            description.write_bytes(b"\xff\xfe")
-        case "empty":
-            description.write_text("")
-        case "a refused value":
-            description.write_text(whole.replace('"damaged"', '"No Host Name"', 1))
-        case "another field":
-            description.write_text(whole.replace('"recipe"', '"receipt"'))
-        case "missing":
-            description.unlink()
-    folders.sweep(home)
-    assert [folder.name for folder in folders.every(home)] == ["damaged"]
-    assert damaged.disk.exists()
-    with pytest.raises(FormatError) as bad:
-        damaged.spec()
-    assert str(bad.value).startswith(f"{description} cannot be read: ")
-    assert bad.value.hint == "bootwright rm --force damaged"
+@pytest.mark.parametrize("damage", ["", "{", '{"reason": "bored"}', '{"reason": "stopped"}'])
+def test_an_end_that_nobody_can_read_is_a_lost_machine(damage: str, home: Home) -> None:
+    folder = made(home)
+    path = folder.path / "end.json"
+    path.write_text(damage)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert folder.last_end() == LastEnd(
+        reason="lost", text="nobody knows how it ended", ended_s=1_700_000_000
+    )
 
 
-@pytest.mark.parametrize(
-    ("told", "ended"), [({}, True), ({"start_ticks": 1}, False), ({"boot_id": "another"}, False)]
-)
-def test_a_sweep_ends_a_vmm_that_outlived_its_monitor_and_no_other_process(
-    told: dict[str, str | int], ended: bool, home: Home
+@pytest.mark.parametrize("file_name", ["machine.json", "identity.json"])
+@pytest.mark.parametrize("damage", ["", "{", '{"name": "web"}', None])
+def test_a_file_that_cannot_be_read_is_named(
+    damage: str | None, file_name: str, home: Home
 ) -> None:
-    folder = made(home, "web")
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
-        ticks = start_ticks(process.pid)
-        assert ticks is not None
-        row = Row(event="take", kind="process", name="vmm", pid=process.pid, start_ticks=ticks)
-        Journal(folder.journal).write(replace(row, **{"boot_id": boot_id(), **told}))  # type: ignore[arg-type]
-        folders.sweep(home)
-        if not ended:
-            assert process.poll() is None
-    assert process.returncode == (-9 if ended else 0)
+    folder = made(home)
+    path = folder.path / file_name
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_text(damage)
+    with pytest.raises(FormatError) as bad:
+        folder.spec() if file_name == "machine.json" else folder.identity()
+    assert str(bad.value).startswith(f"{path} cannot be read: ")
+    assert bad.value.hint == "bootwright rm --force web"
+
+
+def test_what_a_run_has_taken_is_given_back(home: Home) -> None:
+    folder = made(home)
+    ours, theirs = processes.new_token(), processes.new_token()
+    for token in (ours, theirs):
+        folder.journal.write(Row(event="take", kind="process", name="x", token=token))
+    folder.journal.write(Row(event="take", kind="file", name="control"))
+    for name in (".machine.json", ".end.json", "control"):
+        (folder.path / name).write_text("half")
+    whole = (folder.path / "machine.json").read_text()
+    with (
+        folder.locked(),
+        shell(WAITS, processes.marked(ours, {})) as spared,
+        shell(WAITS, processes.marked(theirs, {})) as child,
+    ):
+        folder.give_back(sparing=ours)
+        assert child.wait() == -9
+        assert spared.poll() is None
+    assert sorted(path.name for path in folder.path.iterdir()) == [
+        *("disk.qcow2", "identity.json", "lock", "machine.json")
+    ]
+    assert (folder.path / "machine.json").read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("kept", "let_in", "worth"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_only_a_kept_machine_that_has_let_us_in_is_worth_keeping(
+    kept: bool, let_in: bool, worth: bool, home: Home
+) -> None:
+    assert made(home, kept=kept, let_in=let_in).is_worth_keeping() is worth
+
+
+def test_the_logs_of_the_last_run_are_set_aside(home: Home) -> None:
+    folder = made(home)
+    folder.begin_logs()  # there are none yet
+    for run in ("first", "second", "third"):
+        folder.console_log.write_text(run)
+        folder.vmm_log.write_text(run)
+        folder.begin_logs()
+        assert folder.previous_console_log.read_text() == run
+        assert not folder.console_log.exists()
+        assert not folder.vmm_log.exists()
+    folder.begin_logs()  # a run that came to nothing printed nothing
+    assert folder.previous_console_log.read_text() == "third"
+
+
+def test_what_is_none_of_our_machines_is_told_apart(home: Home, tmp_path: Path) -> None:
+    made(home, "ours")
+    elsewhere = made(home, "moved").path.rename(tmp_path / "elsewhere")
+    (home.machines / "link").symlink_to(elsewhere)
+    (home.machines / "no-lock").mkdir()
+    (home.machines / "lock-is-a-folder" / "lock").mkdir(parents=True)
+    (home.machines / "a-file").touch()
+    assert [folder.name for folder in folders.every(home)] == ["ours"]
+    assert [path.name for path in folders.foreign(home)] == [
+        *("a-file", "link", "lock-is-a-folder", "no-lock")
+    ]
+
+
+def test_without_any_machine_there_is_nothing(home: Home) -> None:
     assert folders.every(home) == []
-
-
-def test_a_sweep_of_nothing(home: Home) -> None:
-    folders.sweep(home)
-    assert folders.every(home) == []
-
-
-def test_a_machine_in_the_making_is_not_listed(home: Home) -> None:
-    (home.machines / ".new-1234").mkdir(parents=True)
-    assert folders.every(home) == []
+    assert folders.foreign(home) == []
+    assert folders.unfinished(home) == []
+    assert not home.machines.exists()
 
 
 def test_a_name_that_no_machine_has(home: Home) -> None:
@@ -214,9 +244,11 @@ def test_a_name_that_no_machine_has(home: Home) -> None:
     assert bad.value.hint == "there is no machine; bootwright run makes one"
     made(home, "db")
     made(home, "api")
-    with pytest.raises(NotFoundError) as bad:
-        folders.find(home, "../machines/db")
-    assert bad.value.hint == "there are: api, db"
+    (home.machines / "web").mkdir()
+    for name in ("web", "../machines/db", ".", ""):
+        with pytest.raises(NotFoundError) as bad:
+            folders.find(home, name)
+        assert bad.value.hint == "there are: api, db"
     assert folders.find(home, "db").path == home.machines / "db"
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bootwright.digest import Digest
 from bootwright.machine import messages
 from bootwright.machine.messages import (
+    AskStatus,
     AttachConsole,
     Ended,
     Failed,
@@ -19,16 +21,18 @@ from bootwright.machine.messages import (
     LetIn,
     MarkTaken,
     Output,
+    Paused,
     Quit,
     SetFree,
     Start,
     Started,
+    Stop,
     ToMonitor,
 )
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
 from bootwright.recipe import GuestFile
-from tests.machine.samples import RECIPE
+from tests.machine.samples import RECIPE, STATUS
 
 DIGEST = Digest("sha256-" + "1" * 64)
 SPEC = MachineSpec(
@@ -53,7 +57,10 @@ SPEC = MachineSpec(
         LetIn(),
         Quit(),
         Quit(save_console=True),
-        AttachConsole(),
+        Stop(timeout_s=0.5),
+        AskStatus(),
+        AttachConsole(from_byte=0),
+        AttachConsole(from_byte=-2048),
     ],
     ids=str,
 )
@@ -70,8 +77,11 @@ def test_what_a_command_says_arrives(message: ToMonitor) -> None:
         MarkTaken(name="seed.failed", time_ns=1 << 60, detail="no such file"),
         Started(ports={22: 40001, 80: 8080}),
         Failed(error="GuestError", text="panic", hint="look", evidence="two\nlines"),
-        Ended(reason="powered-off"),
-        Ended(reason="failed", console="/logs/web.console"),
+        Paused(text="the disk of /x is full"),
+        STATUS,
+        structs.replace(STATUS, state="paused", detail="the disk of /x is full", vmm_pid=0),
+        Ended(reason="powered-off", text="the guest powered itself off"),
+        Ended(reason="lost", console="/logs/web.console"),
     ],
     ids=str,
 )
@@ -96,6 +106,10 @@ def test_output_is_one_line_whatever_its_bytes(data: bytes) -> None:
         (b'{"type": "Quit"', "Input data was truncated"),
         (b'{"type": "Started", "ports": {}}\n', "Invalid value 'Started'"),
         (b'{"type": "Start", "again": true}\n', "missing required field `spec`"),
+        (b'{"type": "Stop", "timeout_s": "soon"}\n', "Expected `float`, got `str`"),
+        (b'{"type": "AttachConsole"}\n', "missing required field `from_byte`"),
+        (b'{"type": "AskStatus"}\xff\n', "trailing characters"),
+        (b"\xff\xfe\n", "JSON is malformed"),
     ],
 )
 def test_a_line_that_is_no_message_is_said_so(line: bytes, complaint: str) -> None:
@@ -104,5 +118,22 @@ def test_a_line_that_is_no_message_is_said_so(line: bytes, complaint: str) -> No
 
 
 def test_a_monitor_cannot_be_taken_for_a_command() -> None:
-    with pytest.raises(messages.Garbled, match="Invalid value 'Quit'"):
+    with pytest.raises(Garbled, match="Invalid value 'Quit'"):
         messages.from_monitor(messages.encode(Quit()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type": "Ended", "reason": "bored"}',
+        b'{"type": "Status", "state": "asleep"}',
+        b'{"type": "Started", "ports": {"22": "ssh"}}',
+    ],
+)
+def test_what_no_monitor_says_is_garbled(line: bytes) -> None:
+    with pytest.raises(Garbled):
+        messages.from_monitor(line)
+
+
+def test_all_that_is_read_at_once_goes_into_one_line() -> None:
+    assert len(messages.encode(Output(data=b"\xff" * (1 << 16)))) < messages.LINE_BYTES

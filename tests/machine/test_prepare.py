@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import FormatError, InputError
-from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
@@ -21,7 +20,7 @@ from bootwright.machine.folder import MachineFolder
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
-from tests.machine.samples import RECIPE
+from tests.machine.samples import IDENTITY, RECIPE
 
 MODULES = {f"{name}.ko": name.encode() for name in ("virtio_pci", "virtio_blk", "virtio_net")}
 
@@ -44,7 +43,7 @@ def written(home: Home, recipe: Recipe, folder: Path, *, new_disk: bool = True) 
     prepare.write_initrd(
         home,
         recipe,
-        identities.make("web"),
+        IDENTITY,
         target,
         authorized_key="ssh-ed25519 BBBB me",
         command=() if recipe.image else ("echo", "a b"),

@@ -1,159 +1,24 @@
-"""Logging in: the real command line, and a log-in by a fake ssh that obeys LocalCommand."""
+"""The command lines of ssh and scp, held against the real ones; and why a guest let nobody in."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
-from asyncio.subprocess import PIPE
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bootwright.errors import GuestError, HostError, InputError
+from bootwright.errors import GuestError, HostError
 from bootwright.home import Home
 from bootwright.machine import ssh
 from bootwright.machine.folder import MachineFolder
-from bootwright.machine.spec import Running
-from bootwright.machine.ssh import Access
-
-# Runs its LocalCommand as ssh does once it is logged in, then the command behind "--".
-FAKE_SSH = """\
-#!/bin/sh
-echo $$ >{folder}/pid
-ln "$FAKE_PIPE" {folder}/spare
-while [ $# -gt 0 ]; do
-    case "$1" in
-        LocalCommand=*) local_command=${{1#LocalCommand=}} ;;
-        --) shift; break ;;
-    esac
-    shift
-done
-{before}
-sh -c "$(printf %s "$local_command" | sed 's/%%/%/g')" || exit 99
-exec sh -c "$*"
-"""
-
-
-@dataclass
-class Fake:
-    """A fake ssh, and what is known of it."""
-
-    folder: Path
-    reach: Access
-    pipe: Path
-
-    def install(self, before: str = "") -> None:
-        program = self.folder / "ssh"
-        program.write_text(FAKE_SSH.format(folder=self.folder, before=before))
-        program.chmod(0o755)
-
-    def left_behind(self) -> list[str]:
-        """Return what a log-in must not leave."""
-        left = [str(self.pipe)] if self.pipe.exists() else []
-        pid = self.folder / "pid"
-        if pid.exists() and Path("/proc", pid.read_text().strip()).exists():
-            left.append("ssh")
-        return left
-
-
-@pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-    made = Fake(folder=folder, reach=access(tmp_path), pipe=tmp_path / "lo%gin 'x'")
-    monkeypatch.setenv("FAKE_PIPE", str(made.pipe))
-    made.install()
-    return made
+from bootwright.machine.ssh import Access, Doorway
+from tests.machine.samples import made
 
 
 def access(folder: Path) -> Access:
     return Access(name="web", port=2222, key=folder / "key", known_hosts=folder / "known_hosts")
-
-
-async def log_in(fake: Fake, on_login: Callable[[], Awaitable[None]], line: str) -> ssh.Completed:
-    """Run *line* and capture it; then see that no thread still waits for the pipe."""
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
-    try:
-        run = ssh.run(fake.reach, [line], fake.pipe, on_login, terminal=False, capture=True)
-        return await asyncio.wait_for(run, 5)
-    finally:
-        try:
-            await the_thread_is_free()
-        except TimeoutError:
-            # The pipe's other name lets the thread go, so that the failure is told.
-            reader = os.open(fake.folder / "spare", os.O_RDONLY | os.O_NONBLOCK)
-            await the_thread_is_free()
-            os.close(reader)
-            raise
-
-
-async def the_thread_is_free() -> None:
-    await asyncio.wait_for(asyncio.to_thread(int), 5)
-
-
-async def nothing() -> None:
-    """Do nothing at the log-in."""
-
-
-async def test_the_log_in_is_told_before_the_command_runs(fake: Fake, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    async def on_login() -> None:
-        # The loop goes round while ssh waits for us.
-        process = await asyncio.create_subprocess_exec("sh", "-c", f"echo login >>{log}")
-        assert await process.wait() == 0
-
-    done = await log_in(fake, on_login, f"echo command >>{log}; cat {log}; echo bad >&2; exit 3")
-    assert done == ssh.Completed(exit_status=3, stdout=b"login\ncommand\n", stderr=b"bad\n")
-    assert fake.left_behind() == []
-
-
-async def test_the_commands_own_255_is_no_failure_to_log_in(fake: Fake) -> None:
-    assert (await log_in(fake, nothing, "exit 255")).exit_status == ssh.LOST_STATUS
-
-
-@pytest.mark.parametrize("times", range(3))
-async def test_an_ssh_that_fails_at_once_leaves_nothing(times: int, fake: Fake) -> None:
-    fake.install("echo 'Permission denied (publickey).' >&2; exit 255")
-    called = []
-
-    async def on_login() -> None:
-        called.append(1)
-
-    with pytest.raises(GuestError) as bad:
-        await log_in(fake, on_login, "true")
-    assert str(bad.value) == "the guest did not let us in"
-    assert bad.value.hint == "its console says more: bootwright logs"
-    assert bad.value.evidence == "Permission denied (publickey)."
-    assert called == []
-    assert fake.left_behind() == []
-
-
-async def test_what_fails_at_the_log_in_comes_through(fake: Fake) -> None:
-    async def on_login() -> None:
-        raise RuntimeError("no table today")
-
-    with pytest.raises(RuntimeError, match="no table today"):
-        await log_in(fake, on_login, "exec sleep 60")
-    assert fake.left_behind() == []
-
-
-async def test_a_cancelled_log_in_leaves_nothing(fake: Fake) -> None:
-    os.mkfifo(fake.folder / "ready")
-    fake.install(f"echo ready >{fake.folder}/ready; exec sleep 60")
-    task = asyncio.create_task(log_in(fake, nothing, "true"))
-    waiting = await asyncio.create_subprocess_exec("cat", fake.folder / "ready", stdout=PIPE)
-    assert (await asyncio.wait_for(waiting.communicate(), 5))[0] == b"ready\n"
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert fake.left_behind() == []
 
 
 async def test_a_banner_ends_the_wait_and_a_refusal_does_not() -> None:
@@ -172,7 +37,8 @@ async def test_a_banner_ends_the_wait_and_a_refusal_does_not() -> None:
 
 def test_the_real_ssh_takes_every_option(tmp_path: Path) -> None:
     folder = tmp_path / "a b%c"
-    argv = access(folder).ssh(["true"], on_login=folder / "pipe")
+    folder.mkdir()
+    argv = access(folder).ssh(["true"], doorway=Doorway(MachineFolder(folder)))
     done = subprocess.run([argv[0], "-G", *argv[1:]], capture_output=True, text=True, check=True)
     settings = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
     assert settings["hostname"] == "127.0.0.1"
@@ -184,6 +50,8 @@ def test_the_real_ssh_takes_every_option(tmp_path: Path) -> None:
     assert settings["batchmode"] == "yes"
     assert settings["globalknownhostsfile"] == "/dev/null"
     assert settings["permitlocalcommand"] == "yes"
+    for option, name in (("identityfile", "key"), ("userknownhostsfile", "known_hosts")):
+        assert settings[option].strip('"').replace("%%", "%") == str(folder / name)
 
 
 @pytest.mark.parametrize(
@@ -225,32 +93,71 @@ def test_without_ssh_the_package_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         access(tmp_path).ssh()
 
 
-def running(home: Home, ports: dict[int, int]) -> MachineFolder:
-    folder = MachineFolder(home.machines / "web")
-    folder.path.mkdir(parents=True)
-    folder.write(Running(monitor_pid=1, vmm_pid=2, started_s=3, ports=ports))
-    return folder
-
-
-def test_a_running_machine_is_reached_with_our_key_and_its_host_key(home: Home) -> None:
-    folder = running(home, {22: 40001, 80: 8080})
-    with folder.locked():
-        reach = ssh.access(home, folder)
+def test_a_machine_is_reached_with_our_key_and_its_host_key(home: Home) -> None:
+    folder = made(home)
+    reach = ssh.access(home, folder, {22: 40001, 80: 8080})
     assert (reach.name, reach.port) == ("web", 40001)
     assert reach.key == home.keys / "id_ed25519"
     assert reach.key.exists()
     assert reach.known_hosts == folder.path / "known_hosts"
 
 
-def test_a_machine_that_cannot_be_reached(home: Home) -> None:
-    folder = running(home, {})
-    with folder.locked(), pytest.raises(GuestError) as bad:
-        ssh.access(home, folder)
+def test_a_machine_without_a_network_cannot_be_reached(home: Home) -> None:
+    with pytest.raises(GuestError) as bad:
+        ssh.access(home, made(home), {80: 8080})
     assert str(bad.value) == "machine 'web' has no network"
-    with pytest.raises(InputError, match=r"^machine 'web' is not running$"):
-        ssh.access(home, folder)
+    assert bad.value.hint == "bootwright logs web"
+
+
+@pytest.mark.parametrize(
+    ("complaint", "kind", "message", "hint"),
+    [
+        (
+            'Load key "/k/id": invalid format\nroot@127.0.0.1: Permission denied (publickey).',
+            HostError,
+            "the key /k/id cannot be read by ssh",
+            "remove it and its .pub: the next machine gets a new one; those made before know only "
+            "the old key",
+        ),
+        (
+            'Load key "/other/id": invalid format\nroot@127.0.0.1: Permission denied (publickey).',
+            GuestError,
+            "the guest refused our key",
+            "does the image's sshd_config forbid root, or keys (PermitRootLogin, "
+            "PubkeyAuthentication, AllowUsers)?",
+        ),
+        (
+            "Host key verification failed.",
+            GuestError,
+            "the guest showed another host key than the one that it was given",
+            "does something else answer on its port?",
+        ),
+        (
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @",
+            GuestError,
+            "the guest showed another host key than the one that it was given",
+            "does something else answer on its port?",
+        ),
+        (
+            "kex_exchange_identification: Connection closed by remote host",
+            GuestError,
+            "the guest did not let us in",
+            "its console says more: bootwright logs",
+        ),
+        ("", GuestError, "the guest did not let us in", "its console says more: bootwright logs"),
+    ],
+)
+def test_why_the_guest_let_nobody_in(
+    complaint: str, kind: type[Exception], message: str, hint: str
+) -> None:
+    error = ssh.refusal(complaint, Path("/k/id"))
+    assert type(error) is kind
+    assert (str(error), error.hint, error.evidence) == (message, hint, complaint)
 
 
 def test_a_lost_guest_is_said_so() -> None:
     assert str(ssh.lost("web")) == "machine 'web' went away while the command ran"
     assert ssh.lost("web").hint == "bootwright logs web"
+    assert str(ssh.lost("web", "the VMM died (exit status -9)")) == (
+        "machine 'web' went away while the command ran: the VMM died (exit status -9)"
+    )

@@ -16,17 +16,22 @@ from bootwright.kernels.kernel import Kernel
 from bootwright.machine import trial
 from bootwright.recipe import Recipe
 from bootwright.vmms.qemu import Qemu
+from tests.machine.fakes import program
+from tests.machine.samples import entries
+from tests.vmms.fakes import FakeQemu
 
 REFUSAL = "a trial guest ended: failed to initialize kvm: Invalid argument"
 
 
-class FakeQemu:
-    """A qemu-system-x86_64 on PATH that counts its runs."""
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+
+class Refusing:
+    """A qemu-system-x86_64 on PATH that counts its runs and, at first, cannot use KVM."""
 
     def __init__(self, folder: Path) -> None:
-        self.program = folder / "bin" / "qemu-system-x86_64"
+        self._folder = folder / "bin"
         self._runs = folder / "runs"
-        self.program.parent.mkdir()
         self.does(
             "echo 'qemu-system-x86_64: failed to initialize kvm: Invalid argument' >&2\n"
             "echo 'qemu-system-x86_64: something else' >&2\n"
@@ -34,19 +39,17 @@ class FakeQemu:
         )
 
     def does(self, script: str) -> None:
-        self.program.write_text(f'#!/bin/sh\necho "$*" >>{self._runs}\n{script}\n')
-        self.program.chmod(0o755)
+        program(self._folder, "qemu-system-x86_64", f'echo "$*" >>{self._runs}\n{script}')
 
     def runs(self) -> list[str]:
         return self._runs.read_text().splitlines() if self._runs.exists() else []
 
 
 @pytest.fixture
-def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeQemu:
+def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusing:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
-    fake = FakeQemu(tmp_path)
-    monkeypatch.setenv("PATH", str(fake.program.parent), prepend=os.pathsep)
-    return fake
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    return Refusing(tmp_path)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def ignore(_text: str) -> None:
 
 
 def test_where_kvm_cannot_work_nothing_is_tried(
-    home: Home, recipe: Recipe, qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch
+    home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "there is no /dev/kvm")
     choice = trial.choose(home, recipe, lambda _: pytest.fail("a trial began"))
@@ -90,7 +93,7 @@ def test_where_kvm_cannot_work_nothing_is_tried(
     assert not (home.cache / "kvm-trial.json").exists()
 
 
-def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: FakeQemu) -> None:
+def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     notices: list[str] = []
     choice = trial.choose(home, recipe, notices.append)
     assert (choice.accelerator, choice.reason) == ("tcg", REFUSAL)
@@ -98,7 +101,7 @@ def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: Fa
     assert notices == ["trying once whether KVM runs a guest here (up to 10 s)"]
 
 
-def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: FakeQemu) -> None:
+def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     trial.choose(home, recipe, ignore)
     [words] = qemu.runs()
     for expected in ("-M q35 ", "-accel kvm ", "-cpu host ", "-m 256 ", "-smp 1 ", "-S "):
@@ -107,18 +110,58 @@ def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: FakeQ
     assert "-blockdev" not in words
 
 
-def test_nothing_of_the_trial_is_left(
-    home: Home, recipe: Recipe, qemu: FakeQemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = tmp_path / "temporary"
-    place.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(place))
+def test_nothing_of_the_trial_is_left(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     trial.choose(home, recipe, ignore)
-    assert str(place) in qemu.runs()[0]
-    assert list(place.iterdir()) == []
+    assert f"-initrd {home.machines}/kvm-trial-" in qemu.runs()[0]
+    assert entries(home) == []
+    assert [path.name for path in home.logs.iterdir()] == ["monitors.log"]
+    assert (home.logs / "monitors.log").read_text() == ""
 
 
-def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: FakeQemu) -> None:
+# Sends what the seed would send, with the token of the machine whose initrd it is given.
+_RUNS = """
+if command == "cont":
+    with open(os.path.dirname(option("-initrd")) + "/identity.json") as file:
+        token = json.load(file)["token"]
+    send(id=asked["id"], **{"return": {}})
+    for mark in ("seed.start", "command.start", "command.end 0"):
+        marks.sendall(f"{token} {mark}\\n".encode())
+    return None
+"""
+
+
+def test_a_guest_that_runs_speaks_for_kvm(
+    home: Home, recipe: Recipe, qemu: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = FakeQemu(tmp_path, monkeypatch, _RUNS).told
+    choice = trial.choose(home, recipe, ignore)
+    assert str(choice) == "KVM (a guest ran with it)"
+    assert told() == ["qmp_capabilities", "cont", "quit"]
+    assert entries(home) == []
+    assert trial.recall(home).kvm_runs
+    again = trial.choose(home, recipe, lambda _: pytest.fail("a second trial began"))
+    assert again == choice
+
+
+def test_a_guest_that_dies_speaks_for_its_kernel(
+    home: Home, recipe: Recipe, qemu: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeQemu(
+        tmp_path,
+        monkeypatch,
+        'if command == "cont":\n'
+        '    console.sendall(b"Kernel panic - not syncing: no init\\r\\n")\n'
+        '    event("SHUTDOWN", guest=True, reason="guest-reset")\n'
+        '    send(id=asked["id"], **{"return": {}})\n'
+        "    sys.exit(0)",
+    )
+    choice = trial.choose(home, recipe, ignore)
+    assert choice.reason == "a trial guest ended: Kernel panic - not syncing: no init"
+    assert entries(home) == []
+    assert trial.recall(home).fails_with == {recipe.kernel: choice.reason}
+
+
+def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     first = trial.choose(home, recipe, ignore)
     again = trial.choose(home, recipe, lambda _: pytest.fail("a second trial began"))
     assert again == first
@@ -126,7 +169,7 @@ def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: FakeQemu) -> 
 
 
 def test_a_failure_speaks_only_for_its_kernel(
-    home: Home, recipe: Recipe, qemu: FakeQemu, add_kernel: Callable[..., Kernel]
+    home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
 ) -> None:
     trial.choose(home, recipe, ignore)
     qemu.does("echo 'qemu-system-x86_64: another reason' >&2; exit 1")
@@ -138,7 +181,7 @@ def test_a_failure_speaks_only_for_its_kernel(
 
 
 def test_a_success_speaks_for_all_kernels(
-    home: Home, recipe: Recipe, qemu: FakeQemu, add_kernel: Callable[..., Kernel]
+    home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
 ) -> None:
     remember(home, kvm_runs=True)
     for kernel in (recipe.kernel, add_kernel("other").digest):
@@ -149,7 +192,7 @@ def test_a_success_speaks_for_all_kernels(
 
 @pytest.mark.parametrize("changed", ["boot_id", "vmm_build"])
 def test_another_boot_and_another_build_forget(
-    changed: str, home: Home, recipe: Recipe, qemu: FakeQemu
+    changed: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     path = remember(home, kvm_runs=True, **{changed: "another"})
     assert trial.choose(home, recipe, ignore).reason == REFUSAL
@@ -164,7 +207,7 @@ def test_another_boot_and_another_build_forget(
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"kvm_runs": "yes"}'])
 def test_a_damaged_memory_is_found_out_again(
-    content: str, home: Home, recipe: Recipe, qemu: FakeQemu
+    content: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     remember(home).write_text(content)
     assert trial.choose(home, recipe, ignore).reason == REFUSAL
@@ -172,7 +215,7 @@ def test_a_damaged_memory_is_found_out_again(
 
 
 def test_a_qemu_that_ends_without_a_word_still_has_a_reason(
-    home: Home, recipe: Recipe, qemu: FakeQemu
+    home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     qemu.does("exit 7")
     choice = trial.choose(home, recipe, ignore)
@@ -180,16 +223,17 @@ def test_a_qemu_that_ends_without_a_word_still_has_a_reason(
 
 
 def test_a_guest_that_hangs_is_given_up(
-    home: Home, recipe: Recipe, qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch
+    home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial, "DEADLINE_S", 0.2)
     qemu.does("exec sleep 60")
     choice = trial.choose(home, recipe, ignore)
     assert choice.reason == "a tiny guest did not get through in 0.2 s"
+    assert entries(home) == []
 
 
 def test_the_build_is_asked_for_again_only_when_the_program_has_changed(
-    home: Home, qemu: FakeQemu
+    home: Home, qemu: Refusing
 ) -> None:
     qemu.does("echo 'QEMU emulator version 9.1'")
     assert [trial.remembered_build(home, Qemu()) for _ in range(3)] == ["9.1"] * 3

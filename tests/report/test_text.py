@@ -85,3 +85,20 @@ def test_bars_lie_within_their_column_and_lines_within_the_screen(times: list[fl
         assert row[column : column + 21].strip("━ ") == ""
         assert row[column + 21 :] == f"{phase.start_mark} → {phase.end_mark}"
     assert total.split()[1] == f"{sum(phase.duration_ns for phase in phases) / 1e6:.1f}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "0 seconds ago"),
+        (0, "0 seconds ago"),
+        (119, "119 seconds ago"),
+        (120, "2 minutes ago"),
+        (7199, "119 minutes ago"),
+        (7200, "2 hours ago"),
+        (172799, "47 hours ago"),
+        (172800, "2 days ago"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(seconds: int, said: str) -> None:
+    assert text.age(1_000_000, 1_000_000 + seconds) == said

@@ -12,31 +12,36 @@ from contextlib import contextmanager
 
 import click
 
-from bootwright import home as homes
-from bootwright.cli import loop, names, screen
+from bootwright.cli import loop, machines, names, screen
 from bootwright.machine import control
-from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import AttachConsole, encode
 
 _ESCAPE = b"\x1d"  # Ctrl-]
+_REPLAY_BYTES = 2048
+"""What was printed before is shown first, about a screen of it."""
 
 
 @click.command("console", epilog="Example: bootwright console web")
 @click.argument("name", shell_complete=names.machines)
 def command(name: str) -> None:
-    """Attach to running machine NAME's console; Ctrl-] leaves it."""
-    folder = folders.find(homes.locate(), name)
-    folder.running()
+    """Attach to running machine NAME's console; Ctrl-] leaves it.
+
+    Several may be attached at once: all see what is printed, and each may type.
+    """
+    folder = machines.find(name)
+    if not folder.is_alive():
+        raise control.not_running(folder)
     screen.say(f"console of {name}; leave with Ctrl-]")
     with _raw_terminal():
-        loop.run(_carry(folder))
-    screen.say("")
+        ended = loop.run(_carry(folder))
+    screen.say(f"\n{name}: its console has ended" if ended else "")
 
 
-async def _carry(folder: MachineFolder) -> None:
+async def _carry(folder: MachineFolder) -> bool:
+    """Carry keys and output; return whether it was the machine that ended."""
     reader, writer = await control.connect(folder)
-    writer.write(encode(AttachConsole()))
+    writer.write(encode(AttachConsole(from_byte=-_REPLAY_BYTES)))
     events = asyncio.get_running_loop()
     left = asyncio.Event()
 
@@ -57,6 +62,7 @@ async def _carry(folder: MachineFolder) -> None:
     leaving = asyncio.create_task(left.wait())
     try:
         await asyncio.wait([showing, leaving], return_when=asyncio.FIRST_COMPLETED)
+        return not left.is_set()
     finally:
         events.remove_reader(sys.stdin.fileno())
         showing.cancel()

@@ -6,12 +6,9 @@ import os
 
 import click
 
-from bootwright import home as homes
-from bootwright.cli import names
+from bootwright.cli import machines, names
 from bootwright.errors import InputError
 from bootwright.host import commands
-from bootwright.machine import folder as folders
-from bootwright.machine import ssh
 
 
 @click.command(
@@ -30,16 +27,15 @@ def command(paths: tuple[str, ...]) -> None:
     if len(paths) < 2:
         raise InputError("cp needs a source and a target", hint="bootwright cp FILE NAME:/PATH")
     *sources, target = paths
-    machines = {_machine(path) for path in sources} if not _machine(target) else {_machine(target)}
-    if len(machines) != 1 or None in machines or (_machine(target) and any(map(_machine, sources))):
+    named = {_machine(path) for path in sources} if not _machine(target) else {_machine(target)}
+    if len(named) != 1 or None in named or (_machine(target) and any(map(_machine, sources))):
         raise InputError(
             f"cannot copy {' '.join(sources)} to {target}",
             hint="give one machine, on one side: cp FILE... NAME:PATH, or cp NAME:PATH... FOLDER",
         )
-    [name] = machines
+    [name] = named
     assert name is not None
-    home = homes.locate()
-    reach = ssh.access(home, folders.find(home, name))
+    reach = machines.reach(name)
     guest = [path.replace(f"{name}:", "guest:", 1) if _machine(path) else path for path in paths]
     line = reach.scp(guest[:-1], guest[-1])
     commands.announce(line)

@@ -4,24 +4,78 @@ from __future__ import annotations
 
 import shutil
 import sys
+from pathlib import Path
 
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names
+from bootwright.cli import loop, machines, names, screen
 from bootwright.errors import NotFoundError
-from bootwright.machine import folder as folders
+from bootwright.machine import control
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.messages import AttachConsole, encode
 
 
-@click.command("logs", epilog="Example: bootwright logs web | tail")
+@click.command(
+    "logs",
+    epilog="""\b
+Examples:
+  bootwright logs web | tail
+  bootwright logs -f web
+  bootwright logs --previous web
+""",
+)
 @click.argument("name", shell_complete=names.machines)
-def command(name: str) -> None:
-    """Print all that machine NAME has written to its console."""
-    folder = folders.find(homes.locate(), name)
+@click.option("--follow", "-f", is_flag=True, help="Go on until the machine ends.")
+@click.option("--previous", is_flag=True, help="Of the run before the last start.")
+def command(name: str, follow: bool, previous: bool) -> None:
+    """Print all that machine NAME has written to its console.
+
+    Where there is no such machine any more, the newest one that failed under this name counts.
+    """
     try:
-        with folder.console_log.open("rb") as log:
-            shutil.copyfileobj(log, sys.stdout.buffer)
+        folder = machines.find(name)
+    except NotFoundError:
+        saved = _saved(name)
+        if saved is None:
+            raise
+        screen.say(f"machine {name!r} is gone; this is {saved}")
+        _print(saved)
+        return
+    if follow and not previous and folder.is_alive():
+        loop.run(_follow(folder))
+        return
+    log = folder.previous_console_log if previous else folder.console_log
+    try:
+        _print(log)
     except FileNotFoundError:
         raise NotFoundError(
-            f"machine {name!r} has written nothing yet", hint="try again in a moment"
+            f"machine {name!r} has no earlier run"
+            if previous
+            else f"machine {name!r} has written nothing yet",
+            hint="leave out --previous" if previous else "follow it: bootwright logs -f " + name,
         ) from None
+
+
+def _print(log: Path) -> None:
+    with log.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.flush()
+
+
+async def _follow(folder: MachineFolder) -> None:
+    """Print the log from its first byte on, until the monitor has sent its last."""
+    reader, writer = await control.connect(folder)
+    try:
+        writer.write(encode(AttachConsole(from_byte=0)))
+        while data := await reader.read(1 << 16):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+    finally:
+        writer.close()
+
+
+def _saved(name: str) -> Path | None:
+    """Return the console of the last machine of that name that failed."""
+    found = homes.locate().logs.glob(f"{name}-[0-9]*T*.console")
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
+
+from bootwright.cli import screen
 
 T = TypeVar("T")
 
@@ -27,3 +29,21 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def run_all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run *works* at once, each to its end, whatever becomes of the others.
+
+    Raises:
+        BootwrightError: the first that failed; the others are told.
+        KeyboardInterrupt: a signal ended them.
+    """
+
+    async def together() -> list[BaseException | None]:
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    failures = [error for error in run(together()) if error is not None]
+    for error in failures[1:]:
+        screen.say(f"bootwright: error: {error}")
+    if failures:
+        raise failures[0]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
-from bootwright import home as homes
-from bootwright.cli import loop, names, screen
-from bootwright.errors import InputError
-from bootwright.host.trees import remove_tree
+from bootwright.cli import loop, machines, names, screen
+from bootwright.errors import GuestError, InputError
 from bootwright.machine import control
 from bootwright.machine import folder as folders
+from bootwright.machine.folder import MachineFolder
 
 
 @click.command("rm", epilog="Example: bootwright rm web; bootwright rm --force web db")
@@ -17,15 +18,30 @@ from bootwright.machine import folder as folders
 @click.option("--force", "-f", is_flag=True, help="End it first if it runs.")
 def command(names_: tuple[str, ...], force: bool) -> None:
     """Remove machines, with their disks."""
-    home = homes.locate()
-    for folder in [folders.find(home, name) for name in names_]:
-        if folder.is_alive():
-            if not force:
-                raise InputError(
-                    f"machine {folder.name!r} is running",
-                    hint=f"bootwright stop {folder.name}, or: bootwright rm --force {folder.name}",
-                )
-            loop.run(control.end(folder))
+    home = machines.home()
+    found = {name: folders.find(home, name) for name in names_}
+    for folder in found.values():
+        if folder.is_alive() and not force:
+            raise InputError(
+                f"machine {folder.name!r} is running",
+                hint=f"bootwright stop {folder.name}, or: bootwright rm --force {folder.name}",
+            )
+    loop.run_all(_end(folder) for folder in found.values() if folder.is_alive())
+    home = machines.home()  # gives back what a monitor that had to be killed has left
+    for folder in found.values():
         # One that was not to be kept is gone with its end.
-        remove_tree(folder.path)
+        if folder.path.exists():
+            with folder.locked():
+                folder.give_back()
+                folders.remove(folder)
         screen.say(f"{folder.name}: removed")
+
+
+async def _end(folder: MachineFolder) -> None:
+    try:
+        await control.end(folder)
+    except InputError:
+        pass  # it has ended by itself just now
+    except GuestError:
+        screen.say(f"{folder.name}: its monitor does not end; killing it")
+        await asyncio.to_thread(control.force, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import sys
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import click
@@ -105,7 +106,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     home = homes.locate()
     quiet = options["as_json"]
     # All that can be wrong with the words is said before anything is fetched or tried.
-    name = check_host_name(options["name"] or f"{_base_name(draft.image)}-{secrets.token_hex(2)}")
+    name = check_host_name(options["name"] or _fresh_name(draft.image))
     publish = tuple(_forward(text) for text in options["publish"])
     recipe, choice = completed(home, draft, quiet=quiet)
     spec = MachineSpec(
@@ -161,7 +162,7 @@ class Session:
                 sys.stdout.buffer.write(output)
                 sys.stdout.buffer.flush()
 
-        async with client.started(self._home, self._spec, self._recorder) as machine:
+        async with self._started() as machine:
             await machine.ready(self._timeout_s)
             await self._show_table()
             return await machine.finished(None, take)
@@ -170,7 +171,7 @@ class Session:
         """Boot, log in, and run *argv* or give a prompt."""
         command = ("true",) if detach else argv
         on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-        async with client.started(self._home, self._spec, self._recorder, again=again) as machine:
+        async with self._started(again=again) as machine:
             await self._wait_ready(machine)
             done = await machine.run(
                 command,
@@ -182,6 +183,11 @@ class Session:
             if detach:
                 machine.set_free()
             return done.exit_status
+
+    def _started(self, *, again: bool = False) -> AbstractAsyncContextManager[Machine]:
+        return client.started(
+            self._home, self._spec, self._recorder, again=again, notice=screen.say
+        )
 
     async def _wait_ready(self, machine: Machine) -> None:
         with screen.status(f"{machine.name}: VMM start", quiet=self._quiet) as show:
@@ -266,6 +272,12 @@ def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool) -> Non
         raise InputError(
             f"--timeout is {options['timeout']:g}, but must be more than 0", hint="give seconds"
         )
+
+
+def _fresh_name(image: str | None) -> str:
+    """Return a name that no machine has: 30 random bits behind what it boots."""
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    return f"{_base_name(image)}-" + "".join(secrets.choice(letters) for _ in range(6))
 
 
 def _base_name(image: str | None) -> str:

@@ -72,15 +72,6 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def age(since_s: float, now_s: float) -> str:
-    """Return how long ago something was, in its largest unit."""
-    seconds = max(0, int(now_s - since_s))
-    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit} {name} ago"
-    return f"{seconds} seconds ago"
-
-
 def print_json(value: object) -> None:
     """Print *value* on stdout as JSON."""
     import msgspec

@@ -7,11 +7,8 @@ import sys
 
 import click
 
-from bootwright import home as homes
-from bootwright.cli import names
+from bootwright.cli import machines, names
 from bootwright.host import commands
-from bootwright.machine import folder as folders
-from bootwright.machine import ssh
 
 
 @click.command(
@@ -30,8 +27,7 @@ def command(name: str, argv: tuple[str, ...]) -> None:
 
     COMMAND's exit status is passed on; 255 means that the guest went away.
     """
-    home = homes.locate()
-    reach = ssh.access(home, folders.find(home, name))
+    reach = machines.reach(name)
     on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     line = reach.ssh(argv, terminal=on_terminal and bool(argv))
     commands.announce(line)

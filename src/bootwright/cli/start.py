@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bootwright import home as homes
-from bootwright.cli import loop, names, screen
+from bootwright.cli import loop, machines, names, screen
 from bootwright.cli.run import Session, default_timeout_s, describe
 from bootwright.machine import folder as folders
 from bootwright.machine.trial import Choice
@@ -20,7 +19,7 @@ from bootwright.timeline.recorder import Recorder
 @click.pass_obj
 def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) -> None:
     """Start a kept machine again, with its disk as it left it."""
-    home = homes.locate()
+    home = machines.home()
     spec = folders.find(home, name).spec()
     choice = Choice(
         accelerator=spec.recipe.accelerator, reason="kept from when the machine was made"

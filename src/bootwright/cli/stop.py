@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from bootwright import home as homes
-from bootwright.cli import loop, names, screen
+from bootwright.cli import loop, machines, names, screen
 from bootwright.machine import control
 from bootwright.machine import folder as folders
+from bootwright.machine.folder import MachineFolder
 
 
-@click.command("stop", epilog="Example: bootwright stop web --timeout 5")
+@click.command("stop", epilog="Example: bootwright stop web db --timeout 5")
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.machines)
 @click.option(
     "--timeout",
@@ -21,10 +21,22 @@ from bootwright.machine import folder as folders
     help="How long the guest may take to shut down before it is ended.",
 )
 def command(names_: tuple[str, ...], timeout: float) -> None:
-    """Shut machines down; a detached or kept one stays, ready to start."""
-    home = homes.locate()
-    for folder in [folders.find(home, name) for name in names_]:
-        with screen.status(f"{folder.name}: shutting down"):
-            clean = loop.run(control.stop(home, folder, timeout))
-        how = "stopped" if clean else f"did not shut down within {timeout:g} s and was ended"
-        screen.say(f"{folder.name}: {how}")
+    """Shut machines down, all at once; a detached or kept one stays, ready to start.
+
+    The machine's own monitor sees to it: it comes about even if this command is interrupted.
+    """
+    home = machines.home()
+    found = [folders.find(home, name) for name in dict.fromkeys(names_)]
+    for folder in found:
+        if not folder.is_alive():
+            raise control.not_running(folder)
+    with screen.status(f"{', '.join(f.name for f in found)}: shutting down"):
+        loop.run_all(_stop(folder, timeout) for folder in found)
+
+
+async def _stop(folder: MachineFolder, timeout_s: float) -> None:
+    ended = await control.stop(folder, timeout_s)
+    how = {"stopped": "stopped", "powered-off": "stopped"}.get(ended.reason, ended.text)
+    if ended.reason == "ended":
+        how = f"did not shut down within {timeout_s:g} s and was ended"
+    screen.say(f"{folder.name}: {how}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import HostError
 from bootwright.home import Home
-from bootwright.host import commands, tools
+from bootwright.host import commands, locks, tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +28,23 @@ class Identity:
     host_key_public: str
 
 
-def make(hostname: str) -> Identity:
+def make(hostname: str, scratch: Path) -> Identity:
     """Make an identity from the host's random numbers.
 
-    The MAC address lies in QEMU's own range 52:54:00, which is locally administered.
+    The MAC address is locally administered and has 40 random bits: two machines never share one.
+    Source: IEEE 802, bit 1 of the first byte (0x52).
+
+    Args:
+        scratch: A folder of ours, in which the key lies while it is made.
 
     Raises:
         HostError: ssh-keygen is missing.
     """
-    private, public = _make_key(f"root@{hostname}")
-    tail = secrets.token_bytes(3)
+    private, public = _make_key(f"root@{hostname}", scratch / ".key")
     return Identity(
         hostname=hostname,
         machine_id=secrets.token_hex(16),
-        mac="52:54:00:" + ":".join(f"{byte:02x}" for byte in tail),
+        mac="52:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(5)),
         token=secrets.token_hex(8),
         host_key=private,
         host_key_public=public,
@@ -52,39 +55,53 @@ def user_key(home: Home) -> tuple[Path, str]:
     """Return the private key that opens all machines of this user, and its public half.
 
     It is made at the first call, readable by its owner only.
+
+    Raises:
+        HostError: ssh-keygen is missing, or cannot read the key that is there.
     """
     path = home.keys / "id_ed25519"
     public = home.keys / "id_ed25519.pub"
     if not public.exists() or not public.stat().st_size:
         home.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        private_text, public_text = _make_key("bootwright")
-        staged = home.keys / f".{secrets.token_hex(4)}"
-        staged.touch(mode=0o600)
-        staged.write_text(private_text)
+        # With two first calls at once, both go on with the key of the faster one.
+        lock = locks.take(home.keys / ".lock", wait_s=30)
         try:
-            # A hard link is made or refused, never replaced: with two first calls at once, both
-            # go on with the key of the faster one.
-            path.hardlink_to(staged)
-        except FileExistsError:
-            public_text = _public_half(path)
+            staged = home.keys / ".new"
+            if not path.exists():
+                private_text, _ = _make_key("bootwright", staged)
+                staged.touch(mode=0o600)
+                staged.write_text(private_text)
+                staged.rename(path)
+            # Whole or not at all: an empty public half would let nobody in.
+            staged.write_text(_public_half(path) + "\n")
+            staged.rename(public)
         finally:
-            staged.unlink()
-        # Whole or not at all: an empty public half would let nobody in.
-        staged.write_text(public_text + "\n")
-        staged.rename(public)
+            os.close(lock)
     return path, public.read_text().strip()
 
 
-def _make_key(comment: str) -> tuple[str, str]:
+def _make_key(comment: str, path: Path) -> tuple[str, str]:
+    """Make a key at *path*, which is gone afterwards; return its halves."""
     [keygen] = tools.require("ssh-keygen")
-    with tempfile.TemporaryDirectory(prefix="bootwright-key-") as folder:
-        path = Path(folder) / "key"
-        done = commands.run([keygen, "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])
-        if done.returncode:
-            raise HostError(f"ssh-keygen failed: {done.stderr.strip()}")
-        return path.read_text(), path.with_suffix(".pub").read_text().strip()
+    public = path.with_name(path.name + ".pub")
+    for leftover in (path, public):
+        leftover.unlink(missing_ok=True)  # ssh-keygen asks before it overwrites
+    done = commands.run([keygen, "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])
+    if done.returncode:
+        raise HostError(f"ssh-keygen failed: {done.stderr.strip()}")
+    try:
+        return path.read_text(), public.read_text().strip()
+    finally:
+        path.unlink()
+        public.unlink()
 
 
 def _public_half(private: Path) -> str:
     [keygen] = tools.require("ssh-keygen")
-    return commands.run([keygen, "-y", "-f", private]).stdout.strip()
+    done = commands.run([keygen, "-y", "-f", private])
+    if done.returncode or not done.stdout.strip():
+        raise HostError(
+            f"the key {private} cannot be read: {done.stderr.strip()}",
+            hint="remove it: the next machine gets a new one; those made before know only the old",
+        )
+    return done.stdout.strip()

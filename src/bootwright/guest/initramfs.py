@@ -12,7 +12,7 @@ from bootwright.guest import cpio
 from bootwright.kernels.kernel import Kernel
 from bootwright.kernels.modules import CONFIG_OF, ModuleTree, read_module
 
-_FORMAT = "2"
+_FORMAT = "3"
 """Of what is cached; another one makes everything anew."""
 
 
@@ -43,12 +43,8 @@ def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
     key = digests.of_bytes(" ".join([_FORMAT, kernel.digest, *drivers]).encode())
     cached = cache / f"{key}.cpio"
     listed = cache / f"{key}.modules"
-    try:
-        return Initramfs(
-            archive=cached.read_bytes(), modules=tuple(listed.read_text().splitlines())
-        )
-    except FileNotFoundError:
-        pass
+    if found := _recall(cached, listed):
+        return found
     files = ModuleTree(kernel.modules).load_order(drivers)
     names = [f"modules/{file.path.name.split('.ko')[0]}.ko" for file in files]
     entries = [
@@ -61,9 +57,22 @@ def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
         ),
     )
     cache.mkdir(parents=True, exist_ok=True)
-    _replace(listed, "".join(f"{path}\n" for path in made.modules).encode())
+    lines = [digests.of_bytes(made.archive), *made.modules]
+    _replace(listed, "".join(f"{line}\n" for line in lines).encode())
     _replace(cached, made.archive)
     return made
+
+
+def _recall(cached: Path, listed: Path) -> Initramfs | None:
+    """Return what was made before; None where it is not there, or is not whole."""
+    try:
+        archive = cached.read_bytes()
+        digest, *modules = listed.read_text().splitlines()
+    except (OSError, ValueError):
+        return None
+    if digest != digests.of_bytes(archive):
+        return None
+    return Initramfs(archive=archive, modules=tuple(modules))
 
 
 def _require_builtin(kernel: Kernel, drivers: list[str]) -> None:

@@ -30,7 +30,7 @@ RUN = "/seed/run"
 # The tools that seed.sh calls by name; not every busybox has a shell that finds them in itself.
 _APPLETS = (
     *("cat", "chroot", "cp", "hostname", "insmod", "ip", "ln", "mkdir", "mount"),
-    *("poweroff", "sleep", "stty", "switch_root", "umount", "usleep"),
+    *("poweroff", "sleep", "stat", "stty", "switch_root", "umount", "usleep"),
 )
 _EM_X86_64 = 62
 _PT_INTERP = 3
@@ -43,6 +43,8 @@ class Wiring:
     modules: tuple[str, ...] = ()
     root: str = ""
     filesystem: str = ""
+    server: str = ""
+    """The SSH server's program, which the image must have."""
     grow: bool = False
     address: str = ""
     """With its prefix length, such as 10.0.2.15/24; empty: no network."""
@@ -66,7 +68,7 @@ def remember(home: Home, contents: dict[str, tuple[bytes, int]]) -> tuple[GuestF
     for path, (content, mode) in sorted(contents.items()):
         digest = digests.of_bytes(content)
         target = home.files / digest
-        if not target.exists():
+        if not target.exists() or target.stat().st_size != len(content):
             home.files.mkdir(parents=True, exist_ok=True)
             staged = home.files / f".{digest}-{os.getpid()}"
             staged.write_bytes(content)
@@ -79,15 +81,22 @@ def recall(home: Home, digest: Digest) -> bytes:
     """Return the content of a guest file.
 
     Raises:
-        FormatError: this host has no such file.
+        FormatError: this host has no such file, or it is damaged.
     """
+    path = home.files / digest
     try:
-        return (home.files / digest).read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise FormatError(
             f"the recipe names a guest file {digests.short(digest)} that this host does not have",
             hint="leave guest_files out of the recipe, so that this host's own are used",
         ) from None
+    if digests.of_bytes(content) != digest:
+        raise FormatError(
+            f"{path} is damaged: its content is not what its name says",
+            hint=f"rm {path}; what is our own is written again",
+        )
+    return content
 
 
 def pack(
@@ -143,6 +152,7 @@ def _machine(identity: Identity, wiring: Wiring) -> bytes:
         "modules": " ".join(wiring.modules),
         "root": wiring.root,
         "filesystem": wiring.filesystem,
+        "server": wiring.server,
         "grow": "1" if wiring.grow else "",
         "address": wiring.address,
         "gateway": wiring.gateway,

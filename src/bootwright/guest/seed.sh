@@ -7,6 +7,7 @@
 #   token marks          how a mark is written, and on which port
 #   modules              files to load, in order; behind a dash those that may fail
 #   root filesystem      the root's device and type; empty: the tiny guest
+#   server               the SSH server's program, which the image must have
 #   hostname machine_id address gateway resolver    who and where this machine is
 #   grow                 1: the disk is larger than its filesystem
 # /seed/run is laid into /run. /seed/command is the tiny guest's command, quoted for the shell.
@@ -70,7 +71,13 @@ until [ -b "$root" ]; do
 done
 mkdir -p /root
 mount -t "$filesystem" "$root" /root || fail "cannot mount $root as $filesystem"
-[ -e /root/sbin/init ] || [ -L /root/sbin/init ] || fail "the image has no /sbin/init"
+for needed in /sbin/init $server; do
+    [ -e "/root$needed" ] || [ -L "/root$needed" ] || fail "the image has no $needed"
+done
+
+# A guest that cannot write may fail in a hundred ways, so the host is told beforehand.
+free=$(($(stat -f -c '%f * %S' /root)))
+[ $free -ge 1048576 ] || mark "root.full $((free / 1024)) KiB are free"
 
 # The name and the machine-id live on the machine's own disk; each is written once.
 put() { [ "$(cat "/root/$1" 2>/dev/null)" = "$2" ] || echo "$2" >"/root/$1"; }

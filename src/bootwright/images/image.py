@@ -12,6 +12,7 @@ import msgspec
 
 from bootwright import digest as digests
 from bootwright.digest import Digest
+from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.store import Store
 
@@ -61,10 +62,10 @@ def load(home: Home, reference: str) -> Image:
 
     Raises:
         NotFoundError: there is none.
-        FormatError: its description cannot be read.
+        FormatError: its description cannot be read, or its disk was cut short.
     """
     digest, folder, description = shelf(home).describe(reference, _Description)
-    return Image(
+    image = Image(
         digest=digest,
         folder=folder,
         source=description.source,
@@ -73,6 +74,14 @@ def load(home: Home, reference: str) -> Image:
         filesystem=description.filesystem,
         partition=description.partition,
     )
+    size_bytes = image.disk.stat().st_size if image.disk.exists() else 0
+    if size_bytes != image.size_bytes:
+        raise FormatError(
+            f"image {reference!r} is damaged: {image.disk} has {size_bytes} bytes, "
+            f"not {image.size_bytes}",
+            hint=f"bootwright image rm {reference}, then make it again",
+        )
+    return image
 
 
 def shelve(

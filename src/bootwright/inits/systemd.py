@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from bootwright.guest.seed import MARK_PORT, RUN
 
+SERVER = "/usr/sbin/sshd"
+"""What an image must have so that one can log in."""
+
 _SSHD_CONFIG = """\
 # For every option sshd takes the first value that it reads: these come before the image's own.
 HostKey /run/bootwright/ssh_host_ed25519_key
@@ -28,24 +31,36 @@ read -r token </run/bootwright/token
 echo "$token $*" >{MARK_PORT}
 """
 
+# Runs whenever the server has ended, asked to or not; tells only of failures, and what was logged.
+# Source: systemd.exec(5), $SERVICE_RESULT.
+_FAILED = """\
+#!/bin/sh
+[ "$SERVICE_RESULT" != success ] || exit 0
+journalctl --boot --unit "$1" --lines 5 --output cat --no-pager | while read -r line; do
+    sh /run/bootwright/mark "sshd.log $line"
+done
+sh /run/bootwright/mark "sshd.failed $SERVICE_RESULT${EXIT_STATUS:+, exit status $EXIT_STATUS}"
+"""
+
 _TELL = "ExecStartPost=-/bin/sh /run/bootwright/mark sshd.listening\n"
 
 _SERVICE = f"""\
 [Service]
 ExecStartPre=
-ExecStartPre=/usr/sbin/sshd -t -f /run/bootwright/sshd_config
+ExecStartPre={SERVER} -t -f /run/bootwright/sshd_config
 ExecStart=
-ExecStart=/usr/sbin/sshd -D -f /run/bootwright/sshd_config
-{_TELL}"""
+ExecStart={SERVER} -D -f /run/bootwright/sshd_config
+{_TELL}ExecStopPost=-/bin/sh /run/bootwright/sshd-failed %n
+"""
 
 _SOCKET = f"""\
 [Socket]
 {_TELL}"""
 
-_PER_CONNECTION = """\
+_PER_CONNECTION = f"""\
 [Service]
 ExecStart=
-ExecStart=-/usr/sbin/sshd -i -f /run/bootwright/sshd_config
+ExecStart=-{SERVER} -i -f /run/bootwright/sshd_config
 """
 
 
@@ -55,7 +70,11 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
     Distributions call the server ssh or sshd, and start it at once or by its socket; a drop-in for
     a unit that is not there is ignored.
     """
-    contents = {"bootwright/sshd_config": _SSHD_CONFIG, "bootwright/mark": _MARK}
+    contents = {
+        "bootwright/sshd_config": _SSHD_CONFIG,
+        "bootwright/mark": _MARK,
+        "bootwright/sshd-failed": _FAILED,
+    }
     for unit in ("ssh", "sshd"):
         contents[f"systemd/system/{unit}.service.d/50-bootwright.conf"] = _SERVICE
         contents[f"systemd/system/{unit}.socket.d/50-bootwright.conf"] = _SOCKET

@@ -6,22 +6,36 @@ import asyncio
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
-from bootwright.errors import GuestError, VmmError, by_name
+from bootwright.errors import GuestError, HostError, VmmError, by_name
 from bootwright.home import Home
-from bootwright.machine import control, messages, ssh
+from bootwright.host import processes
+from bootwright.machine import control, diagnosis, limits, messages, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.folder import MachineFolder
-from bootwright.machine.messages import Ended, Failed, FromMonitor, MarkTaken, Output, Started
+from bootwright.machine.messages import (
+    Ended,
+    Failed,
+    FromMonitor,
+    MarkTaken,
+    Output,
+    Paused,
+    Started,
+)
 from bootwright.machine.spec import MachineSpec
 from bootwright.timeline.recorder import Recorder
 
 _TOLD_GRACE_S = 10.0
 """How long after the hand-over we rely on the guest to tell that its SSH server listens, before we
 also look ourselves."""
+_RESTART_GRACE_S = 10.0
+"""How long an SSH server that failed may take until it is started again and listens."""
+_PROMPT_SHARE = 0.2
+"""How much of the time for the whole start-up an SSH server may take once the console asks for a
+log-in: then everything else is up."""
 _CLEAN_STOP_S = 30.0
 
 
@@ -35,6 +49,7 @@ class Machine:
         recorder: Recorder,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         monitor: subprocess.Popen[bytes],
+        notice: Callable[[str], None],
     ) -> None:
         self.name = spec.name
         self.spec = spec
@@ -43,11 +58,22 @@ class Machine:
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.freed = False
         """Whether it goes on without this process."""
+        self.let_in = False
+        """Whether somebody has logged in."""
         self._home = home
         self._leash_in, self._leash_out = streams
         self._monitor = monitor
-        self._seen: dict[str, asyncio.Event] = {}
+        self._notice = notice
+        self._ports: dict[int, int] = {}
+        self._seen: dict[str, float] = {}
+        """When each mark was seen, on the event loop's clock."""
         self._details: dict[str, str] = {}
+        self._server_log: deque[str] = deque(maxlen=5)
+        """What the guest's SSH server said before it last failed."""
+        self._paused = ""
+        self._news = asyncio.Event()
+        """Set whenever the monitor has told anything."""
+        self._handed_over = asyncio.Event()
         self._output = bytearray()
         self._on_output: Callable[[bytes], None] | None = None
         self._follower = asyncio.create_task(self._follow())
@@ -58,15 +84,16 @@ class Machine:
         Raises:
             GuestError: that took longer than *timeout_s*, or the guest failed before.
             VmmError: the VMM failed.
+            HostError: the host's disk ran full.
         """
         if self.spec.recipe.image is None:
             await self._wait_for("command.start", timeout_s)
-        else:
-            looking = asyncio.create_task(self._look_for_server())
-            try:
-                await self._wait_for("sshd.listening", timeout_s)
-            finally:
-                looking.cancel()
+            return
+        looking = asyncio.create_task(self._look_for_server())
+        try:
+            await self._wait_for("sshd.listening", timeout_s)
+        finally:
+            looking.cancel()
 
     async def finished(self, timeout_s: float | None, on_output: Callable[[bytes], None]) -> int:
         """Wait for the end of the tiny guest's command and return its exit status.
@@ -92,18 +119,18 @@ class Machine:
 
         async def logged_in() -> None:
             self.recorder.mark("ssh.login")
+            self.let_in = True
             self._leash_out.write(messages.encode(messages.LetIn()))
             await on_login()
 
-        reach = ssh.access(self._home, self.folder)
-        pipe = self.folder.path / "login"
-        done = await ssh.run(reach, command, pipe, logged_in, terminal=terminal, capture=capture)
+        reach = ssh.access(self._home, self.folder, self._ports)
+        doorway = ssh.Doorway(self.folder)
+        done = await ssh.run(reach, command, doorway, logged_in, terminal=terminal, capture=capture)
         if done.exit_status == ssh.LOST_STATUS:
             # ssh says 255 for a lost connection, but a command may end so as well.
             finished, _ = await asyncio.wait([self.ended], timeout=1)
             if finished:
-                self.ended.result()
-                raise ssh.lost(self.name)
+                raise ssh.lost(self.name, self.ended.result().text)
         self.recorder.mark("command.end")
         return done
 
@@ -114,7 +141,8 @@ class Machine:
 
     async def stop(self) -> None:
         """Shut the guest down, the hard way where it takes too long."""
-        await control.shut_down(self._home, self.folder, self.ended, _CLEAN_STOP_S)
+        self._leash_out.write(messages.encode(messages.Stop(timeout_s=_CLEAN_STOP_S)))
+        await asyncio.wait([self.ended], timeout=_CLEAN_STOP_S + control.GONE_S)
 
     async def quit(self, *, save_console: bool = False) -> str:
         """End the VMM now and wait until everything is given back.
@@ -155,20 +183,26 @@ class Machine:
                     hint=f"see {self._home.logs / 'monitors.log'}",
                 )
             )
+        self._news.set()
 
     def _take(self, message: FromMonitor) -> None:
         match message:
             case MarkTaken():
                 self.recorder.mark(message.name, message.time_ns)
-                self._details.setdefault(message.name, message.detail)
-                self._event(message.name).set()
+                self._see(message.name, message.detail)
             case Started():
-                self._event("started").set()
+                self._ports = message.ports
+                self._see("started")
             case Output():
                 if self._on_output:
                     self._on_output(message.data)
                 else:
                     self._output += message.data
+            case Paused():
+                self._paused = message.text
+                self._notice(
+                    f"{self.name}: paused, {message.text}; it goes on when there is room again"
+                )
             case Failed():
                 if not self.ended.done():
                     error = by_name(message.error)
@@ -178,9 +212,18 @@ class Machine:
             case Ended():
                 if not self.ended.done():
                     self.ended.set_result(message)
+        self._news.set()
 
-    def _event(self, name: str) -> asyncio.Event:
-        return self._seen.setdefault(name, asyncio.Event())
+    def _see(self, name: str, detail: str = "") -> None:
+        self._seen.setdefault(name, asyncio.get_running_loop().time())
+        self._details.setdefault(name, detail)
+        if name == "seed.done":
+            self._handed_over.set()
+        if name == "root.full":
+            self._notice(f"{self.name}: the guest's root filesystem is full ({detail})")
+        if name == "sshd.log":
+            self._server_log.append(detail)
+        self._news.set()
 
     async def wait_started(self) -> None:
         """Wait until the VMM runs its guest."""
@@ -188,47 +231,70 @@ class Machine:
 
     async def _wait_for(self, name: str, timeout_s: float | None) -> None:
         """Wait for a mark, a failure, or the end of the time."""
-        events: list[asyncio.Future[Any]] = [
-            asyncio.create_task(self._event(n).wait()) for n in (name, "seed.failed")
-        ]
-        try:
-            await asyncio.wait(
-                [*events, self.ended], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            for event in events:
-                event.cancel()
-        if self._event(name).is_set():
-            return
-        printed = tail(self.folder.console_log)
-        if self._event("seed.failed").is_set():
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        while name not in self._seen:
+            self._raise_failure(name)
+            deadline = None
+            if timeout_s is not None:
+                deadline = min(begin + timeout_s, *self._early_deadlines(name, timeout_s))
+                if loop.time() >= deadline:
+                    raise diagnosis.not_ready(
+                        waited_s=round(loop.time() - begin, 1),
+                        seen=self._details,
+                        last_mark=self.recorder.marks()[-1].name,
+                        printed=tail(self.folder.console_log),
+                        server_log="\n".join(self._server_log),
+                    )
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+
+    def _early_deadlines(self, name: str, timeout_s: float) -> list[float]:
+        """Return the times at which it is clear that no SSH server comes."""
+        if name != "sshd.listening":
+            return [float("inf")]
+        deadlines = [float("inf")]
+        if "sshd.failed" in self._seen:
+            deadlines.append(self._seen["sshd.failed"] + _RESTART_GRACE_S)
+        if "console.prompt" in self._seen:
+            deadlines.append(self._seen["console.prompt"] + timeout_s * _PROMPT_SHARE)
+        return deadlines
+
+    def _raise_failure(self, name: str) -> None:
+        """Raise where *name* will not come any more."""
+        if "seed.failed" in self._seen:
             raise GuestError(
-                f"the guest could not start: {self._details['seed.failed']}", evidence=printed
+                f"the guest could not start: {self._details['seed.failed']}",
+                evidence=tail(self.folder.console_log),
             )
         if self.ended.done():
-            ended = self.ended.result()
             raise GuestError(
-                f"the guest ended ({ended.reason}) before the mark {name}", evidence=printed
+                f"machine {self.name!r} ended before the mark {name}: {self.ended.result().text}"
             )
-        last = self.recorder.marks()[-1].name
-        raise GuestError(
-            f"the guest was not ready after {timeout_s:g} s; the last mark was {last}, "
-            f"the next would have been {name}",
-            hint="give more time with --timeout, or look at its console below",
-            evidence=printed,
-        )
+        if self._paused and name != "command.end":
+            raise HostError(
+                f"{self._paused}: the guest cannot write to its own disk any more",
+                hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk",
+            )
 
     async def _look_for_server(self) -> None:
-        await self._event("seed.done").wait()
+        await self._handed_over.wait()
         await asyncio.sleep(_TOLD_GRACE_S)
-        await ssh.wait_for_banner(ssh.access(self._home, self.folder).port)
+        await ssh.wait_for_banner(ssh.access(self._home, self.folder, self._ports).port)
         self.recorder.mark("sshd.banner")
-        self._event("sshd.listening").set()
+        self._see("sshd.listening")
 
 
 @asynccontextmanager
 async def started(
-    home: Home, spec: MachineSpec, recorder: Recorder, *, again: bool = False
+    home: Home,
+    spec: MachineSpec,
+    recorder: Recorder,
+    *,
+    again: bool = False,
+    notice: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -237,10 +303,12 @@ async def started(
 
     Args:
         again: Start the machine of that name that lies there, instead of making one.
+        notice: Told what the user should know and can do nothing about.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
     """
+    limits.check(home, spec.recipe, notice)
     ours, theirs = socket.socketpair()
     try:
         monitor = _spawn_monitor(home, theirs)
@@ -250,13 +318,18 @@ async def started(
     finally:
         theirs.close()
     streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
-    machine = Machine(home, spec, recorder, streams, monitor)
+    machine = Machine(home, spec, recorder, streams, monitor, notice)
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()
         yield machine
         if spec.kept and not machine.freed:
             await machine.stop()
+    except asyncio.CancelledError:
+        if spec.kept and machine.let_in and not machine.freed:
+            notice(f"{spec.name}: shutting down; interrupt again to end it at once")
+            await machine.stop()
+        raise
     except GuestError as error:
         if saved := await machine.quit(save_console=True):
             error.hint = "; ".join(filter(None, [error.hint, f"the whole console is in {saved}"]))
@@ -275,6 +348,7 @@ def _spawn_monitor(home: Home, leash: socket.socket) -> subprocess.Popen[bytes]:
         # -P: a folder called bootwright in the user's working folder is not our package.
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "bootwright.machine.monitor"],
+            env=processes.marked(processes.new_token()),
             stdin=leash.fileno(),
             stdout=log,
             stderr=log,

@@ -1,39 +1,143 @@
-"""The guest's console: logged from its first byte, shown to all who attach, typed into by any."""
+"""The guest's console: logged from its first byte; who attaches reads the log and may type."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 _CHUNK_BYTES = 1 << 16
+_BACKLOG_BYTES = 4 << 20
+_RETRY_S = 1.0
+_GAP = b"\r\n[bootwright: output is missing here, the host's disk was full]\r\n"
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PROMPT = re.compile(rb"login: ?$")
 
 
 class Console:
-    """Carries bytes between the VMM's console and a log file and attached readers."""
+    """Carries what the guest prints into a log file, and what is typed to the guest.
 
-    def __init__(self, vmm: tuple[asyncio.StreamReader, asyncio.StreamWriter], log: Path) -> None:
+    Readers follow the log at their own pace, so no one misses a byte, however slow, and no one
+    holds up the guest or another reader.
+
+    Args:
+        on_prompt: Called when the guest first asks for a log-in: userspace is up.
+    """
+
+    def __init__(
+        self,
+        vmm: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        log: Path,
+        on_prompt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._reader, self._typing = vmm
         self._log = log
-        self._attached: set[asyncio.StreamWriter] = set()
+        self._on_prompt = on_prompt
+        self._prompted = False
+        self._end = b""
+        self._backlog = bytearray()
+        self._grown = asyncio.Condition()
+        self._ended = False
+        self._readers = 0
 
     async def pump(self) -> None:
         """Carry what the guest prints until it prints no more."""
-        with self._log.open("ab", buffering=0) as log:
-            while data := await self._reader.read(_CHUNK_BYTES):
-                log.write(data)
-                for writer in list(self._attached):
-                    writer.write(data)
-
-    async def attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Show the console on *writer* and type what *reader* brings, until that ends."""
-        self._attached.add(writer)
         try:
-            while typed := await reader.read(_CHUNK_BYTES):
-                self._typing.write(typed)
-                await self._typing.drain()
+            with self._log.open("ab", buffering=0) as log:
+                while True:
+                    try:
+                        # What waits for room on the disk is tried again, printed to or not.
+                        async with asyncio.timeout(_RETRY_S if self._backlog else None):
+                            data = await self._reader.read(_CHUNK_BYTES)
+                    except TimeoutError:
+                        await self._append(log, b"")
+                        continue
+                    if not data:
+                        break
+                    self._look_for_prompt(data)
+                    await self._append(log, data)
         finally:
-            self._attached.discard(writer)
+            self._ended = True
+            async with self._grown:
+                self._grown.notify_all()
+
+    async def attach(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_byte: int
+    ) -> None:
+        """Show the console on *writer* and type what *reader* brings, until either ends.
+
+        Args:
+            from_byte: Where in the log to begin; negative: so many bytes before its end.
+        """
+        self._readers += 1
+        showing = asyncio.create_task(self._show(writer, from_byte))
+        typing = asyncio.create_task(self._type(reader))
+        try:
+            await asyncio.wait([showing, typing], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (showing, typing):
+                task.cancel()
+            await asyncio.gather(showing, typing, return_exceptions=True)
+            self._readers -= 1
+            async with self._grown:
+                self._grown.notify_all()
+
+    async def read_out(self, timeout_s: float) -> None:
+        """Wait until all who are attached have read to the end, or for *timeout_s*."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._grown:
+                await self._grown.wait_for(lambda: self._readers == 0)
+
+    async def _append(self, log: FileIO, data: bytes) -> None:
+        """Add to the log; while the disk is full, what is printed waits for room, up to a bound."""
+        self._backlog += data
+        try:
+            written = log.write(self._backlog)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            written = 0
+        del self._backlog[:written]
+        if (too_much := len(self._backlog) - _BACKLOG_BYTES) > 0:
+            self._backlog[: too_much + len(_GAP)] = _GAP
+        async with self._grown:
+            self._grown.notify_all()
+
+    async def _show(self, writer: asyncio.StreamWriter, from_byte: int) -> None:
+        self._log.touch()
+        with self._log.open("rb", buffering=0) as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size + from_byte) if from_byte < 0 else from_byte)
+            while True:
+                if data := log.read(_CHUNK_BYTES):
+                    writer.write(data)
+                    await writer.drain()
+                    continue
+                async with self._grown:
+                    if os.fstat(log.fileno()).st_size > log.tell():
+                        continue
+                    if self._ended:
+                        return
+                    await self._grown.wait()
+
+    async def _type(self, reader: asyncio.StreamReader) -> None:
+        while typed := await reader.read(_CHUNK_BYTES):
+            self._typing.write(typed)
+            await self._typing.drain()
+
+    def _look_for_prompt(self, data: bytes) -> None:
+        if self._prompted:
+            return
+        self._end = (self._end + data)[-64:]
+        if _PROMPT.search(self._end):
+            self._prompted = True
+            self._on_prompt()
 
 
 def panic(log: Path) -> str:
@@ -51,5 +155,6 @@ def tail(log: Path, lines: int = 12) -> str:
         text = log.read_bytes()[-8192:].decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
-    printed = [line.rstrip() for line in text.replace("\r", "").splitlines() if line.strip()]
+    text = _COLOURS.sub("", text.replace("\r", ""))
+    printed = [line.rstrip() for line in text.splitlines() if line.strip()]
     return "\n".join(printed[-lines:])

@@ -1,18 +1,54 @@
-"""What a command does to a machine that another one started."""
+"""What a command does to a machine that another one started: it talks to its monitor."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-from bootwright.errors import GuestError
-from bootwright.home import Home
-from bootwright.machine import messages, ssh
+from bootwright.errors import GuestError, InputError
+from bootwright.host import processes
+from bootwright.machine import messages
 from bootwright.machine.folder import MachineFolder
+from bootwright.machine.messages import AskStatus, Ended, Message, Quit, Status, Stop
 
 GONE_S = 15.0
 """How long a monitor may take to give everything back."""
+_ANSWER_S = 2.0
+_BEGIN_S = 5.0
+"""How long a monitor may take between its lock and its socket."""
+_BEGIN_PAUSE_S = 0.02
+
+MONITOR = "monitor"
+"""The role under which a monitor is written down in its machine's journal."""
+
+
+def status(folder: MachineFolder) -> Status:
+    """Ask a machine's monitor how the machine is.
+
+    Raises:
+        InputError: it is not running.
+        GuestError: its monitor does not answer.
+    """
+    if not folder.is_alive():
+        raise not_running(folder)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_ANSWER_S)
+            with _address(folder) as address:
+                connection.connect(address)
+            connection.sendall(messages.encode(AskStatus()))
+            with connection.makefile("rb") as lines:
+                for line in lines:
+                    message = messages.from_monitor(line)
+                    if isinstance(message, Status):
+                        return message
+    except (OSError, messages.Garbled) as error:  # a time-out is an OSError too
+        raise _no_answer(folder) from error
+    raise _no_answer(folder)
 
 
 async def connect(folder: MachineFolder) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -20,15 +56,20 @@ async def connect(folder: MachineFolder) -> tuple[asyncio.StreamReader, asyncio.
 
     Raises:
         InputError: it is not running.
+        GuestError: its monitor does not listen.
     """
-    folder.running()
-    # Through the open folder, as the whole path may be too long for a socket's address.
-    opened = os.open(folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        short = f"/proc/self/fd/{opened}/{folder.control.name}"
-        return await asyncio.open_unix_connection(short, limit=messages.LINE_BYTES)
-    finally:
-        os.close(opened)
+    deadline = asyncio.get_running_loop().time() + _BEGIN_S
+    while True:
+        if not folder.is_alive():
+            raise not_running(folder)
+        try:
+            with _address(folder) as address:
+                return await asyncio.open_unix_connection(address, limit=messages.LINE_BYTES)
+        except OSError as error:
+            # A monitor that has just begun, or is about to end: its lock tells which.
+            if asyncio.get_running_loop().time() > deadline:
+                raise _no_answer(folder) from error
+        await asyncio.sleep(_BEGIN_PAUSE_S)
 
 
 async def end(folder: MachineFolder) -> None:
@@ -37,67 +78,74 @@ async def end(folder: MachineFolder) -> None:
     Raises:
         GuestError: its monitor did not give everything back in time.
     """
+    await _tell(folder, Quit(), GONE_S)
+
+
+async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
+    """Shut a running machine down: cleanly if it does so within *timeout_s*, else at once.
+
+    The monitor sees to it, so it comes about even if this process is killed.
+
+    Raises:
+        GuestError: its monitor did not give everything back in time.
+    """
+    return await _tell(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
+
+
+def force(folder: MachineFolder) -> None:
+    """Kill a monitor that does not answer; its VMM goes with it.
+
+    What it had taken is given back by `recovery.settle`.
+
+    Raises:
+        HostError: it does not end.
+    """
+    for row in folder.journal.owned():
+        if row.kind == "process" and row.name == MONITOR:
+            processes.end(row.token)
+
+
+def not_running(folder: MachineFolder) -> InputError:
+    """Return the error for a machine that does not run."""
+    return InputError(
+        f"machine {folder.name!r} is not running", hint=f"bootwright start {folder.name}"
+    )
+
+
+async def _tell(folder: MachineFolder, message: Message, timeout_s: float) -> Ended:
+    """Send *message*, and read until the monitor has given everything back and closes."""
     reader, writer = await connect(folder)
+    ended = Ended(reason="lost", text="its monitor was killed")
     try:
-        writer.write(messages.encode(messages.Quit()))
-        async with asyncio.timeout(GONE_S):
-            await reader.read()  # the monitor closes when it has given everything back
+        writer.write(messages.encode(message))
+        async with asyncio.timeout(timeout_s):
+            with suppress(ConnectionError):
+                while line := await reader.readline():
+                    told = messages.from_monitor(line)
+                    if isinstance(told, Ended):
+                        ended = told
     except TimeoutError as error:
-        pid = folder.running().monitor_pid
         raise GuestError(
-            f"the monitor of machine {folder.name!r} has not ended after {GONE_S:g} s",
-            hint=f"end it by force: kill -9 {pid}, then bootwright ps",
+            f"the monitor of machine {folder.name!r} has not ended after {timeout_s:g} s",
+            hint=f"end it by force: bootwright rm --force {folder.name}",
         ) from error
     finally:
         writer.close()
+    return ended
 
 
-async def stop(home: Home, folder: MachineFolder, timeout_s: float) -> bool:
-    """Shut a running machine down: cleanly if it does so within *timeout_s*, else at once.
-
-    Returns:
-        Whether it shut down cleanly.
-    """
-    reader, writer = await connect(folder)
-    gone = asyncio.create_task(reader.read())
+@contextmanager
+def _address(folder: MachineFolder) -> Iterator[str]:
+    """Give the control socket's address; the whole path may be too long for one (unix(7))."""
+    opened = os.open(folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        clean = await shut_down(home, folder, gone, timeout_s)
+        yield str(Path(f"/proc/self/fd/{opened}") / folder.control.name)
     finally:
-        gone.cancel()
-        writer.close()
-    if not clean:
-        await end(folder)
-    return clean
+        os.close(opened)
 
 
-async def shut_down(
-    home: Home, folder: MachineFolder, gone: asyncio.Future[Any], timeout_s: float
-) -> bool:
-    """Ask the guest to shut down, and wait until it has.
-
-    Over SSH: the power button needs a driver and a daemon that small guests do not have.
-
-    Args:
-        gone: Done once the machine is gone.
-
-    Returns:
-        Whether it was gone within *timeout_s*.
-    """
-    try:
-        reach = ssh.access(home, folder)
-    except GuestError:
-        return False  # it has no network
-    # systemd, where it is; else whatever the guest calls poweroff.
-    process = await asyncio.create_subprocess_exec(
-        *reach.ssh(["systemctl poweroff --no-block || poweroff"]),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+def _no_answer(folder: MachineFolder) -> GuestError:
+    return GuestError(
+        f"the monitor of machine {folder.name!r} does not answer",
+        hint=f"try again; if it stays so: bootwright rm --force {folder.name}",
     )
-    try:
-        done, _ = await asyncio.wait([gone], timeout=timeout_s)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-    return bool(done)

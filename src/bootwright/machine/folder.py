@@ -1,15 +1,13 @@
 """A machine's folder: all that a machine owns on disk lies in it.
 
-Its lock is held by the machine's monitor for as long as that lives; a pid is never asked.
+Its lock is held by the machine's monitor for as long as that lives; a pid is never asked. Whatever
+has no lock file is none of our machines, whatever its name.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-import signal
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,17 +19,17 @@ from bootwright.digest import Digest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
-from bootwright.host.clock import boot_id
+from bootwright.host import locks
 from bootwright.host.trees import remove_tree
-from bootwright.journal import Journal, start_ticks
-from bootwright.machine.spec import MachineSpec, Running
+from bootwright.journal import Journal
+from bootwright.machine.spec import LastEnd, MachineSpec
 
 T = TypeVar("T")
 
-# Locks of the open file, not of the process: they end with the last descriptor, and whether one is
-# held can be asked without taking it. Source: fcntl(2), F_OFD_SETLK; struct flock on x86-64.
-_FLOCK = struct.Struct("hhqqi4x")
-_WHOLE_FILE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+_NEW, _GONE = ".new-", ".gone-"
+"""How a folder is called before its machine is whole, and while it is removed."""
+_GLANCE_S = 0.5
+"""How long a lock may be held by a command that only looks whether anything was left behind."""
 
 
 class MachineFolder:
@@ -42,10 +40,12 @@ class MachineFolder:
         self.disk = path / "disk.qcow2"
         self.initrd = path / "initrd"
         self.console_log = path / "console.log"
+        self.previous_console_log = path / "console.previous.log"
         self.vmm_log = path / "vmm.log"
-        self.journal = path / "journal"
+        self.lock = path / "lock"
         self.control = path / "control"
         self.known_hosts = path / "known_hosts"
+        self.journal = Journal(path / "journal")
 
     @property
     def name(self) -> str:
@@ -59,25 +59,27 @@ class MachineFolder:
         """Return the machine's own name, keys and addresses."""
         return self._read("identity.json", Identity)
 
-    def running(self) -> Running:
-        """Return what is known while it runs.
+    def last_end(self) -> LastEnd | None:
+        """Return how the machine last ended; None where it has not run.
 
-        Raises:
-            InputError: it does not run.
+        While it runs, this is how it will have ended should its monitor be killed.
         """
-        if not self.is_alive() or not (self.path / "running.json").exists():
-            raise InputError(
-                f"machine {self.name!r} is not running",
-                hint=f"bootwright start {self.name}",
-            )
-        return self._read("running.json", Running)
+        path = self.path / "end.json"
+        try:
+            return self._read(path.name, LastEnd)
+        except FormatError:
+            if not path.exists():
+                return None
+            # No reason to call the whole machine damaged: the next start writes it anew.
+            ended_s = int(path.stat().st_mtime)
+            return LastEnd(reason="lost", text="nobody knows how it ended", ended_s=ended_s)
 
-    def write(self, value: MachineSpec | Identity | Running) -> None:
+    def write(self, value: MachineSpec | Identity | LastEnd) -> None:
         """Write *value* whole or not at all, readable by its owner only."""
         file_name = {
             MachineSpec: "machine.json",
             Identity: "identity.json",
-            Running: "running.json",
+            LastEnd: "end.json",
         }[type(value)]
         staged = self.path / f".{file_name}"
         staged.touch(mode=0o600)
@@ -92,23 +94,28 @@ class MachineFolder:
         """Note that the machine has let somebody in."""
         (self.path / "let-in").touch()
 
-    def forget_running(self) -> None:
-        """Remove what was only true while it ran."""
-        for file_name in ("running.json", "control", "initrd", "journal"):
-            (self.path / file_name).unlink(missing_ok=True)
+    def begin_logs(self) -> None:
+        """Set the logs of the last run aside."""
+        with suppress(FileNotFoundError):
+            self.console_log.rename(self.previous_console_log)
+        self.vmm_log.unlink(missing_ok=True)
+
+    def give_back(self, *, sparing: str = "") -> None:
+        """Give back all that a run has taken, and forget it; the lock must be held.
+
+        Args:
+            sparing: The token of the process that calls this; see `Journal.undo_all`.
+
+        Raises:
+            HostError: a process does not end.
+        """
+        for half_written in self.path.glob(".*.json"):
+            half_written.unlink(missing_ok=True)
+        self.journal.undo_all(sparing=sparing)
 
     def is_alive(self) -> bool:
         """Say whether a monitor holds the lock."""
-        try:
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            answer = fcntl.fcntl(lock, fcntl.F_OFD_GETLK, _WHOLE_FILE)
-        finally:
-            os.close(lock)
-        kind, *_ = _FLOCK.unpack(answer)
-        return bool(kind != fcntl.F_UNLCK)
+        return locks.is_held(self.lock)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,16 +123,20 @@ class MachineFolder:
 
         Raises:
             InputError: the machine runs already.
+            NotFoundError: it was removed just now.
         """
-        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.fcntl(lock, fcntl.F_OFD_SETLK, _WHOLE_FILE)
-            except BlockingIOError:
-                raise InputError(
-                    f"machine {self.name!r} is running already",
-                    hint=f"bootwright ssh {self.name}",
-                ) from None
+            lock = locks.take(self.lock, wait_s=_GLANCE_S)
+        except BlockingIOError:
+            raise InputError(
+                f"machine {self.name!r} is running already",
+                hint=f"bootwright ssh {self.name}",
+            ) from None
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"machine {self.name!r} was removed just now", hint="bootwright ps"
+            ) from None
+        try:
             yield
         finally:
             os.close(lock)
@@ -151,25 +162,63 @@ def claimed(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
     Raises:
         InputError: a machine has that name.
     """
-    home.machines.mkdir(parents=True, exist_ok=True)
-    staged = MachineFolder(home.machines / f".new-{secrets.token_hex(4)}")
-    staged.path.mkdir(mode=0o700)
     target = home.machines / spec.name
+    staged, lock = _begin(home)
     try:
-        with staged.locked():
-            staged.write(spec)
-            try:
-                staged.path.rename(target)
-            except OSError:
-                if target.exists():
-                    raise InputError(
-                        f"a machine is called {spec.name!r} already",
-                        hint=f"choose another --name, or: bootwright rm --force {spec.name}",
-                    ) from None
-                raise
-            yield MachineFolder(target)
+        staged.write(spec)
+        try:
+            staged.path.rename(target)
+        except OSError:
+            if target.exists():
+                raise InputError(
+                    f"a machine is called {spec.name!r} already",
+                    hint=f"choose another --name, or: bootwright rm --force {spec.name}",
+                ) from None
+            raise
+        yield MachineFolder(target)
     finally:
         remove_tree(staged.path)
+        os.close(lock)
+
+
+def _begin(home: Home) -> tuple[MachineFolder, int]:
+    """Make a folder without a name and take its lock."""
+    home.machines.mkdir(parents=True, exist_ok=True)
+    folder = MachineFolder(home.machines / f"{_NEW}{secrets.token_hex(4)}")
+    # While this is held, a folder without a lock is just being made; see `unfinished`.
+    beginning = _beginning(home)
+    try:
+        folder.path.mkdir(mode=0o700)
+        return folder, locks.take(folder.lock)
+    finally:
+        os.close(beginning)
+
+
+def _beginning(home: Home) -> int:
+    return locks.take(home.state / "beginning.lock", wait_s=30)
+
+
+def unfinished(home: Home) -> list[MachineFolder]:
+    """Return the folders that a crash left without a name: half made, or half removed."""
+    found = [MachineFolder(path) for path in home.machines.glob(f"{_GONE}*/")]
+    if new := [MachineFolder(path) for path in home.machines.glob(f"{_NEW}*/")]:
+        beginning = _beginning(home)  # waits for those that are between folder and lock
+        os.close(beginning)
+        found += [folder for folder in new if not folder.is_alive() and folder.path.exists()]
+    return found
+
+
+def remove(folder: MachineFolder) -> None:
+    """Remove a machine's folder, whose lock is held or which has no name any more.
+
+    It loses its name first: nobody ever sees half a machine.
+    """
+    gone = folder.path
+    if not gone.name.startswith(_GONE):
+        gone = folder.path.with_name(f"{_GONE}{secrets.token_hex(4)}")
+        with suppress(FileNotFoundError):  # taken away under us
+            folder.path.rename(gone)
+    remove_tree(gone)
 
 
 def find(home: Home, name: str) -> MachineFolder:
@@ -191,52 +240,27 @@ def find(home: Home, name: str) -> MachineFolder:
 
 
 def every(home: Home) -> list[MachineFolder]:
-    """Return the folders of all machines, running or not."""
+    """Return the folders of all machines, running or not, sorted by name."""
+    return [MachineFolder(path) for path in _entries(home) if _is_ours(path)]
+
+
+def foreign(home: Home) -> list[Path]:
+    """Return what lies among the machines and is none of ours: it is never touched."""
+    return [path for path in _entries(home) if not _is_ours(path)]
+
+
+def _entries(home: Home) -> list[Path]:
     if not home.machines.is_dir():
         return []
-    return [MachineFolder(path) for path in sorted(home.machines.iterdir()) if path.name[0] != "."]
+    return [path for path in sorted(home.machines.iterdir()) if path.name[0] != "."]
+
+
+def _is_ours(path: Path) -> bool:
+    # A link leads to a folder that somebody else has made or moved.
+    return (path / "lock").is_file() and not path.is_symlink()
 
 
 def users(home: Home, digest: Digest) -> list[str]:
     """Return the machines that need an image or a kernel."""
     recipes = {folder.name: folder.spec().recipe for folder in every(home)}
     return [name for name, r in recipes.items() if digest in (r.image, r.kernel)]
-
-
-def sweep(home: Home) -> None:
-    """Remove what machines left behind whose monitor is gone and that were not to be kept.
-
-    The VMM should be gone with its monitor, as the kernel kills it (see `vmms.qemu`); the journal
-    tells where it is not.
-    """
-    unnamed = [MachineFolder(path) for path in home.machines.glob(".new-*/")]
-    for folder in [*every(home), *unnamed]:
-        # Without its lock file, a folder is just being made.
-        if folder.is_alive() or not (folder.path / "lock").exists():
-            continue
-        try:
-            with folder.locked():
-                _sweep_one(folder)
-        except InputError:
-            continue  # it was started just now
-
-
-def _sweep_one(folder: MachineFolder) -> None:
-    _end_processes(folder)
-    try:
-        worth_keeping = folder.is_worth_keeping()
-    except FormatError:
-        return  # damaged: said by ps, removed by rm
-    if worth_keeping:
-        folder.forget_running()
-    else:
-        remove_tree(folder.path)
-
-
-def _end_processes(folder: MachineFolder) -> None:
-    """End what the journal of a dead machine names, if it is still that very process."""
-    for row in Journal(folder.journal).owned():
-        same_boot = row.boot_id == boot_id()
-        if row.pid and same_boot and start_ticks(row.pid) == row.start_ticks:
-            with suppress(ProcessLookupError):
-                os.kill(row.pid, signal.SIGKILL)

@@ -48,6 +48,11 @@ class MarkReader:
             self._rest = self._rest[end + 1 :]
         return bytes(output), marks
 
+    def rest(self) -> bytes:
+        """Return what was held back as it might have begun a mark; nothing comes any more."""
+        rest, self._rest = self._rest, b""
+        return rest
+
     def _before_mark(self, position: int) -> bytes:
         """Return the output before a token; less the newline that sets the mark off."""
         return self._rest[:position].removesuffix(b"\n")

@@ -7,9 +7,14 @@ machine's folder is for every other command.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import EndReason, MachineSpec
+
+State = Literal["starting", "running", "paused", "stopping"]
+"""``paused``: the VMM holds the guest because the host's disk is full; it goes on by itself."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -34,6 +39,12 @@ class LetIn(Message, frozen=True):
     """The guest has let us in: from now on a machine that is to be kept is worth keeping."""
 
 
+class Stop(Message, frozen=True, kw_only=True):
+    """Shut the guest down; after *timeout_s* end the VMM. This goes on without who asked for it."""
+
+    timeout_s: float
+
+
 class Quit(Message, frozen=True, kw_only=True):
     """End the VMM now."""
 
@@ -41,8 +52,18 @@ class Quit(Message, frozen=True, kw_only=True):
     """Keep a copy of the console's log; the machine failed."""
 
 
-class AttachConsole(Message, frozen=True):
-    """From here on this connection is the guest's console, in both directions."""
+class AskStatus(Message, frozen=True):
+    """Say how you are; the answer is a `Status`."""
+
+
+class AttachConsole(Message, frozen=True, kw_only=True):
+    """From here on this connection is the guest's console: what is sent is typed.
+
+    All that the guest prints is shown, however slowly it is read: it comes from the log.
+    """
+
+    from_byte: int
+    """Where in the console's log to begin; negative: so many bytes before its end."""
 
 
 # From the monitor.
@@ -68,6 +89,27 @@ class Output(Message, frozen=True, kw_only=True):
     data: bytes
 
 
+class Status(Message, frozen=True, kw_only=True):
+    """What is known of a live machine."""
+
+    state: State
+    detail: str = ""
+    """What a machine that starts is doing (its last mark), or why it is paused."""
+    monitor_pid: int
+    vmm_pid: int
+    """0: there is none yet, or none any more."""
+    started_s: int
+    """When, in seconds since 1970."""
+    ports: dict[int, int]
+    """Which port of the host's 127.0.0.1 leads to which port of the guest: ``{guest: host}``."""
+
+
+class Paused(Message, frozen=True, kw_only=True):
+    """The VMM holds the guest until the host has room on its disk again."""
+
+    text: str
+
+
 class Failed(Message, frozen=True, kw_only=True):
     """A foreseen error; `error` is its class in `bootwright.errors`."""
 
@@ -80,7 +122,8 @@ class Failed(Message, frozen=True, kw_only=True):
 class Ended(Message, frozen=True, kw_only=True):
     """The VMM is gone and what was to be given back is given back."""
 
-    reason: str
+    reason: EndReason
+    text: str = ""
     console: str = ""
     """Where a copy of the console's log lies."""
 
@@ -93,8 +136,8 @@ class Garbled(ValueError):
     """A line that is no message."""
 
 
-ToMonitor = Start | LetIn | SetFree | Quit | AttachConsole
-FromMonitor = MarkTaken | Started | Output | Failed | Ended
+ToMonitor = Start | LetIn | SetFree | Stop | Quit | AskStatus | AttachConsole
+FromMonitor = MarkTaken | Started | Output | Status | Paused | Failed | Ended
 
 
 def encode(message: Message) -> bytes:

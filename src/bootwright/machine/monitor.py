@@ -10,74 +10,108 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from bootwright import home as homes
-from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
+from bootwright.errors import BootwrightError, HostError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
-from bootwright.host import space
-from bootwright.host.clock import boot_id, now_ns
-from bootwright.host.trees import remove_tree
-from bootwright.journal import Journal, Row, start_ticks
-from bootwright.machine import messages
-from bootwright.machine.console import Console, panic, tail
-from bootwright.machine.folder import MachineFolder, claimed, find, sweep
+from bootwright.host import processes, space
+from bootwright.host.clock import now_ns
+from bootwright.journal import Row
+from bootwright.machine import endings, messages, ssh
+from bootwright.machine import folder as folders
+from bootwright.machine.console import Console
+from bootwright.machine.control import MONITOR
+from bootwright.machine.endings import Circumstances
+from bootwright.machine.folder import MachineFolder, claimed, find
+from bootwright.machine.limits import DISK_FLOOR_BYTES
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
+    AskStatus,
+    AttachConsole,
     Ended,
     Failed,
     LetIn,
     MarkTaken,
     Output,
+    Paused,
     Quit,
     SetFree,
     Start,
     Started,
+    State,
+    Status,
+    Stop,
 )
 from bootwright.machine.prepare import make_disk, placement, write_initrd
-from bootwright.machine.spec import MachineSpec, Running
+from bootwright.machine.recovery import settle
+from bootwright.machine.shutdown import shut_down
+from bootwright.machine.spec import MachineSpec
+from bootwright.machine.switchboard import Switchboard
+from bootwright.networks.user import SSH_PORT
 from bootwright.timeline.recorder import Mark, Recorder
-from bootwright.vmms.protocol import Ending, Placement, RunningVmm
+from bootwright.vmms.protocol import Ending, RunningVmm
 from bootwright.vmms.table import VMMS
 
-_DISK_NEEDED_BYTES = 64 << 20
+T = TypeVar("T")
+
+_WATCH_S = 1.0
+"""How often to look whether the machine's folder is still there, and room on a full disk."""
+_LAST_WORDS_S = 1.0
+"""How long to wait for what the guest sent last, once its VMM has ended."""
+_READ_OUT_S = 5.0
+"""How long an attached console may take to show the rest."""
+_STOP_S = 30.0
+"""How long a guest may take to shut down where nobody says."""
+_READY_MARKS = ("command.start", "sshd.listening")
+
+
+class _EndWanted(Exception):
+    """The machine is to end before it has begun."""
 
 
 class Monitor:
     """Runs one machine from its start to its end."""
 
-    def __init__(
-        self, home: Home, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, home: Home) -> None:
         self._home = home
-        self._leash_in, self._leash_out = reader, writer
-        self._recorder = Recorder(self._tell_mark)
+        self._board = Switchboard(self._hear)
+        self._recorder = Recorder(self._took_mark)
+        self._last_mark = ""
+        self._started_s = int(time.time())
+        self._end_wanted = asyncio.Event()
+        self._circumstances = Circumstances()
         self._free = False
-        self._wanted_end = asyncio.Event()
-        self._save_console = False
-        self._listeners = {writer}
-        """Who is told what happens; an attached console is a connection, but no listener."""
-        self._connections = {writer}
+        self._is_tiny = self._is_kept = False
+        self._ready = False
+        self._stopping: asyncio.Task[None] | None = None
+        # What there is of the machine; each is set once.
+        self._folder: MachineFolder | None = None
+        self._running: RunningVmm | None = None
+        self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
+        self._ports: dict[int, int] = {}
 
-    async def run(self) -> None:
-        """Serve one machine; returns when it is gone."""
-        line = await self._leash_in.readline()
+    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve the machine that the leash tells of; returns when it is gone."""
+        line = await reader.readline()
         if not line:
             return
         start = messages.to_monitor(line)
         assert isinstance(start, Start), start
-        ended = Ended(reason="failed")
+        leash = asyncio.create_task(self._hold_leash(reader, writer))
+        ended = Ended(reason="vmm-died")
         try:
             ended = await self._live(start.spec, start.again)
+        except _EndWanted:
+            ended = Ended(reason="ended")
         except BootwrightError as error:
             self._tell_failure(error)
         except OSError as error:
@@ -85,69 +119,70 @@ class Monitor:
             traceback.print_exc()
             hint = f"see {self._home.logs / 'monitors.log'}"
             self._tell_failure(HostError(f"the system refused: {error}", hint=hint))
-        self._tell(ended)
-        for writer in list(self._connections):
-            with suppress(ConnectionError):
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
+        self._board.tell(ended)
+        await self._board.close()
+        leash.cancel()
+
+    def wind_up(self) -> None:
+        """End the machine in the best order that is left: nobody is there to say how."""
+        if self._circumstances.let_in and self._is_kept:
+            self.stop(_STOP_S)  # its disk is to be in order
+        else:
+            self.end()
+
+    def stop(self, timeout_s: float) -> None:
+        """Shut the guest down, and end the VMM if that takes longer than *timeout_s*."""
+        if self._running is None or self._is_tiny:
+            self.end()
+        elif self._stopping is None:
+            self._circumstances.stopped = True
+            self._stopping = asyncio.create_task(self._stop(self._running, timeout_s))
 
     def end(self) -> None:
         """End the machine and give everything back."""
-        self._wanted_end.set()
+        self._end_wanted.set()
 
     async def _live(self, spec: MachineSpec, again: bool) -> Ended:
         """Take every resource in order, wait for the machine's end, give all back in reverse."""
+        recipe = spec.recipe
+        self._is_tiny, self._is_kept = recipe.image is None, spec.kept
         async with AsyncExitStack() as stack:
-            folder = stack.enter_context(_held(self._home, spec, again))
-            journal = Journal(folder.journal)
-            leash = asyncio.create_task(self._watch_leash(folder))
-            stack.callback(leash.cancel)
-            with space.full_disk_named(folder.path, "the machine was made"):
-                place = self._prepare(folder, spec, again)
-            vmm = VMMS[spec.recipe.vmm]
-            journal.write(Row(event="take", kind="process", name="vmm"))
-            running = await stack.enter_async_context(
-                vmm.launch(spec.recipe, place, self._recorder)
-            )
-            journal.write(
-                Row(
-                    event="take",
-                    kind="process",
-                    name="vmm",
-                    pid=running.pid,
-                    start_ticks=start_ticks(running.pid) or 0,
-                    boot_id=boot_id(),
-                )
-            )
-            console = Console(running.console, folder.console_log)
-            pumps = [
-                asyncio.create_task(console.pump()),
-                asyncio.create_task(self._pump_marks(running, folder)),
-            ]
-            await self._serve_control(stack, folder, console)
-            ports = await running.forwarded() if place.forwards else {}
-            folder.write(
-                Running(
-                    monitor_pid=os.getpid(),
-                    vmm_pid=running.pid,
-                    started_s=int(time.time()),
-                    ports=ports,
-                )
-            )
-            await running.resume()
-            self._tell(Started(ports=ports))
+            folder = self._folder = stack.enter_context(_held(self._home, spec, again))
+            stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
+            await stack.enter_async_context(self._board.open(folder))
+            stack.enter_context(folder.journal.taking("file", folder.initrd.name))
+            mac = self._prepare(folder, spec, again)
+            vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
+            place = placement(self._home, folder, spec, mac, vmm.token)
+            with _noted(folder, self._started_s):
+                launching = VMMS[recipe.vmm].launch(recipe, place, self._recorder)
+                running = await self._unless_ended(stack.enter_async_context(launching))
+                self._running = running
+                console = Console(running.console, folder.console_log, self._prompted)
+                self._console.set_result(console)
+                pumps = [
+                    asyncio.create_task(console.pump()),
+                    asyncio.create_task(self._pump_marks(running, folder.identity().token)),
+                ]
+                if place.forwards:
+                    self._ports = await self._unless_ended(running.forwarded())
+                await self._unless_ended(running.resume())
+            self._board.tell(Started(ports=self._ports))
+            watch = asyncio.create_task(self._watch(running, folder))
+            stack.callback(watch.cancel)
             ending = await self._until_end(running)
-            # What the guest sent last is still on its way to us.
-            await asyncio.wait(pumps, timeout=1)
+            await asyncio.wait(pumps, timeout=_LAST_WORDS_S)
+            await console.read_out(_READ_OUT_S)
             return self._judge(ending, folder)
 
-    def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> Placement:
+    def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> str:
+        """Make the files that the machine starts from; return its MAC address."""
         recipe = spec.recipe
         _, public = identities.user_key(self._home)
-        if not again:
-            folder.write(identities.make(spec.name))
-            space.require(folder.path, _DISK_NEEDED_BYTES, "a machine's disk")
+        if again:
+            folder.begin_logs()
+        else:
+            folder.write(identities.make(spec.name, folder.path))
             make_disk(self._home, recipe, folder.disk)
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
@@ -160,145 +195,192 @@ class Monitor:
             command=spec.command,
             new_disk=not again,
         )
-        return placement(self._home, folder, spec, identity.mac)
+        return identity.mac
 
-    async def _until_end(self, running: RunningVmm) -> Ending:
-        wanted = asyncio.create_task(self._wanted_end.wait())
+    async def _unless_ended(self, work: Awaitable[T]) -> T:
+        """Wait for *work*, and give it up if the machine is to end before it is done.
+
+        Raises:
+            _EndWanted: it was given up.
+        """
+        doing = asyncio.ensure_future(work)
+        wanted = asyncio.create_task(self._end_wanted.wait())
         try:
-            either: list[asyncio.Future[Any]] = [wanted, running.ended]
+            either: list[asyncio.Future[Any]] = [doing, wanted]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             wanted.cancel()
-        if running.ended.done():
-            return running.ended.result()
-        return await running.quit()
+        if doing.done():
+            return doing.result()
+        doing.cancel()
+        with suppress(asyncio.CancelledError):
+            await doing
+        raise _EndWanted
+
+    async def _until_end(self, running: RunningVmm) -> Ending:
+        try:
+            return await self._unless_ended(asyncio.shield(running.ended))
+        except _EndWanted:
+            return await running.quit()
+
+    async def _stop(self, running: RunningVmm, timeout_s: float) -> None:
+        assert self._folder is not None
+        reach = None
+        if SSH_PORT in self._ports:
+            reach = ssh.access(self._home, self._folder, self._ports)
+        if not await shut_down(reach, running.press_power_button, running.ended, timeout_s):
+            self.end()
 
     def _judge(self, ending: Ending, folder: MachineFolder) -> Ended:
-        """Say how the machine ended, and keep the console where that was no good end.
+        """Write down how the machine ended.
 
         Raises:
-            GuestError: the guest died.
+            GuestError: the guest died, or ended before it was of use.
             VmmError: the VMM died.
         """
-        saved = ""
-        printed = tail(folder.console_log)
-        died = ending.reason in ("reset", "died")
-        if died or self._save_console:
-            saved = self._save(folder)
-        if ending.reason == "reset":
-            reason = panic(folder.console_log)
-            raise GuestError(
-                f"the guest's kernel panicked: {reason}" if reason else "the guest reset itself",
-                hint=f"the whole console is in {saved}",
-                evidence=printed,
-            )
-        if ending.reason == "died":
-            output = folder.vmm_log.read_text(errors="replace").strip()
-            raise VmmError(
-                f"the VMM died (exit status {ending.exit_status})",
-                hint=f"the whole console is in {saved}",
-                evidence=output[-1500:] or printed,
-            )
-        return Ended(reason=ending.reason, console=saved)
+        last, error = endings.judge(ending, folder, self._circumstances, self._home.logs)
+        with suppress(OSError):  # on a full disk it stays what it was: lost
+            folder.write(last)
+        if error is not None:
+            raise error
+        return Ended(reason=last.reason, text=last.text, console=last.console)
 
-    def _save(self, folder: MachineFolder) -> str:
-        self._home.logs.mkdir(parents=True, exist_ok=True)
-        stamp = time.strftime("%Y%m%dT%H%M%S")
-        target = self._home.logs / f"{folder.name}-{stamp}-{os.getpid()}.console"
-        shutil.copyfile(folder.console_log, target)
-        return str(target)
+    async def _watch(self, running: RunningVmm, folder: MachineFolder) -> None:
+        """See that the machine's folder stays, and let a guest go on that waits for room."""
+        told = False
+        while True:
+            if told:
+                await asyncio.sleep(_WATCH_S)
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_WATCH_S):
+                        await running.stalled.wait()
+            if not folder.lock.exists():
+                self.end()  # somebody has removed it: the machine has no disk and no name any more
+                return
+            if running.stalled.is_set() and not told:
+                told = True
+                self._board.tell(Paused(text=self._paused_text()))
+            elif told and space.free_bytes(folder.path) >= DISK_FLOOR_BYTES:
+                told = False
+                await running.resume()
 
-    async def _pump_marks(self, running: RunningVmm, folder: MachineFolder) -> None:
-        reader = MarkReader(folder.identity().token)
+    def _paused_text(self) -> str:
+        assert self._folder is not None
+        return f"the disk of {self._folder.path} is full"
+
+    async def _pump_marks(self, running: RunningVmm, token: str) -> None:
+        reader = MarkReader(token)
         while data := await running.marks.read(1 << 16):
             output, marks = reader.feed(data, now_ns())
             if output:
-                self._tell(Output(data=output))
+                self._board.tell(Output(data=output))
             for mark, detail in marks:
-                self._tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
+                self._took_mark(mark, detail)
                 if mark.name == "command.end":
                     # The tiny guest has nothing more to say, and not every machine type lets a
                     # guest switch it off.
+                    self._circumstances.finished = True
                     self.end()
+        if rest := reader.rest():
+            self._board.tell(Output(data=rest))
 
-    async def _serve_control(
-        self, stack: AsyncExitStack, folder: MachineFolder, console: Console
+    async def _hold_leash(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._board.listen(reader, writer)
+        if not self._free:
+            self.wind_up()
+
+    async def _hear(
+        self,
+        message: messages.ToMonitor,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._listeners.add(writer)
-            self._connections.add(writer)
-            try:
-                while line := await reader.readline():
-                    message = messages.to_monitor(line)
-                    if isinstance(message, Quit):
-                        self._save_console |= message.save_console
-                        self.end()
-                    elif isinstance(message, messages.AttachConsole):
-                        self._listeners.discard(writer)
-                        await console.attach(reader, writer)
-            except (ConnectionError, messages.Garbled):
-                pass  # the other command has ended, or is no command of ours; the machine goes on
-            finally:
-                self._listeners.discard(writer)
-                self._connections.discard(writer)
+        """Do what a command asks."""
+        match message:
+            case LetIn():
+                self._circumstances.let_in = True
+                assert self._folder is not None
+                self._folder.note_let_in()
+            case SetFree():
+                self._free = True
+            case Stop():
+                self.stop(message.timeout_s)
+            case Quit():
+                self._circumstances.save_console |= message.save_console
+                self.end()
+            case AskStatus():
+                writer.write(messages.encode(self._status()))
+            case AttachConsole():
+                self._board.mute(writer)
+                await (await self._console).attach(reader, writer, message.from_byte)
                 writer.close()
 
-        # A path below a deep folder may be longer than a socket's address can hold (108 bytes,
-        # unix(7)); relative to the working folder it never is.
-        os.chdir(folder.path)
-        server = await asyncio.start_unix_server(serve, path=folder.control.name)
-        stack.callback(server.close)
+    def _status(self) -> Status:
+        state: State = "running"
+        detail = ""
+        if self._running is not None and self._running.stalled.is_set():
+            state, detail = "paused", self._paused_text()
+        elif self._stopping is not None or self._end_wanted.is_set():
+            state = "stopping"
+        elif not self._ready:
+            state, detail = "starting", self._last_mark
+        return Status(
+            state=state,
+            detail=detail,
+            monitor_pid=os.getpid(),
+            vmm_pid=self._running.pid if self._running else 0,
+            started_s=self._started_s,
+            ports=self._ports,
+        )
 
-    async def _watch_leash(self, folder: MachineFolder) -> None:
-        try:
-            while line := await self._leash_in.readline():
-                message = messages.to_monitor(line)
-                if isinstance(message, LetIn):
-                    folder.note_let_in()
-                elif isinstance(message, SetFree):
-                    self._free = True
-                elif isinstance(message, Quit):
-                    self._save_console |= message.save_console
-                    self.end()
-        except ConnectionError:
-            pass  # cut: the same as closed
-        self._listeners.discard(self._leash_out)
-        if not self._free:
-            self.end()
+    def _took_mark(self, mark: Mark, detail: str = "") -> None:
+        self._last_mark = mark.name
+        self._ready |= mark.name in _READY_MARKS
+        self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
-    def _tell(self, message: messages.Message) -> None:
-        for writer in self._listeners:
-            if not writer.is_closing():
-                writer.write(messages.encode(message))
+    def _prompted(self) -> None:
+        self._recorder.mark("console.prompt")
 
     def _tell_failure(self, error: BootwrightError) -> None:
         kind = type(error).__name__
-        self._tell(Failed(error=kind, text=str(error), hint=error.hint, evidence=error.evidence))
+        self._board.tell(
+            Failed(error=kind, text=str(error), hint=error.hint, evidence=error.evidence)
+        )
 
-    def _tell_mark(self, mark: Mark) -> None:
-        self._tell(MarkTaken(name=mark.name, time_ns=mark.time_ns))
+
+@contextmanager
+def _noted(folder: MachineFolder, started_s: int) -> Iterator[None]:
+    """Write down how the machine will have ended should we die, and that it did not start."""
+    folder.write(endings.lost(started_s))
+    try:
+        yield
+    except (BootwrightError, _EndWanted) as error:
+        with suppress(OSError):  # on a full disk it stays what it was: lost
+            folder.write(endings.not_started(str(error)))
+        raise
 
 
 @contextmanager
 def _held(home: Home, spec: MachineSpec, again: bool) -> Iterator[MachineFolder]:
     """Hold the machine's folder and its lock; at the end the folder is gone, or ready to start."""
-    if again:
-        folder = find(home, spec.name)
-        with folder.locked():
-            try:
-                yield folder
-            finally:
-                folder.forget_running()
-        return
-    sweep(home)  # a dead machine must not hold the name
-    with claimed(home, spec) as folder:
+    settle(home)  # a dead machine must not hold the name
+    token = os.environ[processes.VARIABLE]
+    with _found(home, spec) if again else claimed(home, spec) as folder:
         try:
+            folder.journal.write(Row(event="take", kind="process", name=MONITOR, token=token))
             yield folder
         finally:
-            if folder.is_worth_keeping():
-                folder.forget_running()
-            else:
-                remove_tree(folder.path)
+            folder.give_back(sparing=token)
+            if not folder.is_worth_keeping():
+                folders.remove(folder)
+
+
+@contextmanager
+def _found(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
+    folder = find(home, spec.name)
+    with folder.locked():
+        yield folder
 
 
 def main() -> None:
@@ -313,9 +395,10 @@ def main() -> None:
 async def _main() -> None:
     leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     reader, writer = await asyncio.open_unix_connection(sock=leash, limit=messages.LINE_BYTES)
-    monitor = Monitor(homes.locate(), reader, writer)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, monitor.end)
-    await monitor.run()
+    monitor = Monitor(homes.locate())
+    # The host shuts down, say.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, monitor.wind_up)
+    await monitor.run(reader, writer)
 
 
 if __name__ == "__main__":

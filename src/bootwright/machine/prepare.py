@@ -9,6 +9,7 @@ from bootwright.guest import initramfs, seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.images import image as images
+from bootwright.inits import systemd
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.spec import MachineSpec
@@ -53,6 +54,7 @@ def write_initrd(
         modules=modules.modules if modules else (),
         root=root,
         filesystem=filesystem,
+        server=systemd.SERVER if recipe.init == "systemd" else "",
         grow=grow,
         address=user.ADDRESS if recipe.network == "user" else "",
         gateway=user.GATEWAY,
@@ -82,7 +84,9 @@ def make_disk(home: Home, recipe: Recipe, target: Path) -> None:
         qcow2.create(target, image.disk.absolute(), recipe.disk_bytes)
 
 
-def placement(home: Home, folder: MachineFolder, spec: MachineSpec, mac: str) -> Placement:
+def placement(
+    home: Home, folder: MachineFolder, spec: MachineSpec, mac: str, token: str = ""
+) -> Placement:
     """Return where the parts of a machine lie."""
     forwards: tuple[Forward, ...] = ()
     if spec.recipe.network == "user":
@@ -95,6 +99,7 @@ def placement(home: Home, folder: MachineFolder, spec: MachineSpec, mac: str) ->
         log=folder.vmm_log,
         mac=mac,
         forwards=forwards,
+        token=token,
     )
 
 

@@ -1,9 +1,10 @@
-"""What a machine is made from, and what is known of it while it runs."""
+"""What a machine is made from, and how it ended."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from bootwright.errors import InputError
 from bootwright.networks.user import Forward
@@ -44,13 +45,28 @@ class MachineSpec:
         check_host_name(self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """What is known of a machine while it runs; its monitor writes it down."""
+EndReason = Literal["stopped", "ended", "powered-off", "panicked", "vmm-died", "lost"]
+"""How a run of a machine came to its end.
 
-    monitor_pid: int
-    vmm_pid: int
-    started_s: int
-    """When, in seconds since 1970."""
-    ports: dict[int, int]
-    """Which port of the host's 127.0.0.1 leads to which port of the guest: ``{guest: host}``."""
+``stopped``: shut down when told to. ``ended``: at once, when told to. ``powered-off``: by itself.
+``panicked``: its kernel panicked or reset. ``vmm-died``: the VMM failed or was killed.
+``lost``: its monitor was killed, or the host went down.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastEnd:
+    """How a machine last ended; kept with a machine that is kept."""
+
+    reason: EndReason
+    text: str
+    """The same for people, with what is known beside."""
+    ended_s: int
+    """When, in seconds since 1970; for ``lost``: when it was started."""
+    console: str = ""
+    """Where a copy of the console's log lies."""
+
+    @property
+    def is_crash(self) -> bool:
+        """Whether it came unasked: the guest did not shut down, and nobody ended it."""
+        return self.reason in ("panicked", "vmm-died", "lost")

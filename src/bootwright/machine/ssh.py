@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootwright.errors import GuestError, LostGuestError
+from bootwright.errors import BootwrightError, GuestError, HostError, LostGuestError
 from bootwright.guest.identity import user_key
 from bootwright.home import Home
 from bootwright.host import tools
+from bootwright.journal import remove_file
 from bootwright.machine.folder import MachineFolder
 from bootwright.networks.user import SSH_PORT
 
@@ -62,23 +63,21 @@ class Access:
         return options
 
     def ssh(
-        self, command: Sequence[str] = (), *, terminal: bool = False, on_login: Path | None = None
+        self, command: Sequence[str] = (), *, terminal: bool = False, doorway: Doorway | None = None
     ) -> list[str]:
         """Return the argv of ssh.
 
         Args:
             command: One word is a shell line, several are an argv; none is the user's prompt.
             terminal: Whether the command gets a terminal; a prompt always does.
-            on_login: A named pipe that ssh opens once it is logged in, and waits on; see `run`.
+            doorway: Where ssh tells that it is logged in, and waits.
         """
         [program] = tools.require("ssh")
         argv = [str(program), *self.options(), "-p", str(self.port)]
         if terminal:
             argv.append("-t")
-        if on_login is not None:
-            # A percent sign begins a token of ssh's own.
-            path = shlex.quote(str(on_login)).replace("%", "%%")
-            argv += ["-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=cat {path}"]
+        if doorway is not None:
+            argv += doorway.options()
         argv.append("root@127.0.0.1")
         if command:
             argv += ["--", command[0] if len(command) == 1 else shlex.join(command)]
@@ -106,14 +105,75 @@ class Completed:
     stderr: bytes = b""
 
 
-def access(home: Home, folder: MachineFolder) -> Access:
+class Doorway:
+    """Where ssh waits between its log-in and its command, so that the log-in is told, not guessed.
+
+    ssh runs its LocalCommand once it is logged in, and waits for its end. Ours knocks at one named
+    pipe and reads from another until we let it through. We hold both open at both ends, so that
+    nobody waits in an open(2); should we die, the pipes' removal lets it through.
+
+    Source: ssh_config(5), LocalCommand; fifo(7).
+    """
+
+    def __init__(self, folder: MachineFolder) -> None:
+        self._folder = folder
+        self._knock = folder.path / "knock"
+        self._pass = folder.path / "pass"
+        self.log = folder.path / "ssh.log"
+        self.knocked = asyncio.Event()
+
+    def options(self) -> list[str]:
+        """Return what makes ssh go through here; its own complaints go to `log`."""
+        # A percent sign begins a token of ssh's own.
+        knock, let = (
+            shlex.quote(str(path)).replace("%", "%%") for path in (self._knock, self._pass)
+        )
+        # The line is read by the user's own shell, whatever that is, and is plain in all of them.
+        steps = shlex.quote(f"echo >{knock}; read -r go <{let}")
+        return [
+            *("-E", str(self.log)),
+            *("-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=exec sh -c {steps}"),
+        ]
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Set the doorway up for the length of the block."""
+        loop = asyncio.get_running_loop()
+        with ExitStack() as stack:
+            for path in (self._knock, self._pass, self.log):
+                stack.enter_context(self._folder.journal.taking("file", path.name))
+            held = []
+            for path in (self._knock, self._pass):
+                remove_file(path)  # of a command that was killed
+                os.mkfifo(path, 0o600)
+                held.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+                stack.callback(os.close, held[-1])
+            self._held = held[1]
+            loop.add_reader(held[0], self.knocked.set)
+            stack.callback(loop.remove_reader, held[0])
+            yield
+
+    def let_through(self) -> None:
+        """Let ssh go on to its command."""
+        os.write(self._held, b"\n")
+
+    def complaint(self) -> str:
+        """Return what ssh said of a failure."""
+        try:
+            return self.log.read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
+
+def access(home: Home, folder: MachineFolder, ports: Mapping[int, int]) -> Access:
     """Return how to reach the machine in *folder*.
 
+    Args:
+        ports: Which host port leads to which port of the guest: ``{guest: host}``.
+
     Raises:
-        InputError: it is not running.
         GuestError: it has no network.
     """
-    ports = folder.running().ports
     if SSH_PORT not in ports:
         raise GuestError(
             f"machine {folder.name!r} has no network", hint=f"bootwright logs {folder.name}"
@@ -125,7 +185,7 @@ def access(home: Home, folder: MachineFolder) -> Access:
 async def run(
     reach: Access,
     command: Sequence[str],
-    pipe: Path,
+    doorway: Doorway,
     on_login: Callable[[], Awaitable[None]],
     *,
     terminal: bool,
@@ -133,52 +193,73 @@ async def run(
 ) -> Completed:
     """Log in once, call *on_login* at that moment, then run *command*.
 
-    ssh tells us of its log-in: its LocalCommand opens the named pipe *pipe* and waits until we
-    close it, so what *on_login* prints comes before the first byte of the command's output.
+    What *on_login* prints comes before the first byte of the command's output.
 
     Args:
         command: As for `Access.ssh`.
-        pipe: Where to make the named pipe.
         terminal: Whether the command gets a terminal.
         capture: Whether to return the output instead of passing it through.
 
     Raises:
-        GuestError: ssh ended before it was logged in.
-        LostGuestError: the guest went away while the command ran.
+        GuestError: ssh ended before it was logged in; the message says why.
+        HostError: it was our own key that could not be used.
     """
     output = asyncio.subprocess.PIPE if capture else None
-    with _named_pipe(pipe):
+    with doorway.open():
         process = await asyncio.create_subprocess_exec(
-            *reach.ssh(command, terminal=terminal, on_login=pipe),
+            *reach.ssh(command, terminal=terminal, doorway=doorway),
             stdin=asyncio.subprocess.DEVNULL if capture else None,
             stdout=output,
             stderr=output,
         )
         communication = asyncio.create_task(process.communicate())
-        logged_in = asyncio.create_task(asyncio.to_thread(os.open, pipe, os.O_WRONLY))
+        knocked = asyncio.create_task(doorway.knocked.wait())
         try:
-            either: list[asyncio.Future[Any]] = [communication, logged_in]
+            either: list[asyncio.Future[Any]] = [communication, knocked]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not logged_in.done():
-                _, errors = await communication
-                raise GuestError(
-                    "the guest did not let us in",
-                    hint="its console says more: bootwright logs",
-                    evidence=(errors or b"").decode("utf-8", "replace").strip(),
-                )
+            if not doorway.knocked.is_set():
+                raise refusal(doorway.complaint(), reach.key)
             try:
                 await on_login()
             finally:
-                os.close(logged_in.result())
+                doorway.let_through()
             stdout, stderr = await communication
         finally:
-            if not logged_in.done():
-                await _give_up(pipe, logged_in)
+            knocked.cancel()
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
     assert process.returncode is not None
     return Completed(exit_status=process.returncode, stdout=stdout or b"", stderr=stderr or b"")
+
+
+def refusal(complaint: str, key: Path) -> BootwrightError:
+    """Return the error for an ssh that was not let in, from what it said."""
+    if f'Load key "{key}"' in complaint:
+        return HostError(
+            f"the key {key} cannot be read by ssh",
+            hint="remove it and its .pub: the next machine gets a new one; those made before "
+            "know only the old key",
+            evidence=complaint,
+        )
+    if "Permission denied" in complaint:
+        return GuestError(
+            "the guest refused our key",
+            hint="does the image's sshd_config forbid root, or keys (PermitRootLogin, "
+            "PubkeyAuthentication, AllowUsers)?",
+            evidence=complaint,
+        )
+    if "Host key verification failed" in complaint or "IDENTIFICATION HAS CHANGED" in complaint:
+        return GuestError(
+            "the guest showed another host key than the one that it was given",
+            hint="does something else answer on its port?",
+            evidence=complaint,
+        )
+    return GuestError(
+        "the guest did not let us in",
+        hint="its console says more: bootwright logs",
+        evidence=complaint,
+    )
 
 
 async def wait_for_banner(port: int) -> None:
@@ -201,30 +282,12 @@ async def wait_for_banner(port: int) -> None:
         await asyncio.sleep(_PROBE_PAUSE_S)
 
 
-def lost(name: str) -> LostGuestError:
+def lost(name: str, how: str = "") -> LostGuestError:
     """Return the error for a guest that went away while a command ran in it."""
     return LostGuestError(
-        f"machine {name!r} went away while the command ran",
+        f"machine {name!r} went away while the command ran" + (f": {how}" if how else ""),
         hint=f"bootwright logs {name}",
     )
-
-
-@contextmanager
-def _named_pipe(path: Path) -> Iterator[None]:
-    os.mkfifo(path, 0o600)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-async def _give_up(pipe: Path, opening: asyncio.Task[int]) -> None:
-    """Let the thread that waits in open(2) for a reader of *pipe*, or is about to, go on."""
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        os.close(await opening)
-    finally:
-        os.close(reader)
 
 
 def _quoted(path: Path) -> str:

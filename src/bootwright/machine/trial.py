@@ -7,7 +7,7 @@ That a kernel ran speaks for the host; that one did not speaks only for that ker
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,17 +15,14 @@ from pathlib import Path
 import msgspec
 
 from bootwright.errors import BootwrightError
-from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.host import kvm, tools
 from bootwright.host.clock import boot_id
-from bootwright.kernels import kernel as kernels
-from bootwright.machine.marks import MarkReader
-from bootwright.machine.prepare import write_initrd
+from bootwright.machine import client
+from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Accelerator, Recipe
 from bootwright.timeline.recorder import Recorder
-from bootwright.vmms.protocol import Placement, Vmm
-from bootwright.vmms.table import VMMS
+from bootwright.vmms.protocol import Vmm
 
 DEADLINE_S = 10.0
 """With a working KVM the tiny guest takes about a second."""
@@ -45,7 +42,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Memory:
+class Memory:
     """What was found out, and under which circumstances it holds."""
 
     boot_id: str = ""
@@ -64,10 +61,9 @@ def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
     reason = kvm.unusable_because()
     if reason:
         return Choice(accelerator="tcg", reason=reason)
-    path = home.cache / "kvm-trial.json"
-    memory = _recall(path)
+    memory = recall(home)
     if (memory.boot_id, memory.vmm_build) != (boot_id(), recipe.vmm_build):
-        memory = _Memory(boot_id=boot_id(), vmm_build=recipe.vmm_build)
+        memory = Memory(boot_id=boot_id(), vmm_build=recipe.vmm_build)
     if memory.kvm_runs:
         return Choice(accelerator="kvm", reason="a guest ran with it")
     if recipe.kernel in memory.fails_with:
@@ -78,7 +74,7 @@ def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
         memory = replace(memory, fails_with={**memory.fails_with, recipe.kernel: reason})
     else:
         memory = replace(memory, kvm_runs=True)
-    _remember(path, memory)
+    _remember(home, memory)
     if reason:
         return Choice(accelerator="tcg", reason=reason)
     return Choice(accelerator="kvm", reason="a guest ran with it")
@@ -97,32 +93,19 @@ async def _try(home: Home, recipe: Recipe) -> str:
         vcpus=1,
         machine="q35",
     )
-    with tempfile.TemporaryDirectory(prefix="bootwright-trial-") as name:
-        folder = Path(name)
-        identity = identities.make("trial")
-        write_initrd(home, tiny, identity, folder / "initrd", command=("true",))
-        placement = Placement(
-            name="bootwright-trial",
-            kernel=kernels.load(home, tiny.kernel).boot_file,
-            initrd=folder / "initrd",
-            disk=None,
-            log=folder / "log",
-            mac=identity.mac,
-        )
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                async with VMMS[tiny.vmm].launch(tiny, placement, Recorder()) as running:
-                    await running.resume()
-                    reader = MarkReader(identity.token)
-                    while data := await running.marks.read(4096):
-                        if any(m.name == "command.end" for m, _ in reader.feed(data, 0)[1]):
-                            return ""
-                    await running.ended
-        except TimeoutError:
-            return f"a tiny guest did not get through in {DEADLINE_S:g} s"
-        except BootwrightError as error:
-            return _first_line(error.evidence) or str(error)
-        return _first_line(placement.log.read_text(errors="replace")) or "the VMM ended"
+    # A machine like any other, so that an interrupt or a kill leaves nothing of it.
+    spec = MachineSpec(
+        name=f"kvm-trial-{secrets.token_hex(4)}", recipe=tiny, command=("true",), kept=False
+    )
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            async with client.started(home, spec, Recorder()) as machine:
+                await machine.finished(None, lambda output: None)
+    except TimeoutError:
+        return f"a tiny guest did not get through in {DEADLINE_S:g} s"
+    except BootwrightError as error:
+        return _first_line(error.evidence) or str(error)
+    return ""
 
 
 def _first_line(output: str) -> str:
@@ -149,13 +132,20 @@ def remembered_build(home: Home, vmm: Vmm) -> str:
     return build
 
 
-def _recall(path: Path) -> _Memory:
+def recall(home: Home) -> Memory:
+    """Return what trials have found out here so far; it may be of an earlier boot of the host."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Memory)
+        return msgspec.json.decode(_path(home).read_bytes(), type=Memory)
     except (OSError, ValueError):
-        return _Memory()  # a cache: what cannot be read is found out again
+        return Memory()  # a cache: what cannot be read is found out again
 
 
-def _remember(path: Path, memory: _Memory) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(memory))
+def _remember(home: Home, memory: Memory) -> None:
+    home.cache.mkdir(parents=True, exist_ok=True)
+    staged = _path(home).with_suffix(".new")
+    staged.write_bytes(msgspec.json.encode(memory))
+    staged.rename(_path(home))
+
+
+def _path(home: Home) -> Path:
+    return home.cache / "kvm-trial.json"

@@ -28,6 +28,15 @@ def size(size_bytes: int) -> str:
     return f"{value:.1f} GiB"
 
 
+def age(since_s: float, now_s: float) -> str:
+    """Return how long ago something was, in its largest unit."""
+    seconds = max(0, int(now_s - since_s))
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name} ago"
+    return f"{seconds} seconds ago"
+
+
 def phase_table(phases: Sequence[Phase], total_name: str) -> str:
     """Return the phases as a table with bars that fits 80 columns; times in milliseconds."""
     total = total_ns(phases)

@@ -27,6 +27,8 @@ class Placement:
     """What the VMM itself prints."""
     mac: str
     forwards: tuple[Forward, ...] = ()
+    token: str = ""
+    """What the VMM's process carries in its environment; see `host.processes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,16 @@ class RunningVmm(Protocol):
     marks: asyncio.StreamReader
     """The guest's mark port, see `guest.seed.MARK_PORT`."""
     ended: asyncio.Future[Ending]
+    stalled: asyncio.Event
+    """Set while the VMM holds the guest, as the host has no room for what it writes to its disk;
+    `resume` lets it try again. A VMM that cannot do this never sets it."""
 
     async def resume(self) -> None:
-        """Let the guest run its first instruction; takes the mark ``vmm.running``."""
+        """Let the guest run; takes the mark ``vmm.running`` at its first instruction."""
+        ...
+
+    async def press_power_button(self) -> None:
+        """Tell the guest that somebody has pressed its power button, if it has one."""
         ...
 
     async def forwarded(self) -> dict[int, int]:

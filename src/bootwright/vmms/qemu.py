@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootwright.errors import HostError, VmmError
-from bootwright.host import commands, tools
+from bootwright.host import commands, processes, tools
 from bootwright.networks import user
 from bootwright.recipe import Recipe
 from bootwright.timeline.recorder import Recorder
@@ -32,6 +32,8 @@ PROGRAM = "qemu-system-x86_64"
 
 _ANSWER_S = 30.0
 """How long QEMU may take to answer: it loads kernel and initrd before it does."""
+_QUIT_S = 2.0
+"""How long QEMU may take to quit by itself before it is killed."""
 _PLANNED_FDS = (3, 4, 5)
 """What a dry run shows for the sockets' numbers."""
 
@@ -82,6 +84,7 @@ class Qemu:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    env=processes.marked(placement.token),
                     pass_fds=fds,
                     start_new_session=True,
                 )
@@ -147,6 +150,8 @@ class _RunningQemu:
         self._recorder = recorder
         self._reason: EndReason = "died"
         self._told_reason = asyncio.Event()
+        self.stalled = asyncio.Event()
+        self._has_run = False
         self._qmp: QMPClient | None = None
         self._reaper = asyncio.create_task(self._wait())
         self._listener: asyncio.Task[None] | None = None
@@ -169,8 +174,14 @@ class _RunningQemu:
         self._listener = asyncio.create_task(self._listen(self._qmp))
 
     async def resume(self) -> None:
+        self.stalled.clear()
         await self._execute("cont")
-        self._recorder.mark("vmm.running")
+        if not self._has_run:
+            self._has_run = True
+            self._recorder.mark("vmm.running")
+
+    async def press_power_button(self) -> None:
+        await self._execute("system_powerdown")
 
     async def forwarded(self) -> dict[int, int]:
         table = await self._execute("human-monitor-command", {"command-line": "info usernet"})
@@ -180,12 +191,13 @@ class _RunningQemu:
 
     async def quit(self) -> Ending:
         self._reason = "told-to-quit"
-        # QEMU may end before it has answered.
-        with suppress(VmmError):
-            await self._execute("quit")
-        done, _ = await asyncio.wait([self.ended], timeout=5)
-        if not done:
-            self.kill()
+        assert self._qmp is not None
+        asking = asyncio.create_task(self._qmp.execute("quit"))
+        # QEMU may end before it has answered, and one that was stopped (SIGSTOP) never answers.
+        await asyncio.wait([self.ended], timeout=_QUIT_S)
+        self.kill()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
         return await self.ended
 
     def kill(self) -> None:
@@ -221,12 +233,15 @@ class _RunningQemu:
             "guest-panic": "reset",
             "host-qmp-quit": "told-to-quit",
         }
-        with qmp.listener("SHUTDOWN") as events:
+        with qmp.listener(("SHUTDOWN", "BLOCK_IO_ERROR")) as events:
             async for event in events:
                 data = event["data"]
-                reason = data.get("reason") if isinstance(data, dict) else None
-                self._reason = reasons.get(str(reason), "died")
-                self._told_reason.set()
+                assert isinstance(data, dict)
+                if event["event"] == "SHUTDOWN":
+                    self._reason = reasons.get(str(data.get("reason")), "died")
+                    self._told_reason.set()
+                elif data.get("nospace") and data.get("action") == "stop":
+                    self.stalled.set()
 
     async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
         from qemu.qmp import QMPError

@@ -1,0 +1,70 @@
+"""Asking a guest to shut itself down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bootwright.machine.ssh import LOST_STATUS, Access
+
+_AGAIN_S = 1.0
+"""How long to wait before asking again a guest whose SSH server did not answer."""
+
+# systemd, where it is; else whatever the guest calls poweroff.
+_COMMAND = "systemctl poweroff --no-block || poweroff"
+
+
+async def shut_down(
+    reach: Access | None,
+    press_button: Callable[[], Awaitable[None]],
+    gone: asyncio.Future[Any],
+    timeout_s: float,
+) -> bool:
+    """Ask a guest to shut down, and wait until it has.
+
+    Over SSH first: the power button needs a driver and a daemon that small guests do not have. It
+    is pressed where SSH cannot help. A guest that is still starting is asked again and again.
+
+    Args:
+        reach: How to log in; none for a guest without a network.
+        gone: Done once the VMM has ended.
+
+    Returns:
+        Whether it had ended within *timeout_s*.
+    """
+    asking = asyncio.create_task(_ask(reach, press_button))
+    try:
+        await asyncio.wait([gone], timeout=timeout_s)
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    return gone.done()
+
+
+async def _ask(reach: Access | None, press_button: Callable[[], Awaitable[None]]) -> None:
+    if reach is not None and await _ask_over_ssh(reach):
+        return
+    await press_button()
+
+
+async def _ask_over_ssh(reach: Access) -> bool:
+    """Return whether the guest has heard us; not, where it will never let us in."""
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            *reach.ssh([_COMMAND]),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+        if process.returncode != LOST_STATUS:
+            return True
+        if b"Permission denied" in errors:
+            return False
+        await asyncio.sleep(_AGAIN_S)

@@ -1,0 +1,70 @@
+"""bootwright console: what is shown, what is typed, how one leaves; the monitor is a fake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bootwright.home import Home
+from bootwright.machine.messages import AttachConsole
+from tests.machine.fakes import FakeMonitor, until
+from tests.machine.samples import at_rest
+
+Cli = Callable[..., Any]
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+
+def test_a_machine_at_rest_has_no_console(bootwright: Cli, home: Home) -> None:
+    at_rest(home)
+    done = bootwright("console", "web")
+    assert done.err == (
+        "bootwright: error: machine 'web' is not running\n  hint: bootwright start web\n"
+    )
+    assert (done.status, done.out) == (2, "")
+
+
+def attached(keys: bytes, *, ends: bool) -> subprocess.Popen[bytes]:
+    """Attach by a process of its own, and type."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bootwright", "console", "web"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(keys)
+    process.stdin.flush()
+    if ends:
+        process.stdin.close()
+    return process
+
+
+def test_about_a_screen_is_shown_and_the_end_is_said(home: Home) -> None:
+    monitor = FakeMonitor(at_rest(home), console=b"web login: ")
+    with monitor.running(), attached(b"", ends=False) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read() == b"web login: "
+        assert process.stderr.read() == (
+            b"console of web; leave with Ctrl-]\n\nweb: its console has ended\n"
+        )
+    assert process.returncode == 0
+    assert monitor.heard == [AttachConsole(from_byte=-2048)]
+
+
+@pytest.mark.parametrize(("keys", "ends"), [(b"root\n\x1dnot this", False), (b"root\n", True)])
+def test_keys_are_typed_until_one_leaves(keys: bytes, ends: bool, home: Home) -> None:
+    monitor = FakeMonitor(at_rest(home), console=None)
+    with monitor.running(), attached(keys, ends=ends) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+        until(lambda: monitor.typed == b"root\n", "the keys")
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b"console of web; leave with Ctrl-]\n\n"
+    assert monitor.typed == b"root\n"

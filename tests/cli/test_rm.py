@@ -1,0 +1,140 @@
+"""bootwright rm: what is removed, what is refused, and what is done about a deaf monitor."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from bootwright.home import Home
+from bootwright.host import processes
+from bootwright.journal import Row
+from bootwright.machine import control
+from bootwright.machine.messages import Quit
+from tests.machine.fakes import WAITS, FakeMonitor, held_elsewhere, shell, state_of, until
+from tests.machine.samples import at_rest, entries, made
+
+Cli = Callable[..., Any]
+
+
+def test_those_at_rest_are_removed_and_no_other(bootwright: Cli, home: Home) -> None:
+    for name in ("web", "db", "left"):
+        at_rest(home, name)
+    done = bootwright("rm", "db", "web", "db")
+    assert (done.status, done.out, done.err) == (0, "", "db: removed\nweb: removed\n")
+    assert entries(home) == ["left"]
+
+
+def test_one_that_runs_is_refused_and_none_is_removed(bootwright: Cli, home: Home) -> None:
+    at_rest(home, "db")
+    with FakeMonitor(at_rest(home)).running() as monitor:
+        done = bootwright("rm", "db", "web")
+    assert done.status == 2
+    assert done.err == (
+        "bootwright: error: machine 'web' is running\n"
+        "  hint: bootwright stop web, or: bootwright rm --force web\n"
+    )
+    assert monitor.heard == []
+    assert entries(home) == ["db", "web"]
+
+
+def test_where_one_is_not_there_none_is_removed(bootwright: Cli, home: Home) -> None:
+    at_rest(home)
+    done = bootwright("rm", "--force", "web", "nosuch")
+    assert done.status == 2
+    assert done.err == (
+        "bootwright: error: no machine is called 'nosuch'\n  hint: there are: web\n"
+    )
+    assert entries(home) == ["web"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_those_that_run_are_ended_first(kept: bool, bootwright: Cli, home: Home) -> None:
+    with ExitStack() as stack:
+        monitors = [
+            stack.enter_context(FakeMonitor(at_rest(home, name), removes=not kept).running())
+            for name in ("db", "web")
+        ]
+        at_rest(home, "resting")
+        done = bootwright("rm", "--force", "web", "resting", "db")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == "web: removed\nresting: removed\ndb: removed\n"
+    assert [monitor.heard for monitor in monitors] == [[Quit()], [Quit()]]
+    assert entries(home) == []
+
+
+def test_one_that_is_gone_by_then_is_no_failure(
+    bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It ends by itself between our look at it and our word to it.
+    with FakeMonitor(at_rest(home)).running() as monitor:
+        real = control.end
+
+        async def late(folder: Any) -> None:
+            monitor.give_back()
+            await real(folder)
+
+        monkeypatch.setattr(control, "end", late)
+        done = bootwright("rm", "--force", "web")
+    assert (done.status, done.err) == (0, "web: removed\n")
+    assert entries(home) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGSTOP])
+def test_a_deaf_monitor_is_killed_with_all_that_it_had(
+    number: signal.Signals, bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_BEGIN_S", 0.05)
+    folder = at_rest(home)
+    tokens = {role: processes.new_token() for role in (control.MONITOR, "vmm")}
+    for role, token in tokens.items():
+        folder.journal.write(Row(event="take", kind="process", name=role, token=token))
+    with (
+        held_elsewhere(folder.lock, tokens[control.MONITOR]) as monitor,
+        shell(WAITS, processes.marked(tokens["vmm"], {})) as vmm,
+    ):
+        monitor.send_signal(number)
+        if number == signal.SIGSTOP:
+            until(lambda: state_of(monitor.pid) == "T", "it to stop")
+        done = bootwright("rm", "--force", "web")
+        assert monitor.wait() == -9
+        assert vmm.wait() == -9
+    assert (done.status, done.out) == (0, "")
+    assert done.err == "web: its monitor does not end; killing it\nweb: removed\n"
+    assert entries(home) == []
+
+
+def test_a_monitor_that_listens_and_does_not_end_is_killed(
+    bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "GONE_S", 0.05)
+    with FakeMonitor(at_rest(home), ending=None).running() as monitor:
+        # It lives in this process, so that to kill it means to let it give back.
+        monkeypatch.setattr(control, "force", lambda folder: monitor.give_back())
+        done = bootwright("rm", "--force", "web")
+    assert done.err == "web: its monitor does not end; killing it\nweb: removed\n"
+    assert monitor.heard == [Quit()]
+    assert entries(home) == []
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_damaged_machine_can_be_removed(
+    force: tuple[str, ...], bootwright: Cli, home: Home
+) -> None:
+    folder = at_rest(home)
+    for name in ("machine.json", "identity.json", "end.json"):
+        (folder.path / name).write_text("{")
+    done = bootwright("rm", *force, "web")
+    assert (done.status, done.err) == (0, "web: removed\n")
+    assert entries(home) == []
+
+
+def test_a_dead_machine_that_was_not_kept_is_gone_already(bootwright: Cli, home: Home) -> None:
+    made(home)
+    done = bootwright("rm", "web")
+    assert done.status == 2
+    assert done.err.startswith("bootwright: error: no machine is called 'web'\n")
+    assert entries(home) == []

@@ -1,0 +1,102 @@
+"""bootwright stop: what the monitor is told, and what its answer is said as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from bootwright.home import Home
+from bootwright.machine import control
+from bootwright.machine.messages import Ended, Stop
+from tests.machine.fakes import FakeMonitor
+from tests.machine.samples import at_rest
+
+Cli = Callable[..., Any]
+
+
+def test_several_are_stopped_with_one_command(bootwright: Cli, home: Home) -> None:
+    with ExitStack() as stack:
+        monitors = [
+            stack.enter_context(FakeMonitor(at_rest(home, name)).running())
+            for name in ("web", "db", "left")
+        ]
+        done = bootwright("stop", "web", "db", "web")
+        assert (done.status, done.out) == (0, "")
+        assert sorted(done.err.splitlines()) == ["db: stopped", "web: stopped"]
+        assert [monitor.heard for monitor in monitors] == [
+            *([Stop(timeout_s=30)], [Stop(timeout_s=30)], [])
+        ]
+        assert monitors[2].folder.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (Ended(reason="stopped", text="shut down when told to"), "stopped"),
+        (Ended(reason="powered-off", text="the guest powered itself off"), "stopped"),
+        (
+            Ended(reason="ended", text="did not shut down in time and was ended"),
+            "did not shut down within 2.5 s and was ended",
+        ),
+        (
+            Ended(reason="panicked", text="the guest's kernel panicked: x"),
+            "the guest's kernel panicked: x",
+        ),
+        (Ended(reason="lost", text="its monitor was killed"), "its monitor was killed"),
+    ],
+)
+def test_how_it_ended_is_said(ended: Ended, said: str, bootwright: Cli, home: Home) -> None:
+    with FakeMonitor(at_rest(home), ending=(ended,)).running() as monitor:
+        done = bootwright("stop", "web", "--timeout", "2.5")
+    assert (done.status, done.out, done.err) == (0, "", f"web: {said}\n")
+    assert monitor.heard == [Stop(timeout_s=2.5)]
+
+
+def test_a_monitor_that_is_killed_meanwhile_is_said_so(bootwright: Cli, home: Home) -> None:
+    with FakeMonitor(at_rest(home), ending=()).running():
+        assert bootwright("stop", "web").err == "web: its monitor was killed\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("db", "machine 'db' is not running\n  hint: bootwright start db\n"),
+        ("nosuch", "no machine is called 'nosuch'\n  hint: there are: db, web\n"),
+    ],
+)
+def test_where_one_does_not_run_none_is_stopped(
+    name: str, said: str, bootwright: Cli, home: Home
+) -> None:
+    at_rest(home, "db")
+    with FakeMonitor(at_rest(home)).running() as monitor:
+        done = bootwright("stop", "web", name)
+    assert (done.status, done.err) == (2, f"bootwright: error: {said}")
+    assert monitor.heard == []
+
+
+def test_one_that_does_not_end_keeps_no_other_from_being_stopped(
+    bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "GONE_S", 0.05)
+    with (
+        FakeMonitor(at_rest(home, "deaf"), ending=None).running(),
+        FakeMonitor(at_rest(home)).running(),
+    ):
+        done = bootwright("stop", "deaf", "web", "--timeout", "0.05")
+    assert done.status == 1
+    assert done.err == (
+        "web: stopped\n"
+        "bootwright: error: the monitor of machine 'deaf' has not ended after 0.1 s\n"
+        "  hint: end it by force: bootwright rm --force deaf\n"
+    )
+
+
+def test_a_time_below_nothing_is_refused(bootwright: Cli, home: Home) -> None:
+    with FakeMonitor(at_rest(home)).running() as monitor:
+        done = bootwright("stop", "web", "--timeout", "-1")
+    assert done.status == 2
+    assert "-1.0 is not in the range x>=0" in done.err
+    assert monitor.heard == []

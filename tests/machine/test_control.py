@@ -1,0 +1,224 @@
+"""What a command does to a machine that another one started; its monitor is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import BootwrightError, GuestError, InputError
+from bootwright.home import Home
+from bootwright.host import locks, processes
+from bootwright.journal import Row
+from bootwright.machine import control
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.messages import (
+    AskStatus,
+    Ended,
+    Failed,
+    MarkTaken,
+    Paused,
+    Quit,
+    Stop,
+    encode,
+)
+from tests.machine.fakes import WAITS, FakeMonitor, address, held_elsewhere, shell
+from tests.machine.samples import STATUS, at_rest
+
+ENDED = Ended(reason="stopped", text="shut down when told to", console="/logs/web")
+MARK = MarkTaken(name="seed.start", time_ns=1)
+
+
+@pytest.fixture
+def folder(home: Home) -> MachineFolder:
+    return at_rest(home)
+
+
+@contextmanager
+def held(folder: MachineFolder) -> Iterator[None]:
+    """Hold a machine's lock, as a monitor does that listens to nobody."""
+    lock = locks.take(folder.lock)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def not_running(error: BootwrightError) -> None:
+    assert isinstance(error, InputError)
+    assert str(error) == "machine 'web' is not running"
+    assert error.hint == "bootwright start web"
+
+
+def no_answer(error: BootwrightError) -> None:
+    assert isinstance(error, GuestError)
+    assert str(error) == "the monitor of machine 'web' does not answer"
+    assert error.hint == "try again; if it stays so: bootwright rm --force web"
+
+
+def test_a_monitor_says_how_its_machine_is(folder: MachineFolder) -> None:
+    with FakeMonitor(folder).running() as monitor:
+        assert control.status(folder) == STATUS
+        assert control.status(folder) == STATUS
+    assert monitor.heard == [AskStatus(), AskStatus()]
+
+
+def test_what_a_monitor_says_besides_is_no_answer(folder: MachineFolder) -> None:
+    chatter = encode(MARK) + encode(Paused(text="the disk is full"))
+    with FakeMonitor(folder, chatter=chatter).running():
+        assert control.status(folder) == STATUS
+
+
+def test_a_machine_without_a_monitor_has_no_status(folder: MachineFolder) -> None:
+    with pytest.raises(InputError) as bad:
+        control.status(folder)
+    not_running(bad.value)
+
+
+def test_a_path_that_is_too_long_for_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = MachineFolder(tmp_path / ("deep" * 30) / "web")
+    folder.path.mkdir(parents=True)
+    with FakeMonitor(folder).running() as monitor:
+        assert control.status(folder) == STATUS
+        assert asyncio.run(control.stop(folder, 1)) == Ended(reason="stopped")
+    assert monitor.heard == [AskStatus(), Stop(timeout_s=1)]
+
+
+def test_a_monitor_that_never_answers(
+    folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_ANSWER_S", 0.05)
+    with FakeMonitor(folder, status=None).running(), pytest.raises(GuestError) as bad:
+        control.status(folder)
+    no_answer(bad.value)
+
+
+def test_a_monitor_that_does_not_listen_yet(folder: MachineFolder) -> None:
+    with held(folder), pytest.raises(GuestError) as bad:
+        control.status(folder)
+    no_answer(bad.value)
+
+
+@pytest.mark.parametrize("chatter", [b"HTTP/1.1 400 Bad Request\n", b"\xff\n", encode(Quit())])
+def test_a_monitor_that_talks_nonsense(chatter: bytes, folder: MachineFolder) -> None:
+    with FakeMonitor(folder, chatter=chatter).running(), pytest.raises(GuestError) as bad:
+        control.status(folder)
+    no_answer(bad.value)
+
+
+async def test_a_machine_without_a_monitor_can_be_told_nothing(folder: MachineFolder) -> None:
+    for telling in (control.connect(folder), control.end(folder), control.stop(folder, 1)):
+        with pytest.raises(InputError) as bad:
+            await telling
+        not_running(bad.value)
+
+
+async def test_a_monitor_that_has_just_begun_is_waited_for(
+    folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_BEGIN_S", 60)
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello\n")
+        writer.close()
+
+    with held(folder), address(folder.control) as path:
+        connecting = asyncio.create_task(control.connect(folder))
+        for _ in range(3):
+            await asyncio.sleep(control._BEGIN_PAUSE_S)
+        assert not connecting.done()
+        async with await asyncio.start_unix_server(greet, path=path):
+            reader, writer = await asyncio.wait_for(connecting, 10)
+            assert await reader.readline() == b"hello\n"
+            writer.close()
+
+
+async def test_a_monitor_that_is_about_to_end_is_told_by_its_lock(
+    folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_BEGIN_S", 60)
+    with held(folder):
+        connecting = asyncio.create_task(control.connect(folder))
+        await asyncio.sleep(control._BEGIN_PAUSE_S)
+        assert not connecting.done()
+    with pytest.raises(InputError) as bad:
+        await asyncio.wait_for(connecting, 10)
+    not_running(bad.value)
+
+
+async def test_a_monitor_that_never_listens(
+    folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_BEGIN_S", 0.05)
+    with held(folder), pytest.raises(GuestError) as bad:
+        await control.connect(folder)
+    no_answer(bad.value)
+
+
+async def test_a_machine_is_gone_once_it_is_ended(folder: MachineFolder) -> None:
+    with FakeMonitor(folder, chatter=encode(MARK), removes=True).running() as monitor:
+        await control.end(folder)
+        assert not folder.path.exists()
+    assert monitor.heard == [Quit()]
+
+
+async def test_a_stopped_machine_says_how_it_ended(folder: MachineFolder) -> None:
+    with FakeMonitor(folder, ending=(MARK, ENDED)).running() as monitor:
+        assert await control.stop(folder, 2.5) == ENDED
+        assert not folder.is_alive()
+    assert monitor.heard == [Stop(timeout_s=2.5)]
+
+
+async def test_the_end_is_told_though_the_machine_failed(folder: MachineFolder) -> None:
+    failed = Failed(error="GuestError", text="the kernel panicked", hint="", evidence="")
+    ending = (failed, Ended(reason="vmm-died"))
+    with FakeMonitor(folder, ending=ending).running():
+        assert await control.stop(folder, 1) == Ended(reason="vmm-died")
+
+
+async def test_a_monitor_that_is_killed_meanwhile(folder: MachineFolder) -> None:
+    with FakeMonitor(folder, ending=(MARK,)).running():
+        ended = await control.stop(folder, 1)
+    assert ended == Ended(reason="lost", text="its monitor was killed")
+
+
+async def test_a_monitor_that_does_not_end(
+    folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "GONE_S", 0.05)
+    with FakeMonitor(folder, ending=None).running():
+        for telling, waited in ((control.end(folder), "0.05"), (control.stop(folder, 0.2), "0.25")):
+            with pytest.raises(GuestError) as bad:
+                await telling
+            assert str(bad.value) == (
+                f"the monitor of machine 'web' has not ended after {waited} s"
+            )
+            assert bad.value.hint == "end it by force: bootwright rm --force web"
+
+
+def test_a_monitor_is_killed_by_the_token_that_is_written_down(folder: MachineFolder) -> None:
+    tokens = {role: processes.new_token() for role in (control.MONITOR, "vmm")}
+    for role, token in tokens.items():
+        folder.journal.write(Row(event="take", kind="process", name=role, token=token))
+    folder.journal.write(Row(event="take", kind="file", name=control.MONITOR))
+    with (
+        held_elsewhere(folder.lock, tokens[control.MONITOR]) as monitor,
+        shell(WAITS, processes.marked(tokens["vmm"], {})) as vmm,
+    ):
+        control.force(folder)
+        assert monitor.wait() == -9
+        assert not folder.is_alive()
+        assert vmm.poll() is None  # the kernel sees to it, or else whoever settles
+    assert len(folder.journal.owned()) == 3
+
+
+def test_a_monitor_that_is_not_written_down_is_not_guessed_at(folder: MachineFolder) -> None:
+    with held_elsewhere(folder.lock) as monitor:
+        control.force(folder)
+        assert monitor.poll() is None

@@ -1,0 +1,236 @@
+"""Who is connected to a monitor: heard, told, muted, and let go. The sockets are real."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from bootwright.home import Home
+from bootwright.journal import Row
+from bootwright.machine import messages, switchboard
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.messages import (
+    AskStatus,
+    AttachConsole,
+    Message,
+    Paused,
+    Quit,
+    SetFree,
+    Stop,
+    ToMonitor,
+    encode,
+)
+from bootwright.machine.switchboard import Switchboard
+from tests.machine.samples import STATUS, made
+from tests.machine.streams import Streams, exactly, rest
+
+NEWS = Paused(text="the disk is full")
+
+
+class Monitor:
+    """Answers, and carries typed keys back: as much of a monitor as a switchboard needs."""
+
+    def __init__(self) -> None:
+        self.heard: list[ToMonitor] = []
+        self.board = Switchboard(self._hear)
+
+    async def _hear(
+        self, message: ToMonitor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.heard.append(message)
+        match message:
+            case AskStatus():
+                writer.write(encode(STATUS))
+            case AttachConsole():
+                self.board.mute(writer)
+                while typed := await reader.read(100):
+                    writer.write(typed.upper())
+
+
+@pytest.fixture
+def folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> MachineFolder:
+    monkeypatch.chdir("/")  # a monitor works in its machine's folder; we go back afterwards
+    return made(home)
+
+
+@pytest.fixture
+def monitor() -> Monitor:
+    return Monitor()
+
+
+@asynccontextmanager
+async def connected(folder: MachineFolder) -> AsyncIterator[Streams]:
+    """Connect to the control socket; a working switchboard has made its folder ours."""
+    reader, writer = await asyncio.open_unix_connection(folder.control.name)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def asked(streams: Streams) -> None:
+    """Wait until all that was sent before is heard."""
+    streams[1].write(encode(AskStatus()))
+    assert await told(streams[0]) == STATUS
+
+
+async def told(reader: asyncio.StreamReader) -> Message:
+    return messages.from_monitor(await asyncio.wait_for(reader.readline(), 10))
+
+
+async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
+    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+        one[1].write(encode(SetFree()) + encode(Stop(timeout_s=1.5)))
+        await asked(one)
+        two[1].write(encode(Quit()))
+        await asked(two)
+        one[1].write_eof()
+        assert await rest(one[0]) == b""  # nothing that the other had asked for
+    assert monitor.heard == [SetFree(), Stop(timeout_s=1.5), AskStatus(), Quit(), AskStatus()]
+
+
+async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) -> None:
+    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+        for streams in (one, two):
+            await asked(streams)
+        monitor.board.tell(NEWS)
+        for streams in (one, two):
+            assert await told(streams[0]) == NEWS
+
+
+async def test_who_has_left_is_not_told(folder: MachineFolder, monitor: Monitor) -> None:
+    async with monitor.board.open(folder), connected(folder) as stays:
+        async with connected(folder) as leaves:
+            await asked(leaves)
+        await asked(stays)
+        monitor.board.tell(NEWS)
+        monitor.board.tell(NEWS)
+        assert await told(stays[0]) == NEWS
+
+
+async def test_an_attached_console_carries_nothing_else(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
+    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+        # What is typed may come with the message, and need be neither a line nor a message.
+        one[1].write(encode(AttachConsole(from_byte=0)) + b"root\n" + encode(Quit())[:5])
+        assert await exactly(one[0], 10) == b'ROOT\n{"TYP'
+        await asked(two)
+        monitor.board.tell(NEWS)
+        assert await told(two[0]) == NEWS
+        one[1].write(b"x")
+        assert await exactly(one[0], 1) == b"X"
+    assert Quit() not in monitor.heard
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"\n",
+        b"\xff\xfe\n",
+        encode(STATUS),  # a monitor's own
+        encode(Stop(timeout_s=1))[:12],
+        b"x" * 2000,
+    ],
+)
+async def test_who_sends_what_is_no_message_is_let_go_and_no_other(
+    rubbish: bytes, folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "LINE_BYTES", 1000)
+    async with monitor.board.open(folder), connected(folder) as good, connected(folder) as bad:
+        bad[1].write(rubbish)
+        bad[1].write_eof()
+        with suppress(ConnectionResetError):  # where what it had sent was not even read
+            assert await rest(bad[0]) == b""
+        await asked(good)
+        monitor.board.tell(NEWS)
+        assert await told(good[0]) == NEWS
+    assert monitor.heard == [AskStatus()]
+
+
+async def test_who_is_cut_off_harms_nobody(folder: MachineFolder, monitor: Monitor) -> None:
+    async with monitor.board.open(folder), connected(folder) as good:
+        async with connected(folder) as cut:
+            await asked(cut)
+            for _ in range(1000):
+                monitor.board.tell(NEWS)
+            cut[1].transport.abort()
+        await asked_among_news(good)
+
+
+async def asked_among_news(streams: Streams) -> None:
+    streams[1].write(encode(AskStatus()))
+    while await told(streams[0]) != STATUS:
+        pass
+
+
+async def test_a_path_that_is_too_long_for_a_socket(
+    tmp_path: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    folder = MachineFolder(tmp_path / ("deep" * 30) / "web")
+    folder.path.mkdir(parents=True)
+    with pytest.raises(OSError, match="AF_UNIX path too long"), socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(folder.control))
+    async with monitor.board.open(folder), connected(folder) as streams:
+        await asked(streams)
+
+
+async def test_the_socket_is_written_down_and_gone_afterwards(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
+    async with monitor.board.open(folder):
+        assert folder.journal.owned() == [Row(event="take", kind="file", name="control")]
+        assert folder.control.is_socket()
+    assert folder.journal.owned() == []
+    assert not folder.control.exists()
+
+
+async def test_the_socket_of_a_monitor_that_was_killed_is_replaced(
+    folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.path)
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(folder.control.name)
+    async with monitor.board.open(folder), connected(folder) as streams:
+        await asked(streams)
+
+
+async def test_all_that_was_told_is_sent_before_the_end(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
+    count = 20_000  # more than a socket holds
+    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+        for streams in (one, two):
+            await asked(streams)
+        for _ in range(count):
+            monitor.board.tell(NEWS)
+        closing = asyncio.create_task(monitor.board.close())
+        read = await asyncio.gather(rest(one[0]), rest(two[0]))
+        assert list(read) == [encode(NEWS) * count] * 2
+        await asyncio.wait_for(closing, 10)
+
+
+async def test_who_never_reads_is_not_waited_for_long(
+    folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switchboard, "_DRAIN_S", 0.01)
+    async with monitor.board.open(folder), connected(folder) as deaf:
+        await asked(deaf)
+        for _ in range(20_000):  # more than its socket and its reader hold
+            monitor.board.tell(NEWS)
+        await asyncio.wait_for(monitor.board.close(), 10)
+        deaf[1].transport.abort()
+
+
+def test_without_anybody_there_is_nothing_to_do(monitor: Monitor) -> None:
+    monitor.board.tell(NEWS)
+    asyncio.run(monitor.board.close())
