@@ -20,8 +20,9 @@ _SOURCE = Path(bootwright.__file__).parent
 
 # room: how high it stands. A room imports from its own height and from below.
 _HEIGHT = {
-    "__main__": 5,
-    "cli": 4,
+    "__main__": 6,
+    "cli": 5,
+    "doctor": 4,
     "machine": 3,
     **dict.fromkeys(("vmms", "disks", "networks", "images", "kernels", "guest", "inits"), 2),
     **dict.fromkeys(("host", "journal", "store", "home"), 1),

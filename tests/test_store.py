@@ -234,3 +234,73 @@ def test_remove_leaves_nothing_and_spares_the_rest(store: Store) -> None:
     store.remove(one)
     assert store.digests() == [two]
     assert _staging(store) == []
+
+
+def test_what_is_no_link_among_the_names_is_no_name(store: Store) -> None:
+    name = _add(store, "one", "web")
+    (store.root / "names" / "rubbish").write_text("x")
+    (store.root / "names" / "folder").mkdir()
+    assert store.names() == {"web": name}
+    with pytest.raises(NotFoundError, match=r"^no thing is called 'rubbish'$"):
+        store.untag("rubbish")
+
+
+def test_remove_says_whether_it_was_there(store: Store) -> None:
+    name = _add(store, "one")
+    assert store.remove(name)
+    assert not store.remove(name)
+
+
+def test_a_thing_that_somebody_needs_after_all_is_put_back(store: Store) -> None:
+    name = _add(store, "one", "web")
+    seen = []
+
+    def needed() -> bool:
+        seen.append(store.digests())
+        return True
+
+    assert not store.remove(name, unless=needed)
+    assert seen == [[]]
+    assert (store.path(name) / "content").read_text() == "one"
+    assert _staging(store) == []
+
+
+def test_a_thing_that_nobody_could_judge_is_put_back(store: Store) -> None:
+    name = _add(store, "one")
+
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.remove(name, unless=interrupted)
+    assert (store.path(name) / "content").read_text() == "one"
+
+
+def test_what_has_no_owner_in_staging_is_found_and_swept(store: Store) -> None:
+    with _other_process(store, digest.of_bytes(b"x")) as (process, folder):
+        assert store.abandoned() == []
+        process.kill()
+        process.wait()
+        assert store.abandoned() == [folder]
+        assert folder.is_dir()
+        store.sweep()
+    assert store.abandoned() == []
+    assert _staging(store) == []
+
+
+def test_a_removal_that_fails_in_the_middle_leaves_what_can_be_swept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = _add(store, "one")
+
+    def fail(folder: Path) -> None:
+        raise PermissionError(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bootwright.store.remove_tree", fail)
+        with pytest.raises(PermissionError):
+            store.remove(name)
+    assert store.digests() == []
+    assert len(store.abandoned()) == 1
+    store.sweep()
+    assert _staging(store) == []

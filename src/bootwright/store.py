@@ -8,11 +8,10 @@ next one who stages: a staging folder whose lock is free has no owner.
 from __future__ import annotations
 
 import difflib
-import fcntl
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ import msgspec
 
 from bootwright.digest import PREFIX, Digest, is_digest
 from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.host import locks
 from bootwright.host.trees import remove_tree
 
 T = TypeVar("T")
@@ -64,8 +64,8 @@ class Store:
             return {}
         found = {}
         for link in sorted(folder.iterdir()):
-            if link.name.startswith("."):
-                continue  # one that `tag` is about to rename
+            if link.name.startswith(".") or not link.is_symlink():
+                continue  # one that `tag` is about to rename, or nothing that `tag` has made
             try:
                 found[link.name] = Digest(Path(os.readlink(link)).name)
             except FileNotFoundError:
@@ -135,15 +135,17 @@ class Store:
         parent.mkdir(parents=True, exist_ok=True)
         _sweep(parent)
         folder = parent / f"{os.getpid()}-{os.urandom(4).hex()}"
-        lock = os.open(parent / f"{folder.name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # A sweeper may look at the lock before we hold it; it takes no longer than that.
+        lock = locks.take(parent / f"{folder.name}.lock", wait_s=30)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             folder.mkdir()
             yield folder
         finally:
-            remove_tree(folder)
-            (parent / f"{folder.name}.lock").unlink(missing_ok=True)
-            os.close(lock)
+            try:
+                remove_tree(folder)
+                (parent / f"{folder.name}.lock").unlink(missing_ok=True)
+            finally:
+                os.close(lock)  # what is left has no owner now
 
     def adopt(self, staged: Path, digest: Digest) -> Path:
         """Move what was staged into its place; if the same is there already, that stays."""
@@ -181,26 +183,53 @@ class Store:
         named = set(self.names().values())
         return [digest for digest in self.digests() if digest not in named]
 
-    def remove(self, digest: Digest) -> None:
-        """Remove a thing. The rename comes first, so that nobody sees half of it."""
-        with self.staged() as folder, suppress(FileNotFoundError):  # somebody was faster
-            self.path(digest).rename(folder / "removed")
+    def remove(self, digest: Digest, *, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Remove a thing. The rename comes first, so that nobody sees half of it.
+
+        Args:
+            unless: Asked when nobody can find the thing any more; if it says yes, the thing is put
+                back.
+
+        Returns:
+            Whether it was removed by this call.
+        """
+        with self.staged() as folder:
+            hidden = folder / "removed"
+            try:
+                self.path(digest).rename(hidden)
+            except FileNotFoundError:
+                return False  # somebody was faster
+            keep = True
+            try:
+                keep = unless()
+            finally:
+                if keep:
+                    self.adopt(hidden, digest)
+            return not keep
+
+    def abandoned(self) -> list[Path]:
+        """Return the staging folders without an owner; whoever stages next sweeps them."""
+        return [folder for folder in _ownerless(self.root / "staging") if folder.exists()]
+
+    def sweep(self) -> None:
+        """Remove the staging folders without an owner."""
+        _sweep(self.root / "staging")
 
 
 def _sweep(staging: Path) -> None:
-    for lock_path in staging.glob("*.lock"):
-        folder = staging / lock_path.name.removesuffix(".lock")
-        if not folder.exists():
-            continue  # its owner has not taken the lock yet, or has just finished
+    for folder in _ownerless(staging):
+        remove_tree(folder)
+        folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
+
+
+def _ownerless(staging: Path) -> Iterator[Path]:
+    """Yield the folders whose lock is free, made or not; hold it until the next is asked for."""
+    for path in staging.glob("*.lock"):
         try:
-            lock = os.open(lock_path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_tree(folder)
-            lock_path.unlink(missing_ok=True)
+            lock = locks.take(path)
         except BlockingIOError:
             continue  # its owner is at work
+        try:
+            yield staging / path.name.removesuffix(".lock")
         finally:
             os.close(lock)

@@ -25,6 +25,7 @@ from bootwright.errors import (
 )
 from bootwright.home import Home
 from bootwright.kernels.kernel import Kernel
+from tests.machine.samples import at_rest
 
 Cli = Callable[..., Any]
 
@@ -191,7 +192,7 @@ def test_names_are_completed(
         (home.images / "names").mkdir(parents=True, exist_ok=True)
         (home.images / "names" / name).symlink_to("../sha256-0")
     for name in ("machine1", "more"):
-        (home.machines / name).mkdir(parents=True)
+        at_rest(home, name)
     monkeypatch.setenv("_BOOTWRIGHT_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names, screen
-from bootwright.digest import Digest, short
-from bootwright.errors import InputError
+from bootwright.cli import machines, names, screen
+from bootwright.digest import Digest, is_digest, short
+from bootwright.errors import FormatError, InputError
 from bootwright.home import Home
 from bootwright.host.trees import used_bytes
 from bootwright.images import image as images
@@ -84,22 +84,25 @@ def import_(name: str, file: Path) -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
+def list_(as_json: bool) -> int:
     """List images."""
     home = homes.locate()
-    named = images.shelf(home).names()
-    rows = [_row(name, images.load(home, name)) for name in named]
+    shelf = images.shelf(home)
+    rows = [_row_or_damage(home, name, digest) for name, digest in shelf.names().items()]
+    status = 1 if any("damaged" in row for row in rows) else 0
     if as_json:
         screen.print_json(rows)
-        return
+        return status
     now = time.time()
     lines = [
         [
             str(row["name"]),
             short(str(row["digest"])),
             text.size(int(str(row["used_bytes"]))),
-            screen.age(float(str(row["added_s"])), now),
-            str(row["source"]),
+            "" if row["added_s"] is None else text.age(float(str(row["added_s"])), now),
+            f"damaged: bootwright image rm {row['name']}"
+            if "damaged" in row
+            else str(row["source"]),
         ]
         for row in rows
     ]
@@ -107,6 +110,7 @@ def list_(as_json: bool) -> None:
         click.echo(screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], lines))
     else:
         screen.say("there is no image yet: bootwright image build web --debian bookworm")
+    return status
 
 
 @command.command()
@@ -126,7 +130,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.images)
 def rm(names_: tuple[str, ...]) -> None:
     """Remove images by name; what no other name stands for is deleted."""
-    home = homes.locate()
+    home = machines.home()  # a dead machine holds on to nothing
     shelf = images.shelf(home)
     for name in names_:
         digest = shelf.resolve(name)
@@ -147,14 +151,22 @@ def rm(names_: tuple[str, ...]) -> None:
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(as_json: bool) -> None:
-    """Delete images that no name stands for and no machine uses."""
+    """Delete images that no name stands for and no machine uses.
+
+    bootwright prune does this for all that bootwright keeps.
+    """
+    from bootwright.doctor import prune as prunes
+
     home = homes.locate()
-    shelf = images.shelf(home)
+    found = prunes.survey(home, everything=False)
+    unused = [item for item in found.items if item.kind == "image" and is_digest(item.path.name)]
     freed = {}
-    for digest in shelf.unnamed():
-        if not folders.users(home, digest):
-            freed[digest] = used_bytes(shelf.path(digest))
-            shelf.remove(digest)
+    for item in unused:
+        size_bytes = prunes.free(home, item)
+        if not item.path.exists():  # else it came into use just now
+            freed[item.path.name] = size_bytes
+    for note in found.notes:
+        screen.say(f"note: {note}")
     if as_json:
         screen.print_json({"removed": list(freed), "freed_bytes": sum(freed.values())})
     else:
@@ -171,6 +183,22 @@ def _refuse_if_used(home: Home, name: str, digest: Digest) -> None:
 
 def _summary(image: Image) -> str:
     return f"{text.size(used_bytes(image.folder))}, {short(image.digest)}, {image.source}"
+
+
+def _row_or_damage(home: Home, name: str, digest: Digest) -> dict[str, object]:
+    try:
+        return _row(name, images.load(home, name))
+    except (FormatError, FileNotFoundError) as error:
+        folder = images.shelf(home).path(digest)
+        unknown = ("source", "filesystem", "partition", "size_bytes", "added_s")
+        return {
+            "name": name,
+            "digest": digest,
+            **dict.fromkeys(unknown),
+            "used_bytes": used_bytes(folder),
+            "path": str(folder / "disk.raw"),
+            "damaged": str(error),
+        }
 
 
 def _row(name: str, image: Image) -> dict[str, object]:

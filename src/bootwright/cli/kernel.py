@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from bootwright import home as homes
-from bootwright.cli import names, screen
-from bootwright.digest import short
-from bootwright.errors import InputError
+from bootwright.cli import machines, names, screen
+from bootwright.digest import Digest, short
+from bootwright.errors import FormatError, InputError
+from bootwright.home import Home
 from bootwright.host.trees import used_bytes
 from bootwright.kernels import debian as debian_kernels
 from bootwright.kernels import kernel as kernels
@@ -94,22 +95,33 @@ def add(
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
+def list_(as_json: bool) -> int:
     """List kernels."""
     home = homes.locate()
-    rows = {name: kernels.load(home, name) for name in kernels.shelf(home).names()}
+    shelf = kernels.shelf(home)
+    rows = [_row_or_damage(home, name, digest) for name, digest in shelf.names().items()]
+    status = 1 if any("damaged" in row for row in rows) else 0
     if as_json:
-        screen.print_json([_row(name, kernel) for name, kernel in rows.items()])
-        return
+        screen.print_json(rows)
+        return status
     now = time.time()
     lines = [
-        [name, k.release, short(k.digest), screen.age(k.added_s, now), k.source]
-        for name, k in rows.items()
+        [
+            str(row["name"]),
+            str(row["release"] or ""),
+            short(str(row["digest"])),
+            "" if row["added_s"] is None else text.age(float(str(row["added_s"])), now),
+            f"damaged: bootwright kernel rm {row['name']}"
+            if "damaged" in row
+            else str(row["source"]),
+        ]
+        for row in rows
     ]
     if lines:
         click.echo(screen.table(["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"], lines))
     else:
         screen.say("there is no kernel yet: bootwright kernel add debian")
+    return status
 
 
 @command.command()
@@ -129,7 +141,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.kernels)
 def rm(names_: tuple[str, ...]) -> None:
     """Remove kernels by name."""
-    home = homes.locate()
+    home = machines.home()  # a dead machine holds on to nothing
     shelf = kernels.shelf(home)
     for name in names_:
         digest = shelf.resolve(name)
@@ -142,6 +154,23 @@ def rm(names_: tuple[str, ...]) -> None:
         if digest in shelf.unnamed():
             shelf.remove(digest)
         screen.say(f"kernel {name}: removed")
+
+
+def _row_or_damage(home: Home, name: str, digest: Digest) -> dict[str, object]:
+    try:
+        return _row(name, kernels.load(home, name))
+    except (FormatError, FileNotFoundError) as error:
+        folder = kernels.shelf(home).path(digest)
+        return {
+            "name": name,
+            "release": None,
+            "digest": digest,
+            **dict.fromkeys(("source", "parts", "pvh", "boots")),
+            "used_bytes": used_bytes(folder),
+            "added_s": None,
+            "path": str(folder),
+            "damaged": str(error),
+        }
 
 
 def _row(name: str, kernel: Kernel) -> dict[str, object]:

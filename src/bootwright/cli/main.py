@@ -35,6 +35,8 @@ COMMANDS = {
     "image": ("image", "Build, import and list root filesystems."),
     "kernel": ("kernel", "Add and list kernels."),
     "recipe": ("recipe", "Show what a boot is made of."),
+    "doctor": ("doctor", "Look at this host and at what is ours; mend it."),
+    "prune": ("prune", "Remove what nobody uses, after saying what."),
     "completion": ("completion", "Print a shell's completion script."),
 }
 _PASS_STATUS = {"run", "ssh"}

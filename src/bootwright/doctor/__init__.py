@@ -1,0 +1,1 @@
+"""What is ours, what is wrong, why, and how it is mended."""

@@ -1,0 +1,92 @@
+"""What this host can do for us, fact by fact. Nothing is booted, and nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+import bootwright
+from bootwright.doctor import devices, limits, programs, storage
+from bootwright.doctor.check import Check, asked
+from bootwright.errors import HostError
+from bootwright.home import Home
+from bootwright.host import clock, memory
+from bootwright.host.memory import Memory
+from bootwright.machine import trial
+from bootwright.machine.complete import DEFAULT_MEMORY_MIB
+from bootwright.recipe import MIB
+from bootwright.report.text import size
+from bootwright.vmms.table import VMMS
+
+Fact = Callable[[], Iterable[Check]]
+
+
+def examine(home: Home) -> list[Check]:
+    """Look at all that bootwright needs of this host; takes well under a second.
+
+    No fact raises: one that cannot be found out says so.
+    """
+    usable = os.sched_getaffinity(0)
+    facts: list[tuple[str, Fact]] = [
+        ("versions", versions),
+        ("CPUs", lambda: cpus(len(usable), os.cpu_count() or len(usable))),
+        ("memory", lambda: enough_memory(memory.read())),
+        ("KVM", lambda: _kvm(home)),
+        ("disk space", lambda: storage.space(home)),
+        ("open files", limits.open_files),
+        ("open files", limits.files_of_the_system),
+        ("processes", limits.processes),
+        ("cgroup", lambda: limits.cgroups(len(usable))),
+        ("user namespaces", devices.user_namespaces),
+        *((device.name, device.opens) for device in devices.DEVICES),
+        ("programs", programs.examine),
+    ]
+    found = [check for name, fact in facts for check in asked(name, fact)]
+    for name, folder in storage.folders(home).items():
+        found += storage.writable(name, folder)
+    return found + asked("keys", lambda: storage.keys(home), area="ours")
+
+
+def versions() -> Iterator[Check]:
+    """Say what we are and what we run on; a report of a fault needs it."""
+    system = platform.uname()
+    for name, text in (
+        ("bootwright", bootwright.__version__),
+        ("Python", f"{platform.python_version()} ({sys.executable})"),
+        ("kernel", f"{system.system} {system.release} {system.machine}"),
+    ):
+        yield Check(area="host", name=name, state="ok", text=text)
+
+
+def cpus(usable: int, there: int) -> Iterator[Check]:
+    """Say how many CPUs machines can run on.
+
+    Args:
+        usable: How many this process may run on.
+        there: How many the host has.
+    """
+    text = f"{usable}" if usable == there else f"{usable} of {there}; affinity keeps us to these"
+    yield Check(area="host", name="CPUs", state="ok", text=text)
+
+
+def enough_memory(found: Memory) -> Iterator[Check]:
+    """Say whether an ordinary machine has room."""
+    enough = found.available_bytes >= DEFAULT_MEMORY_MIB * MIB
+    text = f"{size(found.available_bytes)} of {size(found.total_bytes)} available"
+    yield Check(
+        area="host",
+        name="memory",
+        state="ok" if enough else "warning",
+        text=text if enough else f"{text}; a machine has {DEFAULT_MEMORY_MIB} MiB unless told",
+        hint="" if enough else "end something, or give machines less: --memory 128M",
+    )
+
+
+def _kvm(home: Home) -> Iterator[Check]:
+    try:
+        build = VMMS["qemu"].build()
+    except HostError:
+        build = ""  # that it is missing is said among the programs
+    yield from devices.kvm_works(trial.recall(home), boot_id=clock.boot_id(), vmm_build=build)

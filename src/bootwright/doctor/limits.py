@@ -1,0 +1,104 @@
+"""What bounds this process: open files, processes, its cgroup."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootwright.doctor.check import Check
+from bootwright.host import cgroup, descriptors
+from bootwright.report.text import size
+
+# Far above what one monitor or one VMM opens.
+_FEW_FILES = 256
+# A machine is a monitor, a VMM with a handful of threads, and an ssh.
+_FEW_PROCESSES = 500
+# What the kernel takes for "no limit" is the largest number it can hold.
+_UNLIMITED = 1 << 62
+
+
+def open_files(limits: tuple[int, int] | None = None) -> Iterator[Check]:
+    """Say how many files a process of ours may open.
+
+    Args:
+        limits: The soft and the hard limit; this process's own where they are not given.
+    """
+    soft, hard = limits or resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = hard != resource.RLIM_INFINITY and hard < _FEW_FILES
+    yield Check(
+        area="host",
+        name="open files",
+        state="warning" if few else "ok",
+        text=f"{_number(soft)} for each process"
+        + (f", which may raise that to {_number(hard)}" if soft != hard else ""),
+        hint="raise it: ulimit -n 1024 (as root), or LimitNOFILE= in the systemd unit"
+        if few
+        else "",
+    )
+
+
+def processes(limits: tuple[int, int] | None = None) -> Iterator[Check]:
+    """Say so where the user may have few processes; else there is nothing to say.
+
+    Source: getrlimit(2): RLIMIT_NPROC counts the threads of all of a user's processes.
+    """
+    soft, _ = limits or resource.getrlimit(resource.RLIMIT_NPROC)
+    if soft != resource.RLIM_INFINITY and soft < _FEW_PROCESSES:
+        yield Check(
+            area="host",
+            name="processes",
+            state="warning",
+            text=f"you may have {soft} processes and threads, and each machine takes some ten",
+            hint="raise it: ulimit -u 4096",
+        )
+
+
+def files_of_the_system(file_nr: Path = descriptors.FILE_NR) -> Iterator[Check]:
+    """Say whether the host's table of open files is nearly full."""
+    now, most = descriptors.system_wide(file_nr)
+    full = now > most * 9 // 10
+    yield Check(
+        area="host",
+        name="open files",
+        state="warning" if full else "ok",
+        text=f"{now} of {most} in use on the whole host"
+        if most < _UNLIMITED
+        else f"{now} in use on the whole host, which sets no limit",
+        hint=f"end what holds them, or as root: sysctl fs.file-max={2 * most}" if full else "",
+    )
+
+
+def cgroups(
+    cpus: int, membership: Path = cgroup.MEMBERSHIP, root: Path = cgroup.ROOT
+) -> Iterator[Check]:
+    """Say where a cgroup gives this process less than the host has.
+
+    Args:
+        cpus: How many CPUs this process may run on.
+
+    Source: Documentation/admin-guide/cgroup-v2.rst, memory.max (the OOM killer) and cpu.max.
+    """
+    folders = cgroup.own_folders(membership, root)
+    limits = [limit for f in folders if (limit := cgroup.value(f, "memory.max")) is not None]
+    quotas = [quota for f in folders if (quota := cgroup.cpus(f)) is not None]
+    if limits:
+        yield Check(
+            area="host",
+            name="cgroup",
+            state="note",
+            text=f"all that runs here together may use {size(min(limits))} of memory (memory.max): "
+            "machines beyond that are killed",
+        )
+    if quotas and min(quotas) < cpus:
+        yield Check(
+            area="host",
+            name="cgroup",
+            state="note",
+            text=f"all that runs here together gets the time of {min(quotas):.2g} CPUs of {cpus} "
+            "(cpu.max): boots take longer",
+        )
+
+
+def _number(limit: int) -> str:
+    return "any number" if limit == resource.RLIM_INFINITY else str(limit)

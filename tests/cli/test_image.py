@@ -1,0 +1,91 @@
+"""bootwright image: a damaged image is shown beside the others, and can be removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bootwright.digest import Digest, short
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.images.image import Image
+from tests.doctor.samples import add_image
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def damaged(home: Home) -> Image:
+    """Make a sound image called web, and return a damaged one called db."""
+    add_image(home, "web")
+    image = add_image(home, "db")
+    (image.folder / "image.json").write_text("{")
+    return image
+
+
+def test_sound_images_are_listed(bootwright: Cli, home: Home) -> None:
+    image = add_image(home, "web")
+    done = bootwright("image", "list")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[1].split()[:2] == ["web", short(image.digest)]
+    assert done.out.endswith("  a test\n")
+    [row] = json.loads(bootwright("image", "list", "--json").out)
+    assert "damaged" not in row
+
+
+def test_a_damaged_image_does_not_stop_the_list(bootwright: Cli, damaged: Image) -> None:
+    done = bootwright("image", "list")
+    db, web = done.out.splitlines()[1:]
+    assert db.split()[:2] == ["db", short(damaged.digest)]
+    assert db.endswith("  damaged: bootwright image rm db")
+    assert web.endswith("  a test")
+    assert (done.status, done.err) == (1, "")
+
+
+def test_a_damaged_image_is_told_in_json(bootwright: Cli, damaged: Image) -> None:
+    done = bootwright("image", "list", "--json")
+    db, web = json.loads(done.out)
+    told = db.pop("damaged")
+    assert told.startswith(f"image 'db' in {damaged.folder} is damaged: ")
+    assert db.keys() == web.keys()
+    assert db["used_bytes"] > 0
+    assert {field for field, value in db.items() if value is None} == {
+        *("source", "filesystem", "partition", "size_bytes", "added_s")
+    }
+    assert (db["name"], db["digest"]) == ("db", damaged.digest)
+    assert db["path"] == str(damaged.disk)
+    assert (done.status, done.err) == (1, "")
+
+
+def test_a_name_without_an_image_is_a_damaged_one(bootwright: Cli, home: Home) -> None:
+    images.shelf(home).tag("db", Digest("sha256-" + "0" * 64))
+    done = bootwright("image", "list")
+    assert done.out.endswith("damaged: bootwright image rm db\n")
+    assert done.status == 1
+    done = bootwright("image", "rm", "db")
+    assert (done.status, done.err) == (0, "image db: removed\n")
+    assert images.shelf(home).names() == {}
+
+
+@pytest.mark.parametrize("by", ["name", "digest"])
+def test_a_damaged_image_can_be_removed(
+    by: str, bootwright: Cli, damaged: Image, home: Home
+) -> None:
+    reference = "db"
+    if by == "digest":
+        images.shelf(home).untag("db")
+        reference = short(damaged.digest)
+    done = bootwright("image", "rm", reference)
+    assert (done.status, done.err) == (0, f"image {reference}: removed\n")
+    assert not damaged.folder.exists()
+    assert bootwright("image", "list").status == 0
+
+
+def test_rubbish_among_the_names_stops_nothing(bootwright: Cli, home: Home) -> None:
+    add_image(home, "web")
+    (home.images / "names" / "rubbish").write_text("")
+    done = bootwright("image", "list")
+    assert (done.status, len(done.out.splitlines())) == (0, 2)

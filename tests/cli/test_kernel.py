@@ -1,0 +1,65 @@
+"""bootwright kernel: a damaged kernel is shown beside the others, and can be removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bootwright.digest import short
+from bootwright.home import Home
+from bootwright.kernels.kernel import Kernel
+from tests.doctor.samples import add_kernel
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture(params=["kernel.json", "vmlinux"])
+def damaged(request: pytest.FixtureRequest, home: Home) -> Kernel:
+    """Make a sound kernel called mine, and return one called debian that lacks a file."""
+    add_kernel(home, "mine")
+    kernel = add_kernel(home, "debian")
+    (kernel.folder / request.param).unlink()
+    return kernel
+
+
+def test_sound_kernels_are_listed(bootwright: Cli, home: Home) -> None:
+    kernel = add_kernel(home, "mine")
+    done = bootwright("kernel", "list")
+    assert (done.status, done.err) == (0, "")
+    row = done.out.splitlines()[1]
+    assert row.split()[:3] == ["mine", "6.1.0-test", short(kernel.digest)]
+    assert row.endswith("  a test")
+    [shown] = json.loads(bootwright("kernel", "list", "--json").out)
+    assert "damaged" not in shown
+    assert shown["boots"] == "16.0 KiB vmlinux"
+
+
+def test_a_damaged_kernel_does_not_stop_the_list(bootwright: Cli, damaged: Kernel) -> None:
+    done = bootwright("kernel", "list")
+    debian, mine = done.out.splitlines()[1:]
+    assert debian.split()[:2] == ["debian", short(damaged.digest)]
+    assert debian.endswith("  damaged: bootwright kernel rm debian")
+    assert mine.endswith("  a test")
+    assert (done.status, done.err) == (1, "")
+
+
+def test_a_damaged_kernel_is_told_in_json(bootwright: Cli, damaged: Kernel) -> None:
+    done = bootwright("kernel", "list", "--json")
+    debian, mine = json.loads(done.out)
+    assert str(damaged.folder) in debian.pop("damaged")
+    assert debian.keys() == mine.keys()
+    assert {field for field, value in debian.items() if value is None} == {
+        *("release", "source", "parts", "pvh", "boots", "added_s")
+    }
+    assert (debian["name"], debian["digest"]) == ("debian", damaged.digest)
+    assert (done.status, done.err) == (1, "")
+
+
+def test_a_damaged_kernel_can_be_removed(bootwright: Cli, damaged: Kernel) -> None:
+    done = bootwright("kernel", "rm", "debian")
+    assert (done.status, done.err) == (0, "kernel debian: removed\n")
+    assert not damaged.folder.exists()
+    assert bootwright("kernel", "list").status == 0

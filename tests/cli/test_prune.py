@@ -1,0 +1,311 @@
+"""bootwright prune: what it shows, whom it asks, what it removes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootwright.cli import prune as prune_command
+from bootwright.digest import short
+from bootwright.doctor import prune as prunes
+from bootwright.doctor.prune import Prunable
+from bootwright.errors import HostError
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.report import text
+from tests.doctor.samples import add_image, add_machine, alive
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def items(home: Home) -> tuple[Prunable, ...]:
+    """Make an unnamed image and a cache, and return them as the survey finds them."""
+    add_image(home, "web", "old")
+    add_image(home, "web", "new")
+    home.cache.mkdir(parents=True)
+    (home.cache / "qemu-build").write_text("x" * 5000)
+    return prunes.survey(home, everything=False).items
+
+
+def table(items: tuple[Prunable, ...]) -> str:
+    """Return what is shown of the two of `items`."""
+    image, _ = items
+    sizes = [text.size(item.used_bytes) for item in items]
+    width = max(map(len, sizes))
+    return (
+        f"KIND   NAME          {'SIZE'.ljust(width)}  WHY\n"
+        f"image  {image.name}  {sizes[0].ljust(width)}  "
+        "no name stands for it and no machine uses it\n"
+        f"cache  qemu-build    {sizes[1].ljust(width)}  made again when it is needed\n"
+        f"in all {total(items)}\n"
+    )
+
+
+def total(items: tuple[Prunable, ...]) -> str:
+    return text.size(sum(item.used_bytes for item in items))
+
+
+def test_nothing_to_remove(bootwright: Cli, home: Home) -> None:
+    for arguments in ((), ("--dry-run",), ("--yes",)):
+        done = bootwright("prune", *arguments)
+        assert (done.status, done.out) == (0, "")
+        assert done.err == (
+            "there is nothing to remove; bootwright prune --all --dry-run looks further\n"
+        )
+    done = bootwright("prune", "--all")
+    assert (done.status, done.out, done.err) == (0, "", "there is nothing to remove\n")
+    done = bootwright("prune", "--json")
+    assert json.loads(done.out) == {"items": [], "removed": [], "freed_bytes": 0, "notes": []}
+    assert (done.status, done.err) == (0, "")
+    assert not home.data.parent.exists()
+
+
+def test_a_dry_run_shows_on_stdout_and_removes_nothing(
+    bootwright: Cli, items: tuple[Prunable, ...]
+) -> None:
+    for arguments in (("--dry-run",), ("--dry-run", "--yes")):
+        done = bootwright("prune", *arguments)
+        assert (done.status, done.out, done.err) == (0, table(items), "")
+        assert all(item.path.exists() for item in items)
+
+
+def test_where_nobody_can_be_asked_nothing_is_removed(
+    bootwright: Cli, items: tuple[Prunable, ...]
+) -> None:
+    done = bootwright("prune")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        f"{table(items)}"
+        "bootwright: error: nothing is removed without --yes where nobody can be asked\n"
+        "  hint: --yes removes, --dry-run only looks\n"
+    )
+    done = bootwright("prune", "--json")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        "bootwright: error: nothing is removed without --yes where --json is given\n"
+        "  hint: --yes removes, --dry-run only looks\n"
+    )
+    assert all(item.path.exists() for item in items)
+
+
+@pytest.mark.parametrize("yes", ["--yes", "-y"])
+def test_yes_removes_what_it_has_shown(
+    yes: str, bootwright: Cli, items: tuple[Prunable, ...], home: Home
+) -> None:
+    done = bootwright("prune", yes)
+    assert (done.status, done.out) == (0, "")
+    assert done.err == f"{table(items)}removed 2 things, freed {total(items)}\n"
+    assert not any(item.path.exists() for item in items)
+    assert images.load(home, "web").disk.exists()
+
+
+@pytest.mark.parametrize("arguments", [("--dry-run",), ("--yes",)])
+def test_json_tells_all_and_stderr_nothing(
+    arguments: tuple[str, ...], bootwright: Cli, items: tuple[Prunable, ...]
+) -> None:
+    done = bootwright("prune", "--json", *arguments)
+    assert (done.status, done.err) == (0, "")
+    removes = arguments == ("--yes",)
+    assert json.loads(done.out) == {
+        "items": [
+            {
+                "kind": item.kind,
+                "name": item.name,
+                "why": item.why,
+                "used_bytes": item.used_bytes,
+                "path": str(item.path),
+            }
+            for item in items
+        ],
+        "removed": [item.name for item in items] if removes else [],
+        "freed_bytes": sum(item.used_bytes for item in items) if removes else 0,
+        "notes": [],
+    }
+    assert all(item.path.exists() != removes for item in items)
+
+
+def test_all_is_said_with_stopped_machines_but_not_with_running_ones(
+    bootwright: Cli, home: Home
+) -> None:
+    add_image(home, "web")
+    add_machine(home, "stopped")
+    running = add_machine(home, "running")
+    with alive(running):
+        done = bootwright("prune", "--all", "--dry-run")
+        rows = [line.split(maxsplit=2)[:2] for line in done.out.splitlines()[1:-1]]
+        assert rows == [["machine", "stopped"], ["image", "web"]]
+        assert bootwright("prune", "--all", "--yes").status == 0
+        assert [path.name for path in home.machines.glob("[!.]*")] == ["running"]
+
+
+def test_what_cannot_be_judged_is_noted(bootwright: Cli, home: Home) -> None:
+    folder = add_machine(home, "broken")
+    (folder.path / "machine.json").unlink()
+    note = (
+        "machine broken is damaged, and nothing tells what it needs: all images, kernels and "
+        "guest files are kept (bootwright rm --force broken removes it)"
+    )
+    done = bootwright("prune")
+    assert (done.status, done.out) == (0, "")
+    assert done.err.splitlines()[1:] == [f"note: {note}"]
+    assert json.loads(bootwright("prune", "--json").out)["notes"] == [note]
+
+
+def test_what_came_into_use_meanwhile_is_kept_and_said(
+    bootwright: Cli, items: tuple[Prunable, ...], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survey = prunes.survey
+
+    def survey_early(*arguments: Any, **options: Any) -> prunes.Survey:
+        found = survey(*arguments, **options)
+        images.shelf(home).tag("again", images.shelf(home).unnamed()[0])
+        return found
+
+    monkeypatch.setattr(prunes, "survey", survey_early)
+    done = bootwright("prune", "--yes")
+    freed = text.size(items[1].used_bytes)
+    assert done.err.splitlines()[-2:] == [
+        f"image {items[0].name}: kept, as it is in use now",
+        f"removed 1 thing, freed {freed}",
+    ]
+    assert done.status == 0
+    assert short(images.load(home, "again").digest) == items[0].name
+
+
+def test_what_cannot_be_removed_does_not_keep_the_rest(
+    bootwright: Cli, items: tuple[Prunable, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = prunes.free
+
+    def fail_first(home: Home, item: Prunable) -> int:
+        if item.kind == "image":
+            raise HostError("something is mounted at /x")
+        return free(home, item)
+
+    monkeypatch.setattr(prunes, "free", fail_first)
+    note = f"image {items[0].name}: not removed: something is mounted at /x"
+    done = bootwright("prune", "--yes", "--json")
+    assert done.status == 1
+    assert json.loads(done.out)["notes"] == [note]
+    assert json.loads(done.out)["removed"] == ["qemu-build"]
+    done = bootwright("prune", "--yes")
+    assert done.err.splitlines()[-2:] == [note, "removed 0 things, freed 0 B"]
+    assert done.status == 1
+
+
+def test_an_interruption_says_what_is_gone(
+    bootwright: Cli, items: tuple[Prunable, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = prunes.free
+
+    def interrupted_second(home: Home, item: Prunable) -> int:
+        if item.kind == "cache":
+            raise KeyboardInterrupt
+        return free(home, item)
+
+    monkeypatch.setattr(prunes, "free", interrupted_second)
+    done = bootwright("prune", "--yes")
+    freed = text.size(items[0].used_bytes)
+    assert done.err.endswith(f"interrupted: removed 1 thing, freed {freed}\n\n")
+    assert (done.status, done.out) == (130, "")
+    assert [item.path.exists() for item in items] == [False, True]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_takes_its_time_is_shown_as_it_goes_on(
+    options: tuple[str, ...],
+    bootwright: Cli,
+    items: tuple[Prunable, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prune_command, "_PATIENCE_NS", -1)
+    done = bootwright("prune", "--yes", *options)
+    shown = [line for line in done.err.splitlines() if line.startswith("prune: ")]
+    expected = [f"prune: image {items[0].name}", "prune: cache qemu-build"]
+    assert shown == ([] if options else expected)
+
+
+def on_a_terminal(typed: bytes, *options: str) -> tuple[int, bytes, str]:
+    """Run prune on a terminal, answer it, and return its status, stdout and screen."""
+    terminal, inside = pty.openpty()
+    with subprocess.Popen(
+        # --ctty: what is typed as Ctrl-C shall be one.
+        ["setsid", "--ctty", sys.executable, "-m", "bootwright", "prune", *options],
+        stdin=inside,
+        stdout=subprocess.PIPE,
+        stderr=inside,
+    ) as process:
+        os.close(inside)
+        shown = b""
+        try:
+            while not shown.endswith(b"[y/N]: "):
+                shown += os.read(terminal, 4096)
+            os.write(terminal, typed)
+            while data := os.read(terminal, 4096):
+                shown += data
+        except OSError:
+            pass  # how a terminal ends (EIO)
+        finally:
+            os.close(terminal)
+        assert process.stdout is not None
+        out = process.stdout.read()
+    return process.returncode, out, shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "said"),
+    [
+        (b"y\n", 0, "y\nremoved 2 things, freed "),
+        (b"\n", 1, "\nnothing was removed\n"),
+        (b"n\n", 1, "n\nnothing was removed\n"),
+        (b"\x03", 130, ""),
+        (b"\x04", 130, ""),
+    ],
+)
+def test_on_a_terminal_it_asks(
+    typed: bytes, status: int, said: str, items: tuple[Prunable, ...]
+) -> None:
+    ended, out, shown = on_a_terminal(typed)
+    assert shown.startswith(f"{table(items)}Delete these? [y/N]: {said}")
+    assert (ended, out) == (status, b"")
+    assert all(item.path.exists() == (status != 0) for item in items)
+
+
+def test_on_a_terminal_json_does_not_ask(items: tuple[Prunable, ...]) -> None:
+    ended, out, shown = on_a_terminal(b"", "--json")
+    assert shown.startswith("bootwright: error: nothing is removed without --yes where --json is")
+    assert (ended, out) == (2, b"")
+    assert all(item.path.exists() for item in items)
+
+
+def test_image_prune_removes_images_alone(
+    bootwright: Cli, items: tuple[Prunable, ...], home: Home
+) -> None:
+    digest = items[0].path.name
+    done = bootwright("image", "prune", "--json")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out) == {"removed": [digest], "freed_bytes": items[0].used_bytes}
+    assert [item.path.exists() for item in items] == [False, True]
+    done = bootwright("image", "prune")
+    assert (done.status, done.out, done.err) == (0, "", "removed 0 images, freed 0 B\n")
+
+
+def test_image_prune_spares_what_machines_use_and_what_damaged_ones_may_use(
+    bootwright: Cli, items: tuple[Prunable, ...], home: Home
+) -> None:
+    folder = add_machine(home, "web", image=images.shelf(home).unnamed()[0])
+    assert json.loads(bootwright("image", "prune", "--json").out)["removed"] == []
+    (folder.path / "machine.json").write_text("")
+    done = bootwright("image", "prune")
+    assert done.err.startswith("note: machine web is damaged, and nothing tells what it needs")
+    assert done.err.endswith("\nremoved 0 images, freed 0 B\n")
+    assert Path(items[0].path).exists()

@@ -1,0 +1,87 @@
+"""Stores and machines for what looks at all of them; nothing in them could boot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from bootwright.digest import Digest
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.images.image import Image
+from bootwright.kernels import kernel as kernels
+from bootwright.kernels.kernel import Kernel
+from bootwright.machine.folder import MachineFolder, claimed
+from bootwright.machine.spec import LastEnd, MachineSpec
+from bootwright.recipe import GuestFile
+from tests.machine.samples import RECIPE
+
+DAY_S = 86400
+KIB = 1 << 10
+NO_DIGEST = Digest("sha256-" + "0" * 64)
+
+
+def add_image(home: Home, name: str, content: str = "") -> Image:
+    """Shelve an image; *content* tells two of one name apart."""
+    with images.shelf(home).staged() as staged:
+        folder = staged / "image"
+        folder.mkdir()
+        (folder / "disk.raw").write_text((content or name) * 4 * KIB)
+        return images.shelve(home, folder, name=name, source="a test", filesystem="ext4")
+
+
+def add_kernel(home: Home, name: str, content: str = "") -> Kernel:
+    """Shelve a kernel; *content* tells two of one name apart."""
+    with kernels.shelf(home).staged() as staged:
+        folder = staged / "kernel"
+        folder.mkdir()
+        (folder / "vmlinux").write_text((content or name) * 4 * KIB)
+        return kernels.shelve(
+            home, folder, name=name, release="6.1.0-test", source="a test", pvh=True
+        )
+
+
+def add_machine(
+    home: Home,
+    name: str,
+    *,
+    image: Digest = NO_DIGEST,
+    kernel: Digest = NO_DIGEST,
+    guest_files: tuple[GuestFile, ...] = (),
+    kept: bool = True,
+    days: float = 3,
+) -> MachineFolder:
+    """Make a machine that was stopped some days ago, or whose monitor was killed."""
+    recipe = replace(RECIPE, image=image, kernel=kernel, guest_files=guest_files)
+    with claimed(home, MachineSpec(name=name, recipe=recipe, kept=kept)) as folder:
+        folder.disk.write_text("disk" * KIB)
+        if kept:
+            folder.note_let_in()
+            ended_s = int(time.time() - days * DAY_S) - 60
+            folder.write(LastEnd(reason="stopped", text="it was shut down", ended_s=ended_s))
+    return folder
+
+
+_HOLD = """
+import pathlib, sys
+from bootwright.machine.folder import MachineFolder
+with MachineFolder(pathlib.Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def alive(folder: MachineFolder) -> Iterator[None]:
+    """Let another process hold the machine's lock for the length of the block."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, folder.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        yield

@@ -1,0 +1,112 @@
+"""This host, fact by fact, and that no fact stops the others."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+import bootwright
+from bootwright.doctor import host
+from bootwright.doctor.check import Check
+from bootwright.home import Home
+from bootwright.host import memory, tools
+from bootwright.host.clock import boot_id
+from bootwright.host.memory import Memory
+from tests.doctor.conftest import Programs
+
+MIB = 1 << 20
+
+
+def test_all_facts_of_this_host_are_looked_at(home: Home) -> None:
+    found = host.examine(home)
+    names = [check.name for check in found]
+    for name in (
+        *("bootwright", "Python", "kernel", "CPUs", "memory", "KVM", "disk space", "open files"),
+        *("user namespaces", "tap", "loop devices", "device mapper", "vsock"),
+        *tools.PROGRAMS,
+        *("data", "state", "cache", "keys"),
+    ):
+        assert name in names, name
+    assert {check.area for check in found if check.name in ("data", "keys")} == {"ours"}
+    unknown = [check for check in found if "could not be found out" in check.text]
+    assert unknown == []
+
+
+def test_looking_changes_nothing(home: Home) -> None:
+    host.examine(home)
+    assert not home.data.parent.exists()
+
+
+def test_what_a_trial_found_is_remembered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
+    monkeypatch.setattr("bootwright.vmms.qemu.Qemu.build", lambda _: "7.2.0")
+    home.cache.mkdir(parents=True)
+    (home.cache / "kvm-trial.json").write_text(
+        f'{{"boot_id": "{boot_id()}", "vmm_build": "7.2.0", "kvm_runs": true}}'
+    )
+    assert _named("KVM", home).text == "a guest ran with it"
+    monkeypatch.setattr("bootwright.vmms.qemu.Qemu.build", lambda _: "9.0.0")
+    assert _named("KVM", home).state == "note"
+
+
+def _named(name: str, home: Home) -> Check:
+    [check] = [check for check in host.examine(home) if check.name == name]
+    return check
+
+
+def test_a_bare_host_is_examined_to_the_end(
+    home: Home, programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "no meminfo")
+    found = {check.name: check for check in host.examine(home)}
+    missing = {name for name in tools.PROGRAMS if found[name].text.startswith("not installed")}
+    assert missing == set(tools.PROGRAMS)
+    assert found["keys"].state == "ok"
+
+
+def test_a_home_that_is_a_file(home: Home) -> None:
+    home.data.parent.mkdir()
+    for folder in (home.data, home.state, home.cache):
+        folder.touch()
+    found = {check.name: check for check in host.examine(home)}
+    assert found["data"].state == found["state"].state == found["cache"].state == "problem"
+    assert "could not" not in found["KVM"].text
+
+
+def test_a_home_that_may_not_be_looked_into(home: Home, request: pytest.FixtureRequest) -> None:
+    home.keys.mkdir(parents=True)
+    home.data.parent.chmod(0o000)
+    if os.geteuid() == 0:
+        host.examine(home)  # what Python imports at the first call, nobody might not read
+    request.getfixturevalue("ordinary")
+    found = {check.name: check for check in host.examine(home)}
+    assert found["data"].state == "problem"
+    assert found["keys"].text == (f"this could not be found out: {home.keys}: Permission denied")
+
+
+def test_versions_are_those_that_run() -> None:
+    found = {check.name: check.text for check in host.versions()}
+    assert found["bootwright"] == bootwright.__version__
+    assert found["Python"].startswith(f"{platform.python_version()} (/")
+    assert found["kernel"] == f"Linux {os.uname().release} {os.uname().machine}"
+
+
+@pytest.mark.parametrize(("usable", "text"), [(4, "4"), (3, "3 of 4; affinity keeps us to these")])
+def test_cpus_are_those_that_we_may_run_on(usable: int, text: str) -> None:
+    [check] = host.cpus(usable, 4)
+    assert (check.state, check.text) == ("ok", text)
+
+
+def test_room_for_a_machine() -> None:
+    [check] = host.enough_memory(Memory(total_bytes=2048 * MIB, available_bytes=512 * MIB))
+    assert (check.state, check.text) == ("ok", "512.0 MiB of 2.0 GiB available")
+
+
+def test_no_room_for_a_machine() -> None:
+    [check] = host.enough_memory(Memory(total_bytes=2048 * MIB, available_bytes=511 * MIB))
+    assert check.state == "warning"
+    assert check.text == "511.0 MiB of 2.0 GiB available; a machine has 512 MiB unless told"
+    assert check.hint == "end something, or give machines less: --memory 128M"
