@@ -1,5 +1,5 @@
 # make demo and make test set up all they need; see CONTRIBUTING.md for the rest.
-.PHONY: setup demo test check fast bench wheel help
+.PHONY: setup demo test check fast acceptance bench wheel help
 BOOTWRIGHT := .venv/bin/bootwright
 
 help:   ## list these targets
@@ -20,7 +20,10 @@ fast: setup  ## the tests that boot nothing
 	.venv/bin/pytest -m "not boot"
 
 test: check  ## everything: checks, fast tests, real boots
-	.venv/bin/pytest
+	.venv/bin/pytest -m "not acceptance"
+
+acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
+	.venv/bin/pytest -m acceptance -v tests/boots
 
 bench: setup  ## time our own start-up and host preparation
 	.venv/bin/python -m benchmarks.startup

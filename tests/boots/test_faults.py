@@ -137,23 +137,12 @@ def test_guest_that_goes_away_under_a_command(bootwright: Bootwright, bookworm: 
     assert "went away while the command ran" in done.stderr
 
 
-def test_panic_is_named(bootwright: Bootwright, kernel: str) -> None:
-    done = bootwright(
-        "run", "--tiny", "--kernel", kernel, "--", "echo c >/proc/sysrq-trigger; sleep 60"
-    )
-    assert done.returncode == 125
-    assert "the guest's kernel panicked: sysrq triggered crash" in done.stderr
-    [console] = bootwright.logs.glob("*.console")
-    assert f"the whole console is in {console}" in done.stderr
-    assert "sysrq triggered crash" in console.read_text(errors="replace")
-
-
 def test_start_up_that_takes_too_long_says_how_far_it_came(
     bootwright: Bootwright, bookworm: str
 ) -> None:
     done = bootwright("run", bookworm, "--timeout", "1", "--", "true")
     assert done.returncode == 125
-    assert "the guest was not ready after 1 s; the last mark was vmm.running" in done.stderr
+    assert "the guest was not ready after 1 s; its last mark was vmm.running" in done.stderr
     assert "--timeout" in done.stderr
 
 
