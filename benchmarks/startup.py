@@ -14,8 +14,15 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+from bootwright import home as homes
+from bootwright.machine.folder import claimed
+from bootwright.machine.recovery import settle
+from bootwright.machine.spec import MachineSpec
+from tests.machine.samples import RECIPE
 
 BOOTWRIGHT = str(Path(sys.executable).with_name("bootwright"))
 WANTED_MS = 300
@@ -37,9 +44,21 @@ def host_preparation_ms() -> float:
     return float(phase["duration_ns"]) / 1e6
 
 
+def settle_ms(count: int) -> float:
+    """Return how long it takes to look for what dead monitors left among *count* machines."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = homes.locate({"BOOTWRIGHT_HOME": folder})
+        for number in range(count):
+            with claimed(home, MachineSpec(name=f"m{number}", recipe=RECIPE, kept=True)) as machine:
+                machine.note_let_in()
+        start = time.perf_counter_ns()
+        assert settle(home) == []
+        return (time.perf_counter_ns() - start) / 1e6
+
+
 def row(name: str, samples: list[float]) -> str:
     """Return one line of the table."""
-    return f"{name:<44}{min(samples):>9.1f}{statistics.median(samples):>9.1f}{max(samples):>9.1f}"
+    return f"{name:<48}{min(samples):>9.1f}{statistics.median(samples):>9.1f}{max(samples):>9.1f}"
 
 
 def main() -> None:
@@ -60,19 +79,23 @@ def main() -> None:
     }
     samples: dict[str, list[float]] = {name: [] for name in variants}
     preparation: list[float] = []
+    settling: list[float] = []
     for number in range(rounds + 1):
         for name, argv in variants.items():
             taken = wall_ms(argv)
             if number:
                 samples[name].append(taken)
         taken = host_preparation_ms()
+        settled = settle_ms(100)
         if number:
             preparation.append(taken)
+            settling.append(settled)
     print(f"host: {platform.node()}, {os.cpu_count()} CPUs, Linux {platform.release()}, ", end="")
     print(f"Python {platform.python_version()}, load {os.getloadavg()[0]:.2f}; n = {rounds}")
-    print(f"{'milliseconds, fork to exit':<44}{'min':>9}{'median':>9}{'max':>9}")
+    print(f"{'milliseconds, fork to exit':<48}{'min':>9}{'median':>9}{'max':>9}")
     for name, taken_all in samples.items():
         print(row(name, taken_all))
+    print(row("looking after 100 machines at rest, in process", settling))
     print(row("run --tiny: command entered to exec of QEMU", preparation))
     print(f"wanted for the last: under {WANTED_MS} ms")
 
