@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.boots.harness import PROGRAM, Bootwright
+from tests.boots.harness import PROGRAM
 from tests.boots.kills import differences, left, place, settle
 
 pytestmark = pytest.mark.boot
@@ -25,9 +25,10 @@ def test_no_reader_loses_a_line(kernel: str, tmp_path: Path) -> None:
     # It waits for a word typed at its console, so that all are attached before it talks.
     process = own.start(
         *("run", "--tiny", "--kernel", kernel, "--name", "talks", "--"),
-        f"read word </dev/console; echo the word is $word; {_TALK}; sleep 1",
+        "exec 4<>/dev/console; echo ready; read word <&4; echo the word is $word; " + _TALK,
     )
-    _until_running(own)
+    assert process.stdout is not None
+    _read_until(process.stdout.fileno(), b"ready")
     followers = [own.start("logs", "--follow", "talks") for _ in range(3)]
     master, slave = pty.openpty()
     attached = subprocess.Popen(
@@ -62,17 +63,11 @@ def _lines(output: bytes) -> list[str]:
     return [line for line in lines if line.startswith("line ")]
 
 
-def _until_running(own: Bootwright) -> None:
-    end = time.monotonic() + 120
-    while [row["state"] for row in own.json("ps")] != ["running"]:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def _read_until(master: int, wanted: bytes) -> bytes:
+def _read_until(file: int, wanted: bytes) -> bytes:
     seen = b""
     while wanted not in seen:
-        data = os.read(master, 1 << 16)
+        assert select.select([file], [], [], 60)[0], f"waited for {wanted!r} after {seen!r}"
+        data = os.read(file, 1 << 16)
         assert data, seen
         seen += data
     return seen

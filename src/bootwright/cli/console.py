@@ -32,8 +32,8 @@ def command(name: str) -> None:
     folder = machines.find(name)
     if not folder.is_alive():
         raise control.not_running(folder)
-    screen.say(f"console of {name}; leave with Ctrl-]")
     with _raw_terminal():
+        screen.say(f"console of {name}; leave with Ctrl-]\r")
         ended = loop.run(_carry(folder))
     screen.say(f"\n{name}: its console has ended" if ended else "")
 
@@ -77,7 +77,8 @@ def _raw_terminal() -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(sys.stdin)
-    tty.setraw(sys.stdin)
+    # What was typed already is for the guest: it is not thrown away.
+    tty.setraw(sys.stdin, termios.TCSADRAIN)
     try:
         yield
     finally:
