@@ -51,7 +51,7 @@ def test_about_a_screen_is_shown_and_the_end_is_said(home: Home) -> None:
         assert process.stderr is not None
         assert process.stdout.read() == b"web login: "
         assert process.stderr.read() == (
-            b"console of web; leave with Ctrl-]\n\nweb: its console has ended\n"
+            b"console of web; leave with Ctrl-]\r\n\nweb: its console has ended\n"
         )
     assert process.returncode == 0
     assert monitor.heard == [AttachConsole(from_byte=-2048)]
@@ -66,5 +66,5 @@ def test_keys_are_typed_until_one_leaves(keys: bytes, ends: bool, home: Home) ->
         until(lambda: monitor.typed == b"root\n", "the keys")
         assert process.wait(10) == 0
         assert process.stderr is not None
-        assert process.stderr.read() == b"console of web; leave with Ctrl-]\n\n"
+        assert process.stderr.read() == b"console of web; leave with Ctrl-]\r\n\n"
     assert monitor.typed == b"root\n"

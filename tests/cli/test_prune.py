@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -250,7 +251,13 @@ def on_a_terminal(typed: bytes, *options: str) -> tuple[int, bytes, str]:
             while not shown.endswith(b"[y/N]: "):
                 shown += os.read(terminal, 4096)
             os.write(terminal, typed)
-            while data := os.read(terminal, 4096):
+            while True:
+                # An interrupt just before Python begins to read the line is noticed only by the
+                # next one, as any user would give it.
+                while typed == b"\x03" and not select.select([terminal], [], [], 2)[0]:
+                    os.write(terminal, typed)
+                if not (data := os.read(terminal, 4096)):
+                    break
                 shown += data
         except OSError:
             pass  # how a terminal ends (EIO)

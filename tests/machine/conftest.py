@@ -1,8 +1,10 @@
-"""Images and kernels to make recipes from; nothing in them could boot."""
+"""Images and kernels to make recipes from; nothing in them could boot. Machines of these."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,9 @@ from bootwright.images import image as images
 from bootwright.images.image import Filesystem, Image
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
+from bootwright.machine.spec import MachineSpec
+from tests.machine.samples import RECIPE
+from tests.vmms.fakes import Fake, FakeQemu
 
 MIB = 1 << 20
 
@@ -70,3 +75,43 @@ def add_image(home: Home) -> Callable[..., Image]:
             )
 
     return add
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    return lambda behaviour: FakeQemu(tmp_path, monkeypatch, behaviour)
+
+
+@pytest.fixture
+def quiet_monitors(home: Home, no_process_left: None) -> Iterator[None]:
+    """See that no monitor has complained in its log, and that no process outlives the test."""
+    yield
+    log = home.logs / "monitors.log"
+    assert not log.exists() or log.read_text() == ""
+
+
+@pytest.fixture
+def tiny(add_kernel: Callable[..., Kernel]) -> MachineSpec:
+    recipe = replace(
+        RECIPE,
+        kernel=add_kernel().digest,
+        image=None,
+        init="seed",
+        disk="none",
+        disk_bytes=0,
+        network="none",
+    )
+    return MachineSpec(name="web", recipe=recipe, command=("true",))
+
+
+@pytest.fixture
+def kept(add_kernel: Callable[..., Kernel], add_image: Callable[..., Image]) -> MachineSpec:
+    modules = {f"{name}.ko": b"" for name in ("virtio_pci", "virtio_blk", "virtio_net", "ext4")}
+    image = add_image()
+    recipe = replace(
+        RECIPE,
+        kernel=add_kernel(modules=modules).digest,
+        image=image.digest,
+        disk_bytes=image.size_bytes,
+    )
+    return MachineSpec(name="web", recipe=recipe, kept=True)

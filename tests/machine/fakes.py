@@ -242,6 +242,36 @@ def program(folder: Path, name: str, script: str) -> Path:
     return path
 
 
+# Does as ssh does: it complains in -E, and once it is logged in it runs LocalCommand by the user's
+# shell, waits for its end, and runs the command behind "--".
+_SSH = """\
+echo $$ >{bin}/pid
+while [ $# -gt 0 ]; do
+    case "$1" in
+        LocalCommand=*) local_command=${{1#LocalCommand=}} ;;
+        -E) log=$2 ;;
+        --) shift; break ;;
+    esac
+    shift
+done
+{before}
+local_command=$(printf %s "$local_command" | sed 's/%%/%/g')
+${{FAKE_SHELL:-sh}} -c "$local_command" &
+echo $! >{bin}/local
+wait $! || exit 99
+exec sh -c "$*"
+"""
+
+
+def ssh_that_logs_in(folder: Path, before: str = "") -> None:
+    """Write an ssh whose every log-in succeeds and whose command runs here.
+
+    Args:
+        before: What it does before it is logged in; it may end there.
+    """
+    program(folder, "ssh", _SSH.format(bin=folder, before=before))
+
+
 def state_of(pid: int) -> str:
     """Return the letter of a process's state; S: it waits, T: stopped, Z: ended and not reaped."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]

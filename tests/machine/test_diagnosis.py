@@ -89,7 +89,8 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             "",
             "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
             "hides how far it came",
-            "boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
+            "give more time with --timeout, or boot once with "
+            "--append 'loglevel=8 earlyprintk=ttyS0'",
             id="silence",
         ),
     ],

@@ -18,27 +18,7 @@ from bootwright.errors import GuestError, HostError
 from bootwright.machine import ssh
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.ssh import Access, Doorway
-from tests.machine.fakes import program, state_of, until
-
-# Does as ssh does: it complains in -E, and once it is logged in it runs LocalCommand by the user's
-# shell, waits for its end, and runs the command behind "--".
-FAKE_SSH = """\
-echo $$ >{bin}/pid
-while [ $# -gt 0 ]; do
-    case "$1" in
-        LocalCommand=*) local_command=${{1#LocalCommand=}} ;;
-        -E) log=$2 ;;
-        --) shift; break ;;
-    esac
-    shift
-done
-{before}
-local_command=$(printf %s "$local_command" | sed 's/%%/%/g')
-$FAKE_SHELL -c "$local_command" &
-echo $! >{bin}/local
-wait $! || exit 99
-exec sh -c "$*"
-"""
+from tests.machine.fakes import ssh_that_logs_in, state_of, until
 
 
 class Fake:
@@ -54,7 +34,7 @@ class Fake:
         self.install()
 
     def install(self, before: str = "") -> None:
-        program(self.bin, "ssh", FAKE_SSH.format(bin=self.bin, before=before))
+        ssh_that_logs_in(self.bin, before)
 
     async def log_in(self, on_login: Callable[[], Awaitable[None]], line: str) -> ssh.Completed:
         """Run *line* in the guest and capture it."""
@@ -76,7 +56,6 @@ class Fake:
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake(tmp_path)
     monkeypatch.setenv("PATH", str(made.bin), prepend=os.pathsep)
-    monkeypatch.setenv("FAKE_SHELL", "sh")
     return made
 
 

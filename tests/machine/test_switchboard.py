@@ -27,7 +27,7 @@ from bootwright.machine.messages import (
 )
 from bootwright.machine.switchboard import Switchboard
 from tests.machine.samples import STATUS, made
-from tests.machine.streams import Streams, exactly, rest
+from tests.machine.streams import Streams, exactly, joined, rest
 
 NEWS = Paused(text="the disk is full")
 
@@ -153,6 +153,19 @@ async def test_who_sends_what_is_no_message_is_let_go_and_no_other(
         await asked(good)
         monitor.board.tell(NEWS)
         assert await told(good[0]) == NEWS
+    assert monitor.heard == [AskStatus()]
+
+
+@pytest.mark.parametrize("rubbish", [b"rubbish\n", b"x" * 2000, b""])
+async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
+    rubbish: bytes, monitor: Monitor
+) -> None:
+    async with joined() as ((_, writer), far):
+        reader = asyncio.StreamReader(limit=1000)
+        reader.feed_data(encode(AskStatus()) + rubbish)
+        reader.feed_eof()
+        await asyncio.wait_for(monitor.board.listen(reader, writer), 10)
+        assert await told(far[0]) == STATUS
     assert monitor.heard == [AskStatus()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def event(name, **data):
 
 def option(name):
     return sys.argv[sys.argv.index(name) + 1]
+
+def answer():
+    """Answer what is asked now; what a guest does comes after that."""
+    send(id=asked["id"], **{{"return": {{}}}})
+
+def mark(text):
+    """Send a mark, with the token of the machine whose initrd this is."""
+    with open(os.path.dirname(option("-initrd")) + "/identity.json") as file:
+        marks.sendall(json.load(file)["token"].encode() + b" " + text.encode() + b"\\n")
 
 def requests():
     """Yield what is asked; nothing stands between two requests."""
@@ -50,14 +60,14 @@ for asked in requests():
     command = asked["execute"]
     with open({log!r}, "a") as log:
         print(command, file=log)
-    answer = heard(command)
-    if answer is None:
+    result = heard(command)
+    if result is None:
         continue
     number = {{"id": asked["id"]}} if "id" in asked else {{}}
-    if "error" in answer:
-        send(**number, error={{"class": "GenericError", "desc": answer["error"]}})
+    if "error" in result:
+        send(**number, error={{"class": "GenericError", "desc": result["error"]}})
     else:
-        send(**number, **{{"return": answer.get("text", answer)}})
+        send(**number, **{{"return": result.get("text", result)}})
     if command == "quit":
         event("SHUTDOWN", guest=False, reason="host-qmp-quit")
         break
@@ -88,3 +98,7 @@ class FakeQemu:
     def told(self) -> list[str]:
         """Return the commands that it was given over QMP."""
         return self._log.read_text().splitlines() if self._log.exists() else []
+
+
+Fake = Callable[[str], FakeQemu]
+"""Puts a fake with some behaviour on PATH."""

@@ -21,7 +21,7 @@ from bootwright.vmms.qemu import Qemu
 from tests.machine.fakes import state_of, until
 from tests.machine.samples import RECIPE
 from tests.machine.streams import exactly
-from tests.vmms.fakes import FakeQemu
+from tests.vmms.fakes import Fake, FakeQemu
 
 Launch = Callable[..., AbstractAsyncContextManager[RunningVmm]]
 
@@ -50,7 +50,7 @@ def launch(place: Placement, recorder: Recorder) -> Launch:
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FakeQemu]:
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return lambda behaviour: FakeQemu(tmp_path, monkeypatch, behaviour)
 
 
@@ -59,7 +59,7 @@ async def ending(running: RunningVmm) -> Ending:
 
 
 async def test_it_carries_its_token_and_is_gone_afterwards(
-    fake: Callable[[str], FakeQemu], launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: Placement
 ) -> None:
     fake("pass")
     descriptors = len(os.listdir("/proc/self/fd"))
@@ -71,7 +71,7 @@ async def test_it_carries_its_token_and_is_gone_afterwards(
 
 
 async def test_what_another_process_was_started_with_is_not_passed_on(
-    fake: Callable[[str], FakeQemu],
+    fake: Fake,
     launch: Launch,
     place: Placement,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,7 +85,7 @@ async def test_what_another_process_was_started_with_is_not_passed_on(
 
 
 async def test_the_first_instruction_is_marked_once(
-    fake: Callable[[str], FakeQemu], launch: Launch, recorder: Recorder
+    fake: Fake, launch: Launch, recorder: Recorder
 ) -> None:
     told = fake("pass").told
     async with launch() as running:
@@ -97,9 +97,7 @@ async def test_the_first_instruction_is_marked_once(
     assert told() == ["qmp_capabilities", "cont", "cont", "system_powerdown"]
 
 
-async def test_its_console_and_its_mark_port_are_ours(
-    fake: Callable[[str], FakeQemu], launch: Launch
-) -> None:
+async def test_its_console_and_its_mark_port_are_ours(fake: Fake, launch: Launch) -> None:
     fake(
         'if command == "cont":\n'
         '    marks.sendall(b"token seed.start")\n'
@@ -115,9 +113,7 @@ async def test_its_console_and_its_mark_port_are_ours(
 NO_ROOM = 'event("BLOCK_IO_ERROR", device="", nospace=True, action="stop", operation="write")'
 
 
-async def test_a_guest_that_waits_for_room_is_told_and_goes_on(
-    fake: Callable[[str], FakeQemu], launch: Launch
-) -> None:
+async def test_a_guest_that_waits_for_room_is_told_and_goes_on(fake: Fake, launch: Launch) -> None:
     told = fake(f'if command == "system_powerdown": {NO_ROOM}').told
     async with launch() as running:
         await running.resume()
@@ -141,7 +137,7 @@ async def test_a_guest_that_waits_for_room_is_told_and_goes_on(
     ],
 )
 async def test_another_error_of_a_disk_stalls_nobody(
-    other: str, fake: Callable[[str], FakeQemu], launch: Launch
+    other: str, fake: Fake, launch: Launch
 ) -> None:
     # The event behind it tells that this one was seen.
     fake(f'if command == "cont":\n    {other}\n    event("SHUTDOWN", reason="guest-shutdown")')
@@ -164,7 +160,7 @@ async def test_another_error_of_a_disk_stalls_nobody(
     ],
 )
 async def test_what_qemu_tells_last_is_the_reason_of_its_end(
-    told: str, reason: str, fake: Callable[[str], FakeQemu], launch: Launch
+    told: str, reason: str, fake: Fake, launch: Launch
 ) -> None:
     fake(
         f'if command == "cont":\n    event("SHUTDOWN", guest=True, reason={told!r})\n'
@@ -176,18 +172,14 @@ async def test_what_qemu_tells_last_is_the_reason_of_its_end(
         assert await ending(running) == Ending(reason=reason, exit_status=-15)  # type: ignore[arg-type]
 
 
-async def test_a_qemu_that_is_killed_has_died(
-    fake: Callable[[str], FakeQemu], launch: Launch
-) -> None:
+async def test_a_qemu_that_is_killed_has_died(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         os.kill(running.pid, signal.SIGKILL)
         assert await ending(running) == Ending(reason="died", exit_status=-9)
 
 
-async def test_a_qemu_that_is_told_to_quit_does_so_itself(
-    fake: Callable[[str], FakeQemu], launch: Launch
-) -> None:
+async def test_a_qemu_that_is_told_to_quit_does_so_itself(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         quitting = asyncio.wait_for(running.quit(), 10)
@@ -198,7 +190,7 @@ async def test_a_qemu_that_is_told_to_quit_does_so_itself(
 @pytest.mark.parametrize("deaf", ["ignores it", "answers and goes on", "was stopped"])
 async def test_a_qemu_that_does_not_quit_is_killed(
     deaf: str,
-    fake: Callable[[str], FakeQemu],
+    fake: Fake,
     launch: Launch,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -206,7 +198,7 @@ async def test_a_qemu_that_does_not_quit_is_killed(
     fake(
         {
             "ignores it": 'if command == "quit": return None',
-            "answers and goes on": 'if command == "quit": send(**{"return": {}}); time.sleep(60)',
+            "answers and goes on": 'if command == "quit": answer(); time.sleep(60)',
             "was stopped": "pass",
         }[deaf]
     )
@@ -219,7 +211,7 @@ async def test_a_qemu_that_does_not_quit_is_killed(
 
 
 async def test_a_stopped_qemu_is_gone_with_its_block(
-    fake: Callable[[str], FakeQemu], launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: Placement
 ) -> None:
     fake("pass")
     async with launch() as running:
@@ -228,7 +220,7 @@ async def test_a_stopped_qemu_is_gone_with_its_block(
 
 
 async def test_a_qemu_that_refuses_a_command_is_quoted(
-    fake: Callable[[str], FakeQemu], launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: Placement
 ) -> None:
     fake('if command == "cont": return {"error": "Resetting the Virtual Machine is required"}')
     place.log.write_text("qemu-system-x86_64: warning: something\n")
@@ -241,9 +233,7 @@ async def test_a_qemu_that_refuses_a_command_is_quoted(
     assert bad.value.evidence == "warning: something"
 
 
-async def test_the_ports_that_lead_into_the_guest(
-    fake: Callable[[str], FakeQemu], launch: Launch
-) -> None:
+async def test_the_ports_that_lead_into_the_guest(fake: Fake, launch: Launch) -> None:
     table = (
         "Hub -1 (net):\\r\\n"
         "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\\r\\n"
@@ -256,9 +246,7 @@ async def test_the_ports_that_lead_into_the_guest(
         assert await running.forwarded() == {22: 40001, 80: 8080}
 
 
-async def test_each_is_ended_by_its_own_token(
-    fake: Callable[[str], FakeQemu], launch: Launch, place: Placement
-) -> None:
+async def test_each_is_ended_by_its_own_token(fake: Fake, launch: Launch, place: Placement) -> None:
     fake("pass")
     other = replace(place, token=processes.new_token())
     async with launch() as running, Qemu().launch(RECIPE, other, Recorder()) as second:

@@ -60,5 +60,5 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
     return (
         "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
         "hides how far it came",
-        "boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
+        "give more time with --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
     )

@@ -106,6 +106,8 @@ class Monitor:
             return
         start = messages.to_monitor(line)
         assert isinstance(start, Start), start
+        # At once, not when the task first runs: the machine may fail before that.
+        self._board.add(writer)
         leash = asyncio.create_task(self._hold_leash(reader, writer))
         ended = Ended(reason="vmm-died")
         try:

@@ -30,6 +30,10 @@ class Switchboard:
         self._writers: set[asyncio.StreamWriter] = set()
         self._mute: set[asyncio.StreamWriter] = set()
 
+    def add(self, writer: asyncio.StreamWriter) -> None:
+        """Tell a connection what happens from now on."""
+        self._writers.add(writer)
+
     def tell(self, message: Message) -> None:
         """Send *message* to all who listen."""
         line = messages.encode(message)
@@ -43,7 +47,7 @@ class Switchboard:
 
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read messages until the connection ends or sends what is no message."""
-        self._writers.add(writer)
+        self.add(writer)
         try:
             while line := await reader.readline():
                 await self._heard(messages.to_monitor(line), reader, writer)

@@ -1,0 +1,215 @@
+"""A monitor and the command that started it, as real processes; QEMU is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bootwright.errors import BootwrightError, FormatError, GuestError, HostError, VmmError
+from bootwright.home import Home
+from bootwright.machine import client, control
+from bootwright.machine.client import Machine
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.recovery import settle
+from bootwright.machine.spec import MachineSpec
+from bootwright.timeline.recorder import Recorder
+from tests.machine.fakes import until
+from tests.machine.samples import entries
+from tests.vmms.fakes import Fake
+
+pytestmark = pytest.mark.usefixtures("quiet_monitors")
+
+
+async def nothing(machine: Machine) -> None:
+    """Do nothing to it."""
+
+
+async def failure(
+    home: Home, spec: MachineSpec, act: Callable[[Machine], Awaitable[None]]
+) -> BootwrightError:
+    """Start a machine, do something to it, and return why it does not become ready."""
+
+    async def live() -> None:
+        async with client.started(home, spec, Recorder()) as machine:
+            await act(machine)
+            await machine.ready(30)
+
+    with pytest.raises(BootwrightError) as bad:
+        await live()
+    return bad.value
+
+
+async def test_a_tiny_guest_runs_its_command_and_is_gone(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    told = fake(
+        'if command == "cont":\n'
+        "    answer()\n"
+        '    mark("seed.start"); mark("command.start")\n'
+        '    marks.sendall(b"hello\\n")\n'
+        '    mark("command.end 3")\n'
+        "    return None"
+    ).told
+    recorder, output = Recorder(), bytearray()
+    async with client.started(home, tiny, recorder) as machine:
+        await machine.ready(30)
+        assert await machine.finished(30, output.extend) == 3
+    assert output == b"hello"  # the newline sets the mark off
+    # A fake is faster than QEMU: its first marks may come before vmm.running.
+    names = [mark.name for mark in recorder.marks()]
+    assert names.pop(names.index("vmm.running")) == "vmm.running"
+    assert names == ["vmm.exec", "seed.start", "command.start", "command.end", "machine.gone"]
+    assert told() == ["qmp_capabilities", "cont", "quit"]
+    assert entries(home) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "message"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", VmmError, "the VMM died (exit status -9)"),
+        (
+            'event("SHUTDOWN", reason="guest-reset"); sys.exit(0)',
+            GuestError,
+            "the guest's kernel panicked: no init",
+        ),
+        (
+            'event("SHUTDOWN", reason="guest-shutdown"); sys.exit(0)',
+            GuestError,
+            "the guest powered itself off before it let anybody in, or its command had ended",
+        ),
+    ],
+)
+async def test_a_guest_that_fails_is_told_apart_and_its_console_kept(
+    end: str, kind: type[Exception], message: str, home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake(
+        'if command == "cont":\n    answer()\n'
+        '    console.sendall(b"Kernel panic - not syncing: no init\\r\\n")\n'
+        f"    {end}"
+    )
+    error = await failure(home, tiny, nothing)
+    assert type(error) is kind
+    assert str(error) == message
+    [console] = home.logs.glob("web-*.console")
+    assert console.read_bytes() == b"Kernel panic - not syncing: no init\r\n"
+    assert f"the whole console is in {console}" in error.hint
+    assert entries(home) == []
+
+
+async def test_what_a_monitor_cannot_do_is_told_by_its_kind(home: Home, kept: MachineSpec) -> None:
+    lacking = replace(kept, recipe=replace(kept.recipe, machine="microvm"))
+    with pytest.raises(FormatError, match="has no driver virtio_mmio"):
+        async with client.started(home, lacking, Recorder()):
+            pytest.fail("it has no driver for its disk")
+    assert entries(home) == []
+
+
+async def test_a_monitor_that_is_killed_takes_its_vmm_along(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+    vmm_pids = []
+
+    async def kill(machine: Machine) -> None:
+        status = await asyncio.to_thread(control.status, machine.folder)
+        vmm_pids.append(status.vmm_pid)
+        os.kill(status.monitor_pid, signal.SIGKILL)
+
+    error = await failure(home, tiny, kill)
+    assert type(error) is VmmError
+    assert str(error) == "the monitor of machine 'web' died"
+    assert error.hint == f"see {home.logs / 'monitors.log'}"
+    until(lambda: not running(vmm_pids[0]), "the VMM to end")
+    assert settle(home) == ["web: removed: its monitor was dead, and it was not to be kept"]
+    assert entries(home) == []
+
+
+def running(pid: int) -> bool:
+    return Path(f"/proc/{pid}/environ").exists() and bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+_FOLLOW = """
+import asyncio, sys, msgspec
+from bootwright.home import locate
+from bootwright.machine import client
+from bootwright.machine.spec import MachineSpec
+from bootwright.timeline.recorder import Recorder
+async def follow():
+    spec = msgspec.json.decode(sys.argv[1], type=MachineSpec)
+    async with client.started(locate(), spec, Recorder()) as machine:
+        print("started", flush=True)
+        await machine.ready(60)
+asyncio.run(follow())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_command_that_ends_takes_its_machine_along(
+    number: signal.Signals, home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+    argv = [sys.executable, "-c", _FOLLOW, msgspec.json.encode(tiny).decode()]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == b"started\n"
+        folder = MachineFolder(home.machines / "web")
+        assert control.status(folder).state == "starting"
+        command.send_signal(number)
+    until(lambda: entries(home) == [], "the monitor to give all back")
+
+
+async def test_a_machine_whose_folder_is_taken_away_ends(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+
+    async def take_away(machine: Machine) -> None:
+        shutil.rmtree(machine.folder.path)
+
+    error = await failure(home, tiny, take_away)
+    assert str(error) == (
+        "machine 'web' ended before the mark command.start: "
+        "ended at once, when told to, without shutting down"
+    )
+    assert entries(home) == []
+
+
+async def test_a_monitor_that_is_told_to_end_gives_all_back(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+
+    async def shut_host_down(machine: Machine) -> None:
+        status = await asyncio.to_thread(control.status, machine.folder)
+        os.kill(status.monitor_pid, signal.SIGTERM)
+
+    error = await failure(home, tiny, shut_host_down)
+    assert str(error).startswith("machine 'web' ended before the mark command.start: ended at once")
+    assert entries(home) == []
+
+
+async def test_a_guest_without_room_is_held_and_said_so(
+    home: Home, kept: MachineSpec, fake: Fake
+) -> None:
+    fake(
+        'if command == "cont":\n    answer()\n'
+        '    event("BLOCK_IO_ERROR", nospace=True, action="stop")\n    return None'
+    )
+    notices: list[str] = []
+    full = f"the disk of {home.machines / 'web'} is full"
+    with pytest.raises(HostError) as bad:
+        async with client.started(home, kept, Recorder(), notice=notices.append) as machine:
+            await machine.ready(30)
+    assert str(bad.value) == f"{full}: the guest cannot write to its own disk any more"
+    assert notices[-1] == f"web: paused, {full}; it goes on when there is room again"
+    assert entries(home) == []
