@@ -249,10 +249,7 @@ def test_a_file_that_is_not_there_is_removed_already(tmp_path: Path) -> None:
 def test_who_waits_to_open_a_pipe_is_let_go_when_it_is_removed(script: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    argv = ["sh", "-c", f"echo ready; {script.format(pipe=pipe)}"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as waiting:
-        assert waiting.stdout is not None
-        assert waiting.stdout.readline() == b"ready\n"
+    with shell(f"echo ready; {script.format(pipe=pipe)}", {}) as waiting:
         until(lambda: state_of(waiting.pid) == "S", "the shell to wait")
         remove_file(pipe)
         waiting.wait(10)

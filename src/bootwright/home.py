@@ -40,6 +40,11 @@ class Home:
         return self.data / "keys"
 
     @property
+    def trims(self) -> Path:
+        """What trimmed boots leave out; small files that people may edit."""
+        return self.data / "trims"
+
+    @property
     def machines(self) -> Path:
         return self.state / "machines"
 

@@ -1,4 +1,4 @@
-"""Completing the names of images, kernels and machines in the shell."""
+"""Completing the names of images, kernels, machines and trims in the shell."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def machines(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     from bootwright.machine.folder import every
 
     return [f.name for f in every(homes.locate()) if f.name.startswith(incomplete)]
+
+
+def trims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the trims whose names begin so."""
+    from bootwright.inits import trims
+
+    return [name for name in trims.names(homes.locate()) if name.startswith(incomplete)]

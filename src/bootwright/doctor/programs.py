@@ -22,6 +22,7 @@ BOOT = frozenset({"qemu-system-x86_64", "busybox", "ssh", "scp", "ssh-keygen", "
 _ASK: dict[str, str | None] = {
     "busybox": "--help",
     "mke2fs": "-V",
+    "debugfs": "-V",
     "ssh": "-V",
     "scp": None,
     "ssh-keygen": None,

@@ -12,6 +12,7 @@ PROGRAMS = {
     "qemu-img": ("qemu-utils", "qemu-img", "reads qcow2 files"),
     "mmdebstrap": ("mmdebstrap", "mmdebstrap", "builds Debian systems and fetches Debian kernels"),
     "mke2fs": ("e2fsprogs", "e2fsprogs", "writes ext4 images"),
+    "debugfs": ("e2fsprogs", "e2fsprogs", "reads ext4 images"),
     "ssh": ("openssh-client", "openssh-clients", "logs in"),
     "scp": ("openssh-client", "openssh-clients", "copies files"),
     "ssh-keygen": ("openssh-client", "openssh-clients", "makes keys"),

@@ -66,6 +66,20 @@ def find_root(disk: BinaryIO) -> Root:
     )
 
 
+def start_bytes(disk: BinaryIO, partition: int) -> int:
+    """Return where *partition*, as `Root` numbers it, begins.
+
+    Raises:
+        FormatError: there is no such Linux partition.
+    """
+    if partition == 0:
+        return 0
+    for candidate in _gpt(disk) or _mbr(disk) or []:
+        if candidate.number == partition:
+            return candidate.start_bytes
+    raise FormatError(f"it has no Linux partition {partition}", hint="import the disk again")
+
+
 def _read(disk: BinaryIO, offset: int, length: int) -> bytes:
     """Return what lies there; nothing beyond the disk's end, wherever a damaged table points."""
     if offset > disk.seek(0, os.SEEK_END):

@@ -1,0 +1,300 @@
+"""Trim: what a boot leaves out, chosen by a list of units to keep, on the image's real graph.
+
+What goes is what something that stays would start (by a .wants folder or Wants=) and that is
+neither kept nor needed by what is kept. Targets, slices and what /etc/fstab names stay: they are
+the frame of a boot, and cost next to nothing.
+
+A trim is laid into /run by the seed; the image is not changed. An empty file is a mask, for a unit
+in /run/systemd/system.control, which systemd reads before /etc/systemd/system, and for a generator
+in /run/systemd/system-generators.
+
+Source: systemd.unit(5), "Unit File Load Path" and masks; systemd.generator(7); null_or_empty() in
+src/basic/stat-util.c.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bootwright.digest import Digest
+from bootwright.guest.seed import RUN
+from bootwright.inits.graph import NEEDS, STARTS, Edge, Graph
+from bootwright.inits.implied import Kind
+
+DEFAULT_KEEP = (
+    "ssh.service",
+    "ssh.socket",
+    "sshd.service",
+    "sshd.socket",
+    "systemd-user-sessions.service",
+    "systemd-remount-fs.service",
+    "systemd-journald*",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-kernel-config.mount",
+)
+"""One can log in, the root can be written, the log can be read."""
+
+_SERVERS = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
+
+_FRAME = ("target", "slice", "device", "scope")
+"""Types of units that run nothing."""
+
+_DEVICE_MANAGER = (
+    *("systemd-udevd.service", "systemd-udev-trigger.service"),
+    *("systemd-udevd-control.socket", "systemd-udevd-kernel.socket"),
+)
+"""Without these no device unit ever becomes active, and who waits for one waits in vain."""
+
+_VERBS = {"Wants": "wants", "Upholds": "wants", "Triggers": "starts"}
+
+_GENERATORS = {
+    "systemd-cryptsetup-generator": ("systemd-cryptsetup@*",),
+    "systemd-getty-generator": ("*getty@*",),
+    "systemd-hibernate-resume-generator": ("systemd-hibernate-resume*",),
+    "systemd-integritysetup-generator": ("systemd-integritysetup@*",),
+    "systemd-rc-local-generator": ("rc-local.service",),
+    "systemd-ssh-generator": ("sshd-*.socket",),
+    "systemd-system-update-generator": ("system-update*",),
+    "systemd-sysv-generator": (),
+    "systemd-tpm2-generator": ("tpm2.target", "systemd-tpm2*"),
+    "systemd-veritysetup-generator": ("systemd-veritysetup@*",),
+}
+"""Generators that can go where nothing of what they make is kept, with what that is.
+
+Not among them: fstab's, which mounts; debug's and run's, which read the kernel command line;
+gpt-auto's, which may mount partitions; and those that we do not know.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A unit that is not started, whoever wants it."""
+
+    unit: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedGenerator:
+    """A generator that does not run."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIn:
+    """A file that changes a unit, such as ``ssh.service.d/10-fast.conf``."""
+
+    path: str
+    """Below /run/systemd/system.control."""
+    content: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trim:
+    """What a boot leaves out, with the reasons."""
+
+    name: str
+    image: Digest
+    """The image that it was made from."""
+    keep: tuple[str, ...]
+    """The units and globs that were asked to stay."""
+    masks: tuple[Mask, ...] = ()
+    generators: tuple[DroppedGenerator, ...] = ()
+    drop_ins: tuple[DropIn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """A unit that stays, and why."""
+
+    unit: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A trim, and what people want to know before they use it."""
+
+    trim: Trim
+    stays: tuple[Stay, ...]
+    """All of the boot that stays, but for targets, slices and devices."""
+    notes: tuple[str, ...]
+
+
+def plan(graph: Graph, *, name: str, image: Digest, keep: tuple[str, ...] = DEFAULT_KEEP) -> Plan:
+    """Work out what goes and what stays.
+
+    Args:
+        name: What the trim is to be called.
+        image: What *graph* was read from.
+        keep: Units to keep, and globs of them.
+    """
+    staying = _Staying(graph, keep)
+    masks = tuple(_masks(graph, staying.reasons))
+    dropped = tuple(_dropped(graph, staying.reasons))
+    stays = tuple(
+        Stay(unit=unit, reason=reason)
+        for unit, reason in sorted(staying.reasons.items())
+        if graph.units[unit].type not in _FRAME
+        and graph.units[unit].state not in ("masked", "missing")
+    )
+    notes = [f"{warning.place} {warning.text}" for warning in graph.warnings]
+    unknown = [
+        generator
+        for generator in graph.generators
+        if generator not in _GENERATORS and not generator.startswith("systemd-")
+    ]
+    if unknown:
+        notes.append(f"what these generators make is not known, and stays: {', '.join(unknown)}")
+    trim = Trim(name=name, image=image, keep=keep, masks=masks, generators=dropped)
+    return Plan(trim=trim, stays=stays, notes=(*staying.notes, *notes))
+
+
+def guest_files(trim: Trim) -> dict[str, tuple[bytes, int]]:
+    """Return what the seed carries so that a boot is trimmed: ``{path: (content, mode)}``."""
+    control = f"{RUN}/systemd/system.control"
+    generators = f"{RUN}/systemd/system-generators"
+    names = [dropped.path.rpartition("/")[2] for dropped in trim.generators]
+    return {
+        **{f"{control}/{mask.unit}": (b"", 0o644) for mask in trim.masks},
+        **{f"{generators}/{name}": (b"", 0o644) for name in names},
+        **{f"{control}/{d.path}": (d.content.encode(), 0o644) for d in trim.drop_ins},
+    }
+
+
+@dataclass(slots=True)
+class _Staying:
+    """Finds the units that stay."""
+
+    graph: Graph
+    keep: tuple[str, ...]
+    reasons: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _boot: dict[str, Edge | None] = field(init=False)
+    _kept: set[str] = field(default_factory=set)
+    """Units whose wishes count as needs: what was asked for, and what that needs."""
+
+    def __post_init__(self) -> None:
+        self._boot = self._reached()
+        for unit in self._boot:
+            if self.graph.units[unit].type in _FRAME:
+                self.reasons[unit] = "it runs nothing"
+            elif self.graph.units[unit].state == "implicit":
+                self.reasons[unit] = "it is there before systemd"
+        self._keep_asked()
+        for unit in self._boot:
+            made = self.graph.units[unit]
+            if made.state == "generated" and made.type in ("mount", "swap", "automount"):
+                self._stay(unit, "/etc/fstab names it")
+        looked_at: set[str] = set()
+        while new := [unit for unit in self.reasons if unit not in looked_at]:
+            for unit in new:
+                self._keep_needed_by(unit, NEEDS)
+            looked_at.update(new)
+
+    def _reached(self) -> dict[str, Edge | None]:
+        """Return what a boot starts, and what it may start by sockets, timers and paths."""
+        reached = self.graph.started_by()
+        queue = list(reached)
+        while queue:
+            unit = queue.pop()
+            for edge in self.graph.edges_from(unit, ("Triggers",)):
+                for name, by in self.graph.started_by(edge.target).items():
+                    if name not in reached:
+                        reached[name] = by or edge
+                        queue.append(name)
+        return reached
+
+    def _keep_asked(self) -> None:
+        asked: list[str] = []
+        for pattern in self.keep:
+            found = [
+                unit
+                for unit in self.graph.matching(pattern)
+                if self.graph.units[unit].state not in ("missing", "masked")
+            ]
+            if not found and pattern not in DEFAULT_KEEP:
+                self.notes.append(f"--keep {pattern} is no unit of the image, or a masked one")
+            in_boot = [unit for unit in found if unit in self._boot]
+            if found and not in_boot and pattern not in DEFAULT_KEEP:
+                self.notes.append(f"--keep {pattern}: no boot of the image starts it")
+            for unit in in_boot:
+                self.reasons.setdefault(unit, f"kept by {pattern}")
+            asked += in_boot
+        for unit in asked:
+            self._stay(unit, self.reasons[unit])
+        if not any(unit in self.reasons for unit in _SERVERS):
+            self.notes.append("no SSH server is kept: there will be no way to log in")
+
+    def _stay(self, unit: str, reason: str) -> None:
+        """Let a unit stay, with all that it would start and all that would start it in time."""
+        if unit in self._kept:
+            return
+        self.reasons.setdefault(unit, reason)
+        self._kept.add(unit)
+        self._keep_needed_by(unit, (*STARTS, "Triggers"))
+        for edge in self.graph.edges_to(unit, ("Triggers",)):
+            if edge.source in self._boot:
+                self._stay(edge.source, f"it starts {unit}")
+
+    def _keep_needed_by(self, unit: str, kinds: tuple[Kind, ...]) -> None:
+        for edge in self.graph.edges_from(unit, kinds):
+            target = self.graph.units[edge.target]
+            if target.type == "device" and edge.kind in NEEDS:
+                self._keep_device_manager(unit)
+            if target.type in _FRAME:
+                self.reasons.setdefault(target.name, "it runs nothing")
+                continue
+            verb = _VERBS.get(edge.kind, "requires")
+            self._stay(target.name, f"{unit} {verb} it")
+
+    def _keep_device_manager(self, unit: str) -> None:
+        for name in _DEVICE_MANAGER:
+            if name in self._boot and name not in self._kept:
+                self._stay(name, f"{unit} waits for a device")
+
+
+def _masks(graph: Graph, staying: dict[str, str]) -> Iterator[Mask]:
+    """Yield what something that stays would start, and that does not stay itself."""
+    for name, unit in graph.units.items():
+        if name in staying or unit.state in ("masked", "missing") or unit.type in _FRAME:
+            continue
+        by = [edge for edge in graph.edges_to(name, STARTS) if edge.source in staying]
+        if by:
+            yield Mask(unit=name, reason=_why(graph, by[0], staying))
+
+
+def _why(graph: Graph, edge: Edge, staying: dict[str, str]) -> str:
+    gone = [
+        target.target
+        for target in graph.edges_from(edge.target, ("Triggers",))
+        if target.target not in staying and graph.edges_to(target.target, STARTS)
+    ]
+    reason = f"wanted by {edge.source}"
+    return f"{reason}; it starts {gone[0]}, which goes too" if gone else reason
+
+
+def _dropped(graph: Graph, staying: dict[str, str]) -> Iterator[DroppedGenerator]:
+    for name, path in sorted(graph.generators.items()):
+        made = _GENERATORS.get(name)
+        if made is None:
+            continue
+        if name == "systemd-sysv-generator":
+            kept = [
+                unit
+                for unit in staying
+                if graph.units[unit].state == "generated"
+                and unit.endswith(".service")
+                and not fnmatch.fnmatch(unit, "*getty@*")
+            ]
+        else:
+            kept = [u for u in staying if any(fnmatch.fnmatch(u, pattern) for pattern in made)]
+        kept = [unit for unit in kept if graph.units[unit].type not in ("slice", "device")]
+        if not kept:
+            yield DroppedGenerator(path=path, reason="nothing that it makes is kept")

@@ -1,0 +1,174 @@
+"""bootwright trim: a small ext4 system, from the image to the file and back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from bootwright.cli.main import cli
+from bootwright.digest import short
+from bootwright.home import Home
+from bootwright.host import tools
+from bootwright.images import image as images
+from bootwright.images import imported
+from bootwright.images.image import Image
+from bootwright.inits import trims
+from tests.doctor.samples import add_image
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def web(home: Home, tmp_path: Path) -> Image:
+    """An image called web, which starts ssh, cron and a timer."""
+    units = tmp_path / "tree/usr/lib/systemd/system"
+    wants = units / "multi-user.target.wants"
+    wants.mkdir(parents=True)
+    (tmp_path / "tree/etc/systemd").mkdir(parents=True)
+    (units.parent / "systemd").write_text("systemd")
+    (units / "default.target").symlink_to("multi-user.target")
+    (units / "multi-user.target").write_text("[Unit]\n")
+    for unit in ("ssh.service", "cron.service", "backup.timer", "backup.service"):
+        (units / unit).write_text("[Unit]\n")
+    for unit in ("ssh.service", "cron.service", "backup.timer"):
+        (wants / unit).symlink_to(f"../{unit}")
+    [mke2fs] = tools.require("mke2fs")
+    disk = tmp_path / "root.ext4"
+    subprocess.run(
+        [mke2fs, "-q", "-t", "ext4", "-d", tmp_path / "tree", disk, "4M"],
+        check=True,
+        capture_output=True,
+    )
+    return imported.add(home, "web", disk)
+
+
+def test_a_trim_is_made_shown_and_removed(bootwright: Cli, home: Home, web: Image) -> None:
+    done = bootwright("trim", "web")
+    file = home.trims / "web.toml"
+    assert (done.status, done.err) == (0, f"trim web: written ({file})\n")
+    assert done.out == (
+        "goes (2):\n"
+        "  wanted by multi-user.target:\n"
+        "    backup.timer cron.service\n"
+        "stays (1), besides targets, slices and devices:\n"
+        "  ssh.service  kept by ssh.service\n"
+    )
+    assert '"cron.service" = "wanted by multi-user.target"\n' in file.read_text()
+    shown = bootwright("trim", "show", "web")
+    assert shown.status == 0
+    assert "backup.timer cron.service" in shown.out
+    assert shown.out.startswith("trim web of image ")
+    listed = bootwright("trim", "list").out.splitlines()
+    assert listed[1].split() == ["web", web.digest[7:19], "2", "0"]
+    again = bootwright("trim", "make", "web")
+    assert again.err == f"trim web: was there already ({file})\n"
+    assert bootwright("trim", "rm", "web").err == "trim web: removed\n"
+    assert not file.exists()
+    assert bootwright("trim", "list").err == (
+        "there is no trim yet: bootwright trim IMAGE makes one\n"
+    )
+
+
+def test_a_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) -> None:
+    for words in (("web", "--dry-run"), ("--dry-run", "web")):
+        done = bootwright("trim", *words)
+        assert done.out.startswith("goes (2):")
+        assert (done.status, done.err) == (0, "nothing was written (--dry-run)\n")
+    assert not home.trims.exists()
+
+
+def test_json_of_all(bootwright: Cli, home: Home, web: Image) -> None:
+    made = json.loads(bootwright("trim", "web", "--json").out)
+    assert [mask["unit"] for mask in made["masks"]] == ["backup.timer", "cron.service"]
+    assert made["stays"] == [{"unit": "ssh.service", "reason": "kept by ssh.service"}]
+    assert (made["name"], made["image"], made["notes"]) == ("web", web.digest, [])
+    assert made["path"] == str(home.trims / "web.toml")
+    [row] = json.loads(bootwright("trim", "list", "--json").out)
+    shown = json.loads(bootwright("trim", "show", "web", "--json").out)
+    assert shown == {**row, "path": made["path"]}
+
+
+def test_two_trims_are_compared(bootwright: Cli, web: Image) -> None:
+    bootwright("trim", "web")
+    bootwright("trim", "web", "--keep", "ssh*", "--keep", "cron.service", "--name", "more")
+    assert bootwright("trim", "diff", "web", "more").out == "- cron.service\n"
+    assert bootwright("trim", "diff", "more", "web").out == "+ cron.service\n"
+    assert bootwright("trim", "diff", "web", "web").err == "web and web leave out the same\n"
+    found = json.loads(bootwright("trim", "diff", "web", "more", "--json").out)
+    assert found == {"only_a": {"cron.service": "masked"}, "only_b": {}}
+
+
+def test_another_trim_of_the_name_is_not_overwritten(bootwright: Cli, web: Image) -> None:
+    bootwright("trim", "web")
+    done = bootwright("trim", "web", "--keep", "ssh.service", "--keep", "cron.service")
+    assert done.status == 2
+    assert "there is another trim called 'web'" in done.err
+    assert "hint: give this one a --name" in done.err
+
+
+def test_notes_are_told(bootwright: Cli, web: Image) -> None:
+    done = bootwright("trim", "web", "--dry-run", "--keep", "nothing*")
+    assert "note: --keep nothing* is no unit of the image, or a masked one\n" in done.err
+    assert "note: no SSH server is kept: there will be no way to log in\n" in done.err
+
+
+def test_a_damaged_trim_does_not_stop_the_list(bootwright: Cli, home: Home, web: Image) -> None:
+    bootwright("trim", "web")
+    (home.trims / "bad.toml").write_text("name = 3")
+    done = bootwright("trim", "list")
+    assert done.status == 1
+    assert "bad   damaged" in done.out
+    assert "\nweb " in done.out
+    rows = json.loads(bootwright("trim", "list", "--json").out)
+    assert rows[0]["damaged"].startswith("trim 'bad' is damaged: ")
+    done = bootwright("trim", "show", "bad")
+    assert (done.status, done.out) == (1, "")
+    assert bootwright("trim", "rm", "bad").status == 0
+    assert trims.names(home) == ["web"]
+
+
+def test_a_trim_is_baked_into_a_new_image(bootwright: Cli, home: Home, web: Image) -> None:
+    bootwright("trim", "web")
+    done = bootwright("trim", "apply", "web", "web", "--name", "small")
+    small = images.load(home, "small")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == f"image small: web with trim web ({short(small.digest)})\n"
+    planned = bootwright("trim", "small", "--dry-run")
+    assert planned.out.startswith("goes (0):\nstays (1)")
+    done = bootwright("trim", "apply", "small", "web", "--name", "smaller")
+    assert done.status == 2
+    assert "the image has a /etc/systemd/system.control/backup.timer already" in done.err
+    done = bootwright("trim", "apply", "web", "web", "--name", "small")
+    assert (done.status, "there is an image called 'small'" in done.err) == (2, True)
+
+
+def test_unknown_images_and_trims(bootwright: Cli, home: Home) -> None:
+    done = bootwright("trim", "wep")
+    assert (done.status, done.out) == (2, "")
+    assert "no image is called 'wep'" in done.err
+    assert "no trim is called 'wep'" in bootwright("trim", "show", "wep").err
+
+
+def test_an_image_that_is_no_filesystem(bootwright: Cli, home: Home) -> None:
+    add_image(home, "bad")
+    done = bootwright("trim", "bad")
+    assert done.status == 1
+    assert "disk.raw cannot be read" in done.err
+
+
+def test_names_are_completed(bootwright: Cli, home: Home, web: Image) -> None:
+    bootwright("trim", "web", "--name", "small")
+    completion = ShellComplete(cli, {}, "bootwright", "_BOOTWRIGHT_COMPLETE")
+
+    def complete(*words: str) -> list[str]:
+        return [item.value for item in completion.get_completions(list(words[:-1]), words[-1])]
+
+    assert complete("trim", "show", "s") == ["small"]
+    assert complete("trim", "w") == ["web"]
+    assert "make" in complete("trim", "m")
