@@ -10,6 +10,7 @@ from bootwright.errors import InputError
 
 Accelerator = Literal["kvm", "tcg"]
 MachineType = Literal["q35", "microvm"]
+InitName = Literal["systemd", "tini", "bare", "seed"]
 
 CMDLINE_BYTES = 2047
 """What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""
@@ -43,7 +44,7 @@ class Recipe:
 
     kernel: Digest
     image: Digest | None
-    init: Literal["systemd", "seed"]
+    init: InitName
     """What takes over from the seed; ``seed``: nothing does, it runs one command itself."""
     cmdline: tuple[str, ...]
     vmm: Literal["qemu"]
@@ -60,6 +61,11 @@ class Recipe:
     random_seed: int | None = None
     """Seed of every random number that the VMM gives the guest; none: the host's randomness."""
     guest_files: tuple[GuestFile, ...] = ()
+
+    @property
+    def lets_in(self) -> bool:
+        """Whether one can log in to its guest; else the guest runs one command and ends."""
+        return self.init not in ("bare", "seed")
 
     def __post_init__(self) -> None:
         if self.memory_mib < MEMORY_FLOOR_MIB:
@@ -81,7 +87,7 @@ class Recipe:
             raise InputError(
                 f"init is {self.init!r}, which does not go with "
                 + ("no image" if self.image is None else "an image"),
-                hint='write init = "systemd" with an image, "seed" without one',
+                hint='write init = "systemd" (or tini, bare) with an image, "seed" without one',
             )
         if (self.image is None) != (self.disk == "none"):
             raise InputError(

@@ -11,6 +11,7 @@ import click
 from bootwright.cli import names, screen
 from bootwright.errors import InputError
 from bootwright.home import Home
+from bootwright.inits.table import INITS
 from bootwright.machine import draft as drafts
 from bootwright.machine.complete import DEFAULT_KERNEL, complete
 from bootwright.machine.draft import Draft
@@ -31,6 +32,11 @@ _OPTIONS = (
     ),
     click.option(
         "--kernel", metavar="NAME", shell_complete=names.kernels, help="Kernel; default: debian."
+    ),
+    click.option(
+        "--init",
+        type=click.Choice(list(INITS)),
+        help="PID 1: " + "; ".join(f"{name}: {init.summary}" for name, init in INITS.items()) + ".",
     ),
     click.option("--memory", metavar="SIZE", help="Such as 512M (the default) or 2G."),
     click.option("--cpus", type=int, help="vCPUs; default: 2 with KVM, 1 with TCG."),
@@ -62,6 +68,7 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
     given = Draft(
         image=image,
         kernel=options["kernel"],
+        init=options["init"],
         append=tuple(word for words in options["append"] for word in words.split()),
         accelerator=None if options["accel"] == "auto" else options["accel"],
         machine=options["machine"],

@@ -24,10 +24,12 @@ from bootwright.recipe import Recipe
 from bootwright.report import text
 from bootwright.timeline.phases import (
     AFTER,
+    BARE_START_UP,
     START,
     START_UP,
     TINY_START_UP,
     Phase,
+    PhaseSpec,
     phases,
     total_ns,
 )
@@ -102,7 +104,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     elif arguments:
         image, argv = arguments[0], (*arguments[1:], *argv)
     draft = draft_of(image, options)
-    _check(argv, options, tiny=draft.image is None)
+    _check(argv, options, tiny=draft.image is None, bare=draft.init == "bare")
     home = homes.locate()
     quiet = options["as_json"]
     # All that can be wrong with the words is said before anything is fetched or tried.
@@ -113,7 +115,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         name=name,
         recipe=recipe,
         publish=publish,
-        command=argv if recipe.image is None else (),
+        command=() if recipe.lets_in else argv,
         kept=options["keep"] or options["detach"],
     )
     if options["dry_run"]:
@@ -124,10 +126,10 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     recorder = Recorder()
     recorder.mark(START, entered_ns)
     session = Session(home, spec, recorder, timeout_s, quiet=quiet)
-    if recipe.image is None:
-        exit_status = loop.run(session.tiny())
-    else:
+    if recipe.lets_in:
         exit_status = loop.run(session.full(argv, detach=options["detach"]))
+    else:
+        exit_status = loop.run(session.one_command())
     if options["as_json"]:
         screen.print_json(session.result(choice, exit_status))
     elif options["detach"]:
@@ -148,12 +150,12 @@ class Session:
         self._recorder = recorder
         self._timeout_s = timeout_s
         self._quiet = quiet
-        self._start_up = TINY_START_UP if spec.recipe.image is None else START_UP
+        self._start_up = _start_up(spec.recipe)
         self._output = b""
         self._error_output = b""
 
-    async def tiny(self) -> int:
-        """Run the tiny guest's command; its output goes to our stdout as it comes."""
+    async def one_command(self) -> int:
+        """Run the guest's one command; its output goes to our stdout as it comes."""
 
         def take(output: bytes) -> None:
             if self._quiet:
@@ -234,6 +236,12 @@ class Session:
         }
 
 
+def _start_up(recipe: Recipe) -> tuple[PhaseSpec, ...]:
+    if recipe.lets_in:
+        return START_UP
+    return TINY_START_UP if recipe.image is None else BARE_START_UP
+
+
 def describe(spec: MachineSpec, choice: Choice) -> str:
     """Return one line that says what boots, and on what."""
     recipe = spec.recipe
@@ -243,21 +251,23 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
     )
 
 
-def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool) -> None:
+def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: bool) -> None:
     """Refuse options that do not go together."""
-    if tiny and not argv:
+    what = "a tiny guest" if tiny else "a guest with --init bare"
+    if (tiny or bare) and not argv:
+        how = "--tiny" if tiny else "IMAGE --init bare"
         raise InputError(
-            "a tiny guest needs a command", hint="such as: bootwright run --tiny -- uname -a"
+            f"{what} needs a command", hint=f"such as: bootwright run {how} -- uname -a"
+        )
+    if (tiny or bare) and (options["detach"] or options["keep"]):
+        raise InputError(
+            f"{what} ends with its command; it cannot be kept or detached",
+            hint="leave out --keep and --detach, or boot an image with another init",
         )
     if tiny and options["publish"]:
         raise InputError(
             "a tiny guest has no network, so no port can lead into it",
             hint="leave out --publish, or boot an image",
-        )
-    if tiny and (options["detach"] or options["keep"]):
-        raise InputError(
-            "a tiny guest ends with its command; it cannot be kept or detached",
-            hint="leave out --keep and --detach, or boot an image",
         )
     if options["detach"] and argv:
         raise InputError(

@@ -43,8 +43,12 @@ class Wiring:
     modules: tuple[str, ...] = ()
     root: str = ""
     filesystem: str = ""
-    server: str = ""
-    """The SSH server's program, which the image must have."""
+    init: tuple[str, ...] = ()
+    """What to execute in the root."""
+    needs: tuple[str, ...] = ()
+    """Programs that the image must have."""
+    tools: bool = False
+    """Whether the init uses the seed's busybox."""
     grow: bool = False
     address: str = ""
     """With its prefix length, such as 10.0.2.15/24; empty: no network."""
@@ -112,7 +116,8 @@ def pack(
 
     Args:
         authorized_key: The public key that may log in.
-        command: What the tiny guest runs; one word is a shell line, several are an argv.
+        command: What the tiny guest or the init bare runs; one word is a shell line, several are
+            an argv.
     """
     entries = [
         # Before any mount, the seed writes its first mark here; 4:65 is the second serial port.
@@ -152,7 +157,9 @@ def _machine(identity: Identity, wiring: Wiring) -> bytes:
         "modules": " ".join(wiring.modules),
         "root": wiring.root,
         "filesystem": wiring.filesystem,
-        "server": wiring.server,
+        "init": " ".join(wiring.init),
+        "needs": " ".join(wiring.needs),
+        "tools": "1" if wiring.tools else "",
         "grow": "1" if wiring.grow else "",
         "address": wiring.address,
         "gateway": wiring.gateway,

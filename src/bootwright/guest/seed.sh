@@ -7,7 +7,9 @@
 #   token marks          how a mark is written, and on which port
 #   modules              files to load, in order; behind a dash those that may fail
 #   root filesystem      the root's device and type; empty: the tiny guest
-#   server               the SSH server's program, which the image must have
+#   init                 what to execute in the root, words
+#   needs                programs that the image must have
+#   tools                1: the init uses our busybox
 #   hostname machine_id address gateway resolver    who and where this machine is
 #   grow                 1: the disk is larger than its filesystem
 # /seed/run is laid into /run. /seed/command is the tiny guest's command, quoted for the shell.
@@ -71,7 +73,7 @@ until [ -b "$root" ]; do
 done
 mkdir -p /root
 mount -t "$filesystem" "$root" /root || fail "cannot mount $root as $filesystem"
-for needed in /sbin/init $server; do
+for needed in $needs; do
     [ -e "/root$needed" ] || [ -L "/root$needed" ] || fail "the image has no $needed"
 done
 
@@ -91,6 +93,8 @@ fi
 # All else goes to /run, where systemd looks before /etc, and which no disk keeps.
 mount -t tmpfs -o mode=0755,nosuid,nodev run /root/run || fail "cannot mount /run"
 cp -a /seed/run/. /root/run/
+[ -z "$tools" ] || cp /bin/busybox /root/run/bootwright/busybox
+[ ! -e /seed/command ] || cp /seed/command /root/run/bootwright/command
 
 mount --move /dev /root/dev
 if [ "$grow" = 1 ]; then
@@ -110,4 +114,5 @@ umount /proc
 
 mark seed.done
 exec 3>&-
-exec switch_root /root /sbin/init "$@"
+# shellcheck disable=SC2086  # words
+exec switch_root /root $init "$@"

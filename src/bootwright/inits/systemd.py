@@ -9,27 +9,10 @@ after READY=1 of a Type=notify service.
 
 from __future__ import annotations
 
-from bootwright.guest.seed import MARK_PORT, RUN
-
-SERVER = "/usr/sbin/sshd"
-"""What an image must have so that one can log in."""
-
-_SSHD_CONFIG = """\
-# For every option sshd takes the first value that it reads: these come before the image's own.
-HostKey /run/bootwright/ssh_host_ed25519_key
-AuthorizedKeysFile /run/bootwright/authorized_keys .ssh/authorized_keys
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-Include /etc/ssh/sshd_config
-"""
-
-_MARK = f"""\
-#!/bin/sh
-# Tell the host that something has happened.
-read -r token </run/bootwright/token
-echo "$token $*" >{MARK_PORT}
-"""
+from bootwright.guest.seed import RUN
+from bootwright.inits import sshd
+from bootwright.inits.init import Init
+from bootwright.inits.sshd import SERVER
 
 # Runs whenever the server has ended, asked to or not; tells only of failures, and what was logged.
 # Source: systemd.exec(5), $SERVICE_RESULT.
@@ -71,8 +54,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
     a unit that is not there is ignored.
     """
     contents = {
-        "bootwright/sshd_config": _SSHD_CONFIG,
-        "bootwright/mark": _MARK,
+        **sshd.contents(),
         "bootwright/sshd-failed": _FAILED,
     }
     for unit in ("ssh", "sshd"):
@@ -80,3 +62,13 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
         contents[f"systemd/system/{unit}.socket.d/50-bootwright.conf"] = _SOCKET
         contents[f"systemd/system/{unit}@.service.d/50-bootwright.conf"] = _PER_CONNECTION
     return {f"{RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}
+
+
+SYSTEMD = Init(
+    name="systemd",
+    summary="systemd as the image has it",
+    argv=("/sbin/init",),
+    needs=("/sbin/init", SERVER),
+    tools=False,
+    guest_files=guest_files,
+)

@@ -79,14 +79,14 @@ class Machine:
         self._follower = asyncio.create_task(self._follow())
 
     async def ready(self, timeout_s: float) -> None:
-        """Wait until the guest's SSH server listens, or until its seed runs a tiny guest's command.
+        """Wait until the guest's SSH server listens, or until the guest runs its one command.
 
         Raises:
             GuestError: that took longer than *timeout_s*, or the guest failed before.
             VmmError: the VMM failed.
             HostError: the host's disk ran full.
         """
-        if self.spec.recipe.image is None:
+        if not self.spec.recipe.lets_in:
             await self._wait_for("command.start", timeout_s)
             return
         looking = asyncio.create_task(self._look_for_server())

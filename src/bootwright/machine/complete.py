@@ -10,7 +10,7 @@ from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.images import image as images
 from bootwright.images.image import Image
-from bootwright.inits import systemd
+from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine import trial
@@ -62,11 +62,12 @@ def complete(
             f"QEMU cannot start kernel {kernel.release}: a vmlinux without PVH entry point",
             hint="add its bzImage instead, or build it with CONFIG_PVH=y",
         )
+    init = draft.init or ("systemd" if image else "seed")
     guest_files = draft.guest_files
     if guest_files is None:
         contents = seed.program_files()
-        if image is not None:
-            contents |= systemd.guest_files()
+        if init in INITS:
+            contents |= INITS[init].guest_files()
         guest_files = seed.remember(home, contents)
 
     def filled(accelerator: Accelerator) -> Recipe:

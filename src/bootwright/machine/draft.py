@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from bootwright.errors import InputError
-from bootwright.recipe import Accelerator, GuestFile, MachineType, Recipe
+from bootwright.recipe import Accelerator, GuestFile, InitName, MachineType, Recipe
 
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _LARGEST_BYTES = 1 << 50
@@ -21,7 +21,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     image: str | None = None
     kernel: str | None = None
-    init: Literal["systemd", "seed"] | None = None
+    init: InitName | None = None
     cmdline: tuple[str, ...] | None = None
     append: tuple[str, ...] = ()
     """Arguments behind the kernel command line, whatever that is."""

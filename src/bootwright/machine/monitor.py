@@ -90,7 +90,7 @@ class Monitor:
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
         self._free = False
-        self._is_tiny = self._is_kept = False
+        self._lets_in = self._is_kept = False
         self._ready = False
         self._stopping: asyncio.Task[None] | None = None
         # What there is of the machine; each is set once.
@@ -134,7 +134,7 @@ class Monitor:
 
     def stop(self, timeout_s: float) -> None:
         """Shut the guest down, and end the VMM if that takes longer than *timeout_s*."""
-        if self._running is None or self._is_tiny:
+        if self._running is None or not self._lets_in:
             self.end()
         elif self._stopping is None:
             self._circumstances.stopped = True
@@ -147,7 +147,7 @@ class Monitor:
     async def _live(self, spec: MachineSpec, again: bool) -> Ended:
         """Take every resource in order, wait for the machine's end, give all back in reverse."""
         recipe = spec.recipe
-        self._is_tiny, self._is_kept = recipe.image is None, spec.kept
+        self._lets_in, self._is_kept = recipe.lets_in, spec.kept
         async with AsyncExitStack() as stack:
             folder = self._folder = stack.enter_context(_held(self._home, spec, again))
             stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))

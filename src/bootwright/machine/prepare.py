@@ -9,7 +9,7 @@ from bootwright.guest import initramfs, seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.images import image as images
-from bootwright.inits import systemd
+from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.spec import MachineSpec
@@ -49,12 +49,15 @@ def write_initrd(
         root, filesystem = vmm.root_device(image.partition), image.filesystem
         grow = new_disk and recipe.disk_bytes > image.size_bytes
         drivers = [*drivers, filesystem]
+    init = INITS.get(recipe.init)
     modules = initramfs.make(kernel, drivers, home.cache / "initramfs") if drivers else None
     wiring = seed.Wiring(
         modules=modules.modules if modules else (),
         root=root,
         filesystem=filesystem,
-        server=systemd.SERVER if recipe.init == "systemd" else "",
+        init=init.argv if init else (),
+        needs=init.needs if init else (),
+        tools=bool(init and init.tools),
         grow=grow,
         address=user.ADDRESS if recipe.network == "user" else "",
         gateway=user.GATEWAY,
@@ -115,7 +118,7 @@ def planned(
     place = placement(home, folder, spec, "52:54:00:00:00:00")
     argv = VMMS[spec.recipe.vmm].plan(spec.recipe, place)
     steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
-    if spec.recipe.image is not None:
+    if spec.recipe.lets_in:
         reach = Access(
             name=spec.name,
             port=0,

@@ -11,8 +11,11 @@ from bootwright.machine.ssh import LOST_STATUS, Access
 _AGAIN_S = 1.0
 """How long to wait before asking again a guest whose SSH server did not answer."""
 
-# systemd, where it is; else whatever the guest calls poweroff.
-_COMMAND = "systemctl poweroff --no-block || poweroff"
+# Ours, where our init runs; systemd, where it is; else whatever the guest calls poweroff.
+_COMMAND = (
+    "if [ -x /run/bootwright/poweroff ]; then /run/bootwright/poweroff; "
+    "else systemctl poweroff --no-block || poweroff; fi"
+)
 
 
 async def shut_down(

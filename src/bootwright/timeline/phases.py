@@ -47,6 +47,9 @@ START_UP = (
 TINY_START_UP = (*START_UP[:3], PhaseSpec(name="seed", ends=("command.start",)))
 """The same for the tiny guest, in which the seed itself runs the command."""
 
+BARE_START_UP = (*START_UP[:4], PhaseSpec(name="PID 1 to command", ends=("command.start",)))
+"""The same for an image whose init runs one command."""
+
 AFTER = (
     PhaseSpec(name="command", ends=("command.end",)),
     PhaseSpec(name="clean-up", ends=("machine.gone",)),

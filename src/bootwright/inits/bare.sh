@@ -1,0 +1,18 @@
+#!/run/bootwright/busybox sh
+# PID 1 that runs one command, reaps whatever comes to it, and switches off when the command ends.
+. /run/bootwright/computer.sh
+
+[ ! -s /etc/fstab ] || mount -a >/dev/console 2>&1
+
+exec 3>/dev/ttyS1
+# The port carries the command's output as it is: no newline is translated.
+bb stty -F /dev/ttyS1 raw -echo
+read -r token </run/bootwright/token
+cd /root || cd /
+mark command.start
+(exec 3>&-; . /run/bootwright/command) </dev/null >&3 2>&3 &
+# A shell that is PID 1 is given the orphans, and reaps them while it waits.
+wait $!
+printf '\n%s command.end %s\n' "$token" "$?" >&3
+exec 3>&-
+power_off

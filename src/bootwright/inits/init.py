@@ -1,0 +1,23 @@
+"""What runs as PID 1 after the seed: what every init must tell of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Init:
+    """One init, as the seed hands over to it."""
+
+    name: str
+    summary: str
+    """One line for people."""
+    argv: tuple[str, ...]
+    """What the seed executes in the image's root."""
+    needs: tuple[str, ...]
+    """Programs that the image must have."""
+    tools: bool
+    """Whether it uses the seed's busybox, laid as /run/bootwright/busybox."""
+    guest_files: Callable[[], dict[str, tuple[bytes, int]]]
+    """What the seed carries for it: ``{path: (content, mode)}``."""

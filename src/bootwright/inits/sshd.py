@@ -1,0 +1,32 @@
+"""What lets us into any guest by its own SSH server, whatever starts that."""
+
+from __future__ import annotations
+
+from bootwright.guest.seed import MARK_PORT
+
+SERVER = "/usr/sbin/sshd"
+"""What an image must have so that one can log in."""
+
+_CONFIG = """\
+# For every option sshd takes the first value that it reads: these come before the image's own.
+HostKey /run/bootwright/ssh_host_ed25519_key
+AuthorizedKeysFile /run/bootwright/authorized_keys .ssh/authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+Include /etc/ssh/sshd_config
+"""
+
+_MARK = f"""\
+#!/bin/sh
+# Tell the host that something has happened.
+read -r token </run/bootwright/token
+echo "$token $*" >{MARK_PORT}
+"""
+
+CONFIG_FILE, MARK_FILE = "/run/bootwright/sshd_config", "/run/bootwright/mark"
+
+
+def contents() -> dict[str, str]:
+    """Return the files that every init with an SSH server has: ``{path below /run: content}``."""
+    return {"bootwright/sshd_config": _CONFIG, "bootwright/mark": _MARK}

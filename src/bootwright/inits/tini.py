@@ -1,0 +1,50 @@
+"""tini: a PID 1 that reaps and passes signals on, and our script that makes a computer around it.
+
+Source: tini's README; OpenSSH's sshd.c, which writes its pid file after it has begun to listen.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from bootwright.guest.seed import RUN
+from bootwright.host import tools
+from bootwright.inits import sshd
+from bootwright.inits.init import Init
+
+_POWER_OFF = """\
+#!/bin/sh
+# tini passes the signal on to start.sh, which ends all in good order.
+kill -TERM 1
+"""
+
+
+def guest_files() -> dict[str, tuple[bytes, int]]:
+    """Return what the seed carries for tini: ``{path: (content, mode)}``.
+
+    Raises:
+        HostError: this host has no static tini.
+    """
+    [program] = tools.require("tini-static")
+    scripts = files("bootwright.inits")
+    contents = {path: text.encode() for path, text in sshd.contents().items()} | {
+        "bootwright/computer.sh": scripts.joinpath("computer.sh").read_bytes(),
+        "bootwright/start": scripts.joinpath("start.sh").read_bytes(),
+        "bootwright/poweroff": _POWER_OFF.encode(),
+        "bootwright/tini": program.read_bytes(),
+    }
+    programs = ("bootwright/start", "bootwright/poweroff", "bootwright/tini")
+    return {
+        f"{RUN}/{path}": (content, 0o755 if path in programs else 0o644)
+        for path, content in contents.items()
+    }
+
+
+TINI = Init(
+    name="tini",
+    summary="tini and an SSH server: a computer without services",
+    argv=("/run/bootwright/tini", "--", "/run/bootwright/start"),
+    needs=(sshd.SERVER,),
+    tools=True,
+    guest_files=guest_files,
+)

@@ -1,0 +1,98 @@
+"""The scripts that inits carry: their syntax, and what they do as far as no guest is needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import HostError
+from bootwright.guest.seed import RUN
+from bootwright.host import tools
+from bootwright.inits import bare, tini
+from bootwright.inits.init import Init
+from bootwright.inits.table import INITS
+
+SCRIPTS = ("computer.sh", "start.sh", "bare.sh")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_read_by_the_seeds_shell(name: str) -> None:
+    [busybox] = tools.require("busybox")
+    script = files("bootwright.inits").joinpath(name).read_bytes()
+    done = subprocess.run([busybox, "sh", "-n"], input=script, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_use_no_tool_that_the_seeds_busybox_lacks(name: str) -> None:
+    [busybox] = tools.require("busybox")
+    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True).stdout.split()
+    text = files("bootwright.inits").joinpath(name).read_text()
+    used = {
+        words[position + 1].strip('"')
+        for line in text.splitlines()
+        if not line.lstrip().startswith("#")
+        for words in [line.replace("$(", " ").replace(")", " ").split()]
+        for position, word in enumerate(words[:-1])
+        if word == "bb"
+    }
+    assert used <= set(listed)
+
+
+def test_power_off_waits_for_others_and_no_longer(tmp_path: Path) -> None:
+    """The part of computer.sh that tells processes from the kernel's threads."""
+    text = files("bootwright.inits").joinpath("computer.sh").read_text()
+    start = text.index("others() {")
+    function = text[start : text.index("\n}\n", start) + 3]
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/cmdline").write_bytes(b"init\0")
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cmdline").write_bytes(b"")
+    script = f'bb() {{ busybox "$@"; }}\n{function}\nothers && echo some || echo none\n'
+    script = script.replace("/proc", str(tmp_path))
+
+    def answer() -> str:
+        done = subprocess.run(["busybox", "sh", "-c", script], capture_output=True, text=True)
+        assert done.stderr == ""
+        return done.stdout
+
+    assert answer() == "none\n"
+    (tmp_path / "9").mkdir()
+    (tmp_path / "9/cmdline").write_bytes(b"sshd\0-D\0")
+    assert answer() == "some\n"
+
+
+@pytest.mark.parametrize("init", INITS.values(), ids=INITS.keys())
+def test_what_an_init_runs_is_carried_or_in_the_image(init: Init) -> None:
+    carried = init.guest_files()
+    assert all(path.startswith(f"{RUN}/") for path in carried)
+    for word in init.argv:
+        if word.startswith("/run/"):
+            content, mode = carried["/seed" + word]
+            assert content
+            assert mode == 0o755
+        elif word.startswith("/"):
+            assert word in init.needs
+
+
+def test_tini_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shutil.which", lambda program, path=None: None)
+    with pytest.raises(HostError) as bad:
+        tini.guest_files()
+    assert str(bad.value) == "not installed here: tini-static (is PID 1 with --init tini)"
+    assert "sudo apt-get install tini" in bad.value.hint
+
+
+def test_bare_needs_nothing_of_the_image_and_lets_nobody_in() -> None:
+    assert INITS["bare"].needs == ()
+    assert not any("sshd" in path for path in bare.guest_files())
+
+
+def test_tini_is_a_program_without_libraries() -> None:
+    program, _ = tini.guest_files()[f"{RUN}/bootwright/tini"]
+    assert program[:4] == b"\x7fELF"
+    assert os.access(tools.require("tini-static")[0], os.X_OK)
