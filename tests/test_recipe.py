@@ -85,12 +85,12 @@ def test_what_just_goes(good: dict[str, Any]) -> None:
         (
             {"image": None},
             "init is 'systemd', which does not go with no image",
-            'write init = "systemd" with an image, "seed" without one',
+            'write init = "systemd" (or tini, bare) with an image, "seed" without one',
         ),
         (
             {"init": "seed"},
             "init is 'seed', which does not go with an image",
-            'write init = "systemd" with an image, "seed" without one',
+            'write init = "systemd" (or tini, bare) with an image, "seed" without one',
         ),
         (
             {"image": None, "init": "seed"},

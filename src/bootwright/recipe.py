@@ -10,7 +10,7 @@ from bootwright.errors import InputError
 
 Accelerator = Literal["kvm", "tcg"]
 MachineType = Literal["q35", "microvm"]
-InitName = Literal["systemd", "tini", "bare", "seed"]
+InitName = Literal["systemd", "systemd-trimmed", "tini", "bare", "seed"]
 
 CMDLINE_BYTES = 2047
 """What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""

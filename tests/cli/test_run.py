@@ -66,6 +66,16 @@ def test_a_misspelt_image_names_the_nearest(bootwright: Cli, web: Image) -> None
             "leave out --keep and --detach, or boot an image",
         ),
         (
+            ("web", "--init", "bare"),
+            "a guest with --init bare needs a command",
+            "such as: bootwright run IMAGE --init bare -- uname -a",
+        ),
+        (
+            ("web", "--init", "bare", "--keep", "--", "true"),
+            "a guest with --init bare ends with its command; it cannot be kept or detached",
+            "leave out --keep and --detach, or boot an image with another init",
+        ),
+        (
             ("--tiny", "--detach", "--", "true"),
             "a tiny guest ends with its command; it cannot be kept or detached",
             "leave out --keep and --detach, or boot an image",

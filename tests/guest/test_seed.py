@@ -162,8 +162,11 @@ def test_the_shell_reads_the_machine_as_it_was_written(home: Home, tmp_path: Pat
         "feedface00000001|web|0123456789abcdef0123456789abcdef|modules/virtio.ko modules/ext4.ko|"
         "/dev/vda1|ext4|"
     )
-    assert sourced(machine, 'printf "%s|" "$grow" "$address" "$gateway" "$resolver" "$init" "$needs" "$tools"') == (
-        "1|10.0.2.15/24|10.0.2.2|10.0.2.3|/usr/sbin/sshd|"
+    assert sourced(machine, 'printf "%s|" "$grow" "$address" "$gateway" "$resolver"') == (
+        "1|10.0.2.15/24|10.0.2.2|10.0.2.3|"
+    )
+    assert sourced(machine, 'printf "%s|" "$init" "$needs" "$tools"') == (
+        "/run/bootwright/tini -- /run/start|/sbin/init /usr/sbin/sshd|1|"
     )
 
 
@@ -171,7 +174,8 @@ def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
     unpacked(seed.pack(home, (), ME, Wiring(filesystem="$(touch x); 'y'")), tmp_path)
     machine = tmp_path / "seed/machine"
     assert sourced(machine, 'printf "%s" "$filesystem"') == "$(touch x); 'y'"
-    assert sourced(machine, 'printf "%s|" "$root" "$grow" "$modules" "$init" "$needs" "$tools"') == "||||||"
+    rest = 'printf "%s|" "$root" "$grow" "$modules" "$init" "$needs" "$tools"'
+    assert sourced(machine, rest) == "||||||"
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])

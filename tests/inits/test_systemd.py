@@ -18,6 +18,7 @@ from bootwright.guest.identity import Identity
 from bootwright.guest.seed import Wiring
 from bootwright.home import Home
 from bootwright.inits import systemd
+from bootwright.inits.sshd import SERVER
 from bootwright.timeline.phases import START_UP
 from tests.machine.fakes import program
 
@@ -78,7 +79,7 @@ def test_a_service_is_given_our_config_in_place_of_its_own(
     assert starts[0] == "ExecStart="  # forgets the unit's own
     assert len(starts) == 2
     assert "-f /run/bootwright/sshd_config" in starts[1]
-    assert f"{systemd.SERVER} " in starts[1]
+    assert f"{SERVER} " in starts[1]
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "sshd.service"])
@@ -88,7 +89,7 @@ def test_a_config_that_sshd_refuses_is_found_before_the_start(
     lines = texts[f"{UNITS}/{unit}.d/50-bootwright.conf"].splitlines()
     assert [line for line in lines if line.startswith("ExecStartPre=")] == [
         "ExecStartPre=",  # forgets the unit's own, which tests another file
-        f"ExecStartPre={systemd.SERVER} -t -f /run/bootwright/sshd_config",
+        f"ExecStartPre={SERVER} -t -f /run/bootwright/sshd_config",
     ]
 
 

@@ -13,6 +13,8 @@ from bootwright.errors import FormatError, HostError, InputError, NotFoundError
 from bootwright.home import Home
 from bootwright.host import clock
 from bootwright.images.image import Image
+from bootwright.inits import trims
+from bootwright.inits.trim import Mask, Trim
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine import draft as drafts
 from bootwright.machine.complete import complete
@@ -70,6 +72,42 @@ def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
     assert (recipe.network, recipe.machine) == ("none", "microvm")
     assert recipe.cmdline == ("console=ttyS0", "quiet", "panic=-1", "mitigations=off")
     assert {file.path for file in recipe.guest_files} == {"/init", "/bin/busybox"}
+
+
+@pytest.mark.parametrize("init", ["tini", "bare"])
+def test_an_init_brings_its_files(init: str, home: Home, kernel: Kernel, image: Image) -> None:
+    recipe = tcg(home, image="web", init=init)
+    assert recipe.init == init
+    carried = {file.path for file in recipe.guest_files}
+    assert f"/seed/run/bootwright/{'start' if init == 'tini' else 'bare'}" in carried
+    assert recipe.lets_in is (init == "tini")
+
+
+def test_a_trim_brings_its_masks_and_its_init(home: Home, kernel: Kernel, image: Image) -> None:
+    mask = Mask(unit="cron.service", reason="a test")
+    trims.save(home, Trim(name="small", image=image.digest, keep=(), masks=(mask,)))
+    recipe = tcg(home, image="web", trim="small")
+    assert recipe.init == "systemd-trimmed"
+    carried = {file.path for file in recipe.guest_files}
+    assert "/seed/run/systemd/system.control/cron.service" in carried
+    # A recipe that has the files needs the trim no more.
+    assert tcg(home, image="web", init=recipe.init, guest_files=recipe.guest_files) == recipe
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"trim": "small", "init": "tini"}, "trim is 'small', which does not go with init 'tini'"),
+        ({"init": "systemd-trimmed"}, "init is 'systemd-trimmed', but no trim was named"),
+    ],
+)
+def test_an_init_and_a_trim_that_do_not_go_together(
+    fields: dict[str, object], message: str, home: Home, kernel: Kernel, image: Image
+) -> None:
+    with pytest.raises(InputError) as bad:
+        tcg(home, image="web", **fields)
+    assert str(bad.value) == message
+    assert "--trim" in bad.value.hint or "--init" in bad.value.hint
 
 
 def test_kvm_has_the_hosts_cpu_and_keeps_the_kernels_defences(

@@ -262,7 +262,8 @@ def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: 
     if (tiny or bare) and (options["detach"] or options["keep"]):
         raise InputError(
             f"{what} ends with its command; it cannot be kept or detached",
-            hint="leave out --keep and --detach, or boot an image with another init",
+            hint="leave out --keep and --detach, or boot an image"
+            + ("" if tiny else " with another init"),
         )
     if tiny and options["publish"]:
         raise InputError(

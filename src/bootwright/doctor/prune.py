@@ -24,7 +24,7 @@ from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.host.trees import remove_tree, used_bytes
 from bootwright.images import image as images
-from bootwright.inits import systemd
+from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
@@ -291,9 +291,10 @@ def _forget_builds(home: Home) -> None:
 
 
 def _guest_files(home: Home, staying: _Needs, leaving: _Needs) -> Iterator[Prunable | None]:
-    own = set(map(digests.of_bytes, (content for content, _ in systemd.guest_files().values())))
-    with suppress(HostError):  # no busybox: nothing can boot, and nothing was stored for it
-        own |= {digests.of_bytes(content) for content, _ in seed.program_files().values()}
+    own = set()
+    for files in (seed.program_files, *(init.guest_files for init in INITS.values())):
+        with suppress(HostError):  # what it is made of is not installed, so nothing was stored
+            own |= {digests.of_bytes(content) for content, _ in files().values()}
     for path in _entries(home.files):
         if not is_digest(path.name):
             if path.name.startswith(".") and time.time() - _changed_s(path) > _WRITING_S:

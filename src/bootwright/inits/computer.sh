@@ -24,6 +24,10 @@ for name in stdin:0 stdout:1 stderr:2; do
     [ -e "/dev/${name%:*}" ] || bb ln -s "/proc/self/fd/${name#*:}" "/dev/${name%:*}"
 done
 : >/run/utmp
+# What the image wants mounted beside its root, by its own program: ours does not know all of fstab.
+if [ -s /etc/fstab ] && [ -x /bin/mount ]; then
+    /bin/mount -a >/dev/console 2>&1
+fi
 
 mark() { bb sh /run/bootwright/mark "$@"; }
 

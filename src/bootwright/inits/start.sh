@@ -4,9 +4,6 @@
 
 trap power_off TERM INT
 
-# What the image wants mounted beside its root.
-[ ! -s /etc/fstab ] || mount -a >/dev/console 2>&1
-
 # sshd opens its pid file once it listens: a pipe in its place tells us without a look at the clock.
 bb mkfifo /run/bootwright/sshd.pid
 serve() {

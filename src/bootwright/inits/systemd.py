@@ -64,6 +64,14 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
     return {f"{RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}
 
 
+TRIMMED = Init(
+    name="systemd-trimmed",
+    summary="systemd without what a trim leaves out",
+    argv=("/sbin/init",),
+    needs=("/sbin/init", SERVER),
+    tools=False,
+    guest_files=guest_files,  # the trim's own are added by whoever knows which
+)
 SYSTEMD = Init(
     name="systemd",
     summary="systemd as the image has it",

@@ -16,7 +16,7 @@ from bootwright.kernels.kernel import Kernel
 from bootwright.machine import trial
 from bootwright.machine.draft import Draft
 from bootwright.machine.trial import Choice
-from bootwright.recipe import MIB, Accelerator, GuestFile, MachineType, Recipe
+from bootwright.recipe import MIB, Accelerator, GuestFile, InitName, MachineType, Recipe
 from bootwright.vmms.table import VMMS
 
 DEFAULT_KERNEL = "debian"
@@ -62,12 +62,17 @@ def complete(
             f"QEMU cannot start kernel {kernel.release}: a vmlinux without PVH entry point",
             hint="add its bzImage instead, or build it with CONFIG_PVH=y",
         )
-    init = draft.init or ("systemd" if image else "seed")
+    init = _init(draft, image)
     guest_files = draft.guest_files
     if guest_files is None:
         contents = seed.program_files()
         if init in INITS:
             contents |= INITS[init].guest_files()
+        if draft.trim is not None:
+            # Imported here: only a trimmed boot is to pay for it.
+            from bootwright.inits import trim, trims
+
+            contents |= trim.guest_files(trims.load(home, draft.trim))
         guest_files = seed.remember(home, contents)
 
     def filled(accelerator: Accelerator) -> Recipe:
@@ -104,7 +109,7 @@ def _fill(
     recipe = Recipe(
         kernel=kernel.digest,
         image=image.digest if image else None,
-        init=draft.init or ("systemd" if image else "seed"),
+        init=_init(draft, image),
         cmdline=(*cmdline, *draft.append),
         vmm="qemu",
         vmm_build=build,
@@ -131,6 +136,25 @@ def _fill(
             hint="write memory_mib = 512, or --memory 512M",
         )
     return recipe
+
+
+def _init(draft: Draft, image: Image | None) -> InitName:
+    """Return the init; a trim means systemd without what the trim leaves out."""
+    wanted: InitName = "seed" if image is None else "systemd"
+    if draft.trim is not None:
+        wanted = "systemd-trimmed"
+    init = draft.init or wanted
+    if draft.trim is not None and init != "systemd-trimmed":
+        raise InputError(
+            f"trim is {draft.trim!r}, which does not go with init {init!r}",
+            hint="leave out --init, or give --init systemd-trimmed",
+        )
+    if init == "systemd-trimmed" and draft.trim is None and draft.guest_files is None:
+        raise InputError(
+            "init is 'systemd-trimmed', but no trim was named",
+            hint="add --trim NAME; bootwright trim IMAGE makes one, trim list shows them",
+        )
+    return init
 
 
 def _default_vcpus(accelerator: Accelerator) -> int:

@@ -22,6 +22,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     image: str | None = None
     kernel: str | None = None
     init: InitName | None = None
+    trim: str | None = None
+    """What systemd-trimmed leaves out; in the recipe its files are among the guest files."""
     cmdline: tuple[str, ...] | None = None
     append: tuple[str, ...] = ()
     """Arguments behind the kernel command line, whatever that is."""
