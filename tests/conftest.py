@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,14 @@ from pathlib import Path
 import pytest
 
 from bootwright.home import Home, locate
+
+
+def pytest_configure() -> None:
+    """Let interrupts work in the processes that tests start.
+
+    Who is started in the background by a shell script ignores SIGINT, and so do all its children.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -226,8 +226,25 @@ def test_no_row_leads_out_of_the_folder(name: str, journal: Journal, tmp_path: P
     journal.write(Row(event="take", kind="file", name=name.format(folder=tmp_path)))
     journal.undo_all()
     assert all(path.exists() for path in outside)
-    assert not inside.exists()
+    assert inside.exists(), "such a row is none of ours"
     outside[1].unlink()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "a\0b"])
+def test_a_row_that_names_no_file_is_passed_over(name: str, journal: Journal) -> None:
+    journal.write(Row(event="take", kind="file", name=name))
+    journal.write(Row(event="take", kind="file", name="control"))
+    assert [row.name for row in journal.owned()] == ["control"]
+    journal.undo_all()
+    assert journal.path.parent.is_dir()
+
+
+def test_a_process_without_a_token_is_none_of_ours(journal: Journal) -> None:
+    with journal.path.open("a") as file:
+        file.write('{"event":"take","kind":"process","name":"vmm","pid":1}\n')
+    with shell(WAITS, {processes.VARIABLE: ""}) as stranger:
+        journal.undo_all()
+        assert stranger.poll() is None
 
 
 def test_a_link_is_removed_and_not_what_it_points_at(journal: Journal, tmp_path: Path) -> None:

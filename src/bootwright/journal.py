@@ -12,6 +12,7 @@ host: a boot of the host ends all that rows name, and files are found without.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ class Journal:
         line = b"\n" + msgspec.json.encode(row) + b"\n"
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(file, line)
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         finally:
             os.close(file)
 
@@ -65,13 +67,16 @@ class Journal:
             yield row
         finally:
             self.undo(row)
-            with suppress(FileNotFoundError):  # the whole machine is gone, its folder too
+            # The whole machine may be gone, its folder too; and a full disk has no room for the
+            # news. Undoing once more does no harm.
+            with suppress(OSError):
                 self._release(row)
 
     def owned(self) -> list[Row]:
         """Return the rows that were taken and not released, oldest first.
 
-        A line that a crash cut short is no row: its resource was not taken yet.
+        A line that a crash cut short is no row: its resource was not taken yet. One that leads out
+        of the machine's folder, or names a process by no token, is none of ours.
         """
         try:
             lines = self.path.read_bytes().splitlines()
@@ -83,6 +88,8 @@ class Journal:
                 row = msgspec.json.decode(line, type=Row)
             except ValueError:  # msgspec's errors, and text that is no UTF-8
                 continue
+            if not _is_sound(row):
+                continue  # nothing that we write: it would name what is not ours
             if row.event == "take":
                 owned[row.kind, row.name, row.token] = row
             else:
@@ -99,8 +106,7 @@ class Journal:
             case "process":
                 processes.end(row.token)
             case "file":
-                # A row is read from a file: it must not lead out of the machine's folder.
-                remove_file(self.path.parent / Path(row.name).name)
+                remove_file(self.path.parent / row.name)
 
     def undo_all(self, *, sparing: str = "") -> None:
         """Give all back in reverse order, and forget it.
@@ -119,6 +125,13 @@ class Journal:
     def _release(self, row: Row) -> None:
         if self.path.exists():
             self.write(Row(event="release", kind=row.kind, name=row.name, token=row.token))
+
+
+def _is_sound(row: Row) -> bool:
+    """Say whether a row that was read from a file names something that can be ours."""
+    if row.kind == "process":
+        return bool(row.token)
+    return row.name not in ("", ".", "..") and not {"/", "\0"} & set(row.name)
 
 
 def remove_file(path: Path) -> None:

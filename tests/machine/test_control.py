@@ -178,8 +178,11 @@ async def test_a_stopped_machine_says_how_it_ended(folder: MachineFolder) -> Non
 async def test_the_end_is_told_though_the_machine_failed(folder: MachineFolder) -> None:
     failed = Failed(error="GuestError", text="the kernel panicked", hint="", evidence="")
     ending = (failed, Ended(reason="vmm-died"))
+    failing = pytest.raises(GuestError, match=r"^the kernel panicked$")
+    with FakeMonitor(folder, ending=ending).running(), failing:
+        await control.stop(folder, 1)
     with FakeMonitor(folder, ending=ending).running():
-        assert await control.stop(folder, 1) == Ended(reason="vmm-died")
+        await control.end(folder)  # it is gone, however that came about
 
 
 async def test_a_monitor_that_is_killed_meanwhile(folder: MachineFolder) -> None:

@@ -1,4 +1,4 @@
-"""Machines' folders: who holds the lock, what is found, what is found. The locks are real."""
+"""Machines' folders: who holds the lock, what is found, what is ours. The locks are real."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder, claimed
 from bootwright.machine.spec import LastEnd
 from tests.machine.fakes import WAITS, held_elsewhere, shell
-from tests.machine.samples import SPEC, entries, made
+from tests.machine.samples import SPEC, at_rest, entries, made
 
 STOPPED = LastEnd(reason="stopped", text="shut down when told to", ended_s=1_700_000_000)
 
@@ -92,7 +93,8 @@ def test_nobody_ever_sees_a_new_machine_without_its_monitor(home: Home) -> None:
             assert watcher.wait(20) == 0
 
 
-def test_a_lock_in_another_process_is_life(home: Home) -> None:
+def test_a_lock_in_another_process_is_life(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_SETTLE_S", 0.1)
     folder = made(home)
     assert not folder.is_alive()
     with held_elsewhere(folder.lock):
@@ -262,3 +264,28 @@ def test_who_uses_an_image_or_a_kernel(home: Home) -> None:
     assert folders.users(home, SPEC.recipe.kernel) == ["web"]
     assert folders.users(home, other) == ["db"]
     assert folders.users(home, Digest("sha256-" + "4" * 64)) == []
+
+
+@pytest.mark.parametrize("content", [None, "a file of somebody"])
+def test_a_folder_of_somebody_elses_is_not_taken(content: str | None, home: Home) -> None:
+    foreign = home.machines / "web"
+    foreign.mkdir(parents=True)
+    if content is not None:
+        (foreign / "file").write_text(content)
+    with pytest.raises(InputError) as bad, claimed(home, SPEC):
+        pytest.fail("the name was given")
+    assert str(bad.value) == f"{foreign} is in the way, and is no machine of ours"
+    assert bad.value.hint == "choose another --name, or move it away"
+    assert sorted(path.name for path in foreign.iterdir()) == ([] if content is None else ["file"])
+
+
+def test_what_is_being_given_back_is_waited_for(home: Home) -> None:
+    """A lock without a monitor behind it is held by who gives back; that may take its time."""
+    folder = at_rest(home)
+    assert not folder.listens()
+    with held_elsewhere(folder.lock) as holder:
+        timer = threading.Timer(1.0, holder.kill)  # longer than a glance takes
+        timer.start()
+        with folder.locked():
+            assert folder.is_alive()
+    timer.join()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.errors import BootwrightError
+from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client, control
 from bootwright.machine.recovery import settle
@@ -103,9 +103,11 @@ async def test_two_who_start_the_same_machine_at_once(
     folder.write(kept)
     async with client.started(home, kept, Recorder(), again=True) as machine:
         await machine.ready(30)
-        with pytest.raises(BootwrightError):
+        with pytest.raises(InputError) as bad:
             async with client.started(home, kept, Recorder(), again=True):
                 pytest.fail("it was started twice")
+        assert str(bad.value) == "machine 'web' is running already"
+        assert bad.value.hint == "bootwright ssh web"
         await asyncio.to_thread(control.status, folder)  # and nobody has harmed the first
         await control.end(folder)
     assert folder.disk.exists()

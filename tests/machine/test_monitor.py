@@ -15,7 +15,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bootwright.errors import BootwrightError, FormatError, GuestError, HostError, VmmError
+from bootwright.errors import (
+    BootwrightError,
+    FormatError,
+    GuestError,
+    HostError,
+    InputError,
+    NotFoundError,
+    VmmError,
+)
 from bootwright.home import Home
 from bootwright.machine import client, control
 from bootwright.machine.client import Machine
@@ -24,7 +32,7 @@ from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec
 from bootwright.timeline.recorder import Recorder
 from tests.machine.fakes import until
-from tests.machine.samples import entries
+from tests.machine.samples import at_rest, entries
 from tests.vmms.fakes import Fake
 
 pytestmark = pytest.mark.usefixtures("quiet_monitors")
@@ -106,7 +114,22 @@ async def test_a_guest_that_fails_is_told_apart_and_its_console_kept(
     assert entries(home) == []
 
 
-async def test_what_a_monitor_cannot_do_is_told_by_its_kind(home: Home, kept: MachineSpec) -> None:
+async def test_what_a_monitor_cannot_do_is_told_by_its_kind(
+    home: Home, tiny: MachineSpec, kept: MachineSpec
+) -> None:
+    # These fail before the monitor has waited for anything, and are told all the same.
+    at_rest(home)
+    error = await failure(home, tiny, nothing)
+    assert type(error) is InputError
+    assert str(error) == "a machine is called 'web' already"
+    assert error.hint == "choose another --name, or: bootwright rm --force web"
+    with pytest.raises(NotFoundError, match=r"^no machine is called 'db'$"):
+        async with client.started(home, replace(kept, name="db"), Recorder(), again=True):
+            pytest.fail("there is none to start")
+    assert entries(home) == ["web"]
+
+
+async def test_a_machine_that_cannot_be_made_leaves_nothing(home: Home, kept: MachineSpec) -> None:
     lacking = replace(kept, recipe=replace(kept.recipe, machine="microvm"))
     with pytest.raises(FormatError, match="has no driver virtio_mmio"):
         async with client.started(home, lacking, Recorder()):

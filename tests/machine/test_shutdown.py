@@ -80,6 +80,15 @@ async def test_a_guest_that_refuses_our_key_is_pressed(guest: Guest) -> None:
     assert len(guest.told()) == 1
 
 
+@pytest.mark.parametrize(
+    "script", ["exit 127", "echo 'Host key verification failed.' >&2; exit 255"]
+)
+async def test_a_guest_that_ssh_cannot_shut_down_is_pressed(script: str, guest: Guest) -> None:
+    guest.ssh(script)
+    assert await guest.shut_down() is True
+    assert (guest.presses, len(guest.told())) == (1, 1)
+
+
 async def test_a_guest_that_is_still_starting_is_asked_again(guest: Guest) -> None:
     guest.ssh(
         f"[ $(wc -l <{guest.folder}/told) -ge 3 ] || {{ echo 'Connection refused' >&2; exit 255; }}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -77,5 +78,7 @@ async def _follow(folder: MachineFolder) -> None:
 
 def _saved(name: str) -> Path | None:
     """Return the console of the last machine of that name that failed."""
-    found = homes.locate().logs.glob(f"{name}-[0-9]*T*.console")
+    logs = homes.locate().logs
+    pattern = re.compile(rf"{re.escape(name)}-\d{{8}}T\d{{6}}-\d+\.console")
+    found = [path for path in logs.glob("*.console") if pattern.fullmatch(path.name)]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 
@@ -76,7 +77,9 @@ _NONE = "there is no machine; bootwright run IMAGE makes one"
 
 def survey(home: Home) -> list[Row]:
     """Return all machines; those that run are asked how they are."""
-    return [_row(home, folder) for folder in folders.every(home)]
+    rows = [_row(home, folder) for folder in folders.every(home)]
+    # One that was removed while we looked is no damaged machine.
+    return [row for row in rows if row.state != "damaged" or Path(row.folder).exists()]
 
 
 def _row(home: Home, folder: MachineFolder) -> Row:

@@ -222,7 +222,7 @@ def _days_ago(when_s: float) -> str:
 def _free_machine(item: Prunable) -> bool:
     folder = MachineFolder(item.path)
     try:
-        with folder.locked():
+        with folder.locked(at_once=True):
             folder.journal.undo_all()
             folders.remove(folder)
     except InputError:

@@ -61,7 +61,7 @@ def user_key(home: Home) -> tuple[Path, str]:
     """
     path = home.keys / "id_ed25519"
     public = home.keys / "id_ed25519.pub"
-    if not public.exists() or not public.stat().st_size:
+    if not path.exists() or not public.exists() or not public.stat().st_size:
         home.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         # With two first calls at once, both go on with the key of the faster one.
         lock = locks.take(home.keys / ".lock", wait_s=30)

@@ -11,12 +11,15 @@ import os
 import secrets
 import select
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from bootwright.errors import HostError
 
 VARIABLE = "BOOTWRIGHT_TOKEN"
+_EXEC_LOOKS, _EXEC_PAUSE_S = 20, 0.001
+"""How often, and how far apart, to look at a process that is just being executed."""
 _GONE_S = 10.0
 """How long a killed process may take to end: one in the middle of a disk's write takes its time."""
 
@@ -34,8 +37,15 @@ def marked(token: str, environment: Mapping[str, str] = os.environ) -> dict[str,
 def carriers(token: str) -> list[int]:
     """Return the pids of the processes that were started with *token*, and of their children."""
     wanted = f"{VARIABLE}={token}".encode()
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if wanted in _environment(pid)]
+    unclear = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    found = []
+    for _ in range(_EXEC_LOOKS):
+        found += [pid for pid in unclear if wanted in _environment(pid)]
+        unclear = [pid for pid in unclear if pid not in found and _is_executing(pid)]
+        if not unclear:
+            break
+        time.sleep(_EXEC_PAUSE_S)
+    return found
 
 
 def end(token: str) -> None:
@@ -72,6 +82,21 @@ def _kill(held: int, pid: int) -> None:
             f"process {pid} was killed and has not ended after {_GONE_S:g} s",
             hint=f"it waits in the kernel, for a disk perhaps: cat /proc/{pid}/stack",
         )
+
+
+def _is_executing(pid: int) -> bool:
+    """Say whether a process of ours seems to be in execve(2), where it has no environment yet.
+
+    Source: proc(5), /proc/PID/stat: a zombie's state is Z; PF_KTHREAD is 0x00200000.
+    """
+    folder = Path(f"/proc/{pid}")
+    try:
+        if folder.stat().st_uid != os.geteuid() or (folder / "environ").read_bytes():
+            return False
+        state, *rest = (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return state not in "ZX" and not int(rest[5]) & 0x00200000
 
 
 def _environment(pid: int) -> list[bytes]:

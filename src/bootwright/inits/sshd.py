@@ -21,7 +21,7 @@ _MARK = f"""\
 #!/bin/sh
 # Tell the host that something has happened.
 read -r token </run/bootwright/token
-echo "$token $*" >{MARK_PORT}
+printf '%s %s\\n' "$token" "$*" >{MARK_PORT}
 """
 
 CONFIG_FILE, MARK_FILE = "/run/bootwright/sshd_config", "/run/bootwright/mark"

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from bootwright.errors import GuestError, HostError, VmmError, by_name
+from bootwright.errors import GuestError, HostError, VmmError
 from bootwright.home import Home
 from bootwright.host import processes
 from bootwright.machine import control, diagnosis, limits, messages, ssh
@@ -205,10 +205,7 @@ class Machine:
                 )
             case Failed():
                 if not self.ended.done():
-                    error = by_name(message.error)
-                    self.ended.set_exception(
-                        error(message.text, hint=message.hint, evidence=message.evidence)
-                    )
+                    self.ended.set_exception(messages.error_of(message))
             case Ended():
                 if not self.ended.done():
                     self.ended.set_result(message)

@@ -62,6 +62,8 @@ class Console:
                         break
                     self._look_for_prompt(data)
                     await self._append(log, data)
+                if self._backlog:
+                    await self._append(log, b"")
         finally:
             self._ended = True
             async with self._grown:

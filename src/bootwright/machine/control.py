@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
-from bootwright.errors import GuestError, InputError
+from bootwright.errors import BootwrightError, GuestError, InputError
 from bootwright.host import processes
 from bootwright.machine import messages
 from bootwright.machine.folder import MachineFolder
-from bootwright.machine.messages import AskStatus, Ended, Message, Quit, Status, Stop
+from bootwright.machine.messages import AskStatus, Ended, Failed, Message, Quit, Status, Stop
 
 GONE_S = 15.0
 """How long a monitor may take to give everything back."""
@@ -38,7 +35,7 @@ def status(folder: MachineFolder) -> Status:
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_ANSWER_S)
-            with _address(folder) as address:
+            with folder.control_address() as address:
                 connection.connect(address)
             connection.sendall(messages.encode(AskStatus()))
             with connection.makefile("rb") as lines:
@@ -63,7 +60,7 @@ async def connect(folder: MachineFolder) -> tuple[asyncio.StreamReader, asyncio.
         if not folder.is_alive():
             raise not_running(folder)
         try:
-            with _address(folder) as address:
+            with folder.control_address() as address:
                 return await asyncio.open_unix_connection(address, limit=messages.LINE_BYTES)
         except OSError as error:
             # A monitor that has just begun, or is about to end: its lock tells which.
@@ -78,7 +75,7 @@ async def end(folder: MachineFolder) -> None:
     Raises:
         GuestError: its monitor did not give everything back in time.
     """
-    await _tell(folder, Quit(), GONE_S)
+    await _tell(folder, Quit(), GONE_S)  # how it failed meanwhile is no news
 
 
 async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
@@ -87,9 +84,13 @@ async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
     The monitor sees to it, so it comes about even if this process is killed.
 
     Raises:
-        GuestError: its monitor did not give everything back in time.
+        GuestError: its monitor did not give everything back in time, or the guest died.
+        VmmError: the VMM died.
     """
-    return await _tell(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
+    ended, failure = await _tell(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
+    if failure is not None:
+        raise failure
+    return ended
 
 
 def force(folder: MachineFolder) -> None:
@@ -112,36 +113,40 @@ def not_running(folder: MachineFolder) -> InputError:
     )
 
 
-async def _tell(folder: MachineFolder, message: Message, timeout_s: float) -> Ended:
-    """Send *message*, and read until the monitor has given everything back and closes."""
+async def _tell(
+    folder: MachineFolder, message: Message, timeout_s: float
+) -> tuple[Ended, BootwrightError | None]:
+    """Send *message*, and read until the monitor has given everything back and closes.
+
+    Returns:
+        How the machine ended, and the error, where that was no good end.
+    """
     reader, writer = await connect(folder)
     ended = Ended(reason="lost", text="its monitor was killed")
+    failure: BootwrightError | None = None
     try:
         writer.write(messages.encode(message))
         async with asyncio.timeout(timeout_s):
-            with suppress(ConnectionError):
+            # A monitor that is killed may leave half a line.
+            with suppress(ConnectionError, messages.Garbled):
                 while line := await reader.readline():
                     told = messages.from_monitor(line)
-                    if isinstance(told, Ended):
+                    if isinstance(told, Failed):
+                        failure = messages.error_of(told)
+                    elif isinstance(told, Ended):
                         ended = told
     except TimeoutError as error:
-        raise GuestError(
-            f"the monitor of machine {folder.name!r} has not ended after {timeout_s:g} s",
-            hint=f"end it by force: bootwright rm --force {folder.name}",
-        ) from error
+        raise _not_ended(folder, timeout_s) from error
     finally:
         writer.close()
-    return ended
+    return ended, failure
 
 
-@contextmanager
-def _address(folder: MachineFolder) -> Iterator[str]:
-    """Give the control socket's address; the whole path may be too long for one (unix(7))."""
-    opened = os.open(folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield str(Path(f"/proc/self/fd/{opened}") / folder.control.name)
-    finally:
-        os.close(opened)
+def _not_ended(folder: MachineFolder, timeout_s: float) -> GuestError:
+    return GuestError(
+        f"the monitor of machine {folder.name!r} has not ended after {timeout_s:g} s",
+        hint=f"end it by force: bootwright rm --force {folder.name}",
+    )
 
 
 def _no_answer(folder: MachineFolder) -> GuestError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _NEW, _GONE = ".new-", ".gone-"
 """How a folder is called before its machine is whole, and while it is removed."""
+_SETTLE_S = 12.0
+"""How long it may take to give back what a dead monitor left: a process may end slowly."""
 _GLANCE_S = 0.5
 """How long a lock may be held by a command that only looks whether anything was left behind."""
 
@@ -109,8 +112,9 @@ class MachineFolder:
         Raises:
             HostError: a process does not end.
         """
-        for half_written in self.path.glob(".*.json"):
-            half_written.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another gives the same back, and was faster
+            for half_written in self.path.glob(".*.json"):
+                half_written.unlink(missing_ok=True)
         self.journal.undo_all(sparing=sparing)
 
     def is_alive(self) -> bool:
@@ -118,15 +122,43 @@ class MachineFolder:
         return locks.is_held(self.lock)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def control_address(self) -> Iterator[str]:
+        """Give the control socket's address; the whole path may be too long for one (unix(7))."""
+        opened = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield str(Path(f"/proc/self/fd/{opened}") / self.control.name)
+        finally:
+            os.close(opened)
+
+    def listens(self) -> bool:
+        """Say whether a monitor listens on the control socket."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                with self.control_address() as address:
+                    connection.connect(address)
+            except OSError:
+                return False
+        return True
+
+    @contextmanager
+    def locked(self, *, at_once: bool = False) -> Iterator[None]:
         """Hold the machine's lock for the length of the block.
+
+        Args:
+            at_once: Do not wait for one who only looks, or gives back what a dead monitor left.
 
         Raises:
             InputError: the machine runs already.
             NotFoundError: it was removed just now.
         """
         try:
-            lock = locks.take(self.lock, wait_s=_GLANCE_S)
+            try:
+                lock = locks.take(self.lock, wait_s=0 if at_once else _GLANCE_S)
+            except BlockingIOError:
+                if at_once or self.listens():
+                    raise
+                # Nobody lives there: what a dead monitor left is being given back.
+                lock = locks.take(self.lock, wait_s=_SETTLE_S)
         except BlockingIOError:
             raise InputError(
                 f"machine {self.name!r} is running already",
@@ -167,12 +199,20 @@ def claimed(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
     try:
         staged.write(spec)
         try:
+            # rename(2) would take the place of an empty folder, whoever made it.
+            if target.exists() or target.is_symlink():
+                raise FileExistsError
             staged.path.rename(target)
         except OSError:
-            if target.exists():
+            if _is_ours(target):
                 raise InputError(
                     f"a machine is called {spec.name!r} already",
                     hint=f"choose another --name, or: bootwright rm --force {spec.name}",
+                ) from None
+            if target.exists() or target.is_symlink():
+                raise InputError(
+                    f"{target} is in the way, and is no machine of ours",
+                    hint="choose another --name, or move it away",
                 ) from None
             raise
         yield MachineFolder(target)

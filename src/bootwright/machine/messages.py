@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from bootwright.errors import BootwrightError, by_name
 from bootwright.machine.spec import EndReason, MachineSpec
 
 State = Literal["starting", "running", "paused", "stopping"]
@@ -138,6 +139,11 @@ class Garbled(ValueError):
 
 ToMonitor = Start | LetIn | SetFree | Stop | Quit | AskStatus | AttachConsole
 FromMonitor = MarkTaken | Started | Output | Status | Paused | Failed | Ended
+
+
+def error_of(failed: Failed) -> BootwrightError:
+    """Return the error that a monitor tells of."""
+    return by_name(failed.error)(failed.text, hint=failed.hint, evidence=failed.evidence)
 
 
 def encode(message: Message) -> bytes:

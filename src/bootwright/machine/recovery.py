@@ -30,7 +30,7 @@ def settle(home: Home) -> list[str]:
         if is_settled(folder):
             continue
         try:
-            with folder.locked():
+            with folder.locked(at_once=True):
                 done.append(f"{folder.name}: {_settle(folder)}")
         except InputError:
             continue  # it was started, or removed, just now

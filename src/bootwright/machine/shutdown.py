@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+from bootwright.errors import HostError
 from bootwright.machine.ssh import LOST_STATUS, Access
 
+_NOT_FOUND_STATUS = 127
+"""What a shell exits with when a program is missing. Source: POSIX, Shell Command Language."""
 _AGAIN_S = 1.0
 """How long to wait before asking again a guest whose SSH server did not answer."""
 
@@ -46,9 +50,12 @@ async def shut_down(
 
 
 async def _ask(reach: Access | None, press_button: Callable[[], Awaitable[None]]) -> None:
-    if reach is not None and await _ask_over_ssh(reach):
-        return
-    await press_button()
+    heard = False
+    if reach is not None:
+        with suppress(HostError):  # no ssh here
+            heard = await _ask_over_ssh(reach)
+    if not heard:
+        await press_button()
 
 
 async def _ask_over_ssh(reach: Access) -> bool:
@@ -67,7 +74,7 @@ async def _ask_over_ssh(reach: Access) -> bool:
                 process.terminate()
                 await process.wait()
         if process.returncode != LOST_STATUS:
-            return True
-        if b"Permission denied" in errors:
+            return process.returncode != _NOT_FOUND_STATUS
+        if b"Permission denied" in errors or b"Host key verification failed" in errors:
             return False
         await asyncio.sleep(_AGAIN_S)

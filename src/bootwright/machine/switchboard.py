@@ -82,9 +82,12 @@ class Switchboard:
 
     async def close(self) -> None:
         """Close all connections once what was told is sent."""
-        for writer in list(self._writers):
-            with suppress(ConnectionError, TimeoutError):
-                async with asyncio.timeout(_DRAIN_S):
-                    await writer.drain()
-                    writer.close()
-                    await writer.wait_closed()
+        await asyncio.gather(*(_close(writer) for writer in self._writers))
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
