@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,14 @@ from typing import Any
 PROGRAM = Path(sys.executable).with_name("bootwright")
 BOOT_S = 240
 """A boot takes five to ten seconds on an idle machine; a busy one may take its time."""
+
+
+def until(true: Callable[[], object], what: str, deadline_s: float = 60) -> None:
+    """Wait for something to be true; the test fails where it does not come about in time."""
+    end = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < end, f"waited {deadline_s} s for {what}"
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

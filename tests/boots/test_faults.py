@@ -6,35 +6,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.boots.harness import Bootwright
+from tests.boots.harness import Bootwright, until
+from tests.boots.kills import MONITOR, pids
 
 pytestmark = pytest.mark.boot
-
-
-def _until(true: Callable[[], object], what: str, deadline_s: float = 60) -> None:
-    end = time.monotonic() + deadline_s
-    while not true():
-        assert time.monotonic() < end, f"waited {deadline_s} s for {what}"
-        time.sleep(0.02)
-
-
-def _pid_of(bootwright: Bootwright, word: str) -> int:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                line = (folder / "cmdline").read_bytes()
-                environment = (folder / "environ").read_bytes()
-            except OSError:
-                continue
-            state = f"XDG_STATE_HOME={bootwright.environment['XDG_STATE_HOME']}".encode()
-            if word.encode() in line and state in environment:
-                return int(folder.name)
-    return 0
 
 
 def _start_long(bootwright: Bootwright, kernel: str) -> subprocess.Popen[bytes]:
@@ -108,24 +87,26 @@ def test_killed_command_takes_its_machine_along(bootwright: Bootwright, kernel: 
     process = _start_long(bootwright, kernel)
     process.kill()
     process.communicate()
-    _until(lambda: not bootwright.processes(), "the monitor to give everything back")
+    until(lambda: not bootwright.processes(), "the monitor to give everything back")
 
 
 def test_killed_monitor_takes_its_vmm_along_and_is_swept(
     bootwright: Bootwright, kernel: str
 ) -> None:
     process = _start_long(bootwright, kernel)
-    os.kill(_pid_of(bootwright, "bootwright.machine.monitor"), signal.SIGKILL)
+    [monitor] = pids(bootwright, MONITOR)
+    os.kill(monitor, signal.SIGKILL)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 125
     assert b"the monitor of machine 'long' died" in output
-    _until(lambda: not _pid_of(bootwright, "qemu-system"), "QEMU to end")
+    until(lambda: not pids(bootwright, "qemu-system"), "QEMU to end")
     assert bootwright.json("ps") == []
 
 
 def test_killed_vmm_is_reported_as_such(bootwright: Bootwright, kernel: str) -> None:
     process = _start_long(bootwright, kernel)
-    os.kill(_pid_of(bootwright, "qemu-system"), signal.SIGKILL)
+    [vmm] = pids(bootwright, "qemu-system")
+    os.kill(vmm, signal.SIGKILL)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 125
     assert b"the VMM died (exit status -9)" in output

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.boots.harness import Bootwright
+from tests.boots.harness import Bootwright, until
 from tests.boots.sick import changed_image, full_image, hanging_kernel
 
 pytestmark = pytest.mark.boot
@@ -133,13 +132,6 @@ def small(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     subprocess.run(["umount", folder], check=True)
 
 
-def _until(true: Callable[[], object], what: str, deadline_s: float = 60) -> None:
-    end = time.monotonic() + deadline_s
-    while not true():
-        assert time.monotonic() < end, f"waited {deadline_s} s for {what}"
-        time.sleep(0.1)
-
-
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, which needs root")
 def test_host_disk_that_runs_full(
@@ -154,7 +146,7 @@ def test_host_disk_that_runs_full(
     # In mid-boot, with more written to the disk than there is room for.
     filler = folder / "filler"
     process = own.start("run", bookworm, "--name", "early", "--", "true")
-    _until((own.machines / "early/disk.qcow2").exists, "the machine's disk")
+    until((own.machines / "early/disk.qcow2").exists, "the machine's disk")
     filler.write_bytes(bytes(66 << 20))
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 125, output
@@ -166,7 +158,7 @@ def test_host_disk_that_runs_full(
         *("run", bookworm, "--name", "late", "--"),
         "dd if=/dev/urandom of=/root/big bs=1M count=100 conv=fsync && echo written",
     )
-    _until(lambda: [row["state"] for row in own.json("ps")] == ["paused"], "the pause", 120)
+    until(lambda: [row["state"] for row in own.json("ps")] == ["paused"], "the pause", 120)
     [row] = own.json("ps")
     assert row["detail"] == f"the disk of {own.machines / 'late'} is full"
     small("400m")

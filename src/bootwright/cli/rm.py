@@ -27,7 +27,7 @@ def command(names_: tuple[str, ...], force: bool) -> None:
                 hint=f"bootwright stop {folder.name}, or: bootwright rm --force {folder.name}",
             )
     loop.run_all(_end(folder) for folder in found.values() if folder.is_alive())
-    home = machines.home()  # gives back what a monitor that had to be killed has left
+    machines.home()  # gives back what a monitor that had to be killed has left
     for folder in found.values():
         # One that was not to be kept is gone with its end.
         if folder.path.exists():

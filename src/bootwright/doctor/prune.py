@@ -223,7 +223,7 @@ def _free_machine(item: Prunable) -> bool:
     folder = MachineFolder(item.path)
     try:
         with folder.locked(at_once=True):
-            folder.journal.undo_all()
+            folder.give_back()
             folders.remove(folder)
     except InputError:
         return False  # it was started, or removed, just now

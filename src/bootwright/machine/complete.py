@@ -76,7 +76,7 @@ def complete(
         guest_files = seed.remember(home, contents)
 
     def filled(accelerator: Accelerator) -> Recipe:
-        return _fill(draft, kernel, image, build, accelerator, guest_files)
+        return _fill(draft, kernel, image, init, build, accelerator, guest_files)
 
     # Whatever is wrong with the rest is said before an accelerator is tried.
     _check_host(filled("tcg"))
@@ -96,6 +96,7 @@ def _fill(
     draft: Draft,
     kernel: Kernel,
     image: Image | None,
+    init: InitName,
     build: str,
     accelerator: Accelerator,
     guest_files: tuple[GuestFile, ...],
@@ -109,7 +110,7 @@ def _fill(
     recipe = Recipe(
         kernel=kernel.digest,
         image=image.digest if image else None,
-        init=_init(draft, image),
+        init=init,
         cmdline=(*cmdline, *draft.append),
         vmm="qemu",
         vmm_build=build,
