@@ -20,7 +20,13 @@ while :; do
     serve &
     server=$!
     read -r word </run/bootwright/sshd.pid
-    [ "$word" = ended ] || mark sshd.listening
+    if [ "$word" != ended ]; then
+        mark sshd.listening
+        if [ -e /run/bootwright/ready ] && [ -z "$asked" ]; then
+            asked=1
+            /bin/sh /run/bootwright/ready </dev/null >/dev/null 2>&1 &
+        fi
+    fi
     # A signal ends the wait; power_off has then been called.
     wait $server
     bb sleep 1

@@ -1,0 +1,42 @@
+"""A script of ours that the guest starts by itself once its SSH server listens.
+
+For guests that nobody logs in to: those without a network, and those on the virtual clock. A boot
+without such a script has nothing of it.
+
+Source: systemd.unit(5) for drop-ins; systemd.service(5), Type=exec: the boot does not wait for it.
+"""
+
+from __future__ import annotations
+
+from bootwright.guest.seed import RUN
+from bootwright.inits.init import Init
+
+PATH = "/run/bootwright/ready"
+"""Where the guest has the script; its shell is the image's."""
+
+_UNIT = f"""\
+[Unit]
+Description=What bootwright asks of a guest that nobody logs in to
+After=multi-user.target ssh.service ssh.socket sshd.service sshd.socket
+
+[Service]
+Type=exec
+ExecStart=/bin/sh {PATH}
+"""
+
+_WANTED = """\
+[Unit]
+Wants=bootwright-ready.service
+"""
+
+
+def guest_files(init: Init, script: str) -> dict[str, tuple[bytes, int]]:
+    """Return what makes *init* start *script*: ``{path: (content, mode)}``.
+
+    An init that runs one command starts nothing else: it is given the script as that command.
+    """
+    contents = {"bootwright/ready": script}
+    if init.argv == ("/sbin/init",):
+        contents["systemd/system/bootwright-ready.service"] = _UNIT
+        contents["systemd/system/multi-user.target.d/50-bootwright.conf"] = _WANTED
+    return {f"{RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}

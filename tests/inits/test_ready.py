@@ -1,0 +1,23 @@
+"""The script that a guest starts by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootwright.inits import ready
+from bootwright.inits.table import INITS
+
+
+@pytest.mark.parametrize("name", ["systemd", "systemd-trimmed"])
+def test_systemd_is_given_a_unit_that_it_wants(name: str) -> None:
+    files = ready.guest_files(INITS[name], "echo hello\n")
+    assert files["/seed/run/bootwright/ready"] == (b"echo hello\n", 0o644)
+    unit, _ = files["/seed/run/systemd/system/bootwright-ready.service"]
+    assert f"ExecStart=/bin/sh {ready.PATH}\n".encode() in unit
+    wanted, _ = files["/seed/run/systemd/system/multi-user.target.d/50-bootwright.conf"]
+    assert b"Wants=bootwright-ready.service" in wanted
+
+
+@pytest.mark.parametrize("name", ["tini", "bare"])
+def test_others_are_given_the_script_alone(name: str) -> None:
+    assert list(ready.guest_files(INITS[name], "true")) == ["/seed/run/bootwright/ready"]
