@@ -108,7 +108,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     home = homes.locate()
     quiet = options["as_json"]
     # All that can be wrong with the words is said before anything is fetched or tried.
-    name = check_host_name(options["name"] or _fresh_name(draft.image))
+    name = check_host_name(options["name"] or fresh_name(draft.image))
     publish = tuple(_forward(text) for text in options["publish"])
     recipe, choice = completed(home, draft, quiet=quiet)
     spec = MachineSpec(
@@ -285,7 +285,7 @@ def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: 
         )
 
 
-def _fresh_name(image: str | None) -> str:
+def fresh_name(image: str | None) -> str:
     """Return a name that no machine has: 30 random bits behind what it boots."""
     letters = "abcdefghijklmnopqrstuvwxyz234567"
     return f"{_base_name(image)}-" + "".join(secrets.choice(letters) for _ in range(6))

@@ -50,6 +50,7 @@ class Machine:
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         monitor: subprocess.Popen[bytes],
         notice: Callable[[str], None],
+        on_mark: Callable[[str, str], None],
     ) -> None:
         self.name = spec.name
         self.spec = spec
@@ -64,6 +65,7 @@ class Machine:
         self._leash_in, self._leash_out = streams
         self._monitor = monitor
         self._notice = notice
+        self._on_mark = on_mark
         self._ports: dict[int, int] = {}
         self._seen: dict[str, float] = {}
         """When each mark was seen, on the event loop's clock."""
@@ -119,11 +121,10 @@ class Machine:
 
         async def logged_in() -> None:
             self.recorder.mark("ssh.login")
-            self.let_in = True
-            self._leash_out.write(messages.encode(messages.LetIn()))
+            self.note_let_in()
             await on_login()
 
-        reach = ssh.access(self._home, self.folder, self._ports)
+        reach = self.reach()
         doorway = ssh.Doorway(self.folder)
         done = await ssh.run(reach, command, doorway, logged_in, terminal=terminal, capture=capture)
         if done.exit_status == ssh.LOST_STATUS:
@@ -134,15 +135,29 @@ class Machine:
         self.recorder.mark("command.end")
         return done
 
+    def reach(self) -> ssh.Access:
+        """Return how to log in.
+
+        Raises:
+            GuestError: no network leads into it.
+        """
+        return ssh.access(self._home, self.folder, self._ports)
+
+    def note_let_in(self) -> None:
+        """Note that it works: from now on a machine that is to be kept is worth keeping."""
+        self.let_in = True
+        self._leash_out.write(messages.encode(messages.LetIn()))
+
     def set_free(self) -> None:
         """Let the machine go on without this process."""
         self._leash_out.write(messages.encode(messages.SetFree()))
         self.freed = True
 
-    async def stop(self) -> None:
-        """Shut the guest down, the hard way where it takes too long."""
-        self._leash_out.write(messages.encode(messages.Stop(timeout_s=_CLEAN_STOP_S)))
-        await asyncio.wait([self.ended], timeout=_CLEAN_STOP_S + control.GONE_S)
+    async def stop(self, timeout_s: float = _CLEAN_STOP_S) -> None:
+        """Shut the guest down, the hard way where that takes longer than *timeout_s*."""
+        if not self.ended.done():
+            self._leash_out.write(messages.encode(messages.Stop(timeout_s=timeout_s)))
+            await asyncio.wait([self.ended], timeout=timeout_s + control.GONE_S)
 
     async def quit(self, *, save_console: bool = False) -> str:
         """End the VMM now and wait until everything is given back.
@@ -189,6 +204,7 @@ class Machine:
         match message:
             case MarkTaken():
                 self.recorder.mark(message.name, message.time_ns)
+                self._on_mark(message.name, message.detail)
                 self._see(message.name, message.detail)
             case Started():
                 self._ports = message.ports
@@ -279,7 +295,7 @@ class Machine:
     async def _look_for_server(self) -> None:
         await self._handed_over.wait()
         await asyncio.sleep(_TOLD_GRACE_S)
-        await ssh.wait_for_banner(ssh.access(self._home, self.folder, self._ports).port)
+        await ssh.wait_for_banner(self.reach().port)
         self.recorder.mark("sshd.banner")
         self._see("sshd.listening")
 
@@ -292,6 +308,7 @@ async def started(
     *,
     again: bool = False,
     notice: Callable[[str], None] = lambda text: None,
+    on_mark: Callable[[str, str], None] = lambda name, detail: None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -301,6 +318,7 @@ async def started(
     Args:
         again: Start the machine of that name that lies there, instead of making one.
         notice: Told what the user should know and can do nothing about.
+        on_mark: Called with each mark that the monitor tells, and its detail.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
@@ -315,7 +333,7 @@ async def started(
     finally:
         theirs.close()
     streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
-    machine = Machine(home, spec, recorder, streams, monitor, notice)
+    machine = Machine(home, spec, recorder, streams, monitor, notice, on_mark)
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()

@@ -47,6 +47,7 @@ class MachineFolder:
         self.vmm_log = path / "vmm.log"
         self.lock = path / "lock"
         self.control = path / "control"
+        self._visit = path / "visit"
         self.known_hosts = path / "known_hosts"
         self.journal = Journal(path / "journal")
 
@@ -91,7 +92,18 @@ class MachineFolder:
 
     def is_worth_keeping(self) -> bool:
         """Say whether the machine is to be kept and has once let somebody in."""
+        if self._visit.exists() and not locks.is_held(self._visit):
+            return False
         return (self.path / "let-in").exists() and self.spec().kept
+
+    @contextmanager
+    def visited(self) -> Iterator[None]:
+        """Let the machine be kept for the length of the block only, however that ends."""
+        lock = locks.take(self._visit)
+        try:
+            yield
+        finally:
+            os.close(lock)
 
     def note_let_in(self) -> None:
         """Note that the machine has let somebody in."""

@@ -15,11 +15,12 @@ _NOT_FOUND_STATUS = 127
 _AGAIN_S = 1.0
 """How long to wait before asking again a guest whose SSH server did not answer."""
 
-# Ours, where our init runs; systemd, where it is; else whatever the guest calls poweroff.
-_COMMAND = (
+COMMAND = (
     "if [ -x /run/bootwright/poweroff ]; then /run/bootwright/poweroff; "
     "else systemctl poweroff --no-block || poweroff; fi"
 )
+"""What shuts a guest down, for its shell: ours, where our init runs; systemd, where it is; else
+whatever the guest calls poweroff."""
 
 
 async def shut_down(
@@ -62,7 +63,7 @@ async def _ask_over_ssh(reach: Access) -> bool:
     """Return whether the guest has heard us; not, where it will never let us in."""
     while True:
         process = await asyncio.create_subprocess_exec(
-            *reach.ssh([_COMMAND]),
+            *reach.ssh([COMMAND]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -39,9 +39,8 @@ class Access:
     key: Path
     known_hosts: Path
 
-    def options(self) -> list[str]:
-        """Return the options that ssh and scp have in common, the port aside."""
-        settings = {
+    def _settings(self) -> dict[str, str]:
+        return {
             "BatchMode": "yes",
             "IdentityFile": _quoted(self.key),
             "IdentitiesOnly": "yes",
@@ -57,8 +56,17 @@ class Access:
             "ServerAliveInterval": "15",
             "ServerAliveCountMax": "8",
         }
+
+    def config(self) -> str:
+        """Return a configuration for ssh, scp and sftp in which the machine is called guest."""
+        place = {"HostName": "127.0.0.1", "Port": str(self.port), "User": "root"}
+        settings = place | self._settings()
+        return "Host guest\n" + "".join(f"{key} {value}\n" for key, value in settings.items())
+
+    def options(self) -> list[str]:
+        """Return the options that ssh and scp have in common, the port aside."""
         options = ["-F", "none"]
-        for option, value in settings.items():
+        for option, value in self._settings().items():
             options += ["-o", f"{option}={value}"]
         return options
 

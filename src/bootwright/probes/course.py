@@ -1,0 +1,245 @@
+"""The course of probing: boot, try everything, shut down, boot the same disk again.
+
+Over SSH where a network leads in: what logs in is tried from the host, all else by a shell in the
+guest. Without a network the guest probes itself, its log-ins over its own loopback, and tells over
+the mark port. The text that tries is the same; see runner.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import dataclass, replace
+
+from bootwright.errors import GuestError
+from bootwright.guest import seed
+from bootwright.home import Home
+from bootwright.host.clock import now_ns
+from bootwright.inits import ready
+from bootwright.inits.table import INITS
+from bootwright.machine import client
+from bootwright.machine.client import Machine
+from bootwright.machine.recovery import settle
+from bootwright.machine.spec import MachineSpec
+from bootwright.probes import runner, ways
+from bootwright.probes.probe import Outcome, Probe, does_not_apply, failed
+from bootwright.probes.runner import Reader
+from bootwright.probes.table import SECOND_BOOT, SHUTDOWN
+from bootwright.recipe import Recipe
+from bootwright.timeline.recorder import Recorder
+
+_RESOLVABLE = "example.com"
+"""A name that every public resolver knows. Source: RFC 2606, section 3."""
+_RESOLVING_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Who is told how it goes."""
+
+    on_step: Callable[[str], None] = lambda text: None
+    """Called with what is being done."""
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None
+    notice: Callable[[str], None] = lambda text: None
+
+
+def goes_over_ssh(recipe: Recipe) -> bool:
+    """Say whether the host logs in; else the guest probes itself."""
+    return recipe.lets_in and recipe.network != "none"
+
+
+def why_not(probe: Probe, recipe: Recipe) -> str:
+    """Say why *probe* does not apply to a recipe; empty: it does."""
+    if recipe.lets_in:
+        return ""
+    if probe.side == "client":
+        return f"{recipe.init} runs one command and has no SSH server"
+    if probe.side == "host" or probe == SECOND_BOOT:
+        return f"a machine with {recipe.init} ends with its command, and is not kept"
+    return ""
+
+
+async def take(
+    home: Home,
+    spec: MachineSpec,
+    probes: Iterable[Probe],
+    watcher: Watcher,
+    *,
+    timeout_s: float,
+) -> tuple[Outcome, ...]:
+    """Boot a machine and try *probes* in it; afterwards nothing of it is left.
+
+    Args:
+        spec: A machine that is not kept, and runs no command.
+        timeout_s: How long each start-up may take.
+
+    Returns:
+        One outcome for each probe, in their order.
+
+    Raises:
+        BootwrightError: the machine did not start, or went away while it was probed.
+    """
+    chosen = tuple(probes)
+    course = _Course(home, spec, chosen, watcher, timeout_s)
+    for probe in chosen:
+        if why := why_not(probe, spec.recipe):
+            course.note(does_not_apply(probe, why))
+    if course.open():
+        await course.run()
+    return tuple(course.outcomes[probe.name] for probe in chosen)
+
+
+class _Course:
+    """One machine's way through its probes."""
+
+    def __init__(
+        self,
+        home: Home,
+        spec: MachineSpec,
+        probes: tuple[Probe, ...],
+        watcher: Watcher,
+        timeout_s: float,
+    ) -> None:
+        self._home = home
+        self._over_ssh = goes_over_ssh(spec.recipe)
+        # Kept from the first boot to the second; see `MachineFolder.visited`.
+        self._spec = replace(spec, kept=spec.recipe.lets_in)
+        self._probes = probes
+        self._watcher = watcher
+        self._timeout_s = timeout_s
+        self._reader = Reader(spec, probes, self._begin, self.note)
+        self._variables: dict[str, str] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    def open(self) -> list[Probe]:
+        """Return the probes that have no outcome yet."""
+        return [probe for probe in self._probes if probe.name not in self.outcomes]
+
+    def note(self, outcome: Outcome) -> None:
+        """Take in an outcome, and tell of it."""
+        self.outcomes[outcome.probe.name] = outcome
+        self._watcher.on_outcome(outcome)
+
+    async def run(self) -> None:
+        """Try all that is open."""
+        recipe = self._spec.recipe
+        names_are_asked = recipe.network != "none" and any(
+            probe.name == "resolver" for probe in self.open()
+        )
+        self._variables = {
+            "init": recipe.init,
+            "network": recipe.network,
+            "resolves": await _resolvable() if names_are_asked else "",
+        }
+        if not self._over_ssh:
+            self._let_it_probe_itself()
+        with ExitStack() as stack:
+            try:
+                await self._first_boot(stack)
+                if SECOND_BOOT in self.open():
+                    await self._second_boot()
+            finally:
+                stack.close()
+                settle(self._home)  # which removes it, as nobody visits it any more
+
+    def _let_it_probe_itself(self) -> None:
+        """Put the runner among what the seed carries."""
+        recipe = self._spec.recipe
+        inside = [probe for probe in self.open() if probe.side != "host"]
+        text = runner.text_for_port(
+            [probe for probe in inside if probe != SECOND_BOOT],
+            SECOND_BOOT if SECOND_BOOT in inside else None,
+            self._variables,
+            end=recipe.lets_in,
+        )
+        files = seed.remember(self._home, ready.guest_files(INITS[recipe.init], text))
+        command = () if recipe.lets_in else (f"/bin/sh {ready.PATH}",)
+        recipe = replace(recipe, guest_files=(*recipe.guest_files, *files))
+        self._spec = replace(self._spec, recipe=recipe, command=command)
+
+    async def _first_boot(self, stack: ExitStack) -> None:
+        self._watcher.on_step("booting")
+        by_itself = ways.ByItself(self._reader)
+        async with self._started(by_itself) as machine:
+            stack.enter_context(machine.folder.visited())
+            await machine.ready(self._timeout_s)
+            now = [probe for probe in self.open() if probe not in (SHUTDOWN, SECOND_BOOT)]
+            if self._over_ssh:
+                remember = SECOND_BOOT in self.open()
+                over = ways.OverSsh(machine, self._reader, self._variables)
+                await over.probe(now, remember=remember)
+            else:
+                await by_itself.probe(machine)
+            for probe in now:
+                if probe in self.open():
+                    self.note(failed(probe, "it was not tried"))
+            if SHUTDOWN in self.open() or SECOND_BOOT in self.open():
+                await self._shut_down(machine)
+            else:
+                await machine.quit()
+
+    async def _shut_down(self, machine: Machine) -> None:
+        self._begin(SHUTDOWN)
+        machine.note_let_in()
+        begin_ns = now_ns()
+        if self._over_ssh:
+            await machine.stop(SHUTDOWN.limit_s)
+        else:  # it does so by itself, as its last act
+            await asyncio.wait([machine.ended], timeout=SHUTDOWN.limit_s)
+            await machine.quit()
+        ended = machine.ended.result()
+        if SHUTDOWN not in self.open():
+            return
+        duration_ns = now_ns() - begin_ns
+        if ended.reason in ("stopped", "powered-off"):
+            self.note(
+                Outcome(probe=SHUTDOWN, result="pass", text=ended.text, duration_ns=duration_ns)
+            )
+        else:
+            why = f"it had not shut down after {SHUTDOWN.limit_s} s"
+            cure = "its console says what it waits for: bootwright run IMAGE, then poweroff"
+            self.note(failed(SHUTDOWN, why, cure=cure, duration_ns=duration_ns))
+
+    async def _second_boot(self) -> None:
+        self._begin(SECOND_BOOT)
+        by_itself = ways.ByItself(self._reader)
+        try:
+            async with self._started(by_itself, again=True) as machine:
+                await machine.ready(self._timeout_s)
+                if self._over_ssh:
+                    over = ways.OverSsh(machine, self._reader, self._variables)
+                    await over.probe([SECOND_BOOT], remember=False)
+                else:
+                    await by_itself.probe(machine)
+                await machine.quit()
+        except GuestError as error:
+            self.note(failed(SECOND_BOOT, f"the second boot failed: {error}", cure=error.hint))
+        if SECOND_BOOT in self.open():
+            self.note(failed(SECOND_BOOT, "it was not tried"))
+
+    def _started(
+        self, by_itself: ways.ByItself, *, again: bool = False
+    ) -> AbstractAsyncContextManager[Machine]:
+        return client.started(
+            self._home,
+            self._spec,
+            Recorder(),
+            again=again,
+            notice=self._watcher.notice,
+            on_mark=by_itself.hear,
+        )
+
+    def _begin(self, probe: Probe) -> None:
+        self._watcher.on_step(probe.name)
+
+
+async def _resolvable() -> str:
+    """Return a name that this host resolves; empty where it resolves none."""
+    loop = asyncio.get_running_loop()
+    try:
+        await asyncio.wait_for(loop.getaddrinfo(_RESOLVABLE, None), _RESOLVING_S)
+    except (socket.gaierror, TimeoutError):
+        return ""
+    return _RESOLVABLE

@@ -1,0 +1,3 @@
+# The host holds this against its own clock.
+date -u
+date +%s

@@ -1,0 +1,19 @@
+cd "$scratch"
+mkfifo keys screen
+ssh -F "$ssh_config" -tt guest \
+    'trap "echo was-interrupted; exit 0" INT; echo is-ready; sleep 5; echo slept-on' \
+    <keys >screen 2>&1 &
+exec 3>keys 4<screen
+seen=
+while read -r line <&4; do
+    line=$(printf %s "$line" | tr -d '\r')
+    seen="$seen $line"
+    case $line in
+    *is-ready*) printf '\003' >&3 ;;
+    *was-interrupted*)
+        echo "Ctrl-C interrupts what runs"
+        exit 0
+        ;;
+    esac
+done
+fail "Ctrl-C does not interrupt what runs; the terminal showed:$seen"

@@ -1,0 +1,7 @@
+[ -r /proc/self/status ] || {
+    cure "mount -t proc proc /proc"
+    fail "there is no /proc"
+}
+for file in meminfo cpuinfo mounts sys/kernel/hostname net/dev; do
+    cat "/proc/$file" >/dev/null || fail "/proc/$file cannot be read"
+done

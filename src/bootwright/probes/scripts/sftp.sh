@@ -1,0 +1,14 @@
+cd "$scratch"
+head -c 65536 /dev/urandom >there
+said=$(
+    sftp -F "$ssh_config" -b - guest 2>&1 <<'END'
+put there /tmp/bootwright-probe-sftp
+get /tmp/bootwright-probe-sftp back
+rm /tmp/bootwright-probe-sftp
+END
+) || {
+    cure "sshd needs its subsystem: Subsystem sftp internal-sftp"
+    fail "sftp does not work: $(echo "$said" | grep -v '^sftp>')"
+}
+[ "$(cksum <there)" = "$(cksum <back)" ] || fail "64 KiB came back changed"
+echo "64 KiB in and out"
