@@ -20,6 +20,7 @@ from bootwright.host import processes
 from bootwright.journal import Row
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder, claimed
+from bootwright.machine.recovery import settle
 from bootwright.machine.spec import LastEnd
 from tests.machine.fakes import WAITS, held_elsewhere, shell
 from tests.machine.samples import SPEC, at_rest, entries, made
@@ -203,6 +204,16 @@ def test_only_a_kept_machine_that_has_let_us_in_is_worth_keeping(
     kept: bool, let_in: bool, worth: bool, home: Home
 ) -> None:
     assert made(home, kept=kept, let_in=let_in).is_worth_keeping() is worth
+
+
+def test_a_machine_that_is_kept_for_a_visit_goes_with_it(home: Home) -> None:
+    folder = made(home, kept=True, let_in=True)
+    with folder.visited():
+        assert folder.is_worth_keeping()
+    assert not folder.is_worth_keeping()
+    # Who looks next takes it away.
+    settle(home)
+    assert not folder.path.exists()
 
 
 def test_the_logs_of_the_last_run_are_set_aside(home: Home) -> None:

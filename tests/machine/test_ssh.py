@@ -54,6 +54,22 @@ def test_the_real_ssh_takes_every_option(tmp_path: Path) -> None:
         assert settings[option].strip('"').replace("%%", "%") == str(folder / name)
 
 
+def test_the_configuration_says_what_the_options_say(tmp_path: Path) -> None:
+    reach = Access(
+        name="web", port=2222, key=tmp_path / "a key", known_hosts=tmp_path / "100% known"
+    )
+    config = tmp_path / "config"
+    config.write_text(reach.config())
+
+    def settings(*arguments: str) -> list[str]:
+        done = subprocess.run(["ssh", "-G", *arguments], capture_output=True, text=True, check=True)
+        return [line for line in done.stdout.splitlines() if not line.startswith("host ")]
+
+    by_file = settings("-F", str(config), "guest")
+    assert by_file == settings(*reach.options(), "-p", "2222", "root@127.0.0.1")
+    assert f"identityfile {tmp_path / 'a key'}" in by_file
+
+
 @pytest.mark.parametrize(
     ("command", "end"),
     [

@@ -120,3 +120,15 @@ def completed(home: Home, draft: Draft, *, quiet: bool = False) -> tuple[Recipe,
 
 def _size(text: str | None, divisor: int, *, unit: str = "") -> int | None:
     return None if text is None else drafts.parse_size(text, unit=unit) // divisor
+
+
+def check_timeout(timeout_s: float | None) -> None:
+    """Refuse a --timeout that no start-up could keep.
+
+    Raises:
+        InputError: it is not more than 0.
+    """
+    if timeout_s is not None and timeout_s <= 0:
+        raise InputError(
+            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
+        )

@@ -9,7 +9,7 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.cli.boot_options import boot_options, completed, draft_of
+from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
 from bootwright.cli.run import default_timeout_s, describe, fresh_name
 from bootwright.errors import InputError
 from bootwright.machine.spec import MachineSpec
@@ -73,6 +73,7 @@ def command(image: str | None, **options: Any) -> int:
     if options["as_list"]:
         _list(chosen, as_json=options["as_json"])
         return 0
+    check_timeout(options["timeout"])
     if options["tiny"]:
         raise InputError(
             "a tiny guest runs one command and is no computer to be probed",

@@ -12,7 +12,7 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.cli.boot_options import boot_options, completed, draft_of
+from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
@@ -279,10 +279,7 @@ def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: 
         raise InputError(
             "--json has no prompt to give", hint="add a command, such as -- true, or --detach"
         )
-    if options["timeout"] is not None and options["timeout"] <= 0:
-        raise InputError(
-            f"--timeout is {options['timeout']:g}, but must be more than 0", hint="give seconds"
-        )
+    check_timeout(options["timeout"])
 
 
 def fresh_name(image: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bootwright.cli import loop, machines, names, screen
+from bootwright.cli.boot_options import check_timeout
 from bootwright.cli.run import Session, default_timeout_s, describe
 from bootwright.machine import folder as folders
 from bootwright.machine.trial import Choice
@@ -19,6 +20,7 @@ from bootwright.timeline.recorder import Recorder
 @click.pass_obj
 def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) -> None:
     """Start a kept machine again, with its disk as it left it."""
+    check_timeout(timeout)
     home = machines.home()
     spec = folders.find(home, name).spec()
     choice = Choice(

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from typing import Protocol
 
-from bootwright.probes.probe import Outcome, Result
 from bootwright.report.text import duration
 
 _WIDTH = 120
 _NAME_WIDTH = 13
-_WORDS: dict[Result, str] = {"pass": "pass", "fail": "FAIL", "does-not-apply": "-"}
+_WORDS = {"pass": "pass", "fail": "FAIL", "does-not-apply": "-"}
 
 
-def line(outcome: Outcome) -> str:
+class Named(Protocol):
+    """What was tried; see `probes.probe.Probe`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+
+
+class Tried(Protocol):
+    """What came of it; see `probes.probe.Outcome`."""
+
+    @property
+    def probe(self) -> Named: ...
+    @property
+    def result(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def cure(self) -> str: ...
+    @property
+    def duration_ns(self) -> int: ...
+
+
+def line(outcome: Tried) -> str:
     """Return an outcome as a line; a failure has more below it: all that was said, and a cure."""
     took = duration(outcome.duration_ns) if outcome.result != "does-not-apply" else ""
     head = f"{outcome.probe.name:<{_NAME_WIDTH}}  {_WORDS[outcome.result]:<4}  {took:>8}  "
@@ -29,7 +53,7 @@ def line(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def verdict(outcomes: Iterable[Outcome]) -> str:
+def verdict(outcomes: Iterable[Tried]) -> str:
     """Return one line that sums up."""
     results = [outcome.result for outcome in outcomes]
     parts = [f"{results.count('pass')} passed"]

@@ -1,0 +1,410 @@
+"""Probes pass on every init and both ways, and each fails for the right reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from bootwright.machine.ssh import Access
+from bootwright.probes import runner
+from bootwright.probes.probe import Outcome
+from bootwright.probes.runner import Reader
+from bootwright.probes.table import PROBES
+from tests.boots.harness import Bootwright, commands, until
+from tests.machine.samples import SPEC
+
+pytestmark = pytest.mark.boot
+
+_BY_NAME = {probe.name: probe for probe in PROBES}
+_NEEDS_UNITS = {"units", "service", "timer"}
+_NEEDS_LOG_IN = {p.name for p in PROBES if p.side != "guest"} | {"second-boot"}
+
+
+def _results(own: Bootwright, *arguments: str) -> dict[str, str]:
+    """Probe, and return what came of each; nothing may have failed."""
+    done = own("probe", *arguments, "--json", timeout_s=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["passed"] is True
+    assert [probe["name"] for probe in found["probes"]] == list(_BY_NAME)
+    # Whether names are resolved depends on the host.
+    return {p["name"]: p["result"] for p in found["probes"] if p["name"] != "resolver"}
+
+
+def _not_applying(results: dict[str, str]) -> set[str]:
+    return {name for name, result in results.items() if result != "pass"}
+
+
+def test_stock_debian_is_a_computer(bootwright: Bootwright, bookworm: str) -> None:
+    assert _not_applying(_results(bootwright, bookworm)) == set()
+
+
+def test_trimmed_debian_is_a_computer(
+    bootwright: Bootwright, trixie: str, debian_13_kernel: str
+) -> None:
+    trim = "probed"
+    bootwright("trim", "rm", trim)  # of a run that was killed
+    assert bootwright("trim", trixie, "--name", trim).returncode == 0
+    try:
+        results = _results(bootwright, trixie, "--kernel", debian_13_kernel, "--trim", trim)
+    finally:
+        bootwright("trim", "rm", trim)
+    assert _not_applying(results) == set()
+
+
+def test_tini_without_a_network_probes_itself_with_the_same_results(
+    bootwright: Bootwright, bookworm: str, tmp_path: Path
+) -> None:
+    shown = bootwright("recipe", "show", bookworm, "--init", "tini").stdout
+    recipe = tmp_path / "tini.toml"
+    recipe.write_text(shown.replace('network = "user"', 'network = "none"'))
+    by_itself = _results(bootwright, "--recipe", str(recipe))
+    assert _not_applying(by_itself) == _NEEDS_UNITS | {"network"}
+    over_ssh = _results(bootwright, bookworm, "--init", "tini")
+    assert over_ssh == by_itself | {"network": "pass"}
+
+
+def test_bare_is_what_one_command_needs(bootwright: Bootwright, bookworm: str) -> None:
+    results = _results(bootwright, bookworm, "--init", "bare")
+    assert _not_applying(results) == _NEEDS_UNITS | _NEEDS_LOG_IN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Guest:
+    """A running machine whose parts are broken one by one."""
+
+    own: Bootwright
+    name: str
+    init: str
+
+    def do(self, line: str) -> None:
+        done = self.own("ssh", self.name, "--", line)
+        assert done.returncode == 0, done.stderr
+
+    def tried(self, name: str, *, shell: str = "sh -s", limit_s: int = 0, **more: str) -> Outcome:
+        """Return what came of one probe."""
+        probe = _BY_NAME[name]
+        if limit_s:
+            probe = replace(probe, limit_s=limit_s)
+        [machine] = [row for row in self.own.json("ps") if row["name"] == self.name]
+        folder = self.own.machines / self.name
+        reach = Access(
+            name=self.name,
+            port=int(machine["ports"]["22"]),
+            key=Path(self.own.environment["XDG_DATA_HOME"]) / "bootwright/keys/id_ed25519",
+            known_hosts=folder / "known_hosts",
+        )
+        variables = {"init": self.init, "network": "user", "resolves": "", **more}
+        argv = reach.ssh([shell])
+        if probe.side == "client":
+            scratch = folder / "broken"
+            scratch.mkdir(exist_ok=True)
+            config = scratch / "ssh_config"
+            config.write_text(reach.config())
+            variables |= {"ssh_config": str(config), "scratches": str(scratch)}
+            argv = ["sh"]
+        text = runner.text([probe], variables)
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=200)
+        found: list[Outcome] = []
+        reader = Reader(replace(SPEC, name=self.name), [probe], lambda probe: None, found.append)
+        for line in done.stdout.splitlines():
+            reader.take(line)
+        reader.give_up([probe], done.stderr)
+        return found[0]
+
+
+def _detached(own: Bootwright, image: str, init: str) -> Iterator[_Guest]:
+    done = own("run", image, "--init", init, "--detach", "--name", f"broken-{init}")
+    assert done.returncode == 0, done.stderr
+    try:
+        yield _Guest(own=own, name=f"broken-{init}", init=init)
+    finally:
+        assert own("rm", "--force", f"broken-{init}").returncode == 0
+    assert own.processes() == []
+
+
+@pytest.fixture(scope="module")
+def tini(tmp_path_factory: pytest.TempPathFactory, bookworm: str) -> Iterator[_Guest]:
+    yield from _detached(commands(tmp_path_factory.mktemp("tini")), bookworm, "tini")
+
+
+@pytest.fixture(scope="module")
+def systemd(tmp_path_factory: pytest.TempPathFactory, bookworm: str) -> Iterator[_Guest]:
+    yield from _detached(commands(tmp_path_factory.mktemp("systemd")), bookworm, "systemd")
+
+
+_SHELL = """
+cat >/root/shell && chmod 755 /root/shell && sed -i '1s,[^:]*$,/root/shell,' /etc/passwd
+"""
+_OWN_SHELL = "sed -i '1s,[^:]*$,/bin/bash,' /etc/passwd"
+
+
+def _shell(text: str) -> str:
+    return f"printf %s '{text}' | ({_SHELL.strip()})"
+
+
+# probe: what breaks it, what it says, what the cure says, what mends it
+_BROKEN_WITH_TINI = {
+    "login-user": (
+        "echo 'System is booting up. See pam_nologin(8)' >/run/nologin",
+        "an ordinary user is not let in (pam_nologin): System is booting up",
+        "systemd-user-sessions.service",
+        "rm /run/nologin",
+    ),
+    "pty": (
+        "umount -l /dev/pts",
+        "PTY allocation request failed: the guest has no usable /dev/pts or /dev/ptmx",
+        "mount -t devpts -o gid=5,mode=0620,ptmxmode=0666 devpts /dev/pts",
+        "mount -t devpts -o gid=5,mode=0620,ptmxmode=0666 devpts /dev/pts",
+    ),
+    "window-size": (
+        "printf '#!/bin/sh\\necho 24 80\\n' >/root/stty && chmod 755 /root/stty"
+        " && mount --bind /root/stty /usr/bin/stty",
+        "a terminal of 33 rows and 101 columns is told to the guest as: 24 80",
+        "",
+        "umount /usr/bin/stty",
+    ),
+    "job-control": (
+        _shell('#!/bin/sh\n[ "$1" != -c ] || exec sh "$@"\nexec setsid -w sh -i\n'),
+        "Ctrl-Z does not stop a job; the terminal showed:",
+        "",
+        _OWN_SHELL,
+    ),
+    "interrupt": (
+        _shell('#!/bin/sh\nstty -isig 2>/dev/null\nexec sh "$@"\n'),
+        "Ctrl-C does not interrupt what runs; the terminal showed: is-ready slept-on",
+        "",
+        _OWN_SHELL,
+    ),
+    "scp": (
+        "mount --bind /bin/false /usr/lib/openssh/sftp-server",
+        "a file cannot be copied into the guest: ",
+        "",
+        "true",
+    ),
+    "sftp": (
+        "true",
+        "sftp does not work: ",
+        "Subsystem sftp internal-sftp",
+        "umount /usr/lib/openssh/sftp-server",
+    ),
+    "processes": ("umount -l /proc", "ps aux fails: Error", "mount -t proc proc /proc", "true"),
+    "proc": (
+        "true",
+        "there is no /proc",
+        "mount -t proc proc /proc",
+        "mount -t proc proc /proc",
+    ),
+    "sys": (
+        "umount -l /sys",
+        "there is no /sys",
+        "mount -t sysfs sysfs /sys",
+        "mount -t sysfs sysfs /sys",
+    ),
+    "dev": ("rm /dev/fd", "/dev/fd is missing", "ln -s /proc/self/fd", "ln -s /proc/self/fd /dev"),
+    "devpts": (
+        "chmod 0 /dev/pts/ptmx",
+        "/dev/ptmx is not for everybody (ptmxmode=0666): c---------",
+        "",
+        "chmod 666 /dev/pts/ptmx",
+    ),
+    "shm": (
+        "umount -l /dev/shm",
+        "/dev/shm is no tmpfs",
+        "mount -t tmpfs -o mode=1777 shm /dev/shm",
+        "mount -t tmpfs -o mode=1777 shm /dev/shm",
+    ),
+    "tmp": (
+        "chmod 755 /tmp",
+        "/tmp is not for everybody: drwxr-xr-x",
+        "chmod 1777",
+        "chmod 1777 /tmp",
+    ),
+    "run": (
+        "mount -o remount,ro /run",
+        "/run cannot be written to",
+        "",
+        "mount -o remount,rw /run",
+    ),
+    "hostname": (
+        "hostname other",
+        "the host name is other, but /etc/hostname says broken-tini",
+        "",
+        "hostname broken-tini",
+    ),
+    "loopback": (
+        "ip link set lo down",
+        "the loopback is down",
+        "ip link set lo up",
+        "ip link set lo up",
+    ),
+    "network": (
+        "ip route del default",
+        "eth0 is up, but there is no default route",
+        "ip route add default",
+        "ip route add default via 10.0.2.2",
+    ),
+    "clock": ("date -s @978307200", "behind the host's", "", "true"),
+    "randomness": (
+        "mv /dev/random /dev/kept; mkfifo /dev/random",
+        "it took longer than 3 s",
+        "",
+        "mv /dev/kept /dev/random",
+    ),
+    "log": (
+        "mount --bind /bin/false /usr/bin/dmesg",
+        "dmesg fails",
+        "",
+        "umount /usr/bin/dmesg",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _BROKEN_WITH_TINI)
+def test_fails_for_the_right_reason(tini: _Guest, name: str) -> None:
+    broken, said, cure, mended = _BROKEN_WITH_TINI[name]
+    tini.do(broken)
+    try:
+        outcome = tini.tried(name, limit_s=3 if name == "randomness" else 0)
+    finally:
+        tini.do(mended)
+    assert outcome.result == "fail", outcome
+    assert said in outcome.text
+    assert cure in outcome.cure
+
+
+def test_names_that_are_not_resolved(tini: _Guest) -> None:
+    tini.do(": >/etc/resolv.conf")
+    outcome = tini.tried("resolver", resolves="example.com")
+    assert outcome.result == "fail"
+    assert outcome.text == (
+        "example.com is not resolved, though the host resolves it; servers: none"
+    )
+    assert "/etc/resolv.conf must name a server" in outcome.cure
+    tini.do("echo 192.0.2.1 example.com >>/etc/hosts")
+    outcome = tini.tried("resolver", resolves="example.com")
+    assert (outcome.result, outcome.text.split()) == ("pass", ["192.0.2.1", "example.com"])
+
+
+def test_orphans_that_nobody_reaps(tini: _Guest) -> None:
+    # perl's system waits for its own child and for no other.
+    first = "unshare --pid --fork --mount-proc perl -e 'system(qw(sh -s))'"
+    outcome = tini.tried("orphans", shell=first)
+    assert outcome.result == "fail"
+    assert "PID 1 has not reaped 50 of 50 orphans: it is perl" in outcome.text
+
+
+def test_units_that_fail(systemd: _Guest) -> None:
+    systemd.do("systemd-run --quiet --unit=sick /bin/false; sleep 1")
+    outcome = systemd.tried("units")
+    systemd.do("systemctl reset-failed")
+    assert outcome.result == "fail"
+    assert "sick.service failed: " in outcome.text
+    assert "systemctl is-system-running says degraded" in outcome.text
+    assert "sick.service" in outcome.cure
+
+
+def test_services_that_do_not_run(systemd: _Guest) -> None:
+    systemd.do(
+        "mkdir -p /etc/systemd/system/service.d; "
+        "printf '[Service]\\nExecStartPre=/bin/false\\n' >/etc/systemd/system/service.d/sick.conf"
+    )
+    outcome = systemd.tried("service")
+    systemd.do("rm /etc/systemd/system/service.d/sick.conf; systemctl daemon-reload")
+    assert outcome.result == "fail"
+    assert "a service that was written just now does not run: Job for bootwright-probe" in (
+        outcome.text
+    )
+
+
+def test_timers_that_do_not_fire(systemd: _Guest) -> None:
+    systemd.do(
+        "mkdir -p /etc/systemd/system/timer.d; "
+        "printf '[Unit]\\nConditionPathExists=/no\\n' >/etc/systemd/system/timer.d/sick.conf"
+    )
+    outcome = systemd.tried("timer", limit_s=60)
+    systemd.do("rm /etc/systemd/system/timer.d/sick.conf; systemctl daemon-reload")
+    assert outcome.result == "fail"
+    assert "a timer of one second has not fired after ten" in outcome.text
+
+
+def test_journal_that_nobody_keeps(systemd: _Guest) -> None:
+    systemd.do(
+        "systemctl stop systemd-journald.socket systemd-journald-dev-log.socket "
+        "systemd-journald-audit.socket systemd-journald 2>&1; "
+        "rm -rf /run/log/journal /var/log/journal"
+    )
+    outcome = systemd.tried("log")
+    assert outcome.result == "fail"
+    assert "the journal is empty: " in outcome.text
+    assert "systemd-journald.service must run" in outcome.cure
+
+
+def test_log_in_that_is_refused(tini: _Guest) -> None:
+    # The last with this guest: nobody gets in any more to mend it.
+    tini.do("mv /run/bootwright/authorized_keys /run/bootwright/gone")
+    outcome = tini.tried("login")
+    assert outcome.result == "fail"
+    assert "root is not let in: " in outcome.text
+    assert "Permission denied" in outcome.text
+    # What needs a shell in the guest was not tried, and says why.
+    outcome = tini.tried("proc")
+    assert outcome.result == "fail"
+    assert "it was not tried: " in outcome.text
+    assert "Permission denied" in outcome.text
+
+
+def test_shutdown_that_hangs_and_disk_that_forgets(
+    bootwright: Bootwright, bookworm: str, tmp_path: Path
+) -> None:
+    probes = tmp_path / "sick.toml"
+    probes.write_text(
+        "[stay]\ncommand = \"printf '#!/bin/sh\\\\n' >/run/bootwright/poweroff\"\n"
+        '[forget]\ncommand = "mount -t tmpfs tmpfs /var/lib"\n'
+    )
+    only = [
+        word for name in ("stay", "forget", "shutdown", "second-boot") for word in ("--only", name)
+    ]
+    done = bootwright(
+        "probe", bookworm, "--init", "tini", "--probes", probes, *only, "--json", timeout_s=600
+    )
+    assert done.returncode == 1, done.stderr
+    found = {probe["name"]: probe for probe in json.loads(done.stdout)["probes"]}
+    assert found["stay"]["result"] == found["forget"]["result"] == "pass", found
+    assert found["shutdown"]["result"] == "fail"
+    assert found["shutdown"]["text"] == "it had not shut down after 30 s"
+    assert found["second-boot"]["result"] == "fail"
+    assert "the disk does not have what the first boot wrote" in found["second-boot"]["text"]
+
+
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("moment", ["first boot", "second boot"])
+def test_probing_that_is_interrupted_leaves_nothing(
+    bootwright: Bootwright, bookworm: str, blow: signal.Signals, moment: str
+) -> None:
+    only = {"first boot": "units", "second boot": "second-boot"}[moment]
+    slow = ["--probe", "sleep 300", "--only", "sleep-300"] if moment == "first boot" else []
+    process = bootwright.start(
+        "probe", bookworm, "--init", "tini", *slow, *([] if slow else ["--only", only])
+    )
+
+    def reached() -> bool:
+        folders = list(bootwright.machines.glob("[!.]*"))
+        consoles = "console.log" if slow else "console.previous.log"
+        return any((folder / consoles).exists() for folder in folders)
+
+    until(reached, moment)
+    time.sleep(3)  # somewhere in it
+    os.kill(process.pid, blow)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == (130 if blow == signal.SIGINT else -blow), output
+    # A monitor whose command was killed shuts its machine down before it goes.
+    until(lambda: bootwright.json("ps") == [] and bootwright.processes() == [], "the end", 90)

@@ -1,0 +1,146 @@
+"""The text that tries probes, run by this host's own shell, and the reading of what it tells."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.probes import runner
+from bootwright.probes.probe import Outcome, Probe
+from bootwright.probes.runner import Reader
+from bootwright.probes.table import PROBES
+from tests.machine.samples import SPEC
+
+
+def _probe(script: str, *, name: str = "own", limit_s: int = 20) -> Probe:
+    return Probe(name=name, summary="sample", side="guest", script=script, limit_s=limit_s)
+
+
+def _tried(probes: Sequence[Probe], **variables: str) -> list[Outcome]:
+    found: list[Outcome] = []
+    reader = Reader(SPEC, probes, lambda probe: None, found.append)
+    done = subprocess.run(
+        ["sh"], input=runner.text(probes, variables), capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    for line in done.stdout.splitlines():
+        reader.take(line)
+    assert reader.running is None
+    return found
+
+
+def _only(script: str, **variables: str) -> Outcome:
+    [outcome] = _tried([_probe(script)], **variables)
+    return outcome
+
+
+def test_what_it_says_is_told_with_the_result() -> None:
+    outcome = _only("echo 'as it is'; echo \"it's  two   lines\"")
+    assert (outcome.result, outcome.text) == ("pass", "as it is\nit's  two   lines")
+    assert outcome.duration_ns > 0
+
+
+def test_failure_has_its_reason_and_a_cure() -> None:
+    outcome = _only("cure 'do this' then; echo so far; fail it is broken; echo never")
+    assert (outcome.result, outcome.text, outcome.cure) == (
+        "fail",
+        "so far\nit is broken",
+        "do this then",
+    )
+
+
+def test_failure_without_words_tells_its_exit_status() -> None:
+    assert _only("exit 9").text == "its script ended with exit status 9"
+
+
+def test_mistake_in_a_script_is_a_failure() -> None:
+    outcome = _only("echo $never_set")
+    assert outcome.result == "fail"
+    assert "never_set" in outcome.text
+
+
+def test_one_that_does_not_apply_says_why() -> None:
+    outcome = _only("does_not_apply no such thing here")
+    assert (outcome.result, outcome.text) == ("does-not-apply", "no such thing here")
+
+
+def test_time_limit_ends_it_with_all_that_it_started() -> None:
+    probe = _probe("echo begun; sleep 333 & sleep 334", limit_s=1)
+    [outcome] = _tried([probe])
+    assert (outcome.result, outcome.text) == ("fail", "it took longer than 1 s: begun")
+    listed = subprocess.run(["ps", "ax"], capture_output=True, text=True, check=True).stdout
+    assert "sleep 333" not in listed
+
+
+def test_one_does_not_change_the_next() -> None:
+    first, second = _tried(
+        [_probe("cd /; x=1; exec 3>&-; exit 0", name="a"), _probe("echo ${x-unset}", name="b")]
+    )
+    assert (first.result, second.text) == ("pass", "unset")
+
+
+def test_variables_reach_the_scripts() -> None:
+    outcome = _only('echo "$init, $resolves"', init="it's", resolves="a  b")
+    assert outcome.text == "it's, a  b"
+
+
+def test_judge_sees_what_was_said() -> None:
+    probe = replace(
+        _probe("echo 5"), judge=lambda said, machine, now_s: f"{said} is not for {machine}"
+    )
+    [outcome] = _tried([probe])
+    assert (outcome.result, outcome.text) == ("fail", "5 is not for web")
+
+
+def test_client_has_a_folder_of_its_own_which_goes(tmp_path: Path) -> None:
+    probe = replace(_probe('cd "$scratch"; pwd; touch x'), side="client")
+    [outcome] = _tried([probe], ssh_config="some", scratches=str(tmp_path))
+    assert outcome.text == str(tmp_path / "own")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_guest_without_an_ssh_client_cannot_log_in_to_itself() -> None:
+    probe = replace(_probe("echo never"), side="client")
+    [outcome] = _tried([probe])
+    assert (outcome.result, outcome.text) == (
+        "does-not-apply",
+        "the image has no SSH client, and no network leads in",
+    )
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_text_for_the_port_is_for_any_shell(end: bool) -> None:
+    text = runner.text_for_port(PROBES[:3], PROBES[-1], {"init": "tini"}, end=end)
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+    assert ("poweroff" in text.splitlines()[-1]) == end
+
+
+def test_those_that_never_began_are_given_up() -> None:
+    found: list[Outcome] = []
+    probes = [_probe("", name=name) for name in ("a", "b", "c")]
+    reader = Reader(SPEC, probes, lambda probe: None, found.append)
+    for line in ("probe.begin a", "probe.end a 0", "probe.begin b"):
+        reader.take(line)
+    reader.give_up(probes, "ssh: lost")
+    assert [(o.probe.name, o.result, o.text) for o in found] == [
+        ("a", "pass", ""),
+        ("b", "fail", "there was no answer any more: ssh: lost"),
+        ("c", "fail", "it was not tried: ssh: lost"),
+    ]
+
+
+@given(st.lists(st.text()))
+def test_rubbish_makes_no_outcome(lines: list[str]) -> None:
+    found: list[Outcome] = []
+    reader = Reader(SPEC, [_probe("", name="own")], lambda probe: None, found.append)
+    for line in lines:
+        reader.take(line)
+        reader.take(f"probe.end own {line}") if not line.strip().isdecimal() else None
+        reader.take(f"probe.end other {line}")
+    assert found == []
