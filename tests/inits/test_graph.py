@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,26 +11,7 @@ from bootwright.images.files import Files, Link
 from bootwright.inits import graph, trim
 from bootwright.inits.graph import Graph
 from bootwright.inits.implied import Kind
-
-LIB = "/usr/lib/systemd/system"
-ETC = "/etc/systemd/system"
-
-
-def graph_of(entries: Mapping[str, bytes | str | Link]) -> Graph:
-    """Return the graph of a small system with these files besides."""
-    base: dict[str, bytes | str | Link] = {
-        "/lib": Link("usr/lib"),
-        "/usr/lib/systemd/systemd": "systemd",
-        f"{LIB}/default.target": Link("graphical.target"),
-        f"{LIB}/graphical.target": "[Unit]\nRequires=multi-user.target\n",
-        f"{LIB}/multi-user.target": "[Unit]\nRequires=basic.target\n",
-        f"{LIB}/basic.target": "[Unit]\nRequires=sysinit.target\nWants=sockets.target\n",
-        f"{LIB}/sockets.target": "[Unit]\n",
-        f"{LIB}/sysinit.target": "[Unit]\nWants=local-fs.target\n",
-        f"{LIB}/local-fs.target": "[Unit]\nDefaultDependencies=no\n",
-        f"{LIB}/shutdown.target": "[Unit]\nDefaultDependencies=no\n",
-    }
-    return graph.read(Files.of(base | dict(entries)))
+from tests.inits.samples import ETC, LIB, graph_of
 
 
 def _targets(found: Graph, unit: str, kind: Kind) -> set[str]:
@@ -198,18 +177,6 @@ def test_generators_that_we_know() -> None:
     assert "ssh.service" not in found.started_by(), "the script's unit is there, and not enabled"
     assert "systemd-masked-generator" not in found.generators
     assert _warnings(found) == ["/etc/fstab line 5 has no type: bad line"]
-
-
-def test_bus_names_start_units() -> None:
-    found = graph_of(
-        {
-            "/usr/share/dbus-1/system-services/org.a.service": "[D-BUS Service]\nName=org.a\n"
-            "Exec=/bin/false\nSystemdService=dbus-org.a.service\n",
-            f"{LIB}/a.service": "[Service]\n",
-            f"{LIB}/dbus-org.a.service": Link("a.service"),
-        }
-    )
-    assert found.bus_names == {"org.a": "a.service"}
 
 
 def test_links_that_lead_nowhere_are_named() -> None:
