@@ -239,7 +239,7 @@ install -d -o joe -m 700 /home/joe/.ssh
 ssh-keygen -q -t ed25519 -N '' -f /root/key
 install -o joe -m 600 /root/key.pub /home/joe/.ssh/authorized_keys
 ssh -q -i /root/key -o StrictHostKeyChecking=no joe@localhost 'id --user --name'
-journalctl --boot --output cat --grep 'pam_systemd|Failed to'
+journalctl --boot --quiet --output cat --grep pam_systemd
 echo =====
 """
 
