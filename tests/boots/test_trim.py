@@ -263,7 +263,8 @@ def test_a_user_logs_in_where_pam_asks_for_logind(
     # logind is neither there nor asked for: a call that timed out would have been logged.
     assert done.stdout.split() == ["joe", "====="], done.stdout + done.stderr
 
-    keep = (*DEFAULT_KEEP, "dbus.service")
+    # pam_systemd takes logind for running where tmpfiles.d made its folders.
+    keep = (*DEFAULT_KEEP, "dbus.service", "systemd-tmpfiles-setup.service")
     with_bus = trim.plan(found, name="bus", image=digest, keep=keep)
     file = _trimmed(bootwright, users, with_bus.trim, tmp_path)
     done = bootwright("run", "--recipe", file, "--", _LOG_IN + _CALL)

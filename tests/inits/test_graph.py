@@ -185,6 +185,22 @@ def test_links_that_lead_nowhere_are_named() -> None:
     assert _warnings(found) == [f"{place} leads nowhere: /lib/systemd/system/gone.service"]
 
 
+def test_aliases_of_what_is_not_there_are_named() -> None:
+    found = graph_of(
+        {
+            f"{ETC}/default.target": Link("/lib/systemd/system/gone.target"),
+            f"{ETC}/dbus-org.gone.service": Link("gone.service"),
+            f"{ETC}/dbus-org.here.service": Link("/moved/here.service"),
+            f"{LIB}/here.service": "[Service]\n",
+        }
+    )
+    assert _warnings(found) == [
+        f"{ETC}/dbus-org.gone.service leads nowhere: gone.service",
+        f"{ETC}/default.target leads nowhere: /lib/systemd/system/gone.target",
+    ]
+    assert found.own_name("dbus-org.here.service") == "here.service", "systemd goes by the name"
+
+
 def test_circles_are_named() -> None:
     found = graph_of(
         {

@@ -177,6 +177,8 @@ class _Reader:
             self._warn(
                 "/etc/systemd/system/default.target", "is not there: nothing says what boots"
             )
+        for place, target in self._folders.dangling():
+            self._warn(place, f"leads nowhere: {target}")
         names = [n for n in self._folders.names() if not _is_template(n)]
         for name in [*names, *self._generated, "-.mount", "-.slice"]:
             self._meet(name)
