@@ -1,4 +1,4 @@
-"""Guest files, trims, caches and consoles that nobody uses are found and removed."""
+"""Guest files, caches and consoles that nobody uses are found and removed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.digest import Digest, of_bytes, short
+from bootwright.digest import of_bytes, short
 from bootwright.doctor.prune import free, survey
 from bootwright.errors import HostError
 from bootwright.guest import seed
 from bootwright.home import Home, locate
-from bootwright.images import image as images
-from bootwright.inits import systemd, trims
-from bootwright.inits.trim import Trim
+from bootwright.inits import systemd
 from tests.doctor.samples import (
     DAY_S,
     add_image,
@@ -125,31 +123,3 @@ def test_the_consoles_of_machines_that_failed(home: Home, tmp_path: Path) -> Non
         free(home, item)
     assert sorted(path.name for path in home.logs.iterdir()) == ["folder.console", "monitors.log"]
     assert (tmp_path / "precious").exists()
-
-
-def _add_trim(home: Home, name: str, image: Digest) -> None:
-    trims.save(home, Trim(name=name, image=image, keep=("ssh.service",)))
-
-
-def test_trims_whose_image_is_gone(home: Home) -> None:
-    image = add_image(home, "web")
-    _add_trim(home, "web", image.digest)
-    _add_trim(home, "small", of_bytes(b"gone"))
-    _add_trim(home, "damaged", of_bytes(b"gone"))
-    trims.path(home, "damaged").write_text("name = 3")
-    item = only(survey(home, everything=False), "trim")
-    assert (item.name, item.path) == ("small", home.trims / "small.toml")
-    assert item.why == "its image is gone; other images that boot with --trim small would miss it"
-    assert free(home, item) == item.used_bytes > 0
-    assert trims.names(home) == ["damaged", "web"]
-
-
-def test_a_trim_whose_image_came_back_meanwhile_stays(home: Home) -> None:
-    image = add_image(home, "web")
-    _add_trim(home, "web", image.digest)
-    images.shelf(home).untag("web")
-    images.shelf(home).remove(image.digest)
-    item = only(survey(home, everything=False), "trim")
-    assert add_image(home, "web").digest == image.digest
-    assert free(home, item) == 0
-    assert trims.names(home) == ["web"]

@@ -7,14 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from bootwright.digest import Digest, of_bytes
+from bootwright.digest import Digest
 from bootwright.doctor.prunable import Kind
 from bootwright.doctor.prune import free, survey
 from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.images import image as images
-from bootwright.inits import trims
-from bootwright.inits.trim import Trim
 from bootwright.machine import folder as folders
 from bootwright.store import Store
 from tests.doctor.samples import (
@@ -65,16 +63,12 @@ def a_console(home: Home) -> None:
     (home.logs / "web-20260101T000000-7.console").write_text("x")
 
 
-def a_trim(home: Home) -> None:
-    trims.save(home, Trim(name="web", image=of_bytes(b"gone"), keep=("ssh.service",)))
-
-
 def a_machine(home: Home) -> None:
     add_machine(home, "web", kept=False)
 
 
 MAKERS: list[Callable[[Home], None]] = [
-    *(unnamed_image, unnamed_kernel, old_guest_file, a_cache, a_console, a_trim, a_machine)
+    *(unnamed_image, unnamed_kernel, old_guest_file, a_cache, a_console, a_machine)
 ]
 
 

@@ -45,7 +45,7 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Remove what nobody uses, after saying what.
 
     That is: images and kernels without a name, what killed commands left behind, guest files of
-    older versions, trims of images that are gone, caches, and the consoles of machines that failed.
+    older versions, caches, and the consoles of machines that failed.
     Machines that run, and what they use, stay.
     """
     home = homes.locate()

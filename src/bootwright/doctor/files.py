@@ -1,4 +1,4 @@
-"""What lies in files of its own and nobody uses: guest files, trims, caches, consoles."""
+"""What lies in files of its own and nobody uses: guest files, caches, consoles."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from bootwright import digest as digests
 from bootwright.digest import is_digest, short
 from bootwright.doctor.needs import Needs, needs_now
 from bootwright.doctor.prunable import HALF, Prunable, changed_s, days_ago
-from bootwright.errors import BootwrightError, HostError, NotFoundError
+from bootwright.errors import HostError
 from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.host.trees import remove_tree
-from bootwright.images import image as images
-from bootwright.inits import trims as shelf
 from bootwright.inits.table import INITS
 
 _WRITING_S = 3600
@@ -42,29 +40,6 @@ def guest_files(home: Home, staying: Needs, leaving: Needs) -> Iterator[Prunable
 def free_guest_file(home: Home, item: Prunable) -> bool:
     """Remove a guest file; return False where a machine came to use it."""
     if needs_now(home).may_include(item.path.name):
-        return False
-    item.path.unlink()
-    return True
-
-
-def trims(home: Home) -> Iterator[Prunable | None]:
-    """Yield the trims whose image is gone; not those that cannot be read."""
-    there = set(images.shelf(home).digests())
-    for name in shelf.names(home):
-        with suppress(BootwrightError):
-            trim = shelf.load(home, name)
-            if trim.image not in there:
-                why = f"its image is gone; other images that boot with --trim {name} would miss it"
-                yield Prunable.at(shelf.path(home, name), "trim", name, why)
-
-
-def free_trim(home: Home, item: Prunable) -> bool:
-    """Remove a trim; return False where its image has come back."""
-    try:
-        trim = shelf.load(home, item.name)
-    except NotFoundError:
-        return False  # somebody was faster
-    if trim.image in images.shelf(home).digests():
         return False
     item.path.unlink()
     return True

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bootwright.host.trees import used_bytes
 
-Kind = Literal["image", "kernel", "machine", "guest file", "cache", "log", "trim"]
+Kind = Literal["image", "kernel", "machine", "guest file", "cache", "log"]
 
 HALF = "half made or half removed: whoever did that was killed"
 """Why such things can go."""

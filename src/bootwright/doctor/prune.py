@@ -51,7 +51,6 @@ def survey(home: Home, *, everything: bool) -> Survey:
     found += _things("image", images.shelf(home), staying, leaving, everything)
     found += _things("kernel", kernels.shelf(home), staying, leaving, everything)
     found += files.guest_files(home, staying, leaving)
-    found += files.trims(home)
     if staying.unknown:
         notes.append(
             f"machine {', '.join(staying.unknown)} is damaged, and nothing tells what it needs: "
@@ -93,8 +92,6 @@ def free(home: Home, item: Prunable) -> int:
             case "log":
                 item.path.unlink()
                 is_freed = True
-            case "trim":
-                is_freed = files.free_trim(home, item)
     except FileNotFoundError:
         return 0  # somebody was faster
     return item.used_bytes if is_freed else 0
