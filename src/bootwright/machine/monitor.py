@@ -274,10 +274,11 @@ class Monitor:
     async def _pump_marks(self, running: RunningVmm, token: str) -> None:
         reader = MarkReader(token)
         while data := await running.marks.read(1 << 16):
-            output, marks = reader.feed(data, now_ns())
-            if output:
-                self._board.tell(Output(data=output))
-            for mark, detail in marks:
+            for found in reader.feed(data, now_ns()):
+                if isinstance(found, bytes):
+                    self._board.tell(Output(data=found))
+                    continue
+                mark, detail = found
                 self._took_mark(mark, detail)
                 if mark.name == "command.end":
                     # The tiny guest has nothing more to say, and not every machine type lets a
