@@ -50,6 +50,8 @@ class Machine:
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         monitor: subprocess.Popen[bytes],
         notice: Callable[[str], None],
+        on_mark: Callable[[str, str], None] = lambda name, detail: None,
+        on_output: Callable[[bytes], None] | None = None,
     ) -> None:
         self.name = spec.name
         self.spec = spec
@@ -75,7 +77,8 @@ class Machine:
         """Set whenever the monitor has told anything."""
         self._handed_over = asyncio.Event()
         self._output = bytearray()
-        self._on_output: Callable[[bytes], None] | None = None
+        self._on_output = on_output
+        self._on_mark = on_mark
         self._follower = asyncio.create_task(self._follow())
 
     async def ready(self, timeout_s: float) -> None:
@@ -106,6 +109,10 @@ class Machine:
         self._on_output = on_output
         await self._wait_for("command.end", timeout_s)
         return int(self._details["command.end"])
+
+    async def reached(self, mark: str, timeout_s: float) -> None:
+        """Wait until the guest has told *mark*; see `ready` for what is raised."""
+        await self._wait_for(mark, timeout_s)
 
     async def run(
         self,
@@ -189,6 +196,7 @@ class Machine:
         match message:
             case MarkTaken():
                 self.recorder.mark(message.name, message.time_ns)
+                self._on_mark(message.name, message.detail)
                 self._see(message.name, message.detail)
             case Started():
                 self._ports = message.ports
@@ -292,6 +300,8 @@ async def started(
     *,
     again: bool = False,
     notice: Callable[[str], None] = lambda text: None,
+    on_mark: Callable[[str, str], None] = lambda name, detail: None,
+    on_output: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -301,6 +311,9 @@ async def started(
     Args:
         again: Start the machine of that name that lies there, instead of making one.
         notice: Told what the user should know and can do nothing about.
+        on_mark: Told of every mark as it comes, with its detail.
+        on_output: Given what the guest sends over its mark port between marks, as it comes; left
+            out, it is kept for `Machine.finished`.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
@@ -315,7 +328,7 @@ async def started(
     finally:
         theirs.close()
     streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
-    machine = Machine(home, spec, recorder, streams, monitor, notice)
+    machine = Machine(home, spec, recorder, streams, monitor, notice, on_mark, on_output)
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()
