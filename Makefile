@@ -26,8 +26,9 @@ test: check  ## everything: checks, fast tests, real boots
 acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
 	.venv/bin/pytest -m acceptance -v tests/boots
 
-bench: setup  ## time our own start-up and host preparation
+bench: setup  ## time our own start-up, host preparation and the seed
 	.venv/bin/python -m benchmarks.startup
+	.venv/bin/python -m benchmarks.seed
 
 wheel: setup  ## build a wheel into dist/
 	.venv/bin/python -m pip wheel -qq --no-deps --wheel-dir dist .
