@@ -29,7 +29,7 @@ RUN = "/seed/run"
 
 # The tools that seed.sh calls by name; not every busybox has a shell that finds them in itself.
 _APPLETS = (
-    *("chroot", "cp", "hostname", "insmod", "ip", "ln", "mkdir", "mount"),
+    *("chroot", "cp", "insmod", "ip", "ln", "mkdir", "mount"),
     *("poweroff", "sleep", "stat", "stty", "switch_root", "umount", "usleep"),
 )
 _EM_X86_64 = 62

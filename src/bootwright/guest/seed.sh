@@ -47,7 +47,7 @@ done
 
 mark seed.modules
 
-hostname "$hostname"
+echo "$hostname" >/proc/sys/kernel/hostname
 ip link set lo up
 if [ -n "$address" ]; then
     ip link set eth0 up || fail "the kernel shows no network card eth0"
