@@ -325,6 +325,7 @@ async def started(
     """
     limits.check(home, spec.recipe, notice)
     ours, theirs = socket.socketpair()
+    recorder.mark("monitor.exec")
     try:
         monitor = _spawn_monitor(home, theirs)
     except BaseException:

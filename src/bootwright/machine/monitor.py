@@ -87,6 +87,7 @@ class Monitor:
         self._recorder = Recorder(self._took_mark)
         self._last_mark = ""
         self._started_s = int(time.time())
+        self._begun_ns = now_ns()
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
         self._free = False
@@ -109,6 +110,7 @@ class Monitor:
         # At once, not when the task first runs: the machine may fail before that.
         self._board.add(writer)
         leash = asyncio.create_task(self._hold_leash(reader, writer))
+        self._recorder.mark("monitor.begun", self._begun_ns)
         ended = Ended(reason="vmm-died")
         try:
             ended = await self._live(start.spec, start.again)
@@ -152,6 +154,7 @@ class Monitor:
             folder = self._folder = stack.enter_context(_held(self._home, spec, again))
             stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
             await stack.enter_async_context(self._board.open(folder))
+            self._recorder.mark("machine.claimed")
             stack.enter_context(folder.journal.taking("file", folder.initrd.name))
             mac = self._prepare(folder, spec, again)
             vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
@@ -186,6 +189,7 @@ class Monitor:
         else:
             folder.write(identities.make(spec.name, folder.path))
             make_disk(self._home, recipe, folder.disk)
+        self._recorder.mark("disk.made")
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
         write_initrd(
@@ -197,6 +201,7 @@ class Monitor:
             command=spec.command,
             new_disk=not again,
         )
+        self._recorder.mark("initrd.made")
         return identity.mac
 
     async def _unless_ended(self, work: Awaitable[T]) -> T:

@@ -49,7 +49,9 @@ class Span:
 
     def __post_init__(self) -> None:
         if self.end_ns < self.start_ns:
-            raise FormatError(f"span {self.id} ends {self.start_ns - self.end_ns} ns before it starts")
+            raise FormatError(
+                f"span {self.id} ends {self.start_ns - self.end_ns} ns before it starts"
+            )
 
     @property
     def duration_ns(self) -> int:
@@ -113,9 +115,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
 def covered_ns(union: list[Interval], start_ns: int, end_ns: int) -> int:
     """Return how much of a stretch a union of intervals covers."""
-    return sum(
-        max(0, min(end, end_ns) - max(start, start_ns)) for start, end in union
-    )
+    return sum(max(0, min(end, end_ns) - max(start, start_ns)) for start, end in union)
 
 
 def gaps(union: list[Interval], start_ns: int, end_ns: int) -> list[Interval]:

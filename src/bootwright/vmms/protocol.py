@@ -100,7 +100,8 @@ class Vmm(Protocol):
     def launch(
         self, recipe: Recipe, placement: Placement, recorder: Recorder
     ) -> AbstractAsyncContextManager[RunningVmm]:
-        """Own the VMM; leaving the block ends it and reaps it. Takes the mark ``vmm.exec``.
+        """Own the VMM; leaving the block ends it and reaps it. Takes the marks
+        ``vmm.exec`` and, once it has answered, ``vmm.ready``.
 
         Raises:
             VmmError: it did not start; its output is attached.

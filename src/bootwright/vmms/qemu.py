@@ -98,6 +98,7 @@ class Qemu:
         running = _RunningQemu(process, placement.log, recorder)
         try:
             await running.connect(*ours)
+            recorder.mark("vmm.ready")
             yield running
         finally:
             # No await may come before the kill: a cancellation would leave QEMU behind.
