@@ -2,8 +2,8 @@
 
 Nothing is assumed of delays but that they are not negative: what the guest stamped before the host
 heard of it was earlier on the host's clock than that, and what it stamped after the host had asked
-was later. Each such pair bounds the offset from one side; the bounds leave an interval, whose middle
-is taken and whose half is the error.
+was later. Each such pair bounds the offset from one side; the bounds leave an interval, whose
+middle is taken and whose half is the error.
 """
 
 from __future__ import annotations

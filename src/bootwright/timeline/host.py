@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bootwright.timeline.span import Layer, Span
 
-# The marks that cut the host's time, in their order; what lies between two of them, and what did it.
+# What lies between two marks that follow each other, and what did it.
 _STEPS: tuple[tuple[str, str, str, str], ...] = (
     ("host.python", "command.entered", "command.begun", "Python's start and our imports"),
     ("host.recipe", "command.begun", "monitor.exec", "recipe, image, kernel and checks"),

@@ -1,8 +1,8 @@
 """Span and Timeline: what a boot was made of, frozen; on one clock, in integer nanoseconds.
 
-A span that has evidence of its own (an initcall's two lines, a unit's states, a process) explains the
-time that it lies over. A *frame* is known by its two ends only and explains nothing: its inside is
-unaccounted until spans below it fill it.
+A span that has evidence of its own (an initcall's two lines, a unit's states, a process) explains
+the time that it lies over. A *frame* is known by its two ends only and explains nothing: its inside
+is unaccounted until spans below it fill it.
 """
 
 from __future__ import annotations
