@@ -1,6 +1,7 @@
 # make demo and make test set up all they need; see CONTRIBUTING.md for the rest.
 .PHONY: setup demo test check fast acceptance bench wheel help
-BOOTWRIGHT := .venv/bin/bootwright
+# One worker for each core; the tests of one file stay together, as they share machines.
+PYTEST := .venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
 help:   ## list these targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -17,16 +18,17 @@ check: setup  ## types, lint, format
 	.venv/bin/mypy
 
 fast: setup  ## the tests that boot nothing
-	.venv/bin/pytest -m "not boot"
+	$(PYTEST) -m "not boot"
 
 test: check  ## everything: checks, fast tests, real boots
-	.venv/bin/pytest -m "not acceptance"
+	$(PYTEST) -m "not acceptance"
 
 acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
 	.venv/bin/pytest -m acceptance -v tests/boots
 
-bench: setup  ## time our own start-up and host preparation
+bench: setup  ## time our own start-up, host preparation and the seed
 	.venv/bin/python -m benchmarks.startup
+	.venv/bin/python -m benchmarks.seed
 
 wheel: setup  ## build a wheel into dist/
 	.venv/bin/python -m pip wheel -qq --no-deps --wheel-dir dist .

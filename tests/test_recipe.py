@@ -9,7 +9,14 @@ import pytest
 
 from bootwright import digest
 from bootwright.errors import InputError
-from bootwright.recipe import CMDLINE_BYTES, MEMORY_FLOOR_MIB, MIB, GuestFile, Recipe
+from bootwright.recipe import (
+    CMDLINE_BYTES,
+    MEMORY_FLOOR_MIB,
+    MIB,
+    SEED_LIMIT,
+    GuestFile,
+    Recipe,
+)
 
 _RECIPE = Recipe(
     kernel=digest.of_bytes(b"kernel"),
@@ -54,6 +61,9 @@ def test_guest_files_are_readable_by_all_unless_told() -> None:
         {"cmdline": ("x" * CMDLINE_BYTES,)},
         {"cmdline": ()},
         {"disk_bytes": 512},
+        {"random_seed": 0},
+        {"random_seed": SEED_LIMIT - 1},
+        {"disk": "pmem", "machine": "q35"},
         {"image": None, "init": "seed", "disk": "none", "disk_bytes": 0},
     ],
 )
@@ -95,22 +105,86 @@ def test_what_just_goes(good: dict[str, Any]) -> None:
         (
             {"image": None, "init": "seed"},
             "disk is 'qcow2', which does not go with no image",
-            'write disk = "qcow2" with an image, "none" without one',
+            'write disk = "qcow2" (or pmem) with an image, "none" without one',
         ),
         (
             {"disk": "none"},
             "disk is 'none', which does not go with an image",
-            'write disk = "qcow2" with an image, "none" without one',
+            'write disk = "qcow2" (or pmem) with an image, "none" without one',
         ),
         (
             {"disk_bytes": 1000},
             "disk_bytes is 1000, but a disk is made of 512-byte sectors",
             "write a multiple of 512",
         ),
+        (
+            {"disk": "pmem"},
+            "disk is 'pmem', which machine 'microvm' does not have",
+            "leave out --machine, or give q35",
+        ),
+        (
+            {"random_seed": -1},
+            "random_seed is -1, but must be 0 or more and below 2^63",
+            "write random_seed = 1, or --seed 1",
+        ),
+        (
+            {"random_seed": SEED_LIMIT},
+            "random_seed is 9223372036854775808, but must be 0 or more and below 2^63",
+            "write random_seed = 1, or --seed 1",
+        ),
     ],
 )
 def test_what_cannot_boot_is_refused(bad: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
         replace(_RECIPE, **bad)
+    assert str(caught.value) == message
+    assert caught.value.hint == hint
+
+
+_VIRTUAL = replace(
+    _RECIPE, machine="q35", vcpus=1, disk="pmem", network="none", random_seed=1, clock="virtual"
+)
+
+
+def test_a_tiny_guest_may_be_on_the_virtual_clock_too() -> None:
+    tiny = replace(_VIRTUAL, image=None, init="seed", disk="none", disk_bytes=0, machine="microvm")
+    assert tiny.clock == "virtual"
+
+
+@pytest.mark.parametrize(
+    ("bad", "message", "hint"),
+    [
+        (
+            {"accelerator": "kvm"},
+            "accelerator is 'kvm', but the virtual clock needs 'tcg'",
+            "only TCG counts instructions; leave out --accel",
+        ),
+        (
+            {"vcpus": 2},
+            "vcpus is 2, but the virtual clock needs 1",
+            "the host would decide when two vCPUs take turns; leave out --cpus",
+        ),
+        (
+            {"network": "user"},
+            "network is 'user', but the virtual clock needs 'none'",
+            "packets come when the host sends them; leave network out",
+        ),
+        (
+            {"disk": "qcow2"},
+            "disk is 'qcow2', but the virtual clock needs 'pmem'",
+            "other disks answer when the host does; leave disk out",
+        ),
+        (
+            {"random_seed": None},
+            "random_seed is missing, but the virtual clock needs one",
+            "write random_seed = 1, or --seed 1",
+        ),
+    ],
+)
+def test_what_would_let_the_host_into_the_virtual_clock(
+    bad: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        replace(_VIRTUAL, **bad)
     assert str(caught.value) == message
     assert caught.value.hint == hint

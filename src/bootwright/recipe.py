@@ -11,12 +11,18 @@ from bootwright.errors import InputError
 Accelerator = Literal["kvm", "tcg"]
 MachineType = Literal["q35", "microvm"]
 InitName = Literal["systemd", "systemd-trimmed", "tini", "bare", "seed"]
+Disk = Literal["qcow2", "pmem", "none"]
+Network = Literal["user", "none"]
+Clock = Literal["wall", "virtual"]
 
 CMDLINE_BYTES = 2047
 """What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""
 
 MEMORY_FLOOR_MIB = 16
 """No Linux kernel of ours is smaller than this."""
+
+SEED_LIMIT = 1 << 63
+"""Random seeds are below it, so that TOML can hold them."""
 
 MIB = 1 << 20
 
@@ -55,12 +61,17 @@ class Recipe:
     cpu: str
     memory_mib: int
     vcpus: int
-    disk: Literal["qcow2", "none"]
+    disk: Disk
+    """``pmem``: the image itself as persistent memory, mapped privately: what the guest writes
+    lives as long as its VM."""
     disk_bytes: int
-    network: Literal["user", "none"]
+    network: Network
     random_seed: int | None = None
     """Seed of every random number that the VMM gives the guest; none: the host's randomness."""
     guest_files: tuple[GuestFile, ...] = ()
+    clock: Clock = "wall"
+    """What the guest's time is made of. ``virtual``: a nanosecond an instruction, and what nobody
+    waits for is skipped: the same recipe takes the same time, whatever the host does."""
 
     @property
     def lets_in(self) -> bool:
@@ -93,10 +104,46 @@ class Recipe:
             raise InputError(
                 f"disk is {self.disk!r}, which does not go with "
                 + ("no image" if self.image is None else "an image"),
-                hint='write disk = "qcow2" with an image, "none" without one',
+                hint='write disk = "qcow2" (or pmem) with an image, "none" without one',
             )
+        if self.disk == "pmem" and self.machine != "q35":
+            raise InputError(
+                f"disk is 'pmem', which machine {self.machine!r} does not have",
+                hint="leave out --machine, or give q35",
+            )
+        if self.random_seed is not None and not 0 <= self.random_seed < SEED_LIMIT:
+            raise InputError(
+                f"random_seed is {self.random_seed}, but must be 0 or more and below 2^63",
+                hint="write random_seed = 1, or --seed 1",
+            )
+        if self.clock == "virtual":
+            _check_virtual(self)
         if self.disk_bytes % 512:
             raise InputError(
                 f"disk_bytes is {self.disk_bytes}, but a disk is made of 512-byte sectors",
                 hint="write a multiple of 512",
             )
+
+
+# What a recipe on the virtual clock must have, and why: nothing may happen in its guest at a moment
+# that the host decides.
+_VIRTUAL: dict[str, tuple[tuple[object, ...], str]] = {
+    "accelerator": (("tcg",), "only TCG counts instructions; leave out --accel"),
+    "vcpus": ((1,), "the host would decide when two vCPUs take turns; leave out --cpus"),
+    "network": (("none",), "packets come when the host sends them; leave network out"),
+    "disk": (("pmem", "none"), "other disks answer when the host does; leave disk out"),
+}
+
+
+def _check_virtual(recipe: Recipe) -> None:
+    for field, (accepted, why) in _VIRTUAL.items():
+        value = getattr(recipe, field)
+        if value not in accepted:
+            raise InputError(
+                f"{field} is {value!r}, but the virtual clock needs {accepted[0]!r}", hint=why
+            )
+    if recipe.random_seed is None:
+        raise InputError(
+            "random_seed is missing, but the virtual clock needs one",
+            hint="write random_seed = 1, or --seed 1",
+        )

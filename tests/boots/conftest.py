@@ -7,7 +7,9 @@ left: no folder, no process.
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,28 +36,42 @@ def debian_13_kernel(builder: Bootwright) -> str:
 
 
 def _kernel(builder: Bootwright, name: str, suite: str) -> str:
-    shown = builder("kernel", "show", name)
-    # One from before symbols were stored is fetched again.
-    if "System.map" not in shown.stdout:
-        done = builder("kernel", "add", "debian", "--suite", suite)
-        assert done.returncode == 0, done.stderr
+    with _building(builder):
+        shown = builder("kernel", "show", name)
+        # One from before symbols were stored is fetched again.
+        if "System.map" not in shown.stdout:
+            done = builder("kernel", "add", "debian", "--suite", suite)
+            assert done.returncode == 0, done.stderr
     return name
+
+
+def _image(builder: Bootwright, suite: str) -> str:
+    with _building(builder):
+        done = builder("image", "build", suite, "--debian", suite)
+        assert done.returncode == 0, done.stderr
+    return suite
+
+
+@contextmanager
+def _building(builder: Bootwright) -> Iterator[None]:
+    """Let one worker of pytest build what all share, while the others wait for it."""
+    store = Path(builder.environment["XDG_DATA_HOME"])
+    store.mkdir(parents=True, exist_ok=True)
+    with (store / ".building").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
 def bookworm(builder: Bootwright, kernel: str) -> str:
     """A Debian 12 image, as `image build` makes it."""
-    done = builder("image", "build", "bookworm", "--debian", "bookworm")
-    assert done.returncode == 0, done.stderr
-    return "bookworm"
+    return _image(builder, "bookworm")
 
 
 @pytest.fixture(scope="session")
 def trixie(builder: Bootwright, kernel: str) -> str:
     """A Debian 13 image."""
-    done = builder("image", "build", "trixie", "--debian", "trixie")
-    assert done.returncode == 0, done.stderr
-    return "trixie"
+    return _image(builder, "trixie")
 
 
 @pytest.fixture

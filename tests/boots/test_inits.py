@@ -99,7 +99,7 @@ def test_ssh_server_that_fails_under_tini_is_quoted(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     broken = {"/etc/ssh/sshd_config.d/broken.conf": "Nonsense yes\n"}
-    with changed_image(bootwright, bookworm, "broken", tmp_path, broken) as image:
+    with changed_image(bootwright, bookworm, "broken-tini", tmp_path, broken) as image:
         done = bootwright("run", image, "--init", "tini", "--", "true")
     assert done.returncode == 125
     assert "its SSH server ended instead of listening (exit status 255)" in done.stderr

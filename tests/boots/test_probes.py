@@ -19,7 +19,6 @@ from bootwright.probes.probe import Outcome
 from bootwright.probes.runner import Reader
 from bootwright.probes.table import PROBES
 from tests.boots.harness import Bootwright, commands, until
-from tests.machine.samples import SPEC
 
 pytestmark = pytest.mark.boot
 
@@ -118,7 +117,7 @@ class _Guest:
         text = runner.text(probes, variables)
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=200)
         found: list[Outcome] = []
-        reader = Reader(replace(SPEC, name=self.name), probes, lambda probe: None, found.append)
+        reader = Reader(self.name, probes, lambda probe: None, found.append)
         for line in done.stdout.splitlines():
             reader.take(line)
         reader.give_up(probes, done.stderr)
@@ -400,3 +399,8 @@ def test_probing_that_is_interrupted_leaves_nothing(
     assert process.returncode == (130 if blow == signal.SIGINT else -blow), output
     # A monitor whose command was killed shuts its machine down before it goes.
     until(lambda: bootwright.json("ps") == [] and bootwright.processes() == [], "the end", 90)
+
+
+def test_guest_on_the_virtual_clock_probes_itself(bootwright: Bootwright, bookworm: str) -> None:
+    results = _results(bootwright, bookworm, "--init", "tini", "--clock", "virtual")
+    assert _not_applying(results) == _NEEDS_UNITS | {"network", "clock", "second-boot"}

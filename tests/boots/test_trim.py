@@ -20,6 +20,7 @@ from bootwright.images.reading import read
 from bootwright.inits import graph, trim
 from bootwright.inits.graph import Graph
 from bootwright.inits.implied import Kind
+from bootwright.inits.staying import DEFAULT_KEEP
 from bootwright.inits.trim import Trim
 from tests.boots.harness import Bootwright
 
@@ -198,9 +199,13 @@ def test_services_and_what_they_need_are_seen_and_kept(
         line for line in _differences(found, _word(done.stdout)) if "postgresql" not in line
     ] == []
 
-    keep = (*trim.DEFAULT_KEEP, "nginx.service", "postgresql.service")
+    keep = (*DEFAULT_KEEP, "nginx.service", "postgresql.service")
     digest = _digest(bootwright, services)
     planned = trim.plan(found, name="web", image=digest, keep=keep)
+    assert {stay.unit: stay.reason for stay in planned.stays}["systemd-tmpfiles-setup.service"] == (
+        "postgresql.service needs /run/postgresql, "
+        "which /usr/lib/tmpfiles.d/postgresql-common.conf makes"
+    )
     assert planned.notes == (
         "what these generators make is not known, and stays: postgresql-generator",
     )
@@ -208,6 +213,65 @@ def test_services_and_what_they_need_are_seen_and_kept(
         mask.unit for mask in planned.trim.masks
     }
     file = _trimmed(bootwright, services, planned.trim, tmp_path)
-    ask = "systemctl is-system-running --wait; systemctl is-active nginx postgresql@15-main"
+    ask = "systemctl is-system-running --wait; systemctl is-active nginx postgresql@15-main\n"
+    ask += "pg_lsclusters --no-header | cut -d' ' -f1-4; systemctl list-units --failed --no-legend"
     done = bootwright("run", "--recipe", file, "--", ask)
-    assert done.stdout.split() == ["running", "active", "active"], done.stdout + done.stderr
+    assert done.stdout.split("\n") == [
+        *("running", "active", "active", "15 main 5432 online", ""),
+    ], done.stdout + done.stderr
+
+
+@pytest.fixture(params=["bookworm", "trixie"])
+def users(request: pytest.FixtureRequest, builder: Bootwright, kernel: str) -> str:
+    """A Debian image whose log-ins call logind over D-Bus."""
+    name = f"users-{request.param}"
+    done = builder(
+        *("image", "build", name, "--debian", str(request.param)), "--include", "libpam-systemd"
+    )
+    assert done.returncode == 0, done.stderr
+    return name
+
+
+_LOG_IN = """
+grep --quiet pam_systemd /etc/pam.d/common-session || echo no pam_systemd
+useradd --create-home --shell /bin/bash joe
+install -d -o joe -m 700 /home/joe/.ssh
+ssh-keygen -q -t ed25519 -N '' -f /root/key
+install -o joe -m 600 /root/key.pub /home/joe/.ssh/authorized_keys
+ssh -q -i /root/key -o StrictHostKeyChecking=no joe@localhost 'id --user --name'
+journalctl --boot --quiet --output cat --grep pam_systemd
+echo =====
+"""
+
+_CALL = """
+systemctl show --property LoadState --value dbus-org.freedesktop.login1.service
+for name in login1 hostname1; do
+    busctl call org.freedesktop.$name /org/freedesktop/$name org.freedesktop.DBus.Peer Ping 2>&1 &&
+        echo answered
+done
+systemctl list-units --failed --no-legend
+"""
+
+
+def test_a_user_logs_in_where_pam_asks_for_logind(
+    users: str, bootwright: Bootwright, tmp_path: Path
+) -> None:
+    found, digest = _graph(bootwright, users), _digest(bootwright, users)
+    by_default = trim.plan(found, name="default", image=digest)
+    file = _trimmed(bootwright, users, by_default.trim, tmp_path)
+    done = bootwright("run", "--recipe", file, "--", _LOG_IN)
+    # logind is neither there nor asked for: a call that timed out would have been logged.
+    assert done.stdout.split() == ["joe", "====="], done.stdout + done.stderr
+
+    # pam_systemd takes logind for running where tmpfiles.d made its folders.
+    keep = (*DEFAULT_KEEP, "dbus.service", "systemd-tmpfiles-setup.service")
+    with_bus = trim.plan(found, name="bus", image=digest, keep=keep)
+    file = _trimmed(bootwright, users, with_bus.trim, tmp_path)
+    done = bootwright("run", "--recipe", file, "--", _LOG_IN + _CALL)
+    said = "Unit dbus-org.freedesktop.login1.service is masked."
+    log_in, _, calls = done.stdout.partition("=====\n")
+    name, *logged = log_in.splitlines()
+    assert name == "joe", done.stdout + done.stderr
+    assert logged, "pam_systemd is refused at once, and log-ins go on"
+    assert {line.partition(": ")[2] for line in logged} == {f"Failed to create session: {said}"}
+    assert calls.splitlines() == ["masked", f"Call failed: {said}", "answered"], done.stderr

@@ -17,7 +17,7 @@ import pytest
 from bootwright.cli import prune as prune_command
 from bootwright.digest import short
 from bootwright.doctor import prune as prunes
-from bootwright.doctor.prune import Prunable
+from bootwright.doctor.prunable import Prunable
 from bootwright.errors import HostError
 from bootwright.home import Home
 from bootwright.images import image as images

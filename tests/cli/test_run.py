@@ -223,3 +223,60 @@ def test_a_recipe_that_was_shown_is_taken_back(bootwright: Cli, web: Image, tmp_
     assert (again.status, again.out) == (0, shown.out)
     changed = bootwright("recipe", "show", "--recipe", str(file), "--memory", "2G")
     assert changed.out == shown.out.replace("memory_mib = 1024", "memory_mib = 2048")
+
+
+@pytest.mark.parametrize("init", [(), ("--init", "tini")])
+def test_nobody_logs_in_on_the_virtual_clock(
+    init: tuple[str, ...], bootwright: Cli, web: Image
+) -> None:
+    refused(
+        bootwright("run", "web", "--clock", "virtual", *init, "--", "true"),
+        "nobody can log in to a guest on the virtual clock: it has no network, and its time "
+        "runs away from a connection that waits",
+        "one command runs on it: add --init bare, or --tiny without an image",
+    )
+
+
+def test_no_port_leads_into_the_virtual_clock(bootwright: Cli, web: Image) -> None:
+    words = ("run", "web", "--init", "bare", "--clock", "virtual", "--publish", "80:80")
+    refused(
+        bootwright(*words, "--", "true"),
+        "a guest on the virtual clock has no network, so no port can lead into it",
+        "leave out --publish, or --clock virtual",
+    )
+
+
+def test_kvm_has_no_virtual_clock(bootwright: Cli, debian: Kernel) -> None:
+    refused(
+        bootwright("run", "--tiny", "--accel", "kvm", "--clock", "virtual", "--", "true"),
+        "accelerator is 'kvm', but the virtual clock needs 'tcg'",
+        "only TCG counts instructions; leave out --accel",
+    )
+
+
+def test_a_machine_on_persistent_memory_is_not_kept(
+    bootwright: Cli, debian: Kernel, home: Home, tmp_path: Path
+) -> None:
+    with images.shelf(home).staged() as staged:
+        with (staged / "disk.raw").open("wb") as disk:
+            disk.truncate(2 << 20)
+            disk.seek(1024 + 24)
+            disk.write(b"\2\0\0\0")
+        images.shelve(home, staged, name="map", source="a test", filesystem="ext4")
+    file = tmp_path / "recipe.toml"
+    file.write_text('disk = "pmem"\n')
+    for how in ("--keep", "--detach"):
+        refused(
+            bootwright("run", "map", "--accel", "tcg", "--recipe", str(file), how),
+            "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept",
+            "leave out --keep and --detach, or give another disk",
+        )
+
+
+def test_the_seed_of_random_numbers(bootwright: Cli, debian: Kernel) -> None:
+    virtual = planned(bootwright(*TINY, "--clock", "virtual", "--dry-run", "--", "true"))["setpriv"]
+    assert virtual[virtual.index("-seed") + 1] == "1"
+    wall = planned(bootwright(*TINY, "--seed", "7", "--dry-run", "--", "true"))["setpriv"]
+    assert wall[wall.index("-seed") + 1] == "7"
+    assert "-icount" in virtual
+    assert "-icount" not in wall

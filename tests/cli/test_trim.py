@@ -24,6 +24,16 @@ from tests.doctor.samples import add_image
 Cli = Callable[..., Any]
 
 
+def _image(home: Home, name: str, tree: Path) -> Image:
+    """Make an ext4 image of what is in *tree*."""
+    [mke2fs] = tools.require("mke2fs")
+    disk = tree.with_suffix(".ext4")
+    subprocess.run(
+        [mke2fs, "-q", "-t", "ext4", "-d", tree, disk, "4M"], check=True, capture_output=True
+    )
+    return imported.add(home, name, disk)
+
+
 @pytest.fixture
 def web(home: Home, tmp_path: Path) -> Image:
     """An image called web, which starts ssh, cron and a timer."""
@@ -38,14 +48,7 @@ def web(home: Home, tmp_path: Path) -> Image:
         (units / unit).write_text("[Unit]\n")
     for unit in ("ssh.service", "cron.service", "backup.timer"):
         (wants / unit).symlink_to(f"../{unit}")
-    [mke2fs] = tools.require("mke2fs")
-    disk = tmp_path / "root.ext4"
-    subprocess.run(
-        [mke2fs, "-q", "-t", "ext4", "-d", tmp_path / "tree", disk, "4M"],
-        check=True,
-        capture_output=True,
-    )
-    return imported.add(home, "web", disk)
+    return _image(home, "web", tmp_path / "tree")
 
 
 def test_a_trim_is_made_shown_and_removed(bootwright: Cli, home: Home, web: Image) -> None:
@@ -116,6 +119,41 @@ def test_notes_are_told(bootwright: Cli, web: Image) -> None:
     done = bootwright("trim", "web", "--dry-run", "--keep", "nothing*")
     assert "note: --keep nothing* is no unit of the image, or a masked one\n" in done.err
     assert "note: no SSH server is kept: there will be no way to log in\n" in done.err
+
+
+def test_what_is_wrong_in_the_image_is_told_with_its_place(
+    bootwright: Cli, home: Home, web: Image, tmp_path: Path
+) -> None:
+    lib = "/usr/lib/systemd/system"
+    units = tmp_path / f"tree{lib}"
+    (units / "multi-user.target.wants/gone.service").symlink_to("../gone.service")
+    (units / "old.service").symlink_to("gone.service")
+    (units / "cron.service.d").mkdir()
+    (units / "cron.service.d/a.conf").symlink_to("/nowhere")
+    (units / "ssh.service").write_text("[Unit]\nWants=cron.service\n")
+    (units / "cron.service").write_text("[Unit]\nWants=ssh.service\n")
+    _image(home, "sick", tmp_path / "tree")
+    done = bootwright("trim", "sick", "--dry-run", "--keep", "ssh*", "--keep", "nothing*")
+    assert done.status == 0
+    assert done.err.splitlines() == [
+        "note: --keep nothing* is no unit of the image, or a masked one",
+        f"note: {lib}/old.service leads nowhere: gone.service",
+        f"note: {lib}/cron.service.d/a.conf leads nowhere or is no file",
+        f"note: {lib}/multi-user.target.wants/gone.service leads nowhere: ../gone.service",
+        f"note: {lib}/ssh.service a circle: ssh.service -> cron.service -> ssh.service",
+        "nothing was written (--dry-run)",
+    ]
+
+
+def test_an_image_without_systemd_is_told(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+    (tmp_path / "tree/etc").mkdir(parents=True)
+    _image(home, "plain", tmp_path / "tree")
+    done = bootwright("trim", "plain", "--dry-run")
+    assert done.out.startswith("goes (0):\nstays (")
+    assert (
+        "note: /usr/lib/systemd/systemd is not there: the image has no systemd\n"
+        "note: /etc/systemd/system/default.target is not there: nothing says what boots\n"
+    ) in done.err
 
 
 def test_a_damaged_trim_does_not_stop_the_list(bootwright: Cli, home: Home, web: Image) -> None:

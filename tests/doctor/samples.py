@@ -8,8 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from bootwright.digest import Digest
+from bootwright.doctor.prunable import Kind, Prunable
+from bootwright.doctor.prune import Survey
 from bootwright.home import Home
 from bootwright.images import image as images
 from bootwright.images.image import Image
@@ -85,3 +88,20 @@ def alive(folder: MachineFolder) -> Iterator[None]:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         yield
+
+
+def told(found: Survey) -> list[tuple[Kind, str, str]]:
+    """Return what is told of each thing."""
+    return [(item.kind, item.name, item.why) for item in found.items]
+
+
+def only(found: Survey, kind: Kind) -> Prunable:
+    """Return the one thing of its kind."""
+    [item] = [item for item in found.items if item.kind == kind]
+    return item
+
+
+def all_files(home: Home) -> dict[Path, int]:
+    """Return what there is, with when it changed."""
+    base = home.data.parent
+    return {path: path.lstat().st_mtime_ns for path in base.rglob("*")}

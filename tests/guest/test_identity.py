@@ -141,3 +141,14 @@ def test_what_ssh_keygen_complains_of_is_told(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(HostError, match=r"^ssh-keygen failed: no entropy left$"):
         identity.make("web", tmp_path)
+
+
+def test_the_identity_on_the_virtual_clock_is_always_the_same(tmp_path: Path) -> None:
+    one = identity.fixed()
+    assert one == identity.fixed()
+    path = tmp_path / "key"
+    path.write_text(one.host_key)
+    path.chmod(0o600)
+    assert public_half(path) == one.host_key_public.split()[:2]
+    assert len(one.machine_id) == 32
+    int(one.machine_id, 16)

@@ -82,6 +82,7 @@ def test_the_seed_of_a_machine_with_a_root(
         "dev/console": "crw-------",
         "dev/ttyS1": "crw-------",
         "dev/null": "crw-------",
+        "dev/kmsg": "crw-------",
         "proc": "drwxr-xr-x",
         "sys": "drwxr-xr-x",
         "seed/machine": "-rw-------",
@@ -116,6 +117,7 @@ def test_the_ports_have_their_device_numbers(home: Home) -> None:
         cpio.character_device("dev/console", 5, 1),
         cpio.character_device("dev/ttyS1", 4, 65),
         cpio.character_device("dev/null", 1, 3),
+        cpio.character_device("dev/kmsg", 1, 11),
     ):
         at = archive.index(node.path.encode() + b"\0") - 110
         numbers = [int(archive[at + 78 + 8 * n : at + 86 + 8 * n], 16) for n in range(2)]
@@ -176,6 +178,7 @@ def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
     assert sourced(machine, 'printf "%s" "$filesystem"') == "$(touch x); 'y'"
     rest = 'printf "%s|" "$root" "$grow" "$modules" "$init" "$needs" "$tools"'
     assert sourced(machine, rest) == "||||||"
+    assert sourced(machine, 'printf "%s|" "$options" "$volatile"') == "||"
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])

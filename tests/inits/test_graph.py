@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,26 +11,7 @@ from bootwright.images.files import Files, Link
 from bootwright.inits import graph, trim
 from bootwright.inits.graph import Graph
 from bootwright.inits.implied import Kind
-
-LIB = "/usr/lib/systemd/system"
-ETC = "/etc/systemd/system"
-
-
-def graph_of(entries: Mapping[str, bytes | str | Link]) -> Graph:
-    """Return the graph of a small system with these files besides."""
-    base: dict[str, bytes | str | Link] = {
-        "/lib": Link("usr/lib"),
-        "/usr/lib/systemd/systemd": "systemd",
-        f"{LIB}/default.target": Link("graphical.target"),
-        f"{LIB}/graphical.target": "[Unit]\nRequires=multi-user.target\n",
-        f"{LIB}/multi-user.target": "[Unit]\nRequires=basic.target\n",
-        f"{LIB}/basic.target": "[Unit]\nRequires=sysinit.target\nWants=sockets.target\n",
-        f"{LIB}/sockets.target": "[Unit]\n",
-        f"{LIB}/sysinit.target": "[Unit]\nWants=local-fs.target\n",
-        f"{LIB}/local-fs.target": "[Unit]\nDefaultDependencies=no\n",
-        f"{LIB}/shutdown.target": "[Unit]\nDefaultDependencies=no\n",
-    }
-    return graph.read(Files.of(base | dict(entries)))
+from tests.inits.samples import ETC, LIB, graph_of
 
 
 def _targets(found: Graph, unit: str, kind: Kind) -> set[str]:
@@ -200,22 +179,26 @@ def test_generators_that_we_know() -> None:
     assert _warnings(found) == ["/etc/fstab line 5 has no type: bad line"]
 
 
-def test_bus_names_start_units() -> None:
-    found = graph_of(
-        {
-            "/usr/share/dbus-1/system-services/org.a.service": "[D-BUS Service]\nName=org.a\n"
-            "Exec=/bin/false\nSystemdService=dbus-org.a.service\n",
-            f"{LIB}/a.service": "[Service]\n",
-            f"{LIB}/dbus-org.a.service": Link("a.service"),
-        }
-    )
-    assert found.bus_names == {"org.a": "a.service"}
-
-
 def test_links_that_lead_nowhere_are_named() -> None:
     place = f"{ETC}/multi-user.target.wants/gone.service"
     found = graph_of({place: Link("/lib/systemd/system/gone.service")})
     assert _warnings(found) == [f"{place} leads nowhere: /lib/systemd/system/gone.service"]
+
+
+def test_aliases_of_what_is_not_there_are_named() -> None:
+    found = graph_of(
+        {
+            f"{ETC}/default.target": Link("/lib/systemd/system/gone.target"),
+            f"{ETC}/dbus-org.gone.service": Link("gone.service"),
+            f"{ETC}/dbus-org.here.service": Link("/moved/here.service"),
+            f"{LIB}/here.service": "[Service]\n",
+        }
+    )
+    assert _warnings(found) == [
+        f"{ETC}/dbus-org.gone.service leads nowhere: gone.service",
+        f"{ETC}/default.target leads nowhere: /lib/systemd/system/gone.target",
+    ]
+    assert found.own_name("dbus-org.here.service") == "here.service", "systemd goes by the name"
 
 
 def test_circles_are_named() -> None:

@@ -290,3 +290,69 @@ def test_a_recipe_as_toml_is_the_same_recipe(
     path.write_text(drafts.to_toml(recipe))
     again, _ = complete(home, drafts.read(path))
     assert again == recipe
+
+
+@pytest.fixture
+def mappable(add_image: Callable[..., Image]) -> Image:
+    """An image that claims to be an ext4 with blocks of 4096 bytes."""
+    image = add_image("mappable")
+    image.disk.chmod(0o600)
+    with image.disk.open("r+b") as disk:
+        disk.seek(1024 + 24)
+        disk.write(b"\2\0\0\0")
+    return image
+
+
+def test_the_defaults_on_the_virtual_clock(home: Home, kernel: Kernel, mappable: Image) -> None:
+    recipe, choice = complete(home, Draft(image="mappable", clock="virtual"))
+    assert str(choice) == "TCG (not KVM: it cannot count instructions)"
+    assert (recipe.clock, recipe.accelerator, recipe.vcpus) == ("virtual", "tcg", 1)
+    assert (recipe.disk, recipe.disk_bytes) == ("pmem", mappable.size_bytes)
+    assert (recipe.network, recipe.random_seed, recipe.machine) == ("none", 1, "q35")
+    assert recipe.cmdline == (
+        *("console=ttyS0", "quiet", "panic=-1", "net.ifnames=0", "mitigations=off"),
+        *("nokaslr", "norandmaps"),
+    )
+    other, _ = complete(home, Draft(image="mappable", clock="virtual", random_seed=0))
+    assert other.random_seed == 0
+
+
+def test_a_tiny_guest_on_the_virtual_clock(home: Home, kernel: Kernel) -> None:
+    recipe, _ = complete(home, Draft(clock="virtual"))
+    assert (recipe.disk, recipe.machine, recipe.random_seed) == ("none", "microvm", 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"accelerator": "kvm"}, "accelerator is 'kvm', but the virtual clock needs 'tcg'"),
+        ({"vcpus": 2}, "vcpus is 2, but the virtual clock needs 1"),
+        ({"disk": "qcow2"}, "disk is 'qcow2', but the virtual clock needs 'pmem'"),
+        ({"network": "user"}, "network is 'user', but the virtual clock needs 'none'"),
+        ({"machine": "microvm"}, "disk is 'pmem', which machine 'microvm' does not have"),
+        (
+            {"disk_bytes": 8 * MIB},
+            "disk_bytes is 8388608, but disk 'pmem' is the image itself, 4194304 bytes",
+        ),
+    ],
+)
+def test_what_does_not_go_with_the_virtual_clock(
+    fields: dict[str, object], message: str, home: Home, kernel: Kernel, mappable: Image
+) -> None:
+    with pytest.raises(InputError) as bad:
+        complete(home, Draft(image="mappable", clock="virtual", **fields))  # type: ignore[arg-type]
+    assert str(bad.value) == message
+    assert bad.value.hint
+
+
+def test_persistent_memory_takes_memory_to_be_known(
+    home: Home, kernel: Kernel, add_image: Callable[..., Image]
+) -> None:
+    image = add_image("large", size_bytes=4 << 30)
+    image.disk.chmod(0o600)
+    with image.disk.open("r+b") as disk:
+        disk.seek(1024 + 24)
+        disk.write(b"\2\0\0\0")
+    assert tcg(home, image="large", disk="pmem", memory_mib=124).memory_mib == 124
+    with pytest.raises(InputError, match=r"with an image needs 124 or more$"):
+        tcg(home, image="large", disk="pmem", memory_mib=123)

@@ -18,9 +18,11 @@ def fed(*chunks: bytes, token: str = TOKEN) -> tuple[bytes, list[tuple[str, str]
     reader = MarkReader(token)
     output, marks = b"", []
     for chunk in chunks:
-        more, found = reader.feed(chunk, 0)
-        output += more
-        marks += [(mark.name, detail) for mark, detail in found]
+        for found in reader.feed(chunk, 0):
+            if isinstance(found, bytes):
+                output += found
+            else:
+                marks.append((found[0].name, found[1]))
     return output, marks
 
 
@@ -31,16 +33,27 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 
 def test_a_mark_with_its_detail_and_the_time_of_its_arrival() -> None:
     reader = MarkReader(TOKEN)
-    assert reader.feed(f"{TOKEN} seed.failed cannot mount /dev\r\n".encode(), 42) == (
-        b"",
-        [(Mark(name="seed.failed", time_ns=42), "cannot mount /dev")],
-    )
+    assert reader.feed(f"{TOKEN} seed.failed cannot mount /dev\r\n".encode(), 42) == [
+        (Mark(name="seed.failed", time_ns=42), "cannot mount /dev")
+    ]
+
+
+def test_marks_and_output_keep_their_order() -> None:
+    stream = f"a\n{TOKEN} log.start x\nb\nc\n{TOKEN} log.end x\n{TOKEN} boot.end\nd.".encode()
+    assert MarkReader(TOKEN).feed(stream, 1) == [
+        b"a",
+        (Mark(name="log.start", time_ns=1), "x"),
+        b"b\nc",
+        (Mark(name="log.end", time_ns=1), "x"),
+        (Mark(name="boot.end", time_ns=1), ""),
+        b"d.",
+    ]
 
 
 def test_a_mark_in_two_pieces_has_the_time_of_its_end() -> None:
     reader = MarkReader(TOKEN)
-    assert reader.feed(f"{TOKEN} seed.st".encode(), 1) == (b"", [])
-    assert reader.feed(b"art\n", 2)[1] == [(Mark(name="seed.start", time_ns=2), "")]
+    assert reader.feed(f"{TOKEN} seed.st".encode(), 1) == []
+    assert reader.feed(b"art\n", 2) == [(Mark(name="seed.start", time_ns=2), "")]
 
 
 def test_output_around_marks_comes_through_untouched() -> None:
@@ -55,9 +68,9 @@ def test_only_the_one_newline_that_sets_a_mark_off_is_taken_away() -> None:
 
 def test_output_does_not_wait_for_more() -> None:
     reader = MarkReader(TOKEN)
-    assert reader.feed(b"prompt> ", 0) == (b"prompt> ", [])
-    assert reader.feed(b"half a token: " + TOKEN[:8].encode(), 0) == (b"half a token: ", [])
-    assert reader.feed(b", but no more\n.", 0) == (TOKEN[:8].encode() + b", but no more\n.", [])
+    assert reader.feed(b"prompt> ", 0) == [b"prompt> "]
+    assert reader.feed(b"half a token: " + TOKEN[:8].encode(), 0) == [b"half a token: "]
+    assert reader.feed(b", but no more\n.", 0) == [TOKEN[:8].encode() + b", but no more\n."]
 
 
 def test_another_machines_token_is_output() -> None:

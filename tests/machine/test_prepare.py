@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import FormatError, InputError
+from bootwright.guest.seed import remember
 from bootwright.home import Home
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
@@ -126,8 +127,8 @@ def test_the_images_filesystem_is_a_driver_too(
 
 
 def test_the_disk_lies_over_the_image(home: Home, recipe: Recipe, tmp_path: Path) -> None:
-    prepare.make_disk(home, recipe, tmp_path / "disk")
-    argv = ["qemu-img", "info", "--output=json", str(tmp_path / "disk")]
+    prepare.make_disk(home, recipe, MachineFolder(tmp_path))
+    argv = ["qemu-img", "info", "--output=json", str(tmp_path / "disk.qcow2")]
     seen = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
     assert seen["virtual-size"] == recipe.disk_bytes
     assert seen["backing-filename"] == str(home.images / str(recipe.image) / "disk.raw")
@@ -137,12 +138,13 @@ def test_a_disk_smaller_than_the_image_is_refused(
     home: Home, recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"^a disk of 512 bytes is smaller than its image /"):
-        prepare.make_disk(home, replace(recipe, disk_bytes=512), tmp_path / "disk")
+        prepare.make_disk(home, replace(recipe, disk_bytes=512), MachineFolder(tmp_path))
 
 
 def test_a_tiny_guest_has_no_disk(home: Home, tiny: Recipe, tmp_path: Path) -> None:
-    prepare.make_disk(home, tiny, tmp_path / "disk")
-    assert not (tmp_path / "disk").exists()
+    before = sorted(tmp_path.iterdir())
+    prepare.make_disk(home, tiny, MachineFolder(tmp_path))
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> None:
@@ -173,3 +175,45 @@ def test_the_planned_steps_are_the_vmm_and_the_log_in(
     tiny_steps = prepare.planned(home, MachineSpec(name="t", recipe=tiny), ("true",))
     assert [comment for comment, _ in tiny_steps] == [vmm]
     assert not home.machines.exists()
+
+
+@pytest.fixture
+def mapped(recipe: Recipe, add_kernel: Callable[..., Kernel]) -> Recipe:
+    names = ("virtio_pci", "virtio_pmem", "nd_pmem", "ext4")
+    kernel = add_kernel("pmem", modules={f"{name}.ko": name.encode() for name in names})
+    return replace(recipe, kernel=kernel.digest, disk="pmem", network="none")
+
+
+def test_persistent_memory_is_the_image_itself(home: Home, mapped: Recipe, tmp_path: Path) -> None:
+    modules, seed = written(home, mapped, tmp_path)
+    assert paths(modules)[1:] == [
+        f"modules/{name}.ko" for name in ("virtio_pci", "virtio_pmem", "nd_pmem", "ext4")
+    ]
+    told = variables(seed, tmp_path)
+    assert (told["root"], told["options"], told["volatile"]) == ("/dev/pmem0", "dax", "pmem0")
+    spec = MachineSpec(name="web", recipe=mapped)
+    folder = MachineFolder(tmp_path)
+    place = prepare.placement(home, folder, spec, "")
+    assert place.disk == folder.mapped_disk
+    prepare.make_disk(home, mapped, folder)
+    assert folder.mapped_disk.resolve() == (home.images / str(mapped.image) / "disk.raw").resolve()
+
+
+def test_a_disk_of_its_own_is_flushed(home: Home, recipe: Recipe, tmp_path: Path) -> None:
+    told = variables(written(home, recipe, tmp_path)[-1], tmp_path)
+    assert (told["options"], told["volatile"], told["tools"]) == ("", "", "")
+
+
+def test_a_script_of_ours_has_busybox_beside_it(home: Home, recipe: Recipe, tmp_path: Path) -> None:
+    ready = remember(home, {"/seed/run/bootwright/ready": (b"true", 0o644)})
+    told = variables(written(home, replace(recipe, guest_files=ready), tmp_path)[-1], tmp_path)
+    assert told["tools"] == "1"
+
+
+def test_a_machine_on_persistent_memory_cannot_be_kept(mapped: Recipe) -> None:
+    with pytest.raises(InputError) as bad:
+        MachineSpec(name="web", recipe=mapped, kept=True)
+    assert str(bad.value) == (
+        "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept"
+    )
+    assert bad.value.hint == "leave out --keep and --detach, or give another disk"

@@ -15,7 +15,6 @@ from bootwright.probes import runner
 from bootwright.probes.probe import Outcome, Probe
 from bootwright.probes.runner import Reader
 from bootwright.probes.table import PROBES
-from tests.machine.samples import SPEC
 
 
 def _probe(script: str, *, name: str = "own", limit_s: int = 20) -> Probe:
@@ -24,7 +23,7 @@ def _probe(script: str, *, name: str = "own", limit_s: int = 20) -> Probe:
 
 def _tried(probes: Sequence[Probe], **variables: str) -> list[Outcome]:
     found: list[Outcome] = []
-    reader = Reader(SPEC, probes, lambda probe: None, found.append)
+    reader = Reader("web", probes, lambda probe: None, found.append)
     done = subprocess.run(
         ["sh"], input=runner.text(probes, variables), capture_output=True, text=True, check=True
     )
@@ -124,7 +123,7 @@ def test_text_for_the_port_is_for_any_shell(end: bool) -> None:
 def test_those_that_never_began_are_given_up() -> None:
     found: list[Outcome] = []
     probes = [_probe("", name=name) for name in ("a", "b", "c")]
-    reader = Reader(SPEC, probes, lambda probe: None, found.append)
+    reader = Reader("web", probes, lambda probe: None, found.append)
     for line in ("probe.begin a", "probe.end a 0", "probe.begin b"):
         reader.take(line)
     reader.give_up(probes, "ssh: lost")
@@ -138,7 +137,7 @@ def test_those_that_never_began_are_given_up() -> None:
 @given(st.lists(st.text()))
 def test_rubbish_makes_no_outcome(lines: list[str]) -> None:
     found: list[Outcome] = []
-    reader = Reader(SPEC, [_probe("", name="own")], lambda probe: None, found.append)
+    reader = Reader("web", [_probe("", name="own")], lambda probe: None, found.append)
     for line in lines:
         reader.take(line)
         reader.take(f"probe.end own {line}") if not line.strip().isdecimal() else None

@@ -138,6 +138,39 @@ def test_random_numbers_are_seeded_only_when_the_recipe_says_so() -> None:
         assert ("-seed", str(seed)) in pairs(argv)
 
 
+VIRTUAL = replace(
+    FULL, vcpus=1, disk="pmem", network="none", random_seed=7, clock="virtual", memory_mib=256
+)
+
+
+def test_the_whole_plan_of_a_machine_on_the_virtual_clock() -> None:
+    assert Qemu().plan(VIRTUAL, place(Path("/m"))) == (
+        *("setpriv", "--pdeathsig=KILL", "--", "qemu-system-x86_64", "-name", "web"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
+        *("-M", "q35", "-accel", "tcg,thread=single,tb-size=512", "-cpu", "qemu64,+rdrand"),
+        *("-m", "256,maxmem=2304M,slots=1", "-smp", "1"),
+        *("-kernel", "/m/vmlinux", "-initrd", "/m/initrd"),
+        *("-append", "console=ttyS0 quiet net.ifnames=0"),
+        *("-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"),
+        *("-add-fd", "fd=4,set=4", "-chardev", "file,id=console,path=/dev/fdset/4,append=on"),
+        *("-device", "isa-serial,chardev=console"),
+        *("-add-fd", "fd=5,set=5", "-chardev", "file,id=marks,path=/dev/fdset/5,append=on"),
+        *("-device", "isa-serial,chardev=marks"),
+        "-object",
+        "memory-backend-file,id=root,mem-path=/m/disk.qcow2,size=1073741824,share=off",
+        *("-device", "virtio-pmem-pci,memdev=root", "-seed", "7"),
+        *("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"),
+    )
+
+
+def test_persistent_memory_needs_no_virtual_clock() -> None:
+    options = pairs(Qemu().plan(replace(FULL, disk="pmem"), place(Path("/a,b"))))
+    assert ("-accel", "tcg,thread=multi,tb-size=512") in options
+    assert ("-chardev", "socket,id=marks,fd=5") in options
+    assert dict(options)["-object"].startswith("memory-backend-file,id=root,mem-path=/a,,b/disk.")
+    assert "-icount" not in dict(options)
+
+
 def test_a_comma_in_a_path_is_not_the_end_of_an_option() -> None:
     options = dict(pairs(Qemu().plan(FULL, place(Path("/a,b")))))
     assert options["-blockdev"].endswith("file.filename=/a,,b/disk.qcow2")
@@ -156,6 +189,7 @@ def test_planning_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         (FULL, ["virtio_pci", "virtio_blk", "virtio_net"]),
         (replace(FULL, machine="microvm", network="none"), ["virtio_mmio", "virtio_blk"]),
+        (replace(FULL, disk="pmem", network="none"), ["virtio_pci", "virtio_pmem", "nd_pmem"]),
         (TINY, []),
         (replace(TINY, network="user"), ["virtio_mmio", "virtio_net"]),
     ],
@@ -165,8 +199,10 @@ def test_the_drivers_that_a_guest_needs(recipe: Recipe, drivers: list[str]) -> N
 
 
 def test_the_root_is_the_whole_disk_or_a_partition() -> None:
-    assert Qemu().root_device(0) == "/dev/vda"
-    assert Qemu().root_device(2) == "/dev/vda2"
+    assert Qemu().root_device(FULL, 0) == "/dev/vda"
+    assert Qemu().root_device(FULL, 2) == "/dev/vda2"
+    assert Qemu().root_device(VIRTUAL, 0) == "/dev/pmem0"
+    assert Qemu().root_device(VIRTUAL, 2) == "/dev/pmem0p2"
 
 
 def test_the_build_is_what_qemu_says_of_itself(

@@ -55,6 +55,17 @@ _OPTIONS = (
     ),
     click.option("--machine", type=click.Choice(["q35", "microvm"]), help="QEMU's machine type."),
     click.option("--disk-size", metavar="SIZE", help="Disk larger than the image, such as 20G."),
+    click.option(
+        "--clock",
+        type=click.Choice(["wall", "virtual"]),
+        help="virtual: guest time is a nanosecond an instruction, the same in every boot.",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="Of the guest's random numbers; default: the host's own, 1 on the virtual clock.",
+    ),
 )
 
 
@@ -82,6 +93,8 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
         memory_mib=_size(options["memory"], MIB, unit="m"),
         vcpus=options["cpus"],
         disk_bytes=_size(options["disk_size"], 1),
+        random_seed=options["seed"],
+        clock=options["clock"],
     )
     if options["recipe_file"]:
         base = drafts.read(options["recipe_file"])

@@ -13,7 +13,8 @@ import click
 from bootwright import home as homes
 from bootwright.cli import screen
 from bootwright.doctor import prune as prunes
-from bootwright.doctor.prune import Prunable, Survey
+from bootwright.doctor.prunable import Prunable
+from bootwright.doctor.prune import Survey
 from bootwright.errors import BootwrightError, InputError
 from bootwright.home import Home
 from bootwright.report import text
@@ -44,8 +45,8 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Remove what nobody uses, after saying what.
 
     That is: images and kernels without a name, what killed commands left behind, guest files of
-    older versions, caches, and the consoles of machines that failed. Machines that run, and what
-    they use, stay.
+    older versions, caches, and the consoles of machines that failed.
+    Machines that run, and what they use, stay.
     """
     home = homes.locate()
     found = prunes.survey(home, everything=everything)

@@ -17,6 +17,7 @@ from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
 from bootwright.machine.client import Machine
+from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec, check_host_name
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
@@ -105,6 +106,8 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         image, argv = arguments[0], (*arguments[1:], *argv)
     draft = draft_of(image, options)
     _check(argv, options, tiny=draft.image is None, bare=draft.init == "bare")
+    if draft.clock == "virtual":
+        _check_virtual(draft, options)
     home = homes.locate()
     quiet = options["as_json"]
     # All that can be wrong with the words is said before anything is fetched or tried.
@@ -280,6 +283,21 @@ def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: 
             "--json has no prompt to give", hint="add a command, such as -- true, or --detach"
         )
     check_timeout(options["timeout"])
+
+
+def _check_virtual(draft: Draft, options: dict[str, Any]) -> None:
+    """Refuse what needs a network, which a guest on the virtual clock has not."""
+    if draft.image is not None and draft.init != "bare":
+        raise InputError(
+            "nobody can log in to a guest on the virtual clock: it has no network, and its time "
+            "runs away from a connection that waits",
+            hint="one command runs on it: add --init bare, or --tiny without an image",
+        )
+    if options["publish"]:
+        raise InputError(
+            "a guest on the virtual clock has no network, so no port can lead into it",
+            hint="leave out --publish, or --clock virtual",
+        )
 
 
 def fresh_name(image: str | None) -> str:

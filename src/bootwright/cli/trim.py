@@ -11,7 +11,8 @@ from bootwright.cli import names, screen
 from bootwright.digest import short
 from bootwright.errors import BootwrightError, InputError
 from bootwright.inits import trims
-from bootwright.inits.trim import DEFAULT_KEEP, Plan, Trim
+from bootwright.inits.staying import DEFAULT_KEEP
+from bootwright.inits.trim import Plan, Trim
 
 _WIDTH = 100
 _UNIT_WIDTH = 44

@@ -12,6 +12,7 @@ from bootwright.home import Home
 from bootwright.host import processes
 from bootwright.host.trees import used_bytes
 from bootwright.images import image as images
+from bootwright.inits import trims
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import control, recovery
 from bootwright.machine import folder as folders
@@ -28,6 +29,7 @@ def examine(home: Home) -> list[Check]:
         *asked("machines", lambda: _machines(home), area="ours"),
         *asked("images", lambda: _shelf(images.shelf(home), home), area="store"),
         *asked("kernels", lambda: _shelf(kernels.shelf(home), home), area="store"),
+        *asked("trims", lambda: _trims(home), area="store"),
         *asked("space", lambda: _space(home), area="store"),
     ]
 
@@ -154,10 +156,29 @@ def _shelf(shelf: Store, home: Home) -> Iterator[Check]:
     yield Check(area="store", name=f"{shelf.noun}s", state="ok", text=text)
 
 
+def _trims(home: Home) -> Iterator[Check]:
+    names = trims.names(home)
+    for name in names:
+        try:
+            trims.load(home, name)
+        except BootwrightError as error:
+            yield Check(
+                area="store",
+                name=f"trim {name}",
+                state="problem",
+                text=str(error),
+                hint=error.hint,
+            )
+    used = size(used_bytes(home.trims)) if names else ""
+    text = f"{len(names)}: {', '.join(names)} ({used})" if names else "none yet"
+    yield Check(area="store", name="trims", state="ok", text=text)
+
+
 def _space(home: Home) -> Iterator[Check]:
     sizes = {
         "images": home.images,
         "kernels": home.kernels,
+        "trims": home.trims,
         "machines": home.machines,
         "guest files": home.files,
         "logs": home.logs,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
+import struct
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +52,45 @@ def make(hostname: str, scratch: Path) -> Identity:
         host_key=private,
         host_key_public=public,
     )
+
+
+# The first key of the test vectors in RFC 8032, section 7.1: everybody knows it.
+_KNOWN_SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+_KNOWN_PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+
+
+def fixed() -> Identity:
+    """Return the identity that every machine on the virtual clock has.
+
+    Two boots of one recipe are to take the same instructions, and reading another key takes others.
+    Nothing in it is secret: such a machine has no network, and nobody logs in to it.
+    """
+    private, public = _known_key("root@virtual")
+    return Identity(
+        hostname="virtual",
+        machine_id="b007" * 8,
+        mac="52:00:00:00:00:00",
+        token="b007" * 4,
+        host_key=private,
+        host_key_public=public,
+    )
+
+
+def _known_key(comment: str) -> tuple[str, str]:
+    """Return the halves of the known key. Source: PROTOCOL.key in OpenSSH's tree."""
+
+    def strings(*parts: bytes) -> bytes:
+        return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+    kind = b"ssh-ed25519"
+    public = strings(kind, _KNOWN_PUBLIC)
+    secret = bytes(8) + strings(kind, _KNOWN_PUBLIC, _KNOWN_SEED + _KNOWN_PUBLIC, comment.encode())
+    secret += bytes(range(1, 1 + -len(secret) % 8))
+    whole = b"openssh-key-v1\0" + strings(b"none", b"none", b"") + struct.pack(">I", 1)
+    lines = textwrap.wrap(base64.b64encode(whole + strings(public, secret)).decode(), 70)
+    name = "OPENSSH PRIVATE KEY"
+    private = "\n".join([f"-----BEGIN {name}-----", *lines, f"-----END {name}-----", ""])
+    return private, f"{kind.decode()} {base64.b64encode(public).decode()} {comment}"
 
 
 def user_key(home: Home) -> tuple[Path, str]:

@@ -29,7 +29,7 @@ RUN = "/seed/run"
 
 # The tools that seed.sh calls by name; not every busybox has a shell that finds them in itself.
 _APPLETS = (
-    *("cat", "chroot", "cp", "hostname", "insmod", "ip", "ln", "mkdir", "mount"),
+    *("chroot", "cp", "insmod", "ip", "ln", "mkdir", "mount"),
     *("poweroff", "sleep", "stat", "stty", "switch_root", "umount", "usleep"),
 )
 _EM_X86_64 = 62
@@ -43,6 +43,11 @@ class Wiring:
     modules: tuple[str, ...] = ()
     root: str = ""
     filesystem: str = ""
+    options: str = ""
+    """What the root is mounted with, such as ``dax``."""
+    volatile: str = ""
+    """The disk under the root, such as ``pmem0``, if it does not outlive the machine: nothing on
+    it need be flushed."""
     init: tuple[str, ...] = ()
     """What to execute in the root."""
     needs: tuple[str, ...] = ()
@@ -125,9 +130,11 @@ def pack(
         cpio.character_device("dev/console", 5, 1),
         cpio.character_device("dev/ttyS1", 4, 65),
         cpio.character_device("dev/null", 1, 3),
+        cpio.character_device("dev/kmsg", 1, 11),
         *(cpio.link(f"bin/{applet}", "busybox") for applet in _APPLETS),
         cpio.folder("proc"),
         cpio.folder("sys"),
+        cpio.folder("root"),
         cpio.folder(RUN.strip("/")),
         cpio.file("seed/machine", _machine(identity, wiring), 0o600),
     ]
@@ -157,6 +164,8 @@ def _machine(identity: Identity, wiring: Wiring) -> bytes:
         "modules": " ".join(wiring.modules),
         "root": wiring.root,
         "filesystem": wiring.filesystem,
+        "options": wiring.options,
+        "volatile": wiring.volatile,
         "init": " ".join(wiring.init),
         "needs": " ".join(wiring.needs),
         "tools": "1" if wiring.tools else "",

@@ -6,7 +6,8 @@
 # What it needs to know lies in /seed/machine, as shell variables:
 #   token marks          how a mark is written, and on which port
 #   modules              files to load, in order; behind a dash those that may fail
-#   root filesystem      the root's device and type; empty: the tiny guest
+#   root filesystem options   the root's device, type and how to mount it; no root: the tiny guest
+#   volatile             the root's disk, if nothing on it outlives the machine
 #   init                 what to execute in the root, words
 #   needs                programs that the image must have
 #   tools                1: the init uses our busybox
@@ -18,7 +19,12 @@
 exec 3>/dev/ttyS1
 . /seed/machine
 
-mark() { echo "$token $*" >&3; }
+# A mark goes to the host, which stamps it with its clock, and into the kernel's log, which stamps it
+# with the guest's. A kernel without a log has no time to tell.
+mark() {
+    echo "$token $*" >&3
+    echo "<6>bootwright: $*" >/dev/kmsg
+} 2>/dev/null
 
 fail() {
     mark "seed.failed $*"
@@ -39,7 +45,9 @@ for module in $modules; do
     esac
 done
 
-hostname "$hostname"
+mark seed.modules
+
+echo "$hostname" >/proc/sys/kernel/hostname
 ip link set lo up
 if [ -n "$address" ]; then
     ip link set eth0 up || fail "the kernel shows no network card eth0"
@@ -71,8 +79,13 @@ until [ -b "$root" ]; do
     [ $tries -le 500 ] || fail "the root device $root does not appear"
     usleep 10000
 done
-mkdir -p /root
-mount -t "$filesystem" "$root" /root || fail "cannot mount $root as $filesystem"
+if [ -n "$volatile" ]; then
+    # A flush waits for the host, and would keep what nobody can read again.
+    mount -t sysfs sys /sys
+    echo 'write through' >"/sys/block/$volatile/queue/write_cache" || fail "cannot tame $volatile"
+    umount /sys
+fi
+mount -t "$filesystem" ${options:+-o "$options"} "$root" /root || fail "cannot mount $root as $filesystem"
 for needed in $needs; do
     [ -e "/root$needed" ] || [ -L "/root$needed" ] || fail "the image has no $needed"
 done
@@ -82,7 +95,11 @@ free=$(($(stat -f -c '%f * %S' /root)))
 [ $free -ge 1048576 ] || mark "root.full $((free / 1024)) KiB are free"
 
 # The name and the machine-id live on the machine's own disk; each is written once.
-put() { [ "$(cat "/root/$1" 2>/dev/null)" = "$2" ] || echo "$2" >"/root/$1"; }
+put() {
+    there=
+    [ ! -e "/root/$1" ] || read -r there <"/root/$1"
+    [ "$there" = "$2" ] || echo "$2" >"/root/$1"
+}
 put etc/hostname "$hostname"
 put etc/machine-id "$machine_id"
 [ -e /root/etc/hosts ] || printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$hostname" >/root/etc/hosts

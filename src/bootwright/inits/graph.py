@@ -1,8 +1,5 @@
 """The unit graph of an image: what pulls in what, as systemd would see it, without a boot.
 
-Presets are not read: systemd applies them on a machine's first boot, and by the machine-id that the
-seed writes no boot of ours is one (machine-id(5), "First Boot Semantics").
-
 Source: systemd.unit(5) and its siblings; their sections on implicit and default dependencies.
 """
 
@@ -15,16 +12,20 @@ from typing import Literal
 
 from bootwright.images.files import Files
 from bootwright.images.reading import Wanted
-from bootwright.inits import generated, implied
+from bootwright.inits import busnames, conffiles, generated, implied, presets, sysusers, tmpfiles
 from bootwright.inits.implied import Kind
-from bootwright.inits.unitfiles import NOTHING, UnitFile, expand, parse, parse_name, words
+from bootwright.inits.unitfiles import NOTHING, UnitFile, expand, parse_name, words
 from bootwright.inits.unitfolders import FOLDERS, UnitFolders
 
-BUS_FOLDERS = ("/usr/share/dbus-1/system-services", "/usr/local/share/dbus-1/system-services")
 SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 
 WANTED = Wanted(
-    contents=(*FOLDERS, *BUS_FOLDERS, *generated.SOURCES),
+    contents=(
+        *(*FOLDERS, *busnames.FOLDERS, *generated.SOURCES, *sysusers.SOURCES),
+        *conffiles.folders(tmpfiles.KIND),
+        *conffiles.folders(sysusers.KIND),
+        *conffiles.folders(presets.KIND),
+    ),
     names=(*generated.FOLDERS, "/usr/lib/systemd", "/lib/systemd"),
 )
 """What of an image the graph is made from."""
@@ -88,7 +89,12 @@ class Graph:
     generators: dict[str, str]
     """What runs as a generator, by name, with its path."""
     bus_names: dict[str, str]
-    """``{D-Bus name: the unit that its first caller starts}``."""
+    """``{D-Bus name: the unit that its first caller starts}``, by an alias as a rule."""
+    paths: tuple[tmpfiles.Made, ...]
+    """What systemd-tmpfiles makes."""
+    users: tuple[sysusers.Made, ...]
+    """Whom systemd-sysusers makes."""
+    presets: tuple[presets.Rule, ...]
     warnings: tuple[Warning, ...]
 
     def own_name(self, name: str) -> str:
@@ -171,6 +177,8 @@ class _Reader:
             self._warn(
                 "/etc/systemd/system/default.target", "is not there: nothing says what boots"
             )
+        for place, target in self._folders.dangling():
+            self._warn(place, f"leads nowhere: {target}")
         names = [n for n in self._folders.names() if not _is_template(n)]
         for name in [*names, *self._generated, "-.mount", "-.slice"]:
             self._meet(name)
@@ -182,12 +190,14 @@ class _Reader:
             self._look_at(unit)
 
     def graph(self) -> Graph:
-        bus_names = self._bus_names()
         graph = Graph(
             units=dict(sorted(self._units.items())),
             aliases=self._aliases,
             generators=self._generators,
-            bus_names=bus_names,
+            bus_names=busnames.find(self._files),
+            paths=tmpfiles.find(self._files),
+            users=sysusers.find(self._files),
+            presets=presets.find(self._files),
             warnings=(),
         )
         for circle in circles(graph, graph.started_by()):
@@ -299,20 +309,6 @@ class _Reader:
                 continue
             if self._units[edge.target].state == "missing" and not self._files.is_there(place):
                 self._warn(place, f"leads nowhere: {self._files.target(place)}")
-
-    def _bus_names(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for folder in BUS_FOLDERS:
-            for entry in self._files.names(folder):
-                content = self._files.read(f"{folder}/{entry}")
-                if content is None or not entry.endswith(".service"):
-                    continue
-                file = parse(content.decode(errors="replace"))
-                if unit := file.last("D-BUS Service", "SystemdService"):
-                    own = self._folders.own_name(unit)
-                    bus_name = file.last("D-BUS Service", "Name") or entry.removesuffix(".service")
-                    found.setdefault(bus_name, own)
-        return found
 
 
 def circles(graph: Graph, names: Iterable[str]) -> list[list[str]]:

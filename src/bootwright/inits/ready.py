@@ -12,7 +12,9 @@ from bootwright.guest.seed import RUN
 from bootwright.inits.init import Init
 
 PATH = "/run/bootwright/ready"
-"""Where the guest has the script; its shell is the image's."""
+"""Where the guest has the script; its shell is the image's, and busybox lies beside it."""
+SEED_PATH = f"{RUN}/bootwright/ready"
+"""Where the seed has it."""
 
 _UNIT = f"""\
 [Unit]

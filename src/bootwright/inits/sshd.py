@@ -19,9 +19,10 @@ Include /etc/ssh/sshd_config
 
 _MARK = f"""\
 #!/bin/sh
-# Tell the host that something has happened.
+# Tell the host that something has happened, and the kernel's log, which has the guest's clock.
 read -r token </run/bootwright/token
 printf '%s %s\\n' "$token" "$*" >{MARK_PORT}
+printf '<6>bootwright: %s\\n' "$*" >/dev/kmsg
 """
 
 CONFIG_FILE, MARK_FILE = "/run/bootwright/sshd_config", "/run/bootwright/mark"

@@ -16,39 +16,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bootwright.digest import Digest
 from bootwright.guest.seed import RUN
-from bootwright.inits.graph import NEEDS, STARTS, Edge, Graph
-from bootwright.inits.implied import Kind
-
-DEFAULT_KEEP = (
-    "ssh.service",
-    "ssh.socket",
-    "sshd.service",
-    "sshd.socket",
-    "systemd-user-sessions.service",
-    "systemd-remount-fs.service",
-    "systemd-journald*",
-    "sys-kernel-debug.mount",
-    "sys-kernel-tracing.mount",
-    "sys-kernel-config.mount",
-)
-"""One can log in, the root can be written, the log can be read."""
-
-_SERVERS = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
-
-_FRAME = ("target", "slice", "device", "scope")
-"""Types of units that run nothing."""
-
-_DEVICE_MANAGER = (
-    *("systemd-udevd.service", "systemd-udev-trigger.service"),
-    *("systemd-udevd-control.socket", "systemd-udevd-kernel.socket"),
-)
-"""Without these no device unit ever becomes active, and who waits for one waits in vain."""
-
-_VERBS = {"Wants": "wants", "Upholds": "wants", "Triggers": "starts"}
+from bootwright.inits.calls import Calls
+from bootwright.inits.graph import STARTS, Edge, Graph
+from bootwright.inits.staying import DEFAULT_KEEP, FRAME, Staying
 
 _GENERATORS = {
     "systemd-cryptsetup-generator": ("systemd-cryptsetup@*",),
@@ -135,16 +109,19 @@ def plan(graph: Graph, *, name: str, image: Digest, keep: tuple[str, ...] = DEFA
         image: What *graph* was read from.
         keep: Units to keep, and globs of them.
     """
-    staying = _Staying(graph, keep)
+    staying = Staying(graph, keep)
     masks = tuple(_masks(graph, staying.reasons))
+    calls = Calls(graph, staying.reasons, frozenset(mask.unit for mask in masks))
+    masks += tuple(Mask(unit=alias, reason=reason) for alias, reason in calls.aliases())
     dropped = tuple(_dropped(graph, staying.reasons))
     stays = tuple(
         Stay(unit=unit, reason=reason)
         for unit, reason in sorted(staying.reasons.items())
-        if graph.units[unit].type not in _FRAME
+        if graph.units[unit].type not in FRAME
         and graph.units[unit].state not in ("masked", "missing")
     )
-    notes = [f"{warning.place} {warning.text}" for warning in graph.warnings]
+    notes = [*staying.notes, *calls.notes()]
+    notes += [f"{warning.place} {warning.text}" for warning in graph.warnings]
     unknown = [
         generator
         for generator in graph.generators
@@ -153,7 +130,7 @@ def plan(graph: Graph, *, name: str, image: Digest, keep: tuple[str, ...] = DEFA
     if unknown:
         notes.append(f"what these generators make is not known, and stays: {', '.join(unknown)}")
     trim = Trim(name=name, image=image, keep=keep, masks=masks, generators=dropped)
-    return Plan(trim=trim, stays=stays, notes=(*staying.notes, *notes))
+    return Plan(trim=trim, stays=stays, notes=tuple(notes))
 
 
 def guest_files(trim: Trim) -> dict[str, tuple[bytes, int]]:
@@ -168,102 +145,10 @@ def guest_files(trim: Trim) -> dict[str, tuple[bytes, int]]:
     }
 
 
-@dataclass(slots=True)
-class _Staying:
-    """Finds the units that stay."""
-
-    graph: Graph
-    keep: tuple[str, ...]
-    reasons: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    _boot: dict[str, Edge | None] = field(init=False)
-    _kept: set[str] = field(default_factory=set)
-    """Units whose wishes count as needs: what was asked for, and what that needs."""
-
-    def __post_init__(self) -> None:
-        self._boot = self._reached()
-        for unit in self._boot:
-            if self.graph.units[unit].type in _FRAME:
-                self.reasons[unit] = "it runs nothing"
-            elif self.graph.units[unit].state == "implicit":
-                self.reasons[unit] = "it is there before systemd"
-        self._keep_asked()
-        for unit in self._boot:
-            made = self.graph.units[unit]
-            if made.state == "generated" and made.type in ("mount", "swap", "automount"):
-                self._stay(unit, "/etc/fstab names it")
-        looked_at: set[str] = set()
-        while new := [unit for unit in self.reasons if unit not in looked_at]:
-            for unit in new:
-                self._keep_needed_by(unit, NEEDS)
-            looked_at.update(new)
-
-    def _reached(self) -> dict[str, Edge | None]:
-        """Return what a boot starts, and what it may start by sockets, timers and paths."""
-        reached = self.graph.started_by()
-        queue = list(reached)
-        while queue:
-            unit = queue.pop()
-            for edge in self.graph.edges_from(unit, ("Triggers",)):
-                for name, by in self.graph.started_by(edge.target).items():
-                    if name not in reached:
-                        reached[name] = by or edge
-                        queue.append(name)
-        return reached
-
-    def _keep_asked(self) -> None:
-        asked: list[str] = []
-        for pattern in self.keep:
-            found = [
-                unit
-                for unit in self.graph.matching(pattern)
-                if self.graph.units[unit].state not in ("missing", "masked")
-            ]
-            if not found and pattern not in DEFAULT_KEEP:
-                self.notes.append(f"--keep {pattern} is no unit of the image, or a masked one")
-            in_boot = [unit for unit in found if unit in self._boot]
-            if found and not in_boot and pattern not in DEFAULT_KEEP:
-                self.notes.append(f"--keep {pattern}: no boot of the image starts it")
-            for unit in in_boot:
-                self.reasons.setdefault(unit, f"kept by {pattern}")
-            asked += in_boot
-        for unit in asked:
-            self._stay(unit, self.reasons[unit])
-        if not any(unit in self.reasons for unit in _SERVERS):
-            self.notes.append("no SSH server is kept: there will be no way to log in")
-
-    def _stay(self, unit: str, reason: str) -> None:
-        """Let a unit stay, with all that it would start and all that would start it in time."""
-        if unit in self._kept:
-            return
-        self.reasons.setdefault(unit, reason)
-        self._kept.add(unit)
-        self._keep_needed_by(unit, (*STARTS, "Triggers"))
-        for edge in self.graph.edges_to(unit, ("Triggers",)):
-            if edge.source in self._boot:
-                self._stay(edge.source, f"it starts {unit}")
-
-    def _keep_needed_by(self, unit: str, kinds: tuple[Kind, ...]) -> None:
-        for edge in self.graph.edges_from(unit, kinds):
-            target = self.graph.units[edge.target]
-            if target.type == "device" and edge.kind in NEEDS:
-                self._keep_device_manager(unit)
-            if target.type in _FRAME:
-                self.reasons.setdefault(target.name, "it runs nothing")
-                continue
-            verb = _VERBS.get(edge.kind, "requires")
-            self._stay(target.name, f"{unit} {verb} it")
-
-    def _keep_device_manager(self, unit: str) -> None:
-        for name in _DEVICE_MANAGER:
-            if name in self._boot and name not in self._kept:
-                self._stay(name, f"{unit} waits for a device")
-
-
 def _masks(graph: Graph, staying: dict[str, str]) -> Iterator[Mask]:
     """Yield what something that stays would start, and that does not stay itself."""
     for name, unit in graph.units.items():
-        if name in staying or unit.state in ("masked", "missing") or unit.type in _FRAME:
+        if name in staying or unit.state in ("masked", "missing") or unit.type in FRAME:
             continue
         by = [edge for edge in graph.edges_to(name, STARTS) if edge.source in staying]
         if by:

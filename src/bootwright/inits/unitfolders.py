@@ -73,6 +73,15 @@ class UnitFolders:
         """Return which name is another's, followed to the end."""
         return {name: self.own_name(name) for name in sorted(self._aliases)}
 
+    def dangling(self) -> list[tuple[str, str]]:
+        """Return the aliases of units that are not there: each link, and where it leads."""
+        return [
+            (place, self._files.target(place) or "")
+            for name in sorted(self._aliases)
+            if not self._files.is_there(place := self._where[name])
+            and self.own_name(name) not in self._where
+        ]
+
     def own_name(self, name: str) -> str:
         """Return the unit that *name* means: the end of its aliases."""
         seen = {name}

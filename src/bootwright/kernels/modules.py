@@ -15,6 +15,8 @@ CONFIG_OF = {
     "virtio_mmio": "CONFIG_VIRTIO_MMIO",
     "virtio_blk": "CONFIG_VIRTIO_BLK",
     "virtio_net": "CONFIG_VIRTIO_NET",
+    "virtio_pmem": "CONFIG_VIRTIO_PMEM",
+    "nd_pmem": "CONFIG_BLK_DEV_PMEM",
     "ext4": "CONFIG_EXT4_FS",
     "xfs": "CONFIG_XFS_FS",
     "btrfs": "CONFIG_BTRFS_FS",

@@ -51,6 +51,7 @@ class Machine:
         monitor: subprocess.Popen[bytes],
         notice: Callable[[str], None],
         on_mark: Callable[[str, str], None],
+        on_output: Callable[[bytes], None] | None,
     ) -> None:
         self.name = spec.name
         self.spec = spec
@@ -77,7 +78,7 @@ class Machine:
         """Set whenever the monitor has told anything."""
         self._handed_over = asyncio.Event()
         self._output = bytearray()
-        self._on_output: Callable[[bytes], None] | None = None
+        self._on_output = on_output
         self._follower = asyncio.create_task(self._follow())
 
     async def ready(self, timeout_s: float) -> None:
@@ -108,6 +109,10 @@ class Machine:
         self._on_output = on_output
         await self._wait_for("command.end", timeout_s)
         return int(self._details["command.end"])
+
+    async def reached(self, mark: str, timeout_s: float) -> None:
+        """Wait until the guest has told *mark*; see `ready` for what is raised."""
+        await self._wait_for(mark, timeout_s)
 
     async def run(
         self,
@@ -309,6 +314,7 @@ async def started(
     again: bool = False,
     notice: Callable[[str], None] = lambda text: None,
     on_mark: Callable[[str, str], None] = lambda name, detail: None,
+    on_output: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -319,6 +325,8 @@ async def started(
         again: Start the machine of that name that lies there, instead of making one.
         notice: Told what the user should know and can do nothing about.
         on_mark: Called with each mark that the monitor tells, and its detail.
+        on_output: Given what the guest sends over its mark port between marks, as it comes; left
+            out, it is kept for `Machine.finished`.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
@@ -334,7 +342,7 @@ async def started(
     finally:
         theirs.close()
     streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
-    machine = Machine(home, spec, recorder, streams, monitor, notice, on_mark)
+    machine = Machine(home, spec, recorder, streams, monitor, notice, on_mark, on_output)
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()

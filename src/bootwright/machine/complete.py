@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from bootwright.disks import pmem
 from bootwright.errors import FormatError, HostError, InputError
 from bootwright.guest import seed
 from bootwright.home import Home
@@ -16,7 +17,7 @@ from bootwright.kernels.kernel import Kernel
 from bootwright.machine import trial
 from bootwright.machine.draft import Draft
 from bootwright.machine.trial import Choice
-from bootwright.recipe import MIB, Accelerator, GuestFile, InitName, MachineType, Recipe
+from bootwright.recipe import MIB, Accelerator, Disk, GuestFile, InitName, MachineType, Recipe
 from bootwright.vmms.table import VMMS
 
 DEFAULT_KERNEL = "debian"
@@ -33,6 +34,9 @@ _CMDLINE = (
 _IMAGE_CMDLINE = ("net.ifnames=0",)  # the seed has set up eth0 before udev could rename it
 # TCG runs no guest code speculatively, so the kernel's defences protect nothing and only cost.
 _TCG_CMDLINE = ("mitigations=off",)
+# Where a kernel and its programs lie in memory changes how many instructions they take: one thing
+# less that differs between two seeds.
+_VIRTUAL_CMDLINE = ("nokaslr", "norandmaps")
 
 
 def complete(
@@ -80,6 +84,11 @@ def complete(
 
     # Whatever is wrong with the rest is said before an accelerator is tried.
     _check_host(filled("tcg"))
+    if draft.clock == "virtual":
+        # KVM has no such clock: the recipe itself refuses it.
+        accelerator: Accelerator = draft.accelerator or "tcg"
+        choice = Choice(accelerator=accelerator, reason="it cannot count instructions")
+        return filled(accelerator), choice
     if draft.accelerator == "tcg":
         choice = Choice(accelerator="tcg", reason="asked for")
     else:
@@ -101,12 +110,15 @@ def _fill(
     accelerator: Accelerator,
     guest_files: tuple[GuestFile, ...],
 ) -> Recipe:
-    machine = draft.machine or _machine(kernel, image, draft, accelerator)
+    virtual = draft.clock == "virtual"
+    disk = draft.disk or ("none" if image is None else "pmem" if virtual else "qcow2")
+    machine = draft.machine or _machine(kernel, image, draft, accelerator, disk)
     cmdline = draft.cmdline
     if cmdline is None:
         cmdline = _CMDLINE
         cmdline += _IMAGE_CMDLINE if image else ()
         cmdline += _TCG_CMDLINE if accelerator == "tcg" else ()
+        cmdline += _VIRTUAL_CMDLINE if draft.clock == "virtual" else ()
     recipe = Recipe(
         kernel=kernel.digest,
         image=image.digest if image else None,
@@ -121,14 +133,17 @@ def _fill(
         cpu=draft.cpu or ("host" if accelerator == "kvm" else "qemu64,+rdrand"),
         memory_mib=DEFAULT_MEMORY_MIB if draft.memory_mib is None else draft.memory_mib,
         vcpus=_default_vcpus(accelerator) if draft.vcpus is None else draft.vcpus,
-        disk=draft.disk or ("qcow2" if image else "none"),
-        disk_bytes=_disk_bytes(draft, image),
-        network=draft.network or ("user" if image else "none"),
-        random_seed=draft.random_seed,
+        disk=disk,
+        disk_bytes=_disk_bytes(draft, image, disk),
+        network=draft.network or ("none" if virtual or not image else "user"),
+        random_seed=1 if virtual and draft.random_seed is None else draft.random_seed,
         guest_files=guest_files,
+        clock=draft.clock or "wall",
     )
     kernel_mib = kernel.boot_file.stat().st_size // MIB
     needed_mib = kernel_mib + (_TINY_MEMORY_MIB if image is None else _IMAGE_MEMORY_MIB)
+    if disk == "pmem":
+        needed_mib += pmem.guest_memory_bytes(recipe.disk_bytes) // MIB
     if recipe.memory_mib < needed_mib:
         raise InputError(
             f"memory_mib is {recipe.memory_mib}, but with kernel {kernel.release} "
@@ -165,25 +180,28 @@ def _default_vcpus(accelerator: Accelerator) -> int:
 
 
 def _machine(
-    kernel: Kernel, image: Image | None, draft: Draft, accelerator: Accelerator
+    kernel: Kernel, image: Image | None, draft: Draft, accelerator: Accelerator, disk: Disk
 ) -> MachineType:
     """Choose the machine type.
 
     microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest finds devices
-    there only when its kernel takes them from the command line. With KVM it stays with the type
-    that the trial ran.
+    there only when its kernel takes them from the command line. It has no persistent memory. With
+    KVM it stays with the type that the trial ran.
     """
-    if accelerator == "kvm":
+    if accelerator == "kvm" or disk == "pmem":
         return "q35"
     no_devices = image is None and draft.network in (None, "none")
     finds_devices = kernel.config().get("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES") == "y"
     return "microvm" if no_devices or finds_devices else "q35"
 
 
-def _disk_bytes(draft: Draft, image: Image | None) -> int:
+def _disk_bytes(draft: Draft, image: Image | None, disk: Disk) -> int:
     if image is None:
         return 0
     wanted = image.size_bytes if draft.disk_bytes is None else draft.disk_bytes
+    if disk == "pmem":
+        pmem.check(image, wanted)
+        return wanted
     if wanted < image.size_bytes:
         raise InputError(
             f"disk_bytes is {wanted}, but the image is {image.size_bytes} bytes",

@@ -9,7 +9,16 @@ from typing import Literal
 import msgspec
 
 from bootwright.errors import InputError
-from bootwright.recipe import Accelerator, GuestFile, InitName, MachineType, Recipe
+from bootwright.recipe import (
+    Accelerator,
+    Clock,
+    Disk,
+    GuestFile,
+    InitName,
+    MachineType,
+    Network,
+    Recipe,
+)
 
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _LARGEST_BYTES = 1 << 50
@@ -34,11 +43,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cpu: str | None = None
     memory_mib: int | None = None
     vcpus: int | None = None
-    disk: Literal["qcow2", "none"] | None = None
+    disk: Disk | None = None
     disk_bytes: int | None = None
-    network: Literal["user", "none"] | None = None
+    network: Network | None = None
     random_seed: int | None = None
     guest_files: tuple[GuestFile, ...] | None = None
+    clock: Clock | None = None
 
 
 def read(path: Path) -> Draft:

@@ -41,6 +41,8 @@ class MachineFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.disk = path / "disk.qcow2"
+        self.mapped_disk = path / "disk.raw"
+        """What a VMM maps as persistent memory."""
         self.initrd = path / "initrd"
         self.console_log = path / "console.log"
         self.previous_console_log = path / "console.previous.log"

@@ -19,34 +19,32 @@ class MarkReader:
         self._token = token.encode()
         self._rest = b""
 
-    def feed(self, data: bytes, time_ns: int) -> tuple[bytes, list[tuple[Mark, str]]]:
+    def feed(self, data: bytes, time_ns: int) -> list[bytes | tuple[Mark, str]]:
         """Take in *data* that arrived at *time_ns*.
 
         Returns:
-            The output in it, and the marks, each with its detail.
+            What is in it, in its order: output, and marks, each with its detail.
         """
         self._rest += data
-        output = bytearray()
-        marks = []
+        found: list[bytes | tuple[Mark, str]] = []
         while self._rest:
             position = self._rest.find(self._token)
             if position < 0:
                 # The end may be the beginning of a token, or of the newline before one.
-                keep = self._partial_token()
-                output += self._rest[: len(self._rest) - keep]
-                self._rest = self._rest[len(self._rest) - keep :]
+                end = len(self._rest) - self._partial_token()
+                found.append(self._rest[:end])
+                self._rest = self._rest[end:]
                 break
+            found.append(self._before_mark(position))
             end = self._rest.find(b"\n", position)
             if end < 0:
-                output += self._before_mark(position)
                 self._rest = self._rest[position:]
                 break
-            output += self._before_mark(position)
             line = self._rest[position + len(self._token) : end].decode("utf-8", "replace")
             name, _, detail = line.strip().partition(" ")
-            marks.append((Mark(name=name, time_ns=time_ns), detail))
+            found.append((Mark(name=name, time_ns=time_ns), detail))
             self._rest = self._rest[end + 1 :]
-        return bytes(output), marks
+        return [item for item in found if item]
 
     def rest(self) -> bytes:
         """Return what was held back as it might have begun a mark; nothing comes any more."""

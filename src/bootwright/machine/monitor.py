@@ -72,6 +72,7 @@ _READ_OUT_S = 5.0
 _STOP_S = 30.0
 """How long a guest may take to shut down where nobody says."""
 _READY_MARKS = ("command.start", "sshd.listening")
+_LAST_MARKS = ("command.end", "boot.end")
 
 
 class _EndWanted(Exception):
@@ -187,8 +188,10 @@ class Monitor:
         if again:
             folder.begin_logs()
         else:
-            folder.write(identities.make(spec.name, folder.path))
-            make_disk(self._home, recipe, folder.disk)
+            virtual = recipe.clock == "virtual"
+            own = identities.fixed() if virtual else identities.make(spec.name, folder.path)
+            folder.write(own)
+            make_disk(self._home, recipe, folder)
         self._recorder.mark("disk.made")
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
@@ -197,7 +200,8 @@ class Monitor:
             recipe,
             identity,
             folder.initrd,
-            authorized_key=public,
+            # Another user's key is other bytes to read, and on the virtual clock nobody logs in.
+            authorized_key=public if recipe.clock == "wall" else "",
             command=spec.command,
             new_disk=not again,
         )
@@ -279,14 +283,15 @@ class Monitor:
     async def _pump_marks(self, running: RunningVmm, token: str) -> None:
         reader = MarkReader(token)
         while data := await running.marks.read(1 << 16):
-            output, marks = reader.feed(data, now_ns())
-            if output:
-                self._board.tell(Output(data=output))
-            for mark, detail in marks:
+            for found in reader.feed(data, now_ns()):
+                if isinstance(found, bytes):
+                    self._board.tell(Output(data=found))
+                    continue
+                mark, detail = found
                 self._took_mark(mark, detail)
-                if mark.name == "command.end":
-                    # The tiny guest has nothing more to say, and not every machine type lets a
-                    # guest switch it off.
+                if mark.name in _LAST_MARKS:
+                    # The guest has nothing more to say, and not every machine type lets a guest
+                    # switch it off.
                     self._circumstances.finished = True
                     self.end()
         if rest := reader.rest():

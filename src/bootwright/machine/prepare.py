@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.disks import qcow2
+from bootwright.disks import pmem, qcow2
 from bootwright.guest import initramfs, seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.images import image as images
+from bootwright.inits.ready import SEED_PATH as READY
 from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
@@ -43,10 +44,12 @@ def write_initrd(
     vmm = VMMS[recipe.vmm]
     kernel = kernels.load(home, recipe.kernel)
     drivers = vmm.drivers(recipe)
-    root, filesystem, grow = "", "", False
+    root, filesystem, options, grow = "", "", "", False
     if recipe.image is not None:
         image = images.load(home, recipe.image)
-        root, filesystem = vmm.root_device(image.partition), image.filesystem
+        root, filesystem = vmm.root_device(recipe, image.partition), image.filesystem
+        if recipe.disk == "pmem":
+            options = pmem.MOUNT_OPTIONS
         grow = new_disk and recipe.disk_bytes > image.size_bytes
         drivers = [*drivers, filesystem]
     init = INITS.get(recipe.init)
@@ -55,9 +58,11 @@ def write_initrd(
         modules=modules.modules if modules else (),
         root=root,
         filesystem=filesystem,
+        options=options,
+        volatile=pmem.NAME if recipe.disk == "pmem" else "",
         init=init.argv if init else (),
         needs=init.needs if init else (),
-        tools=bool(init and init.tools),
+        tools=bool(init and init.tools) or any(f.path == READY for f in recipe.guest_files),
         grow=grow,
         address=user.ADDRESS if recipe.network == "user" else "",
         gateway=user.GATEWAY,
@@ -76,15 +81,20 @@ def write_initrd(
     target.write_bytes((modules.archive if modules else b"") + packed)
 
 
-def make_disk(home: Home, recipe: Recipe, target: Path) -> None:
-    """Make the machine's own disk at *target*; nothing for a machine without one.
+def make_disk(home: Home, recipe: Recipe, folder: MachineFolder) -> None:
+    """Make the machine's own disk in its *folder*; nothing for a machine without one.
 
     Raises:
         InputError: the disk is to be smaller than the image.
+        HostError: there is no room for it.
     """
-    if recipe.image is not None:
-        image = images.load(home, recipe.image)
-        qcow2.create(target, image.disk.absolute(), recipe.disk_bytes)
+    if recipe.image is None:
+        return
+    image = images.load(home, recipe.image)
+    if recipe.disk == "pmem":
+        pmem.make(folder.mapped_disk, image.disk.absolute())
+    else:
+        qcow2.create(folder.disk, image.disk.absolute(), recipe.disk_bytes)
 
 
 def placement(
@@ -98,7 +108,7 @@ def placement(
         name=spec.name,
         kernel=kernels.load(home, spec.recipe.kernel).boot_file,
         initrd=folder.initrd,
-        disk=folder.disk if spec.recipe.image is not None else None,
+        disk={"qcow2": folder.disk, "pmem": folder.mapped_disk, "none": None}[spec.recipe.disk],
         log=folder.vmm_log,
         mac=mac,
         forwards=forwards,

@@ -43,6 +43,11 @@ class MachineSpec:
 
     def __post_init__(self) -> None:
         check_host_name(self.name)
+        if self.kept and self.recipe.disk == "pmem":
+            raise InputError(
+                "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept",
+                hint="leave out --keep and --detach, or give another disk",
+            )
 
 
 EndReason = Literal["stopped", "ended", "powered-off", "panicked", "vmm-died", "lost"]

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from bootwright.errors import GuestError
+from bootwright.guest import identity as identities
 from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
@@ -52,6 +53,10 @@ def goes_over_ssh(recipe: Recipe) -> bool:
 
 def why_not(probe: Probe, recipe: Recipe) -> str:
     """Say why *probe* does not apply to a recipe; empty: it does."""
+    if probe.name == "clock" and recipe.clock == "virtual":
+        return "on the virtual clock time is what the recipe says, not what it is"
+    if probe == SECOND_BOOT and recipe.disk == "pmem":
+        return "what a guest writes to persistent memory is gone with its machine"
     if recipe.lets_in:
         return ""
     if probe.side == "client":
@@ -105,11 +110,13 @@ class _Course:
         self._home = home
         self._over_ssh = goes_over_ssh(spec.recipe)
         # Kept from the first boot to the second; see `MachineFolder.visited`.
-        self._spec = replace(spec, kept=spec.recipe.lets_in)
+        self._spec = replace(spec, kept=spec.recipe.lets_in and spec.recipe.disk != "pmem")
         self._probes = probes
         self._watcher = watcher
         self._timeout_s = timeout_s
-        self._reader = Reader(spec, probes, self._begin, self.note)
+        virtual = spec.recipe.clock == "virtual"  # where every machine has the same name
+        host_name = identities.fixed().hostname if virtual else spec.name
+        self._reader = Reader(host_name, probes, self._begin, self.note)
         self._variables: dict[str, str] = {}
         self.outcomes: dict[str, Outcome] = {}
 

@@ -13,7 +13,6 @@ from importlib.resources import files
 from bootwright.guest.seed import MARK_PORT
 from bootwright.host.clock import now_ns
 from bootwright.machine.shutdown import COMMAND as POWER_OFF
-from bootwright.machine.spec import MachineSpec
 from bootwright.probes.probe import Outcome, Probe, failed
 
 DONE = "probe.done"
@@ -79,7 +78,7 @@ class Reader:
     """Makes outcomes of what a runner tells.
 
     Args:
-        spec: The machine that is probed.
+        host_name: Of the machine that is probed.
         probes: Those that the runner has.
         on_begin: Called with each probe as it begins.
         on_outcome: Called with each outcome as it comes.
@@ -87,12 +86,12 @@ class Reader:
 
     def __init__(
         self,
-        spec: MachineSpec,
+        host_name: str,
         probes: Iterable[Probe],
         on_begin: Callable[[Probe], None],
         on_outcome: Callable[[Outcome], None],
     ) -> None:
-        self._spec = spec
+        self._host_name = host_name
         self._probes = {probe.name: probe for probe in probes}
         self._on_begin = on_begin
         self._on_outcome = on_outcome
@@ -140,7 +139,7 @@ class Reader:
         if status in _TIMED_OUT:
             said = f"it took longer than {probe.limit_s} s" + (f": {said}" if said else "")
         elif status == 0:
-            why = probe.judge(said, self._spec.name, time.time())
+            why = probe.judge(said, self._host_name, time.time())
             if not why:
                 return Outcome(probe=probe, result="pass", text=said, duration_ns=duration_ns)
             said = why

@@ -89,7 +89,7 @@ class Vmm(Protocol):
         """Return the kernel modules that a guest of *recipe* needs to see its devices."""
         ...
 
-    def root_device(self, partition: int) -> str:
+    def root_device(self, recipe: Recipe, partition: int) -> str:
         """Return the guest's name for the root's partition; 0 is the whole disk."""
         ...
 

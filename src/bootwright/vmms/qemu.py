@@ -10,30 +10,39 @@ Source: qemu(1); QEMU's docs/interop/qmp-spec and qapi/run-state.json.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from fcntl import F_SETPIPE_SZ, fcntl
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootwright.errors import HostError, VmmError
 from bootwright.host import commands, processes, tools
-from bootwright.networks import user
 from bootwright.recipe import Recipe
 from bootwright.timeline.recorder import Recorder
 from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm
+from bootwright.vmms.qemu_argv import PROGRAM, argv
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
-
-PROGRAM = "qemu-system-x86_64"
 
 _ANSWER_S = 30.0
 """How long QEMU may take to answer: it loads kernel and initrd before it does."""
 _QUIT_S = 2.0
 """How long QEMU may take to quit by itself before it is killed."""
+_DISK_DRIVERS = {
+    "qcow2": ("virtio_blk",),
+    # The first makes the device known, the second makes a block device of it.
+    "pmem": ("virtio_pmem", "nd_pmem"),
+    "none": (),
+}
+_PIPE_BYTES = 1 << 20
+"""What a user may have. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
 _PLANNED_FDS = (3, 4, 5)
 """What a dry run shows for the sockets' numbers."""
 
@@ -55,18 +64,20 @@ class Qemu:
 
     def drivers(self, recipe: Recipe) -> list[str]:
         """Return the kernel modules that a guest of *recipe* needs to see its devices."""
-        devices = ["virtio_blk"] if recipe.disk != "none" else []
+        devices = list(_DISK_DRIVERS[recipe.disk])
         devices += ["virtio_net"] if recipe.network != "none" else []
         transport = "virtio_mmio" if recipe.machine == "microvm" else "virtio_pci"
         return [transport, *devices] if devices else []
 
-    def root_device(self, partition: int) -> str:
-        """Return ``/dev/vda`` or one of its partitions."""
+    def root_device(self, recipe: Recipe, partition: int) -> str:
+        """Return ``/dev/vda`` or ``/dev/pmem0``, or one of its partitions."""
+        if recipe.disk == "pmem":
+            return f"/dev/pmem0p{partition}" if partition else "/dev/pmem0"
         return f"/dev/vda{partition or ''}"
 
     def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:
         """Return the exact argv; the numbers of the inherited sockets are examples."""
-        return _argv(recipe, placement, _PLANNED_FDS)
+        return argv(recipe, placement, _PLANNED_FDS)
 
     @asynccontextmanager
     async def launch(
@@ -74,13 +85,16 @@ class Qemu:
     ) -> AsyncIterator[RunningVmm]:
         """Start QEMU with its guest paused; end and reap it when the block is left."""
         tools.require(PROGRAM, "setpriv")
-        ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
+        qmp, their_qmp = socket.socketpair()
+        console, their_console = _port(recipe)
+        marks, their_marks = _port(recipe)
+        ours, theirs = (qmp, console, marks), (their_qmp, their_console, their_marks)
         fds = (theirs[0].fileno(), theirs[1].fileno(), theirs[2].fileno())
         try:
             with placement.log.open("ab") as log:
                 recorder.mark("vmm.exec")
                 process = await asyncio.create_subprocess_exec(
-                    *_argv(recipe, placement, fds),
+                    *argv(recipe, placement, fds),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -106,35 +120,37 @@ class Qemu:
             await running.reap()
 
 
-def _argv(recipe: Recipe, placement: Placement, fds: tuple[int, int, int]) -> tuple[str, ...]:
-    machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine]
-    accelerator = {"tcg": "tcg,thread=multi,tb-size=512", "kvm": "kvm"}[recipe.accelerator]
-    bus = "device" if recipe.machine == "microvm" else "pci"
-    argv = [
-        # The kernel ends QEMU when the monitor dies, however it dies. Source: prctl(2).
-        *("setpriv", "--pdeathsig=KILL", "--"),
-        *(PROGRAM, "-name", placement.name),
-        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
-        *("-M", machine, "-accel", accelerator, "-cpu", recipe.cpu),
-        *("-m", str(recipe.memory_mib), "-smp", str(recipe.vcpus)),
-        *("-kernel", str(placement.kernel), "-initrd", str(placement.initrd)),
-        *("-append", " ".join(recipe.cmdline)),
-        *("-chardev", f"socket,id=qmp,fd={fds[0]}", "-mon", "chardev=qmp,mode=control"),
-        *("-chardev", f"socket,id=console,fd={fds[1]}", "-device", "isa-serial,chardev=console"),
-        *("-chardev", f"socket,id=marks,fd={fds[2]}", "-device", "isa-serial,chardev=marks"),
-    ]
-    if placement.disk is not None:
-        file = str(placement.disk).replace(",", ",,")
-        argv += ["-blockdev", f"qcow2,node-name=root,file.driver=file,file.filename={file}"]
-        argv += ["-device", f"virtio-blk-{bus},drive=root"]
-    if recipe.network == "user":
-        # Without romfile= QEMU would load a network boot ROM that no machine of ours runs.
-        rom = "" if bus == "device" else ",romfile="
-        argv += ["-netdev", user.netdev(placement.forwards)]
-        argv += ["-device", f"virtio-net-{bus},netdev=net,mac={placement.mac}{rom}"]
-    if recipe.random_seed is not None:
-        argv += ["-seed", str(recipe.random_seed)]
-    return tuple(argv)
+_End = socket.socket | FileIO
+"""Our end of a port of the guest's, or QEMU's."""
+
+
+def _port(recipe: Recipe) -> tuple[_End, _End]:
+    """Return our end of a serial port of the guest's, and QEMU's.
+
+    On the virtual clock a port only speaks, since what is typed would come when the host sends it,
+    and it never waits: its pipe is large. In a socket each write, here a byte, takes some 768 bytes
+    of the room, so that 300 of them fill it; while the host is busy, the guest would see how long.
+    """
+    if recipe.clock == "wall":
+        return socket.socketpair()
+    reading, writing = os.pipe()
+    ends = FileIO(reading, "r"), FileIO(writing, "w")
+    with suppress(PermissionError):  # this user has many pipes; an ordinary one will mostly do
+        fcntl(writing, F_SETPIPE_SZ, _PIPE_BYTES)
+    return ends
+
+
+async def _streams(end: _End) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a reader of *end*, and a writer: of what comes from a pipe only, to nowhere."""
+    if isinstance(end, socket.socket):
+        return await asyncio.open_unix_connection(sock=end)
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), end)
+    nowhere = FileIO(os.devnull, "w")
+    drain = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+    transport, _ = await loop.connect_write_pipe(lambda: drain, nowhere)
+    return reader, asyncio.StreamWriter(transport, drain, None, loop)
 
 
 class _RunningQemu:
@@ -158,11 +174,9 @@ class _RunningQemu:
         self._listener: asyncio.Task[None] | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
-    async def connect(
-        self, qmp: socket.socket, console: socket.socket, marks: socket.socket
-    ) -> None:
-        self.console = await asyncio.open_unix_connection(sock=console)
-        self.marks, marks_writer = await asyncio.open_unix_connection(sock=marks)
+    async def connect(self, qmp: socket.socket, console: _End, marks: _End) -> None:
+        self.console = await _streams(console)
+        self.marks, marks_writer = await _streams(marks)
         self._writers = [self.console[1], marks_writer]
         # Imported here, while QEMU starts: importing it costs 50 ms.
         from qemu.qmp import QMPClient, QMPError

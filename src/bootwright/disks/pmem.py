@@ -1,0 +1,102 @@
+"""An image as persistent memory: a copy-on-write disk that costs nothing to make.
+
+The VMM maps the image privately and the guest mounts it with DAX, past its own page cache: all VMs
+share the host's pages, and what a guest writes goes to pages of its own, which end with it.
+
+Source: Documentation/filesystems/dax.rst; memory-backend-file and share= in qemu(1).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bootwright.errors import HostError, InputError
+from bootwright.host import commands, space
+from bootwright.images import disklayout
+from bootwright.images.image import Image
+
+NAME = "pmem0"
+"""What a guest calls the disk."""
+MOUNT_OPTIONS = "dax"
+FILESYSTEMS = ("ext4", "xfs")
+"""Those that can be mounted with DAX."""
+ROOM_BYTES = 1 << 30
+"""Address space beside the disk's own, since it must begin at a round address."""
+_ALIGNMENT = 2 << 20
+"""Guests map such memory in pieces of this size. Source: SUBSECTION_SIZE in linux/mmzone.h; else
+nd_pmem says "misaligned, unable to map"."""
+_BYTES_A_PAGE = 64
+_PAGE = 4096
+
+
+def check(image: Image, disk_bytes: int) -> None:
+    """See that *image* can be persistent memory.
+
+    Args:
+        disk_bytes: How large the recipe wants the disk.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if image.filesystem not in FILESYSTEMS:
+        raise InputError(
+            f"disk is 'pmem', but the image has {image.filesystem}, which knows no DAX",
+            hint="an image made from a tar archive has ext4",
+        )
+    if image.size_bytes % _ALIGNMENT:
+        raise InputError(
+            f"disk is 'pmem', but the image is {image.size_bytes} bytes, no multiple of 2 MiB",
+            hint="add what is missing with truncate --size=%2M, and import it again",
+        )
+    if disk_bytes != image.size_bytes:
+        raise InputError(
+            f"disk_bytes is {disk_bytes}, but disk 'pmem' is the image itself, "
+            f"{image.size_bytes} bytes",
+            hint="leave out --disk-size",
+        )
+    block = _block_bytes(image)
+    if block != _PAGE:
+        raise InputError(
+            f"disk is 'pmem', but the image's {image.filesystem} has blocks of {block} bytes; DAX "
+            f"needs {_PAGE}",
+            hint="make the filesystem with mke2fs -b 4096, or import a tar archive",
+        )
+
+
+def _block_bytes(image: Image) -> int:
+    """Source: struct ext4_super_block in fs/ext4/ext4.h; struct xfs_dsb in xfs_format.h."""
+    with image.disk.open("rb") as file:
+        begin = disklayout.start_bytes(file, image.partition)
+        file.seek(begin + (1024 + 24 if image.filesystem == "ext4" else 4))
+        number = file.read(4)
+    if image.filesystem == "ext4":
+        return 1024 << (int.from_bytes(number, "little") & 31)
+    return int.from_bytes(number, "big")
+
+
+def guest_memory_bytes(disk_bytes: int) -> int:
+    """Return what a guest's kernel takes of its memory to know the pages of such a disk.
+
+    Source: struct page, 64 bytes on x86-64, in include/linux/mm_types.h.
+    """
+    return disk_bytes // _PAGE * _BYTES_A_PAGE
+
+
+def make(target: Path, image: Path) -> None:
+    """Make what the VMM is to map, at *target*: a link to the image.
+
+    Before its version 8.2, QEMU maps only what it could write to, though it never does: a user who
+    cannot write to the image gets a copy.
+
+    Raises:
+        HostError: there is no room for the copy, or it failed.
+    """
+    if os.access(image, os.W_OK):
+        target.symlink_to(image)
+        return
+    space.require(target.parent, image.stat().st_blocks * 512, "a copy of the image")
+    done = commands.run(["cp", "--sparse=always", "--reflink=auto", image, target])
+    if done.returncode:
+        raise HostError(f"copying {image} failed: {done.stderr.strip()}")
+    target.chmod(0o600)

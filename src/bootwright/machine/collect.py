@@ -1,0 +1,125 @@
+"""A boot that ends by itself and tells what it was: for guests that nobody logs in to.
+
+The guest carries a script (`with_collector`) that its init starts once the SSH server listens.
+When the server answers on the guest's loopback the boot has ended; then the script sends what it
+was asked for over the mark port, and the machine ends. All times come from the guest's own kernel
+log, where every mark stands beside its host-stamped twin.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+
+from bootwright.errors import GuestError, InputError
+from bootwright.guest import seed
+from bootwright.home import Home
+from bootwright.inits import ready
+from bootwright.inits.table import INITS
+from bootwright.machine import client
+from bootwright.machine.spec import MachineSpec
+from bootwright.recipe import Recipe
+from bootwright.timeline.recorder import Mark, Recorder
+
+KERNEL_LOG = "kernel"
+"""The log that is always sent: what /dev/kmsg holds."""
+END = "sshd.accepting"
+"""The mark at which such a boot has ended, on the guest's clock."""
+
+_MARK = re.compile(r"\d+,\d+,(\d+),[^;]*;bootwright: (\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What one boot told."""
+
+    marks: tuple[Mark, ...]
+    """Every mark, on the host's clock."""
+    logs: dict[str, bytes]
+    """What was asked for, by name, as the guest sent it."""
+
+    @property
+    def kernel_log(self) -> list[str]:
+        """The records of the kernel's log: ``priority,sequence,microseconds,flags;text``.
+
+        Source: Documentation/ABI/testing/dev-kmsg.
+        """
+        return self.logs[KERNEL_LOG].decode(errors="replace").splitlines()
+
+    @property
+    def guest_ns(self) -> dict[str, int]:
+        """When each mark was taken on the guest's clock, which starts with its kernel's.
+
+        The kernel counts microseconds. Of several marks with one name the first counts.
+        """
+        times: dict[str, int] = {}
+        for line in self.kernel_log:
+            if found := _MARK.match(line):
+                times.setdefault(found[2], int(found[1]) * 1000)
+        return times
+
+
+def with_collector(
+    home: Home, recipe: Recipe, logs: Mapping[str, Sequence[str]] | None = None
+) -> Recipe:
+    """Return *recipe* with the script that ends its boots.
+
+    Args:
+        logs: Commands of the guest whose output is to be sent too, by name; the kernel's log
+            always comes first.
+
+    Raises:
+        InputError: nothing listens in a guest of *recipe*.
+    """
+    if not recipe.lets_in:
+        raise InputError(
+            f"init is {recipe.init!r}, which starts no SSH server that could end the boot",
+            hint="give an image with init systemd or tini",
+        )
+    script = files("bootwright.guest").joinpath("collect.sh").read_text()
+    script += f"send {KERNEL_LOG} kernel_log\n"
+    script += "".join(f"send {n} {shlex.join(words)}\n" for n, words in (logs or {}).items())
+    script += "printf '%s boot.end\\n' \"$token\" >&3\n"
+    carried = seed.remember(home, ready.guest_files(INITS[recipe.init], script))
+    return replace(recipe, guest_files=(*recipe.guest_files, *carried))
+
+
+async def collect(
+    home: Home, recipe: Recipe, *, name: str, timeout_s: float, recorder: Recorder | None = None
+) -> Collected:
+    """Boot a recipe of `with_collector` to its end.
+
+    Args:
+        name: The machine's; nothing is left of it.
+        timeout_s: How long the boot may take, on the host's clock.
+        recorder: Where marks are taken; left out: a fresh one.
+
+    Raises:
+        GuestError: the guest failed, took too long, or its SSH server does not answer.
+    """
+    recorder = recorder or Recorder()
+    logs: dict[str, bytes] = {}
+    current = ""
+
+    def on_mark(mark: str, detail: str) -> None:
+        nonlocal current
+        if mark == "log.start":
+            current = detail
+            logs[current] = b""
+        elif mark == "log.end":
+            current = ""
+
+    def on_output(data: bytes) -> None:
+        if current:
+            logs[current] += data
+
+    spec = MachineSpec(name=name, recipe=recipe)
+    async with client.started(home, spec, recorder, on_mark=on_mark, on_output=on_output) as vm:
+        await vm.reached("boot.end", timeout_s)
+    collected = Collected(marks=recorder.marks(), logs=logs)
+    if END not in collected.guest_ns:
+        raise GuestError("the guest's SSH server does not answer on its own loopback")
+    return collected

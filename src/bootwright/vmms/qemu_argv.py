@@ -1,0 +1,89 @@
+"""QEMU's command line: from a recipe and a placement to the exact words.
+
+Source: qemu(1); docs/system/replay.rst and docs/devel/tcg-icount.rst for -icount.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootwright.disks import pmem
+from bootwright.networks import user
+from bootwright.recipe import MIB, Recipe
+from bootwright.vmms.protocol import Placement
+
+PROGRAM = "qemu-system-x86_64"
+
+_VIRTUAL_CLOCK = (
+    # A nanosecond an instruction; where the guest waits, the clock goes on at once.
+    *("-icount", "shift=0,sleep=off"),
+    # The date is in the guest's clock too, or each boot would see another one.
+    *("-rtc", "base=2026-01-01T00:00:00,clock=vm"),
+)
+
+
+def argv(recipe: Recipe, placement: Placement, fds: tuple[int, int, int]) -> tuple[str, ...]:
+    """Return QEMU's argv.
+
+    Args:
+        fds: The numbers of the inherited sockets: QMP, console, mark port.
+    """
+    machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine]
+    # Instructions are counted only while one thread runs them all.
+    threads = "single" if recipe.clock == "virtual" else "multi"
+    accelerator = {"tcg": f"tcg,thread={threads},tb-size=512", "kvm": "kvm"}[recipe.accelerator]
+    bus = "device" if recipe.machine == "microvm" else "pci"
+    words = [
+        # The kernel ends QEMU when the monitor dies, however it dies. Source: prctl(2).
+        *("setpriv", "--pdeathsig=KILL", "--"),
+        *(PROGRAM, "-name", placement.name),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
+        *("-M", machine, "-accel", accelerator, "-cpu", recipe.cpu),
+        *("-m", _memory(recipe), "-smp", str(recipe.vcpus)),
+        *("-kernel", str(placement.kernel), "-initrd", str(placement.initrd)),
+        *("-append", " ".join(recipe.cmdline)),
+        *("-chardev", f"socket,id=qmp,fd={fds[0]}", "-mon", "chardev=qmp,mode=control"),
+        *_serial_port(recipe, "console", fds[1]),
+        *_serial_port(recipe, "marks", fds[2]),
+    ]
+    if placement.disk is not None:
+        words += _disk(recipe, placement.disk, bus)
+    if recipe.network == "user":
+        # Without romfile= QEMU would load a network boot ROM that no machine of ours runs.
+        rom = "" if bus == "device" else ",romfile="
+        words += ["-netdev", user.netdev(placement.forwards)]
+        words += ["-device", f"virtio-net-{bus},netdev=net,mac={placement.mac}{rom}"]
+    if recipe.random_seed is not None:
+        words += ["-seed", str(recipe.random_seed)]
+    if recipe.clock == "virtual":
+        words += _VIRTUAL_CLOCK
+    return tuple(words)
+
+
+def _serial_port(recipe: Recipe, name: str, fd: int) -> list[str]:
+    device = ["-device", f"isa-serial,chardev={name}"]
+    if recipe.clock == "wall":
+        return ["-chardev", f"socket,id={name},fd={fd}", *device]
+    # A pipe; see where it is made.
+    opened = ["-add-fd", f"fd={fd},set={fd}"]
+    return [*opened, "-chardev", f"file,id={name},path=/dev/fdset/{fd},append=on", *device]
+
+
+def _memory(recipe: Recipe) -> str:
+    if recipe.disk != "pmem":
+        return str(recipe.memory_mib)
+    # Persistent memory lies above the other, in room that has to be set aside for it.
+    most_mib = recipe.memory_mib + (recipe.disk_bytes + pmem.ROOM_BYTES) // MIB
+    return f"{recipe.memory_mib},maxmem={most_mib}M,slots=1"
+
+
+def _disk(recipe: Recipe, disk: Path, bus: str) -> list[str]:
+    file = str(disk).replace(",", ",,")
+    if recipe.disk == "pmem":
+        # share=off: what the guest writes goes to pages of its own, and the file stays as it is.
+        backend = f"memory-backend-file,id=root,mem-path={file},size={recipe.disk_bytes},share=off"
+        return ["-object", backend, "-device", f"virtio-pmem-{bus},memdev=root"]
+    return [
+        *("-blockdev", f"qcow2,node-name=root,file.driver=file,file.filename={file}"),
+        *("-device", f"virtio-blk-{bus},drive=root"),
+    ]

@@ -1,0 +1,90 @@
+"""The virtual clock: one seed costs the same to the microsecond, whatever the host does."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bootwright import home as homes
+from bootwright.machine.collect import collect, with_collector
+from bootwright.machine.complete import complete
+from bootwright.machine.draft import Draft
+from tests.boots.harness import BOOT_S, Bootwright
+
+pytestmark = pytest.mark.boot
+
+
+@contextmanager
+def busy_host() -> Iterator[None]:
+    """Keep two CPUs busy for the length of the block."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def guest_ns(bootwright: Bootwright, draft: Draft) -> dict[str, int]:
+    home = homes.locate(bootwright.environment)
+    recipe = with_collector(home, complete(home, draft)[0])
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, bootwright.environment[name])  # the monitor looks there
+        patch.delenv("BOOTWRIGHT_HOME", raising=False)
+        collected = asyncio.run(collect(home, recipe, name="clocked", timeout_s=BOOT_S))
+    assert [line for line in collected.kernel_log if "Linux version" in line]
+    return collected.guest_ns
+
+
+@pytest.mark.parametrize("init", ["systemd", "tini"])
+def test_one_seed_takes_the_same_time_on_a_busy_host(
+    bootwright: Bootwright, bookworm: str, kernel: str, init: str
+) -> None:
+    draft = Draft(image=bookworm, kernel=kernel, init=init, clock="virtual")  # type: ignore[arg-type]
+    quiet = guest_ns(bootwright, draft)
+    assert list(quiet) == [
+        *("seed.start", "seed.modules", "seed.done", "sshd.listening", "sshd.accepting")
+    ]
+    with busy_host():
+        assert guest_ns(bootwright, draft) == quiet
+
+
+def test_another_seed_takes_another_time(
+    bootwright: Bootwright, bookworm: str, kernel: str
+) -> None:
+    one, two = (
+        guest_ns(bootwright, Draft(image=bookworm, kernel=kernel, clock="virtual", random_seed=n))
+        for n in (1, 2)
+    )
+    assert one["sshd.accepting"] != two["sshd.accepting"]
+
+
+_TELL = "cat /proc/uptime; grep -c . /proc/modules; dmesg | grep bootwright:"
+
+
+def test_a_tiny_guest_repeats_too(bootwright: Bootwright, kernel: str) -> None:
+    words = ("run", "--tiny", "--kernel", kernel, "--clock", "virtual", "--", _TELL)
+    first = bootwright(*words)
+    assert first.returncode == 0, first.stderr
+    assert "bootwright: command.start" in first.stdout
+    with busy_host():
+        assert bootwright(*words).stdout == first.stdout
+
+
+def test_one_command_in_an_image_repeats_too(
+    bootwright: Bootwright, bookworm: str, kernel: str
+) -> None:
+    words = ("run", bookworm, "--kernel", kernel, "--init", "bare", "--clock", "virtual", "--")
+    tell = "cat /proc/uptime; hostname; dmesg | grep bootwright:; grep ' / ' /proc/mounts; exit 3"
+    first = bootwright(*words, tell)
+    assert first.returncode == 3, first.stderr
+    assert "/dev/pmem0 / ext4 rw,relatime,dax=always 0 0" in first.stdout
+    with busy_host():
+        assert bootwright(*words, tell).stdout == first.stdout

@@ -1,0 +1,125 @@
+"""Guest files, caches and consoles that nobody uses are found and removed."""
+
+from __future__ import annotations
+
+import os
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from bootwright.digest import of_bytes, short
+from bootwright.doctor.prune import free, survey
+from bootwright.errors import HostError
+from bootwright.guest import seed
+from bootwright.home import Home, locate
+from bootwright.inits import systemd
+from tests.doctor.samples import (
+    DAY_S,
+    add_image,
+    add_machine,
+    only,
+    told,
+)
+
+
+def test_guest_files_that_neither_a_machine_nor_this_bootwright_names(home: Home) -> None:
+    seed.remember(home, seed.program_files() | systemd.guest_files())
+    used = seed.remember(home, {"/init": (b"of a machine", 0o755)})
+    seed.remember(home, {"/init": (b"old", 0o755)})
+    add_machine(home, "web", guest_files=used)
+    item = only(survey(home, everything=False), "guest file")
+    assert (item.name, item.path.read_bytes()) == (short(of_bytes(b"old")), b"old")
+    assert item.why == "no machine uses it; a recipe file that names it would miss it"
+    assert free(home, item) == item.used_bytes > 0
+    assert not item.path.exists()
+    assert [(i.kind, i.why) for i in survey(home, everything=True).items] == [
+        ("machine", "stopped 3 days ago; its disk is lost with it"),
+        ("guest file", "only web used it; a recipe file that names it would miss it"),
+    ]
+
+
+def test_without_busybox_its_file_is_like_any_other(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed.remember(home, seed.program_files() | systemd.guest_files())
+
+    def no_busybox() -> None:
+        raise HostError("there is no busybox here that runs without libraries")
+
+    monkeypatch.setattr(seed, "_busybox", no_busybox)
+    contents = [item.path.read_bytes() for item in survey(home, everything=False).items]
+    assert len(contents) == 2
+    assert (files("bootwright.guest") / "seed.sh").read_bytes() in contents
+
+
+def test_a_guest_file_with_a_temporary_name_may_have_a_writer(home: Home) -> None:
+    home.files.mkdir(parents=True)
+    writing, left, other = (home.files / name for name in (".sha256-1-7", ".sha256-2-7", "notes"))
+    for path in (writing, left, other):
+        path.write_text("half")
+    for path in (left, other):
+        os.utime(path, (0, time.time() - 2 * 3600))
+    item = only(survey(home, everything=True), "guest file")
+    assert (item.name, item.path) == (".sha256-2-7", left)
+    assert item.why == "half made or half removed: whoever did that was killed"
+    free(home, item)
+    assert sorted(home.files.iterdir()) == [writing, other]
+
+
+def test_every_cache_is_one_thing_and_a_link_is_no_more_than_a_link(
+    home: Home, tmp_path: Path
+) -> None:
+    (home.cache / "initramfs").mkdir(parents=True)
+    (home.cache / "initramfs" / "one.cpio").write_text("x" * 5000)
+    (home.cache / "kvm-trial.json").write_text("{}")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").write_text("x" * 50000)
+    (home.cache / "link").symlink_to(tmp_path / "elsewhere")
+    found = survey(home, everything=False)
+    assert told(found) == [
+        ("cache", name, "made again when it is needed")
+        for name in ("initramfs", "kvm-trial.json", "link")
+    ]
+    assert 5000 <= found.items[0].used_bytes < 50000
+    assert found.items[2].used_bytes < 5000
+    for item in found.items:
+        assert free(home, item) == item.used_bytes
+    assert list(home.cache.iterdir()) == []
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
+@pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_STATE_HOME"])
+def test_a_cache_folder_that_is_more_than_a_cache_is_left_alone(
+    variable: str, tmp_path: Path
+) -> None:
+    home = locate({"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), variable: str(tmp_path)})
+    add_image(home, "web")
+    add_machine(home, "web")
+    (home.cache / "initramfs").mkdir()
+    found = survey(home, everything=False)
+    assert found.items == ()
+    assert found.notes == (
+        f"{tmp_path}/bootwright holds more than caches, so nothing in it is removed",
+    )
+
+
+def test_the_consoles_of_machines_that_failed(home: Home, tmp_path: Path) -> None:
+    home.logs.mkdir(parents=True)
+    console = home.logs / "web-20260101T000000-7.console"
+    console.write_text("Kernel panic")
+    os.utime(console, (0, time.time() - 2 * DAY_S - 60))
+    (home.logs / "monitors.log").write_text("a line")
+    (home.logs / "folder.console").mkdir()
+    (tmp_path / "precious").write_text("x")
+    (home.logs / "link.console").symlink_to(tmp_path / "precious")
+    found = survey(home, everything=False)
+    assert told(found) == [
+        ("log", "link.console", "the console of a machine that failed less than a day ago"),
+        ("log", console.name, "the console of a machine that failed 2 days ago"),
+    ]
+    for item in found.items:
+        free(home, item)
+    assert sorted(path.name for path in home.logs.iterdir()) == ["folder.console", "monitors.log"]
+    assert (tmp_path / "precious").exists()

@@ -1,0 +1,209 @@
+"""What comes into use, vanishes or is interrupted between the survey and the removal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from bootwright.digest import Digest
+from bootwright.doctor.prunable import Kind
+from bootwright.doctor.prune import free, survey
+from bootwright.guest import seed
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.machine import folder as folders
+from bootwright.store import Store
+from tests.doctor.samples import (
+    add_image,
+    add_kernel,
+    add_machine,
+    alive,
+    all_files,
+    only,
+)
+
+
+def test_a_machine_that_was_started_meanwhile_stays(home: Home) -> None:
+    folder = add_machine(home, "web")
+    item = only(survey(home, everything=True), "machine")
+    with alive(folder):
+        assert free(home, item) == 0
+    assert folder.disk.exists()
+    # It has run meanwhile, as its monitor's files tell.
+    folder.control.touch()
+    folder.control.unlink()
+    assert free(home, item) == 0
+    assert folder.disk.exists()
+    assert free(home, only(survey(home, everything=True), "machine")) > 0
+
+
+def unnamed_image(home: Home) -> None:
+    add_image(home, "web", "old")
+    add_image(home, "web", "new")
+
+
+def unnamed_kernel(home: Home) -> None:
+    add_kernel(home, "debian", "old")
+    add_kernel(home, "debian", "new")
+
+
+def old_guest_file(home: Home) -> None:
+    seed.remember(home, {"/init": (b"old", 0o755)})
+
+
+def a_cache(home: Home) -> None:
+    (home.cache / "initramfs").mkdir(parents=True)
+    (home.cache / "initramfs" / "one.cpio").write_text("x")
+
+
+def a_console(home: Home) -> None:
+    home.logs.mkdir(parents=True)
+    (home.logs / "web-20260101T000000-7.console").write_text("x")
+
+
+def a_machine(home: Home) -> None:
+    add_machine(home, "web", kept=False)
+
+
+MAKERS: list[Callable[[Home], None]] = [
+    *(unnamed_image, unnamed_kernel, old_guest_file, a_cache, a_console, a_machine)
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_vanished_meanwhile_is_no_error(make: Callable[[Home], None], home: Home) -> None:
+    make(home)
+    [item] = survey(home, everything=False).items
+    assert free(home, item) == item.used_bytes > 0
+    before = all_files(home)
+    assert free(home, item) == 0
+    assert all_files(home) == before
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_changed_meanwhile_is_in_use(make: Callable[[Home], None], home: Home) -> None:
+    make(home)
+    [item] = survey(home, everything=False).items
+    os.utime(item.path, ns=(0, item.changed_ns + 1))
+    before = all_files(home)
+    assert free(home, item) == 0
+    assert all_files(home) == before
+
+
+@pytest.mark.parametrize("make", [unnamed_image, unnamed_kernel, old_guest_file])
+def test_what_a_machine_came_to_use_meanwhile_stays(
+    make: Callable[[Home], None], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(home)
+    [item] = survey(home, everything=False).items
+    digest = Digest(item.path.name)
+    match item.kind:
+        case "image":
+            add_machine(home, "web", image=digest)
+        case "kernel":
+            add_machine(home, "web", kernel=digest)
+        case _:
+            add_machine(home, "web", guest_files=seed.remember(home, {"/init": (b"old", 0o755)}))
+    # Not even hidden for a moment: the machine may be looking for it.
+    monkeypatch.setattr(Store, "remove", interrupt)
+    assert free(home, item) == 0
+    assert item.path.exists()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_an_image_that_got_another_name_meanwhile_stays(everything: bool, home: Home) -> None:
+    image = add_image(home, "web")
+    if not everything:
+        images.shelf(home).untag("web")
+    item = only(survey(home, everything=everything), "image")
+    images.shelf(home).tag("other", image.digest)
+    assert free(home, item) == 0
+    assert images.load(home, "other") == image
+    assert ("web" in images.shelf(home).names()) == everything
+
+
+@pytest.mark.parametrize("use", ["machine", "name"])
+def test_an_image_that_came_into_use_while_it_was_removed_is_put_back_with_its_names(
+    use: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = add_image(home, "web")
+    images.shelf(home).tag("copy", image.digest)
+    item = only(survey(home, everything=True), "image")
+    remove = Store.remove
+
+    def remove_late(store: Store, *arguments: object, **options: object) -> bool:
+        if use == "machine":
+            add_machine(home, "late", image=image.digest)
+        else:
+            store.tag("copy", image.digest)
+        return remove(store, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "remove", remove_late)
+    assert free(home, item) == 0
+    assert images.shelf(home).names() == {"copy": image.digest, "web": image.digest}
+    assert images.load(home, "web") == images.load(home, "copy")
+    assert image.disk.exists()
+
+
+def test_an_interruption_before_the_removal_leaves_all(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = add_image(home, "web")
+    item = only(survey(home, everything=True), "image")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "remove", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            free(home, item)
+    assert images.load(home, "web") == image
+
+
+def interrupt(*arguments: object, **options: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        ("image", "bootwright.store.remove_tree"),
+        ("machine", "bootwright.machine.folder.remove_tree"),
+        ("cache", "bootwright.doctor.files.remove_tree"),
+    ],
+)
+def test_an_interruption_in_the_middle_leaves_nothing_half_removed(
+    kind: Kind, where: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = add_image(home, "web")
+    add_machine(home, "web")
+    a_cache(home)
+    item = only(survey(home, everything=True), kind)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            free(home, item)
+    assert not item.path.exists()
+    match kind:
+        case "image":
+            assert images.shelf(home).names() == {}
+            assert images.shelf(home).digests() == []
+        case "machine":
+            assert folders.every(home) == []
+            assert images.load(home, "web") == image
+        case _:
+            assert not (home.cache / "initramfs").exists()
+    # What is left of it is found, and goes the next time.
+    rest = only(survey(home, everything=False), kind)
+    assert free(home, rest) == rest.used_bytes > 0
+    assert [i for i in survey(home, everything=True).items if i.kind == kind] == []
+
+
+def test_only_what_is_listed_is_removed(home: Home) -> None:
+    unnamed_image(home)
+    add_image(home, "db")
+    a_cache(home)
+    before = all_files(home)
+    item = only(survey(home, everything=False), "image")
+    free(home, item)
+    gone = {path for path in before if not os.path.lexists(path)}
+    assert gone == {path for path in before if path.is_relative_to(item.path)}

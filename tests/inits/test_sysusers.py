@@ -1,0 +1,46 @@
+"""Which users systemd-sysusers makes, and who runs as them."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootwright.images.files import Files, Link
+from bootwright.inits import sysusers
+from bootwright.inits.sysusers import Made
+from bootwright.inits.unitfiles import parse
+
+USR = "/usr/lib/sysusers.d"
+
+
+def test_only_those_that_the_image_does_not_have() -> None:
+    files = Files.of(
+        {
+            "/etc/passwd": "root:x:0:0::/root:/bin/sh\nthere:x:5:5::/:/bin/false\n",
+            "/etc/group": "root:x:0:\nstaff:x:7:\n",
+            f"{USR}/a.conf": "# u no\nu there - 'x'\nu! new - 'A new one' /var\ng staff -\n"
+            "g wheel -\nm new wheel\nr - 500-900\nu %b\nu\n",
+            f"{USR}/b.conf": "u hidden -",
+            "/etc/sysusers.d/b.conf": Link("/dev/null"),
+        }
+    )
+    assert sysusers.find(files) == (
+        Made(name="new", origin=f"{USR}/a.conf"),
+        Made(name="wheel", origin=f"{USR}/a.conf"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_needed"),
+    [
+        ("User=new", True),
+        ("Group=new", True),
+        ("SupplementaryGroups=a new", True),
+        ("User=new\nDynamicUser=yes", False),
+        ("User=newer", False),
+        ("", False),
+    ],
+)
+def test_who_runs_as_one_needs_it(setting: str, is_needed: bool) -> None:
+    made = Made(name="new", origin=f"{USR}/a.conf")
+    file = parse(f"[Service]\n{setting}\n")
+    assert sysusers.needed_by(file, [made]) == (made if is_needed else None)

@@ -1,0 +1,108 @@
+"""Boots that end by themselves: what the guest is given, and what it sends; QEMU is a fake."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from bootwright.errors import GuestError, InputError
+from bootwright.guest import seed
+from bootwright.home import Home
+from bootwright.host import tools
+from bootwright.machine.collect import Collected, collect, with_collector
+from bootwright.machine.spec import MachineSpec
+from bootwright.recipe import Recipe
+from bootwright.timeline.recorder import Recorder
+from tests.machine.samples import entries
+from tests.vmms.fakes import Fake
+
+_LOG = """\
+6,1,0,-;Linux version 6.1
+ SUBSYSTEM=none
+14,2,1500123,-;bootwright: seed.start
+14,3,1600000,c;bootwright: root.full 3 KiB are free
+30,4,1700000,-;systemd[1]: bootwright: no.mark
+14,5,1800001,-;bootwright: sshd.accepting
+14,6,1900000,-;bootwright: sshd.accepting
+"""
+
+
+def script(home: Home, recipe: Recipe) -> str:
+    [ready] = [file for file in recipe.guest_files if file.path == "/seed/run/bootwright/ready"]
+    return seed.recall(home, ready.digest).decode()
+
+
+def test_the_guest_is_told_what_to_send(home: Home, kept: MachineSpec) -> None:
+    logs = {"units": ("systemctl", "show", "*"), "age": ("cat", "/proc/uptime")}
+    recipe = with_collector(home, kept.recipe, logs)
+    assert replace(recipe, guest_files=()) == replace(kept.recipe, guest_files=())
+    text = script(home, recipe)
+    assert text.splitlines()[-4:] == [
+        "send kernel kernel_log",
+        "send units systemctl show '*'",
+        "send age cat /proc/uptime",
+        "printf '%s boot.end\\n' \"$token\" >&3",
+    ]
+    for shell in (["sh"], [tools.require("busybox")[0], "sh"]):
+        subprocess.run([*shell, "-n"], input=text.encode(), check=True)
+
+
+def test_a_guest_without_a_server_cannot_end_so(home: Home, kept: MachineSpec) -> None:
+    with pytest.raises(InputError) as bad:
+        with_collector(home, replace(kept.recipe, init="bare"))
+    assert str(bad.value) == "init is 'bare', which starts no SSH server that could end the boot"
+    assert bad.value.hint == "give an image with init systemd or tini"
+
+
+def test_marks_in_the_log_have_the_guests_time() -> None:
+    collected = Collected(marks=(), logs={"kernel": _LOG.encode() + b"\xff"})
+    assert collected.kernel_log[1] == " SUBSYSTEM=none"
+    assert collected.guest_ns == {
+        "seed.start": 1_500_123_000,
+        "root.full": 1_600_000_000,
+        "sshd.accepting": 1_800_001_000,
+    }
+
+
+def _sends(log: str) -> str:
+    return (
+        'if command == "cont":\n'
+        "    answer()\n"
+        '    marks.sendall(b"no part of it\\n")\n'
+        '    mark("seed.start"); mark("log.start kernel")\n'
+        f"    marks.sendall({log.encode()!r})\n"
+        '    marks.sendall(b"\\n"); mark("log.end kernel"); mark("log.start age")\n'
+        '    marks.sendall(b"12.3 ")\n'
+        '    mark("log.end age"); mark("boot.end")\n'
+        "    return None"
+    )
+
+
+@pytest.mark.usefixtures("quiet_monitors")
+async def test_what_the_guest_sends_comes_back(home: Home, kept: MachineSpec, fake: Fake) -> None:
+    told = fake(_sends(_LOG)).told
+    recorder = Recorder()
+    collected = await collect(home, kept.recipe, name="c", timeout_s=30, recorder=recorder)
+    assert collected.logs == {"kernel": _LOG.encode(), "age": b"12.3 "}
+    assert collected.marks == recorder.marks()
+    names = [mark.name for mark in collected.marks]
+    assert [name for name in names if name in ("seed.start", "boot.end")] == [
+        "seed.start",
+        "boot.end",
+    ]
+    assert names[-1] == "machine.gone"
+    assert told()[-1] == "quit"
+    assert entries(home) == []
+
+
+@pytest.mark.usefixtures("quiet_monitors")
+async def test_a_server_that_never_answers_is_an_error(
+    home: Home, kept: MachineSpec, fake: Fake
+) -> None:
+    fake(_sends("14,2,1500123,-;bootwright: seed.start\n"))
+    with pytest.raises(GuestError) as bad:
+        await collect(home, kept.recipe, name="c", timeout_s=30)
+    assert str(bad.value) == "the guest's SSH server does not answer on its own loopback"
+    assert entries(home) == []
