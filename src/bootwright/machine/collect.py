@@ -69,7 +69,7 @@ def with_collector(
 
     Args:
         logs: Commands of the guest whose output is to be sent too, by name; the kernel's log
-            always comes first.
+            always comes last.
 
     Raises:
         InputError: nothing listens in a guest of *recipe*.
@@ -80,8 +80,8 @@ def with_collector(
             hint="give an image with init systemd or tini",
         )
     script = files("bootwright.guest").joinpath("collect.sh").read_text()
-    script += f"send {KERNEL_LOG} kernel_log\n"
     script += "".join(f"send {n} {shlex.join(words)}\n" for n, words in (logs or {}).items())
+    script += f"send {KERNEL_LOG} kernel_log\n"
     script += "printf '%s boot.end\\n' \"$token\" >&3\n"
     carried = seed.remember(home, ready.guest_files(INITS[recipe.init], script))
     return replace(recipe, guest_files=(*recipe.guest_files, *carried))

@@ -35,17 +35,18 @@ while read -r number; do
     echo "$number"
 done"""
 
-_FETCH = f"""\
+ASK = f"""\
 echo '<6>bootwright: monotonic begin' >/dev/kmsg
 monotonic=$(grep -m 1 '^now at' /proc/timer_list)
 echo '<6>bootwright: monotonic end' >/dev/kmsg
 echo '=== monotonic'; echo "$monotonic"
 echo '=== processes'; cat /proc/[0-9]*/stat 2>/dev/null
-echo '=== kernel_log'; dmesg
 if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
     echo '=== manager'; systemctl show --property={",".join(MANAGER_PROPERTIES)}
     echo '=== units'; systemctl show '*' --property={",".join(UNIT_PROPERTIES)}
 fi"""
+"""What a guest is asked after its boot, besides its kernel's log; its shell prints `sections`."""
+_FETCH = f"{ASK}\necho '=== kernel_log'; dmesg"
 
 
 async def witness(
@@ -67,9 +68,11 @@ async def witness(
         BootwrightError: the machine did not start, or its guest could not be asked.
     """
     details: dict[str, str] = {}
-    async with client.started(
-        home, spec, recorder, notice=notice, on_mark=details.setdefault
-    ) as machine:
+
+    def note(mark: str, detail: str) -> None:
+        details.setdefault(mark, detail)
+
+    async with client.started(home, spec, recorder, notice=notice, on_mark=note) as machine:
         await machine.ready(timeout_s)
         on_step("SSH log-in")
         ssh_lines = await _first_command(machine)

@@ -95,5 +95,10 @@ def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[s
             f"the guest's times may be off by {duration(timeline.clock_error_ns)} "
             "against the host's"
         )
+    if timeline.overhead_ns is not None:
+        yield (
+            "initcalls are from a second boot, fitted into this one; watching cost "
+            f"{timeline.overhead_ns / 1e6:.1f} ms"
+        )
     yield "times in ms; * on the critical path"
     yield from (f"warning: {warning}" for warning in timeline.warnings)

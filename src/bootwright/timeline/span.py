@@ -68,6 +68,9 @@ class Timeline:
     the guest's own, as logs alone tell it."""
     clock_error_ns: int
     """By how much the guest's spans may be shifted against the host's."""
+    overhead_ns: int | None = None
+    """By how much the kernel took longer in the pass that was watched, whose initcalls were fitted
+    into the clean one; None: there was none."""
     warnings: tuple[str, ...] = ()
 
     @property

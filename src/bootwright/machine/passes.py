@@ -1,0 +1,76 @@
+"""The two passes of a timeline: a clean one for lengths, an instrumented one for reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from bootwright import __version__
+from bootwright.home import Home
+from bootwright.machine.collect import KERNEL_LOG, collect, with_collector
+from bootwright.machine.spec import MachineSpec
+from bootwright.machine.witness import ASK, sections, witness
+from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
+from bootwright.timeline.recorder import Recorder
+
+INSTRUMENTED = ("initcall_debug", "log_buf_len=1M")
+"""What the second pass adds to the kernel's command line. The kernel tells of its initcalls at its
+debug level, so into its log and not onto the console.
+
+Source: Documentation/admin-guide/kernel-parameters.txt.
+"""
+
+
+async def take(
+    home: Home,
+    spec: MachineSpec,
+    recorder: Recorder,
+    *,
+    timeout_s: float,
+    notice: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[str], None] = lambda text: None,
+) -> Evidence:
+    """Boot *spec* twice, and return what the boots left behind.
+
+    Raises:
+        BootwrightError: a boot failed.
+    """
+
+    async def boot(own: MachineSpec, marks: Recorder) -> Pass:
+        if own.recipe.clock == "virtual":
+            return await _by_itself(home, own, marks, timeout_s)
+        return await witness(home, own, marks, timeout_s=timeout_s, notice=notice, on_step=on_step)
+
+    clean = await boot(spec, recorder)
+    on_step("again, with a kernel that tells of its initcalls")
+    watched = replace(spec, recipe=_instrumented(spec.recipe))
+    return Evidence(
+        bootwright=__version__,
+        clock=spec.recipe.clock,
+        recipe=msgspec.to_builtins(spec.recipe),
+        clean=clean,
+        instrumented=await boot(watched, Recorder()),
+    )
+
+
+def _instrumented(recipe: Recipe) -> Recipe:
+    added = (word for word in INSTRUMENTED if word not in recipe.cmdline)
+    return replace(recipe, cmdline=(*recipe.cmdline, *added))
+
+
+async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float) -> Pass:
+    """Boot a guest that nobody logs in to, and that tells of its boot by itself."""
+    recipe = with_collector(home, spec.recipe, {"asked": ("sh", "-c", ASK)})
+    told = await collect(home, recipe, name=spec.name, timeout_s=timeout_s, recorder=recorder)
+    asked = sections(told.logs["asked"].decode("utf-8", "replace"))
+    return Pass(
+        marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in told.marks),
+        kernel_log=told.logs[KERNEL_LOG].decode("utf-8", "replace"),
+        monotonic=asked.get("monotonic", ""),
+        manager=asked.get("manager", ""),
+        units=asked.get("units", ""),
+        processes=asked.get("processes", ""),
+    )
