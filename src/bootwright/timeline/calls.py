@@ -56,6 +56,7 @@ class ProbeSpan:
     end_ns: int
     line: int
     source: str
+    task: int | None = None
     call: int | None = None
     """The initcall in which it ran, by the number of its first line."""
     outer: int | None = None
@@ -166,9 +167,8 @@ def place_probes(
         stack = holders.setdefault(key, [])
         while stack and stack[-1].end_ns < start:
             stack.pop()
-        outer = next(
-            (h for h in reversed(stack[-8:]) if h.end_ns >= end and h.line > probe.line), None
-        )
+        # Few probes nest deeper than eight; and of two tasks neither probe lies in the other.
+        outer = next((h for h in reversed(stack[-8:]) if _holds(h, probe, end)), None)
         told = "its own figure for the length"
         span = ProbeSpan(
             device=probe.device,
@@ -176,6 +176,7 @@ def place_probes(
             end_ns=end,
             line=probe.line,
             source=f"line {probe.line}: probe returned {probe.result}; {told}",
+            task=probe.task,
             call=key or None,
             outer=outer.line if outer else None,
         )
@@ -219,6 +220,10 @@ class _Running:
         index = bisect_right(self._load_lines, line)
         recent = self._loads[max(0, index - 16) : index]
         return next((call for call in reversed(recent) if _over(call, line)), None)
+
+
+def _holds(outer: ProbeSpan, probe: DeviceProbe, end_ns: int) -> bool:
+    return outer.end_ns >= end_ns and outer.line > probe.line and outer.task == probe.task
 
 
 def _over(call: Call, line: int) -> bool:

@@ -84,7 +84,7 @@ def module_spans(
         parent: The id of the span that holds them, which lies over *since_ns* to *until_ns*.
         layer: Whose spans they are.
         since_ns: When init was executed; default: as the log tells.
-        until_ns: Those that begin then or later are left out; default: the end of the log.
+        until_ns: Those that begin later are left out; default: the end of the log.
 
     Returns:
         Spans in nanoseconds of the printk clock, every parent before its children.
@@ -109,6 +109,7 @@ class _Tree:
         """Of the span of each call, by the number of its first line."""
         self._layer = layer
         self._bounds: dict[str, tuple[int, int]] = {}
+        self._uses: dict[str, int] = {}
 
     def hold(self, id: str, start_ns: int, end_ns: int) -> None:
         """Keep what is put below *id*, which is not ours, within its bounds."""
@@ -121,10 +122,12 @@ class _Tree:
         low, high = self._bounds.get(parent, (0, max(end_ns, 0)))
         start = min(max(start_ns, low), high)
         end = min(max(end_ns, start), high)
-        unique, number = id, 1
-        while unique in self._bounds:
+        number = self._uses.get(id, 0) + 1
+        unique = id if number == 1 else f"{id}#{number}"
+        while unique in self._bounds:  # a device may be called "a#2"
             number += 1
             unique = f"{id}#{number}"
+        self._uses[id] = number
         self._bounds[unique] = (start, end)
         self.spans.append(
             Span(
@@ -241,6 +244,8 @@ def _add_calls(
 
 
 def _add_probes(tree: _Tree, probes: Sequence[ProbeSpan], parent: str = "") -> None:
+    # A device may be probed before init and again after it: those are two spans, with two ids.
+    prefix = "kernel.module-probe" if parent else "kernel.probe"
     ids: dict[int, str] = {}
     for probe in probes:
         if probe.outer is not None:
@@ -250,7 +255,7 @@ def _add_probes(tree: _Tree, probes: Sequence[ProbeSpan], parent: str = "") -> N
         else:
             below = parent or tree.phase(probe.start_ns, probe.end_ns)
         ids[probe.line] = tree.add(
-            f"kernel.probe.{probe.device}",
+            f"{prefix}.{probe.device}",
             below,
             f"probe of {probe.device}",
             "work",

@@ -193,6 +193,7 @@ class _Reader:
         self.init: InitRun | None = None
         self._open: dict[_Key, list[int]] = {}
         self._uncalled = 0
+        self._unit_ns = _US
 
     def read(self, line: LogLine) -> None:
         text = line.text
@@ -219,6 +220,7 @@ class _Reader:
         elif not self.release and text.startswith("Linux version "):
             found = _RELEASE.match(text)
             self.release = found[1] if found else ""
+            self._unit_ns = told_unit_ns(self.release)
 
     def warnings(self) -> list[str]:
         found = []
@@ -250,7 +252,7 @@ class _Reader:
     def _returned(self, found: re.Match[str], line: LogLine) -> None:
         key: _Key = (found[1], found[2], found[3], found[4])
         cookie = int(found[1]) if found[1] else None
-        unit = told_unit_ns(self.release) if cookie is None else _US_SHIFTED
+        unit = self._unit_ns if cookie is None else _US_SHIFTED
         told_ns = int(found[6]) * unit
         result = int(found[5]) if found[5] else None
         if not self._open.get(key):

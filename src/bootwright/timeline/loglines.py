@@ -42,6 +42,11 @@ _TORN = re.compile(r"(?:<[0-9]{1,3}>)?\[ {0,12}[0-9]{1,11}(?:\.[0-9]{0,6})?$")
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[A-Za-z]|[()][A-Z0-9]|[=>78cM])")
 
 
+_BANNER = "Linux version "
+_BANNER_WITHIN = 20
+"""Few lines come before the banner, such as those of early microcode."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """One line of a kernel log."""
@@ -69,13 +74,13 @@ def log_lines(log: str) -> tuple[tuple[LogLine, ...], tuple[str, ...]]:
             f"the log holds several boots; only the last, from line {start + 1}, is used"
         )
         lines = lines[start:]
-    timed = next((line for line in lines if line.time_ns is not None), None)
-    if lines and timed is None:
+    timed = [line for line in lines if line.time_ns is not None][:_BANNER_WITHIN]
+    if lines and not timed:
         warnings.append("no line has a time; boot with printk.time=1")
-    elif timed is not None and timed.time_ns and not timed.text.startswith("Linux version "):
+    elif timed and not any(line.text.startswith(_BANNER) for line in timed):
         warnings.append(
-            f"the log begins {timed.time_ns} ns after the clock's start: earlier lines are lost; "
-            "boot with log_buf_len=8M"
+            f"the log begins {timed[0].time_ns} ns after the clock's start, without the kernel's "
+            "first lines: they were overwritten or not captured; boot with log_buf_len=1M"
         )
     torn = sum(1 for line in lines if line.time_ns is None and _TORN.match(line.text))
     if torn:
@@ -173,7 +178,7 @@ def _last_boot(lines: list[LogLine]) -> int:
     for index, line in enumerate(lines):
         if line.time_ns is None:
             continue
-        if line.time_ns < latest_ns and line.text.startswith("Linux version "):
+        if line.time_ns < latest_ns and line.text.startswith(_BANNER):
             start, latest_ns = index, 0
         latest_ns = max(latest_ns, line.time_ns)
     return start
