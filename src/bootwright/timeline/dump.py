@@ -3,8 +3,9 @@
 The dump gives wall-clock times, most of them to the second, and no monotonic ones; its "Timestamp
 kernel" is the wall clock when the monotonic one was 0. So each time may be off by a second.
 
-Source: manager_dump in src/core/manager-dump.c, unit_dump in src/core/unit.c, exec_status_dump in
-src/core/execute.c, of systemd 252 and 257; systemd-analyze(1), "dump": its format may change.
+Source: manager_dump in src/core/manager-dump.c, unit_dump in src/core/unit-serialize.c and
+exec_status_dump in src/core/execute.c, of systemd 252 and 257; systemd-analyze(1), "dump": its
+format may change.
 """
 
 from __future__ import annotations

@@ -22,8 +22,7 @@ UNIT_PROPERTIES = (
     *("ExecMainPID", f"ExecMainStart{_STAMP}"),
     *(f"ExecMainHandoff{_STAMP}", f"ExecMainExit{_STAMP}"),
 )
-"""What to ask of every unit: ``systemctl show '*' --property=A,B``; a systemd that does not know
-one leaves it out."""
+"""What to ask of every unit; a systemd that does not know one leaves it out."""
 
 _STAGES = ("Security", "Generators", "UnitsLoad")
 MANAGER_PROPERTIES = (
@@ -37,7 +36,11 @@ MANAGER_PROPERTIES = (
         for end in ("Start", "Finish")
     ),
 )
-"""What to ask of the manager: ``systemctl show --property=A,B``."""
+"""What to ask of the manager."""
+ASK_UNITS = f"systemctl show --all '*' --property={','.join(UNIT_PROPERTIES)}"
+"""The line for the guest's shell. Without --all, '*' leaves out what is inactive: a oneshot that
+has done its work, a unit that was skipped."""
+ASK_MANAGER = f"systemctl show --property={','.join(MANAGER_PROPERTIES)}"
 
 _NEVER = 2**64 - 1
 # Every unit has these, whatever its type.
@@ -91,7 +94,7 @@ class Unit:
     def up_ns(self) -> int | None:
         """When its start was over: active, or through with its work, or failed.
 
-        Source: unit_times_get in src/analyze/analyze-time-data.c: ActiveEnter where that came
+        Source: acquire_time_data in src/analyze/analyze-time-data.c: ActiveEnter where that came
         after InactiveExit, else InactiveEnter where that did.
         """
         if self.inactive_exit_ns is None:
@@ -229,8 +232,7 @@ def _stamps(fields: dict[str, str], key: str, warnings: list[str]) -> int | None
 def words(value: str) -> tuple[str, ...]:
     """Read a list as systemctl shows it: names that hold a backslash are quoted and escaped.
 
-    Source: print_property in src/systemctl/systemctl-show.c, which calls shell_maybe_quote with
-    SHELL_ESCAPE_EMPTY.
+    Source: bus_print_property in src/shared/bus-print-properties.c, which calls shell_maybe_quote.
     """
     return tuple(
         re.sub(r"\\(.)", r"\1", word[1:-1])

@@ -6,12 +6,13 @@ on it tells of each unit three times: when it took it up (it looks at the condit
 unit's first process had been made (InactiveExit), and when the unit was up. So ``unit.X.start`` is
 PID 1's work for a unit and ``unit.X`` the unit's own.
 
-A unit that became a device's because udev said so did no work: such a span is a frame, and a wait
-only where the goal waited for it. The same holds for ``unit.X.queued``: all that X was after was
-up, and PID 1 had not come to it.
+A device that udev told of did no work: its span is a frame, and a wait only where the goal waited
+for it. ``unit.X.queued`` is there along the critical path alone: all that X was after was up, and
+PID 1 had not come to it. That is long where others, such as udev's workers, have the processor or
+keep PID 1 busy: it starts units only when it has nothing else to do.
 
-Source: main() in src/core/main.c, manager_startup in src/core/manager.c, unit_start and unit_notify
-in src/core/unit.c of systemd 252 and 257; bootup(7).
+Source: main() in src/core/main.c; manager_startup and manager_setup_run_queue in
+src/core/manager.c; unit_start and unit_notify in src/core/unit.c; bootup(7).
 """
 
 from __future__ import annotations
