@@ -20,7 +20,7 @@ from bootwright.machine.ssh import Access
 from bootwright.timeline import sshlog
 from bootwright.timeline.evidence import Exchange, MarkSeen, Pass
 from bootwright.timeline.recorder import Recorder
-from bootwright.timeline.units import MANAGER_PROPERTIES, UNIT_PROPERTIES
+from bootwright.timeline.units import ASK_MANAGER, ASK_UNITS
 
 _EXCHANGES = 20
 _ANSWER_S = 30.0
@@ -42,8 +42,8 @@ echo '<6>bootwright: monotonic end' >/dev/kmsg
 echo '=== monotonic'; echo "$monotonic"
 echo '=== processes'; cat /proc/[0-9]*/stat 2>/dev/null
 if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
-    echo '=== manager'; systemctl show --property={",".join(MANAGER_PROPERTIES)}
-    echo '=== units'; systemctl show '*' --property={",".join(UNIT_PROPERTIES)}
+    echo '=== manager'; {ASK_MANAGER}
+    echo '=== units'; {ASK_UNITS}
 fi"""
 """What a guest is asked after its boot, besides its kernel's log; its shell prints `sections`."""
 _FETCH = f"{ASK}\necho '=== kernel_log'; dmesg"
