@@ -23,6 +23,8 @@ from bootwright.machine.messages import (
     MarkTaken,
     Output,
     Paused,
+    Sample,
+    Sampled,
     Started,
 )
 from bootwright.machine.spec import MachineSpec
@@ -62,6 +64,8 @@ class Machine:
         """Whether it goes on without this process."""
         self.let_in = False
         """Whether somebody has logged in."""
+        self.samples: tuple[Sample, ...] = ()
+        """Of one that is watched so, once its seed has handed over."""
         self._home = home
         self._leash_in, self._leash_out = streams
         self._monitor = monitor
@@ -219,6 +223,8 @@ class Machine:
                     self._on_output(message.data)
                 else:
                     self._output += message.data
+            case Sampled():
+                self.samples = message.samples
             case Paused():
                 self._paused = message.text
                 self._notice(

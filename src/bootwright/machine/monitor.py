@@ -44,6 +44,7 @@ from bootwright.machine.messages import (
     Output,
     Paused,
     Quit,
+    Sampled,
     SetFree,
     Start,
     Started,
@@ -53,6 +54,7 @@ from bootwright.machine.messages import (
 )
 from bootwright.machine.prepare import make_disk, placement, write_initrd
 from bootwright.machine.recovery import settle
+from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler
 from bootwright.machine.shutdown import shut_down
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.switchboard import Switchboard
@@ -100,6 +102,7 @@ class Monitor:
         self._running: RunningVmm | None = None
         self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
         self._ports: dict[int, int] = {}
+        self._samplers: list[Sampler] = []
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve the machine that the leash tells of; returns when it is gone."""
@@ -173,6 +176,10 @@ class Monitor:
                 if place.forwards:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
+                if spec.watch == "samples":
+                    sampler = Sampler(running)
+                    self._samplers.append(sampler)
+                    stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
             watch = asyncio.create_task(self._watch(running, folder))
             stack.callback(watch.cancel)
@@ -349,6 +356,8 @@ class Monitor:
     def _took_mark(self, mark: Mark, detail: str = "") -> None:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
+        if mark.name == SAMPLED_UNTIL and self._samplers:
+            self._board.tell(Sampled(samples=self._samplers.pop().stop()))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
     def _prompted(self) -> None:

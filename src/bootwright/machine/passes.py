@@ -46,7 +46,11 @@ async def take(
 
     clean = await boot(spec, recorder)
     on_step("again, with a kernel that tells of its initcalls")
-    watched = replace(spec, recipe=_instrumented(spec.recipe))
+    watched = replace(
+        spec,
+        recipe=_instrumented(spec.recipe),
+        watch="samples" if spec.recipe.clock == "wall" else "accesses",
+    )
     return Evidence(
         bootwright=__version__,
         clock=spec.recipe.clock,

@@ -13,12 +13,14 @@ from contextlib import suppress
 from bootwright.errors import GuestError
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
+from bootwright.kernels import kernel as kernels
+from bootwright.kernels.symbols import Symbols
 from bootwright.machine import client
 from bootwright.machine.client import Machine
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
 from bootwright.timeline import sshlog
-from bootwright.timeline.evidence import Exchange, MarkSeen, Pass
+from bootwright.timeline.evidence import Exchange, MarkSeen, Pass, Sighted
 from bootwright.timeline.recorder import Recorder
 from bootwright.timeline.units import ASK_MANAGER, ASK_UNITS
 
@@ -60,6 +62,8 @@ async def witness(
 ) -> Pass:
     """Boot *spec* once; afterwards nothing of it is left.
 
+    One that is watched by samples has them named by its kernel's symbols.
+
     Args:
         recorder: Has the marks of whatever came before.
         timeout_s: How long the start-up may take.
@@ -68,6 +72,7 @@ async def witness(
         BootwrightError: the machine did not start, or its guest could not be asked.
     """
     details: dict[str, str] = {}
+    symbols = Symbols.of(kernels.load(home, spec.recipe.kernel))
 
     def note(mark: str, detail: str) -> None:
         details.setdefault(mark, detail)
@@ -84,7 +89,12 @@ async def witness(
         exchanges = await _exchange(machine.reach())
         told = await _fetch(machine.reach())
         await machine.quit()
+        samples = machine.samples
     return Pass(
+        samples=tuple(
+            Sighted(sample.time_ns, symbols.where(sample.ip, sample.mode), sample.is_halted)
+            for sample in samples
+        ),
         marks=marks,
         kernel_log=told.get("kernel_log", ""),
         monotonic=told.get("monotonic", ""),

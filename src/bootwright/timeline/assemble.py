@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import msgspec
+
 from bootwright.errors import FormatError
-from bootwright.timeline import host, place, processes, sshlog, userspace
+from bootwright.timeline import host, place, processes, sampled, sshlog, userspace
 from bootwright.timeline.clocks import Alignment, Bound, align, between, heard
 from bootwright.timeline.dump import parse_dump
-from bootwright.timeline.evidence import Evidence, Pass
+from bootwright.timeline.evidence import Evidence, Pass, Sighted
 from bootwright.timeline.kernel import kernel_spans, module_spans
 from bootwright.timeline.kernellog import KernelLog, parse_kernel_log
 from bootwright.timeline.phases import START
 from bootwright.timeline.span import ROOT, Kind, Layer, Span, Timeline
 from bootwright.timeline.units import Systemd, parse_show
-from bootwright.timeline.warp import warp
+from bootwright.timeline.warp import Warp, warp
 
 _TWINS = ("seed.start", "seed.modules", "seed.done", "sshd.listening")
 """Marks that the guest writes to its mark port and, right before or after, into its kernel log."""
@@ -36,6 +38,8 @@ class _Guest:
     warnings: list[str] = field(default_factory=list)
     overhead_ns: int | None = None
     """By how much the kernel of the instrumented pass took longer."""
+    samples: tuple[Sighted, ...] = ()
+    """Of the instrumented pass, fitted into the clean one."""
 
     def moment(self, name: str) -> int | None:
         mark = self.log.mark(name)
@@ -59,16 +63,14 @@ def assemble(evidence: Evidence) -> Timeline:
     guest = _guest(clean, evidence.instrumented)
     if evidence.clock == "virtual":
         return _virtual(guest)
-    marks: dict[str, int] = {}
-    for mark in clean.marks:
-        marks.setdefault(mark.name, mark.time_ns)
+    marks = _first_times(clean)
     end_ns = sshlog.end_ns(clean.ssh)
     if START not in marks or end_ns is None:
         raise FormatError("the evidence does not tell when the boot began and ended")
     shift_ns = -marks[START]
     root = _span(ROOT, "", "host", "boot", 0, end_ns + shift_ns, f"mark {START}; first output")
     spans = [root, *host.spans(marks, shift_ns)]
-    alignment = align(_bounds(guest.log, clean, marks))
+    alignment = align(_bounds(guest.log, clean))
     if alignment is None:
         guest.warnings.append("nothing tells how the guest's clock stands to the host's")
         alignment = Alignment(offset_ns=0, error_ns=0)
@@ -92,8 +94,13 @@ def assemble(evidence: Evidence) -> Timeline:
             spans.append(_span("ssh", ROOT, "ssh", "SSH log-in", begin_ns, root.end_ns, ends))
             spans += sshlog.spans(clean.ssh, "ssh", shift_ns)
         guest.warnings += [alignment.warning] if alignment.warning else []
+    placed = place.tree(spans)
+    seen = [
+        msgspec.structs.replace(s, time_ns=s.time_ns + alignment.offset_ns + shift_ns)
+        for s in guest.samples
+    ]
     return Timeline(
-        spans=place.tree(spans),
+        spans=place.tree([*placed, *sampled.fill(placed, seen)]),
         clock="wall",
         clock_error_ns=alignment.error_ns,
         overhead_ns=guest.overhead_ns,
@@ -179,6 +186,7 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
         guest.warnings += [*told.warnings, *found.warnings]
         if found.overhead is not None:
             guest.overhead_ns = found.overhead.overhead_ns
+        guest.samples = _fitted(instrumented, told, found)
         guest.spans += _critical(found.spans(kernel_spans(told, parent=ROOT)))
         modules = found.spans(module_spans(told, parent="initramfs.modules"))
     _add_initramfs(guest)
@@ -186,6 +194,19 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
         guest.spans += _critical(modules)
     _add_pid1(guest, clean)
     return guest
+
+
+def _fitted(instrumented: Pass, told: KernelLog, found: Warp) -> tuple[Sighted, ...]:
+    """Return the samples on the clean pass's printk clock."""
+    alignment = align(_bounds(told, instrumented))
+    if alignment is None:
+        return ()
+    return tuple(
+        msgspec.structs.replace(
+            sample, time_ns=found.clean_ns(sample.time_ns - alignment.offset_ns)
+        )
+        for sample in instrumented.samples
+    )
 
 
 def _add_initramfs(guest: _Guest) -> None:
@@ -245,14 +266,22 @@ def _monotonic_ns(text: str) -> int | None:
     return None
 
 
-def _bounds(log: KernelLog, clean: Pass, marks: dict[str, int]) -> list[Bound]:
+def _first_times(seen: Pass) -> dict[str, int]:
+    times: dict[str, int] = {}
+    for mark in seen.marks:
+        times.setdefault(mark.name, mark.time_ns)
+    return times
+
+
+def _bounds(log: KernelLog, seen: Pass) -> list[Bound]:
     """Return what the twins of marks and the exchanges say of printk clock and host clock."""
+    marks = _first_times(seen)
     found = []
     for name in _TWINS:
         mark = log.mark(name)
         if mark is not None and mark.time_ns is not None and name in marks:
             found.append(heard(mark.time_ns, marks[name]))
-    for look in clean.exchanges:
+    for look in seen.exchanges:
         mark = log.mark(f"exchange {look.number}")
         if mark is not None and mark.time_ns is not None:
             found.append(between(mark.time_ns, look.before_ns, look.after_ns))

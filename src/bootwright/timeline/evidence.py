@@ -28,6 +28,16 @@ class Exchange(msgspec.Struct, frozen=True):
     after_ns: int
 
 
+class Sighted(msgspec.Struct, frozen=True):
+    """Where the guest's first vCPU was, by the host's monotonic clock in nanoseconds."""
+
+    time_ns: int
+    where: str
+    """A function of the kernel, or ``user space``, ``firmware``, ``an address without a name``."""
+    is_halted: bool = False
+    """Whether it waited for an interrupt."""
+
+
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """One boot, as seen from outside and as the guest tells it afterwards."""
 
@@ -44,6 +54,8 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     processes: str = ""
     """The lines of ``/proc/*/stat``."""
     exchanges: tuple[Exchange, ...] = ()
+    samples: tuple[Sighted, ...] = ()
+    """From the first instruction until the seed handed over."""
     ssh: tuple[MarkSeen, ...] = ()
     """What ssh told of its log-in, as ``ssh -v`` says it, each line with the host's time."""
 

@@ -40,6 +40,21 @@ class Ending:
     """Of the VMM's process; negative: the signal that killed it."""
 
 
+CpuMode = Literal["boot", "kernel", "user"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Where a guest's first vCPU was seen."""
+
+    ip: int
+    """Its instruction pointer."""
+    mode: CpuMode
+    """``boot``: not yet in 64-bit mode, so in firmware or in the kernel's first instructions."""
+    is_halted: bool
+    """Whether it waited for an interrupt."""
+
+
 class RunningVmm(Protocol):
     """A VMM whose guest is loaded, and paused until `resume`."""
 
@@ -59,6 +74,10 @@ class RunningVmm(Protocol):
 
     async def press_power_button(self) -> None:
         """Tell the guest that somebody has pressed its power button, if it has one."""
+        ...
+
+    async def sight(self) -> Sighting:
+        """Look where the first vCPU is, without stopping it."""
         ...
 
     async def forwarded(self) -> dict[int, int]:

@@ -25,7 +25,7 @@ from bootwright.errors import HostError, VmmError
 from bootwright.host import commands, processes, tools
 from bootwright.recipe import Recipe
 from bootwright.timeline.recorder import Recorder
-from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm
+from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm, Sighting
 from bootwright.vmms.qemu_argv import PROGRAM, argv
 
 if TYPE_CHECKING:
@@ -198,10 +198,24 @@ class _RunningQemu:
     async def press_power_button(self) -> None:
         await self._execute("system_powerdown")
 
+    async def sight(self) -> Sighting:
+        registers = await self._monitor("info registers")
+        # RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of
+        # 64-bit mode. What TCG shows is where the current block of translated code began.
+        ip = re.search(r"\b([RE])IP=([0-9a-f]+)", registers)
+        if ip is None:
+            raise VmmError("QEMU does not tell its registers", evidence=registers[:500])
+        in_kernel = "CPL=0" in registers
+        return Sighting(
+            ip=int(ip[2], 16),
+            mode="boot" if ip[1] == "E" and in_kernel else "kernel" if in_kernel else "user",
+            is_halted="HLT=1" in registers,
+        )
+
     async def forwarded(self) -> dict[int, int]:
-        table = await self._execute("human-monitor-command", {"command-line": "info usernet"})
+        table = await self._monitor("info usernet")
         # Protocol[State] FD Source-Address Port Dest-Address Port RecvQ SendQ
-        rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", str(table))
+        rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", table)
         return {int(guest): int(host) for host, guest in rules}
 
     async def quit(self) -> Ending:
@@ -257,6 +271,10 @@ class _RunningQemu:
                     self._told_reason.set()
                 elif data.get("nospace") and data.get("action") == "stop":
                     self.stalled.set()
+
+    async def _monitor(self, line: str) -> str:
+        """Return what QEMU's monitor for people says; QMP has no command for it."""
+        return str(await self._execute("human-monitor-command", {"command-line": line}))
 
     async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
         from qemu.qmp import QMPError

@@ -1,0 +1,44 @@
+"""Sampler: looks again and again where a guest's vCPU is, until the seed hands over to PID 1."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from bootwright.errors import VmmError
+from bootwright.host.clock import now_ns
+from bootwright.machine.messages import Sample
+from bootwright.vmms.protocol import RunningVmm
+
+SAMPLED_UNTIL = "seed.done"
+"""The mark with which sampling ends: from here on the guest's own init tells what it does."""
+
+_PAUSE_S = 0.001
+_MOST = 100_000
+"""More than any start-up has; a guest that never gets so far is not sampled for ever."""
+
+
+class Sampler:
+    """Samples a running guest from its making until `stop`."""
+
+    def __init__(self, running: RunningVmm) -> None:
+        self._running = running
+        self._samples: list[Sample] = []
+        self._task = asyncio.create_task(self._sample())
+
+    def stop(self) -> tuple[Sample, ...]:
+        """Look no more, and return what was seen."""
+        self._task.cancel()
+        return tuple(self._samples)
+
+    async def _sample(self) -> None:
+        with suppress(VmmError):  # it has ended; whoever waits for that hears of it
+            while len(self._samples) < _MOST:
+                before_ns = now_ns()
+                seen = await self._running.sight()
+                # It was looked at somewhere between the question and the answer.
+                time_ns = (before_ns + now_ns()) // 2
+                self._samples.append(
+                    Sample(time_ns, seen.ip, seen.mode, seen.is_halted),
+                )
+                await asyncio.sleep(_PAUSE_S)
