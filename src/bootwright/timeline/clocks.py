@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+_USUAL_NS = 1_000_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
     """One clock against another: ``other = own + offset_ns``."""
@@ -44,7 +47,7 @@ def align(bounds: Iterable[Bound]) -> Alignment | None:
     """Return the alignment that all *bounds* leave; None where they leave one side open.
 
     Where they contradict each other, one clock has gone faster than the other; the middle of the
-    contradiction is taken, its half is the error, and a warning says so.
+    contradiction is taken, its half is the error, and a warning says so where it is large.
     """
     every = list(bounds)
     least = [bound.least_ns for bound in every if bound.least_ns is not None]
@@ -54,6 +57,8 @@ def align(bounds: Iterable[Bound]) -> Alignment | None:
     low, high = max(least), min(most)
     warning = ""
     if low > high:
-        warning = f"two clocks differ by {(low - high) / 1e6:.3f} ms within one boot"
+        # Clocks run a little faster or slower than each other: some 20 µs in a second are usual.
+        if low - high > _USUAL_NS:
+            warning = f"two clocks differ by {(low - high) / 1e6:.3f} ms within one boot"
         low, high = high, low
     return Alignment(offset_ns=(low + high) // 2, error_ns=(high - low + 1) // 2, warning=warning)
