@@ -93,6 +93,14 @@ def test_what_instruments_print_is_no_anchor() -> None:
     assert len(warp(INSTRUMENTED, INSTRUMENTED).anchors) == 4
 
 
+def test_the_seeds_marks_are_anchors_and_others_are_not() -> None:
+    names = ("seed.start", "seed.modules", "seed.done", "exchange 7", "sshd.listening")
+    log = parse_kernel_log(made(*((n + 1, f"bootwright: {name}") for n, name in enumerate(names))))
+    assert [a.text for a in warp(log, log).anchors[1:]] == [
+        f"bootwright: {name}" for name in names[:3]
+    ]
+
+
 def test_of_lines_at_one_time_the_exec_of_init_keeps_its_own() -> None:
     clean = parse_kernel_log(made((10, "a"), (20, "b"), (32, "Run /init as init process")))
     other = parse_kernel_log(made((10, "a"), (40, "b"), (40, "Run /init as init process")))

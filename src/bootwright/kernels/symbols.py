@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
 from bootwright.kernels.kernel import Kernel
 
-_TEXT = "tTwW"
+_FUNCTION = re.compile(r"^([0-9a-f]{1,16}) [tTwW] (\S+)", re.MULTILINE)
 _KERNEL_HALF = 1 << 63
 _LOW = 1 << 20
 """Below it a PC has its firmware and option ROMs, as real mode sees them; another copy ends at
@@ -32,14 +33,12 @@ class Symbols:
     @classmethod
     def parse(cls, system_map: str) -> Symbols:
         """Read a System.map: lines of address, type and name, as nm(1) prints them."""
-        found = []
-        for line in system_map.splitlines():
-            words = line.split()
-            if len(words) >= 3 and words[1] in _TEXT:
-                found.append((int(words[0], 16), words[2]))
-        # Of several names at one address, the first in the map.
-        found.sort(key=lambda pair: pair[0])
-        return cls(tuple(a for a, _ in found), tuple(n for _, n in found))
+        found: dict[int, str] = {}
+        for address, name in _FUNCTION.findall(system_map):
+            # Of several names at one address, the first in the map.
+            found.setdefault(int(address, 16), name)
+        addresses = tuple(sorted(found))
+        return cls(addresses, tuple(found[address] for address in addresses))
 
     def where(self, ip: int, mode: str) -> str:
         """Return the function at *ip*, or what else is there.

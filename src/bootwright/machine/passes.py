@@ -54,7 +54,8 @@ async def take(
     return Evidence(
         bootwright=__version__,
         clock=spec.recipe.clock,
-        recipe=msgspec.to_builtins(spec.recipe),
+        # As it is read again from where it is stored: lists, no tuples.
+        recipe=msgspec.json.decode(msgspec.json.encode(spec.recipe)),
         clean=clean,
         instrumented=await boot(watched, Recorder()),
     )

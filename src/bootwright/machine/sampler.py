@@ -14,8 +14,9 @@ SAMPLED_UNTIL = "seed.done"
 """The mark with which sampling ends: from here on the guest's own init tells what it does."""
 
 _PAUSE_S = 0.001
-_MOST = 100_000
-"""More than any start-up has; a guest that never gets so far is not sampled for ever."""
+_MOST = 50_000
+"""More than any start-up has; a guest that never gets so far is not sampled for ever. So many go
+into one message, see `messages.LINE_BYTES`."""
 
 
 class Sampler:

@@ -45,8 +45,8 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     kernel_log: str = ""
     """As dmesg(1) prints it."""
     monotonic: str = ""
-    """Between the lines ``bootwright: monotonic begin`` and ``end`` of its kernel log the guest
-    read this from /proc/timer_list: CLOCK_MONOTONIC, ``now at N nsecs``."""
+    """Between each two lines ``bootwright: monotonic begin`` and ``end`` of its kernel log the
+    guest read one line of this from /proc/timer_list: CLOCK_MONOTONIC, ``now at N nsecs``."""
     manager: str = ""
     """``systemctl show``: the manager's own properties; empty without systemd."""
     units: str = ""

@@ -16,6 +16,8 @@ from bootwright.timeline.span import Span
 
 START = "start of the kernel's clock"
 _INSTRUMENTS = ("calling ", "initcall ", "probe of ", "entering initcall level", "bootwright: ")
+_SEED = "bootwright: seed."
+"""The seed's marks are in both passes, and no others are as good between init and PID 1."""
 _COMMAND_LINE = re.compile(r"(Kernel command line|Command line): .*")
 _ADDRESS = re.compile(r"\b(?:0x)?[0-9a-f]{6,32}\b")
 _RUN = re.compile(r"Run /\S{0,4096} as init process")
@@ -143,8 +145,12 @@ def _moments(log: KernelLog) -> list[_Moment]:
     return [
         (_COMMAND_LINE.sub(r"\1", line.text), line.time_ns)
         for line in log.lines
-        if line.time_ns is not None and line.text and not line.text.startswith(_INSTRUMENTS)
+        if line.time_ns is not None and line.text and not _is_instruments(line.text)
     ]
+
+
+def _is_instruments(text: str) -> bool:
+    return text.startswith(_INSTRUMENTS) and not text.startswith(_SEED)
 
 
 def _common(one: list[_Moment], other: list[_Moment]) -> list[Anchor]:
