@@ -177,7 +177,7 @@ class Monitor:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
                 if spec.watch == "samples":
-                    sampler = Sampler(running)
+                    sampler = Sampler(running, stopped=recipe.clock == "virtual")
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))

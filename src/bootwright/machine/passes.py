@@ -30,10 +30,15 @@ async def take(
     recorder: Recorder,
     *,
     timeout_s: float,
+    sample: bool = False,
     notice: Callable[[str], None] = lambda text: None,
     on_step: Callable[[str], None] = lambda text: None,
 ) -> Evidence:
     """Boot *spec* twice, and return what the boots left behind.
+
+    Args:
+        sample: On the virtual clock, boot a third time to see where the vCPU is; on the wall clock
+            the second boot tells that anyway.
 
     Raises:
         BootwrightError: a boot failed.
@@ -51,13 +56,19 @@ async def take(
         recipe=_instrumented(spec.recipe),
         watch="samples" if spec.recipe.clock == "wall" else "accesses",
     )
+    instrumented = await boot(watched, Recorder())
+    sampled = None
+    if sample and spec.recipe.clock == "virtual":
+        on_step("once more, with a look at the vCPU every few 100 µs")
+        sampled = await boot(replace(spec, watch="samples"), Recorder())
     return Evidence(
         bootwright=__version__,
         clock=spec.recipe.clock,
         # As it is read again from where it is stored: lists, no tuples.
         recipe=msgspec.json.decode(msgspec.json.encode(spec.recipe)),
         clean=clean,
-        instrumented=await boot(watched, Recorder()),
+        instrumented=instrumented,
+        sampled=sampled,
     )
 
 

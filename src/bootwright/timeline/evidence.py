@@ -29,9 +29,11 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class Sighted(msgspec.Struct, frozen=True):
-    """Where the guest's first vCPU was, by the host's monotonic clock in nanoseconds."""
+    """Where the guest's first vCPU was."""
 
     time_ns: int
+    """On the host's monotonic clock; of a guest on the virtual clock, on the VMM's own, which
+    begins with the VMM."""
     where: str
     """A function of the kernel, or ``user space``, ``firmware``, ``an address without a name``."""
     is_halted: bool = False
@@ -69,3 +71,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     recipe: dict[str, object] = {}
     clean: Pass = Pass()
     instrumented: Pass | None = None
+    sampled: Pass | None = None
+    """On the virtual clock a pass that has samples, if one was asked for; on the wall clock the
+    instrumented pass has them."""

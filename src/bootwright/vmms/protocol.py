@@ -53,6 +53,9 @@ class Sighting:
     """``boot``: not yet in 64-bit mode, so in firmware or in the kernel's first instructions."""
     is_halted: bool
     """Whether it waited for an interrupt."""
+    vm_ns: int | None = None
+    """The VMM's own virtual clock, to 280 ns, where that was looked at and could be read; it counts
+    on from where it was, and begins anew every 4.6 s."""
 
 
 class RunningVmm(Protocol):
@@ -76,8 +79,13 @@ class RunningVmm(Protocol):
         """Tell the guest that somebody has pressed its power button, if it has one."""
         ...
 
-    async def sight(self) -> Sighting:
-        """Look where the first vCPU is, without stopping it."""
+    async def sight(self, *, stopped: bool = False) -> Sighting:
+        """Look where the first vCPU is.
+
+        Args:
+            stopped: Stop the guest for the look, and read its clock as well. On the virtual clock
+                this costs the guest no time.
+        """
         ...
 
     async def forwarded(self) -> dict[int, int]:

@@ -16,6 +16,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from fcntl import F_SETPIPE_SZ, fcntl
 from io import FileIO
 from pathlib import Path
@@ -31,6 +32,9 @@ from bootwright.vmms.qemu_argv import PROGRAM, argv
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
+_PM_TIMER_PORT = 0x608
+"""Of q35's ACPI timer, as SeaBIOS places it (PORT_ACPI_PM_BASE + 8)."""
+_PM_TIMER_HZ = 3_579_545
 _ANSWER_S = 30.0
 """How long QEMU may take to answer: it loads kernel and initrd before it does."""
 _QUIT_S = 2.0
@@ -198,19 +202,16 @@ class _RunningQemu:
     async def press_power_button(self) -> None:
         await self._execute("system_powerdown")
 
-    async def sight(self) -> Sighting:
+    async def sight(self, *, stopped: bool = False) -> Sighting:
+        if not stopped:
+            return _sighting(await self._monitor("info registers"))
+        await self._execute("stop")
         registers = await self._monitor("info registers")
-        # RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of
-        # 64-bit mode. What TCG shows is where the current block of translated code began.
-        ip = re.search(r"\b([RE])IP=([0-9a-f]+)", registers)
-        if ip is None:
-            raise VmmError("QEMU does not tell its registers", evidence=registers[:500])
-        in_kernel = "CPL=0" in registers
-        return Sighting(
-            ip=int(ip[2], 16),
-            mode="boot" if ip[1] == "E" and in_kernel else "kernel" if in_kernel else "user",
-            is_halted="HLT=1" in registers,
-        )
+        timer = await self._monitor(f"i /w {_PM_TIMER_PORT:#x}")
+        # What the guest had written to its ports before is heard before it writes more.
+        await asyncio.sleep(0)
+        await self._execute("cont")
+        return replace(_sighting(registers), vm_ns=_pm_timer_ns(timer))
 
     async def forwarded(self) -> dict[int, int]:
         table = await self._monitor("info usernet")
@@ -296,3 +297,33 @@ class _RunningQemu:
             what = f"port {port.group(1) if port else '?'} of 127.0.0.1 is in use already"
             hint = "publish another one, or 0 for any that is free; ss -ltnp says who has it"
         return VmmError(what + status, hint=hint, evidence=output[-1500:])
+
+
+def _sighting(registers: str) -> Sighting:
+    """Read what ``info registers`` says.
+
+    RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of 64-bit
+    mode. What TCG shows is where the current block of translated code began.
+
+    Raises:
+        VmmError: it says nothing of the kind.
+    """
+    ip = re.search(r"\b([RE])IP=([0-9a-f]+)", registers)
+    if ip is None:
+        raise VmmError("QEMU does not tell its registers", evidence=registers[:500])
+    in_kernel = "CPL=0" in registers
+    return Sighting(
+        ip=int(ip[2], 16),
+        mode="boot" if ip[1] == "E" and in_kernel else "kernel" if in_kernel else "user",
+        is_halted="HLT=1" in registers,
+    )
+
+
+def _pm_timer_ns(answer: str) -> int | None:
+    """Read the ACPI timer: 24 bits at 3.579545 MHz; all bits set where firmware has not placed it.
+
+    Source: ACPI specification, "Power Management Timer"; QEMU's hw/acpi/core.c, which takes it from
+    the virtual clock.
+    """
+    value = int(answer.rpartition("=")[2].strip() or "0xffffffff", 16)
+    return None if value >= 1 << 24 else value * 1_000_000_000 // _PM_TIMER_HZ
