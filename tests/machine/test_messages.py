@@ -12,6 +12,7 @@ from msgspec import structs
 from bootwright.digest import Digest
 from bootwright.machine import messages
 from bootwright.machine.messages import (
+    Accessed,
     AskStatus,
     AttachConsole,
     Ended,
@@ -35,6 +36,7 @@ from bootwright.machine.sampler import _MOST
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
 from bootwright.recipe import GuestFile
+from bootwright.timeline.evidence import Access
 from tests.machine.samples import RECIPE, STATUS
 
 DIGEST = Digest("sha256-" + "1" * 64)
@@ -88,6 +90,7 @@ def test_what_a_command_says_arrives(message: ToMonitor) -> None:
                 Sample(2, (1 << 64) - 1, "user", False),
             )
         ),
+        Accessed(accesses=(Access("UART ttyS0 (console)", 1, 2, 3), Access("HPET", 0, 1, 4))),
         Paused(text="the disk of /x is full"),
         STATUS,
         structs.replace(STATUS, state="paused", detail="the disk of /x is full", vmm_pid=0),

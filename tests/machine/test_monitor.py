@@ -29,7 +29,7 @@ from bootwright.machine import client, control
 from bootwright.machine.client import Machine
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.recovery import settle
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.timeline.recorder import Recorder
 from tests.machine.fakes import until
 from tests.machine.samples import at_rest, entries
@@ -137,10 +137,12 @@ async def test_a_machine_that_cannot_be_made_leaves_nothing(home: Home, kept: Ma
     assert entries(home) == []
 
 
+@pytest.mark.parametrize("watch", [None, "accesses"])
 async def test_a_monitor_that_is_killed_takes_its_vmm_along(
-    home: Home, tiny: MachineSpec, fake: Fake
+    home: Home, tiny: MachineSpec, fake: Fake, watch: Watch | None
 ) -> None:
     fake("pass")
+    tiny = replace(tiny, watch=watch)
     vmm_pids = []
 
     async def kill(machine: Machine) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bootwright.errors import VmmError
 from bootwright.host import processes
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 from bootwright.vmms import qemu
 from bootwright.vmms.protocol import Ending, Placement, RunningVmm
@@ -22,6 +23,7 @@ from tests.machine.fakes import state_of, until
 from tests.machine.samples import RECIPE
 from tests.machine.streams import exactly
 from tests.vmms.fakes import Fake, FakeQemu
+from tests.vmms.traces import sent, write
 
 Launch = Callable[..., AbstractAsyncContextManager[RunningVmm]]
 
@@ -254,3 +256,60 @@ async def test_each_is_ended_by_its_own_token(fake: Fake, launch: Launch, place:
         assert await ending(second) == Ending(reason="died", exit_status=-9)
         assert not running.ended.done()
         assert processes.carriers(place.token) == [running.pid]
+
+
+COUNTED = (
+    'if command == "cont":\n'
+    '    trace = open(option("-D"), "w")\n'
+    "    trace.write({lines!r})\n"
+    "    trace.flush()\n"
+)
+
+
+def launch_counted(place: Placement) -> AbstractAsyncContextManager[RunningVmm]:
+    return Qemu().launch(RECIPE, replace(place, counted_until="token the.end"), Recorder())
+
+
+async def test_accesses_are_counted_until_the_guest_says_so(fake: Fake, place: Placement) -> None:
+    lines = write("hpet", 0xFED00010) + sent("token the.end\n")
+    # Far more than the pipe holds comes behind; QEMU must not wait for ever.
+    fake(COUNTED.format(lines=lines + 50_000 * write("hpet", 0xFED00010)))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    async with launch_counted(place) as running:
+        counting = asyncio.create_task(running.accesses())
+        await running.resume()
+        await running.quit()
+        assert await asyncio.wait_for(counting, 10) == (
+            Access("UART ttyS1 (marks)", 0, 14, 14),
+            Access("HPET", 0, 1, 4),
+        )
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+async def test_a_boot_that_never_ends_has_no_count(fake: Fake, place: Placement) -> None:
+    fake(COUNTED.format(lines=write("hpet", 0xFED00010)))
+    async with launch_counted(place) as running:
+        counting = asyncio.create_task(running.accesses())
+        await running.resume()
+        await running.quit()
+        assert await asyncio.wait_for(counting, 10) == ()
+
+
+async def test_what_nobody_reads_any_more_keeps_nothing_open(fake: Fake, place: Placement) -> None:
+    # As when the user interrupts: the count is given up while QEMU waits for room in the pipe.
+    fake(COUNTED.format(lines=50_000 * write("hpet", 0xFED00010)))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    async with launch_counted(place) as running:
+        resuming = asyncio.create_task(running.resume())
+        await asyncio.sleep(0.3)
+        resuming.cancel()
+    assert processes.carriers(place.token) == []
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+async def test_where_none_are_to_be_counted_none_are(fake: Fake, launch: Launch) -> None:
+    fake("pass")
+    async with launch() as running:
+        assert await running.accesses() == ()

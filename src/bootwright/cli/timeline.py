@@ -140,6 +140,7 @@ def _show(timeline: Timeline, *, as_json: bool) -> None:
             "clock_error_ns": timeline.clock_error_ns,
             "overhead_ns": timeline.overhead_ns,
             "warnings": timeline.warnings,
+            "accesses": timeline.accesses,
             "spans": timeline.spans,
         }
     )

@@ -17,6 +17,7 @@ from bootwright.machine import control, diagnosis, limits, messages, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import (
+    Accessed,
     Ended,
     Failed,
     FromMonitor,
@@ -28,6 +29,7 @@ from bootwright.machine.messages import (
     Started,
 )
 from bootwright.machine.spec import MachineSpec
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 
 _TOLD_GRACE_S = 10.0
@@ -66,6 +68,8 @@ class Machine:
         """Whether somebody has logged in."""
         self.samples: tuple[Sample, ...] = ()
         """Of one that is watched so, once its seed has handed over."""
+        self.accesses: tuple[Access, ...] = ()
+        """Of one that is watched so, once it has ended."""
         self._home = home
         self._leash_in, self._leash_out = streams
         self._monitor = monitor
@@ -225,6 +229,8 @@ class Machine:
                     self._output += message.data
             case Sampled():
                 self.samples = message.samples
+            case Accessed():
+                self.accesses = message.accesses
             case Paused():
                 self._paused = message.text
                 self._notice(

@@ -13,6 +13,7 @@ import msgspec
 
 from bootwright.errors import BootwrightError, by_name
 from bootwright.machine.spec import EndReason, MachineSpec
+from bootwright.timeline.evidence import Access
 from bootwright.vmms.protocol import CpuMode
 
 State = Literal["starting", "running", "paused", "stopping"]
@@ -106,6 +107,12 @@ class Sampled(Message, frozen=True, kw_only=True):
     samples: tuple[Sample, ...]
 
 
+class Accessed(Message, frozen=True, kw_only=True):
+    """What the guest did with its devices until its boot's end; told when its VMM has ended."""
+
+    accesses: tuple[Access, ...]
+
+
 class Status(Message, frozen=True, kw_only=True):
     """What is known of a live machine."""
 
@@ -154,7 +161,7 @@ class Garbled(ValueError):
 
 
 ToMonitor = Start | LetIn | SetFree | Stop | Quit | AskStatus | AttachConsole
-FromMonitor = MarkTaken | Started | Output | Sampled | Status | Paused | Failed | Ended
+FromMonitor = MarkTaken | Started | Output | Sampled | Accessed | Status | Paused | Failed | Ended
 
 
 def error_of(failed: Failed) -> BootwrightError:

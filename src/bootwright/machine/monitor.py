@@ -35,6 +35,7 @@ from bootwright.machine.folder import MachineFolder, claimed, find
 from bootwright.machine.limits import DISK_FLOOR_BYTES
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
+    Accessed,
     AskStatus,
     AttachConsole,
     Ended,
@@ -173,6 +174,8 @@ class Monitor:
                     asyncio.create_task(console.pump()),
                     asyncio.create_task(self._pump_marks(running, folder.identity().token)),
                 ]
+                if spec.watch == "accesses":
+                    pumps.append(asyncio.create_task(self._count_accesses(running)))
                 if place.forwards:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
@@ -303,6 +306,9 @@ class Monitor:
                     self.end()
         if rest := reader.rest():
             self._board.tell(Output(data=rest))
+
+    async def _count_accesses(self, running: RunningVmm) -> None:
+        self._board.tell(Accessed(accesses=await running.accesses()))
 
     async def _hold_leash(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._board.listen(reader, writer)

@@ -80,7 +80,14 @@ def _instrumented(recipe: Recipe) -> Recipe:
 async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float) -> Pass:
     """Boot a guest that nobody logs in to, and that tells of its boot by itself."""
     recipe = with_collector(home, spec.recipe, {"asked": ("sh", "-c", ASK)})
-    told = await collect(home, recipe, name=spec.name, timeout_s=timeout_s, recorder=recorder)
+    told = await collect(
+        home,
+        recipe,
+        name=spec.name,
+        timeout_s=timeout_s,
+        recorder=recorder,
+        watch=spec.watch,
+    )
     asked = sections(told.logs["asked"].decode("utf-8", "replace"))
     return Pass(
         marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in told.marks),
@@ -89,4 +96,5 @@ async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_
         manager=asked.get("manager", ""),
         units=asked.get("units", ""),
         processes=asked.get("processes", ""),
+        accesses=told.accesses,
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bootwright.report.text import duration
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.span import ROOT, Span, Timeline
 
 _NAME_WIDTH = 40
 _BAR_WIDTH = 20
 _LONGEST = 10
+_DEVICES = 12
+"""How many devices have a row of their own."""
 _SHARE = 0.01
 """A span that is shorter than this part of the whole is not a row of its own."""
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
@@ -24,7 +27,10 @@ def text(timeline: Timeline, *, color: bool = False) -> str:
     unaccounted = timeline.unaccounted_ns()
     lines = [f"{'':<{_NAME_WIDTH}} {'start':>8} {'length':>9}"]
     lines += _tree(timeline, timeline.root, 0, timeline.children(), unaccounted, color)
-    lines += ["", *_longest(timeline), "", *_footnotes(timeline, unaccounted)]
+    lines += ["", *_longest(timeline), ""]
+    if timeline.accesses:
+        lines += [*_accesses(timeline.accesses), ""]
+    lines += [*_footnotes(timeline, unaccounted)]
     return "\n".join(lines)
 
 
@@ -83,6 +89,26 @@ def _longest(timeline: Timeline) -> Iterator[str]:
         name = f"{span.layer}: {span.name}"
         cut = name if len(name) <= 58 else name[:57] + "…"
         yield f"  {cut:<58} {span.duration_ns / 1e6:>9.1f} {share:>5.1f} %"
+
+
+def _accesses(accesses: Sequence[Access]) -> Iterator[str]:
+    yield "what costs a VM exit on real hardware: accesses by device"
+    yield f"  {'':<{_NAME_WIDTH}} {'reads':>11} {'writes':>11} {'bytes':>12}"
+    rest = accesses[_DEVICES:]
+    for access in accesses[:_DEVICES]:
+        yield _access(access.device, [access])
+    if rest:
+        yield _access(f"{len(rest)} others, in sum", rest)
+    yield "  loops that poll a clock (HPET, PM timer, PIT) get round more often here"
+
+
+def _access(name: str, accesses: Sequence[Access]) -> str:
+    cut = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
+    reads, writes, transferred = (
+        sum(counts)
+        for counts in zip(*((a.reads, a.writes, a.bytes) for a in accesses), strict=True)
+    )
+    return f"  {cut:<{_NAME_WIDTH}} {reads:>11} {writes:>11} {transferred:>12}"
 
 
 def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[str]:

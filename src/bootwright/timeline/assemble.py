@@ -62,7 +62,7 @@ def assemble(evidence: Evidence) -> Timeline:
     clean = evidence.clean
     guest = _guest(clean, evidence.instrumented)
     if evidence.clock == "virtual":
-        return _virtual(guest)
+        return _virtual(guest, evidence.instrumented)
     marks = _first_times(clean)
     end_ns = sshlog.end_ns(clean.ssh)
     if START not in marks or end_ns is None:
@@ -151,7 +151,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
     )
 
 
-def _virtual(guest: _Guest) -> Timeline:
+def _virtual(guest: _Guest, watched: Pass | None) -> Timeline:
     """Return the timeline of a boot on the virtual clock, which begins with the guest's."""
     ends = ("sshd.accepting", "sshd.listening", "seed.done")
     end_ns = next((at for name in ends if (at := guest.moment(name)) is not None), None)
@@ -165,11 +165,14 @@ def _virtual(guest: _Guest) -> Timeline:
         spans.append(
             _span("ssh", ROOT, "ssh", "sshd greets on the loopback", listening_ns, end_ns, source)
         )
+    if watched is not None and not watched.accesses:
+        guest.warnings.append("QEMU told of no access to a device; was it built to trace to a log?")
     return Timeline(
         spans=place.tree(spans),
         clock="virtual",
         clock_error_ns=0,
         overhead_ns=guest.overhead_ns,
+        accesses=watched.accesses if watched else (),
         warnings=tuple(guest.warnings),
     )
 

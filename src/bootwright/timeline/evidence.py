@@ -40,6 +40,16 @@ class Sighted(msgspec.Struct, frozen=True):
     """Whether it waited for an interrupt."""
 
 
+class Access(msgspec.Struct, frozen=True):
+    """What a guest did with one device, by ports and mapped memory, until its boot's end."""
+
+    device: str
+    reads: int
+    writes: int
+    bytes: int
+    """Of both together."""
+
+
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """One boot, as seen from outside and as the guest tells it afterwards."""
 
@@ -58,6 +68,9 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     exchanges: tuple[Exchange, ...] = ()
     samples: tuple[Sighted, ...] = ()
     """From the first instruction until the seed handed over."""
+    accesses: tuple[Access, ...] = ()
+    """From the first instruction, the firmware's, until the guest told that its boot had ended; the
+    UARTs first, then the device with the most. Only a pass on the virtual clock is watched so."""
     ssh: tuple[MarkSeen, ...] = ()
     """What ssh told of its log-in, as ``ssh -v`` says it, each line with the host's time."""
 

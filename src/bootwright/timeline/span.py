@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.errors import FormatError
+from bootwright.timeline.evidence import Access
 
 Layer = Literal["host", "firmware", "kernel", "initramfs", "userspace", "ssh"]
 Kind = Literal["frame", "work", "wait"]
@@ -71,6 +72,9 @@ class Timeline:
     overhead_ns: int | None = None
     """By how much the kernel took longer in the pass that was watched, whose initcalls were fitted
     into the clean one; None: there was none."""
+    accesses: tuple[Access, ...] = ()
+    """What costs a VM exit on real hardware and nothing on the virtual clock, in the pass that was
+    watched; the UARTs first, then the device with the most. Empty on other clocks."""
     warnings: tuple[str, ...] = ()
 
     @property

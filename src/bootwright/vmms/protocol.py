@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 
 EndReason = Literal["powered-off", "reset", "told-to-quit", "died"]
@@ -29,6 +30,9 @@ class Placement:
     forwards: tuple[Forward, ...] = ()
     token: str = ""
     """What the VMM's process carries in its environment; see `host.processes`."""
+    counted_until: str = ""
+    """Count each access to a device until the guest has sent a line over its mark port that ends
+    so. Empty: nothing is counted, which is faster. It takes no time of the virtual clock's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,14 @@ class RunningVmm(Protocol):
         Args:
             stopped: Stop the guest for the look, and read its clock as well. On the virtual clock
                 this costs the guest no time.
+        """
+        ...
+
+    async def accesses(self) -> tuple[Access, ...]:
+        """Count the guest's accesses to its devices until the VMM's end, and return how many came
+        before `Placement.counted_until`; nothing where that never came, or none was to be counted.
+
+        Where some are to be counted this must be under way before `resume`, or the VMM waits.
         """
         ...
 

@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING
 from bootwright.errors import HostError, VmmError
 from bootwright.host import commands, processes, tools
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm, Sighting
 from bootwright.vmms.qemu_argv import PROGRAM, argv
+from bootwright.vmms.qemu_trace import AccessCounter
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -47,8 +49,8 @@ _DISK_DRIVERS = {
 }
 _PIPE_BYTES = 1 << 20
 """What a user may have. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
-_PLANNED_FDS = (3, 4, 5)
-"""What a dry run shows for the sockets' numbers."""
+_PLANNED_FDS = (3, 4, 5, 6)
+"""What a dry run shows for the sockets' numbers, and the pipe's of counted accesses."""
 
 
 class Qemu:
@@ -92,8 +94,14 @@ class Qemu:
         qmp, their_qmp = socket.socketpair()
         console, their_console = _port(recipe)
         marks, their_marks = _port(recipe)
-        ours, theirs = (qmp, console, marks), (their_qmp, their_console, their_marks)
-        fds = (theirs[0].fileno(), theirs[1].fileno(), theirs[2].fileno())
+        ours: list[_End] = [qmp, console, marks]
+        theirs: list[_End] = [their_qmp, their_console, their_marks]
+        trace = None
+        if placement.counted_until:
+            trace, their_trace = _pipe()
+            ours.append(trace)
+            theirs.append(their_trace)
+        fds = tuple(end.fileno() for end in theirs)
         try:
             with placement.log.open("ab") as log:
                 recorder.mark("vmm.exec")
@@ -115,7 +123,9 @@ class Qemu:
                 end.close()
         running = _RunningQemu(process, placement.log, recorder)
         try:
-            await running.connect(*ours)
+            await running.connect(qmp, console, marks)
+            if trace is not None:
+                await running.count(trace, placement.counted_until)
             recorder.mark("vmm.ready")
             yield running
         finally:
@@ -137,6 +147,11 @@ def _port(recipe: Recipe) -> tuple[_End, _End]:
     """
     if recipe.clock == "wall":
         return socket.socketpair()
+    return _pipe()
+
+
+def _pipe() -> tuple[FileIO, FileIO]:
+    """Return the two ends of a large pipe: for reading, for writing."""
     reading, writing = os.pipe()
     ends = FileIO(reading, "r"), FileIO(writing, "w")
     with suppress(PermissionError):  # this user has many pipes; an ordinary one will mostly do
@@ -149,12 +164,19 @@ async def _streams(end: _End) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     if isinstance(end, socket.socket):
         return await asyncio.open_unix_connection(sock=end)
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), end)
+    reader, _ = await _reader(end)
     nowhere = FileIO(os.devnull, "w")
     drain = asyncio.StreamReaderProtocol(asyncio.StreamReader())
     transport, _ = await loop.connect_write_pipe(lambda: drain, nowhere)
     return reader, asyncio.StreamWriter(transport, drain, None, loop)
+
+
+async def _reader(end: FileIO) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), end
+    )
+    return reader, transport
 
 
 class _RunningQemu:
@@ -177,6 +199,8 @@ class _RunningQemu:
         self._reaper = asyncio.create_task(self._wait())
         self._listener: asyncio.Task[None] | None = None
         self._writers: list[asyncio.StreamWriter] = []
+        self._trace: tuple[asyncio.StreamReader, asyncio.ReadTransport] | None = None
+        self._counter = AccessCounter("")
 
     async def connect(self, qmp: socket.socket, console: _End, marks: _End) -> None:
         self.console = await _streams(console)
@@ -191,6 +215,19 @@ class _RunningQemu:
         except (QMPError, TimeoutError) as error:
             raise await self._failure("QEMU did not start") from error
         self._listener = asyncio.create_task(self._listen(self._qmp))
+
+    async def count(self, trace: FileIO, until: str) -> None:
+        self._counter = AccessCounter(until)
+        self._trace = await _reader(trace)
+
+    async def accesses(self) -> tuple[Access, ...]:
+        if self._trace is None:
+            return ()
+        reader, _ = self._trace
+        # On to the end, though the rest is not looked at: QEMU would wait for room in the pipe.
+        while data := await reader.read(1 << 18):
+            self._counter.feed(data)
+        return self._counter.accesses() if self._counter.is_done else ()
 
     async def resume(self) -> None:
         self.stalled.clear()
@@ -243,6 +280,8 @@ class _RunningQemu:
         if self._qmp:
             with suppress(Exception):  # QEMU is gone; how its socket ended is no news
                 await self._qmp.disconnect()
+        if self._trace:
+            self._trace[1].close()
         for writer in self._writers:
             writer.close()
             with suppress(ConnectionError):
