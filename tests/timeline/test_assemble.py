@@ -298,6 +298,7 @@ def test_a_kernel_log_alone_gives_a_timeline_of_the_guests_clock(name: str) -> N
     spans = check(timeline)
     assert (timeline.clock, timeline.clock_error_ns, timeline.overhead_ns) == ("guest", 0, None)
     assert spans["kernel"].start_ns == 0
+    assert spans["kernel"].critical
     if name in klogs.INSTRUMENTED:
         assert timeline.unaccounted_ns()["kernel"] < 0.6 * spans["kernel"].duration_ns
 
@@ -319,6 +320,8 @@ def test_a_dump_and_a_show_tell_the_same_units(release: str) -> None:
         # udev loads modules while PID 1 starts units.
         top = {span.id for span in timeline.children()[ROOT]}
         assert top == {"kernel", "modules", "pid1"}
+        critical = {span.id for span in timeline.spans if span.critical}
+        assert {"pid1", "unit.ssh.service", "kernel.initcall.acpi_init"} <= critical
 
 
 @pytest.mark.parametrize("log", ["", "no time\nnone here\n", "\x00\xff", "Id=ssh.service\n"])

@@ -122,7 +122,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
         FormatError: the log has no line with a time.
     """
     log = parse_kernel_log(kernel_log)
-    kernel = kernel_spans(log, parent=ROOT)
+    kernel = _critical(kernel_spans(log, parent=ROOT))
     if not kernel:
         raise FormatError(
             "the kernel log has no line with a time",
@@ -136,7 +136,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
         warnings += systemd.warnings
         begun_ns = systemd.manager.system.begin_ns
         user = userspace.spans(systemd, parent=ROOT, start_ns=max(end_ns, begun_ns or 0))
-        spans += user
+        spans += [replace(user[0], critical=True, slack_ns=0), *user[1:]]
         end_ns = max(end_ns, user[0].end_ns)
     modules = module_spans(log, parent="modules", layer="userspace", until_ns=end_ns)
     if modules:
