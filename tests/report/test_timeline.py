@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,10 +44,10 @@ def span(
     )
 
 
-def timeline(*below: Span, ms: float = 1000, **other: object) -> Timeline:
+def timeline(*below: Span, ms: float = 1000, **other: Any) -> Timeline:
     root = span("boot", 0, ms, parent="", kind="frame", critical=True)
     made = Timeline(spans=(root, *below), clock="guest", clock_error_ns=0)
-    return replace(made, **other)  # type: ignore[arg-type]
+    return replace(made, **other)
 
 
 def rows(made: Timeline) -> list[str]:
@@ -201,7 +202,7 @@ def test_color_is_for_the_critical_path_and_for_what_is_unaccounted() -> None:
         ({"warnings": ("the log is cut",)}, "warning: the log is cut"),
     ],
 )
-def test_what_to_know_of_the_figures_is_said_below(other: dict[str, object], line: str) -> None:
+def test_what_to_know_of_the_figures_is_said_below(other: dict[str, Any], line: str) -> None:
     said = text(timeline(span("a", 0, 1000), **other)).splitlines()
     assert line in said
     assert "times in ms; * on the critical path" in said
