@@ -30,7 +30,7 @@ class FakeVmm:
         self._ends_after = ends_after
         self._answer_s = answer_s
 
-    async def sight(self) -> Sighting:
+    async def sight(self, *, stopped: bool = False) -> Sighting:
         if self.asked == self._ends_after:
             self.seen.set()
             raise VmmError("QEMU did not carry out 'human-monitor-command'")
@@ -102,3 +102,23 @@ async def test_a_guest_that_never_gets_far_is_not_sampled_for_ever(
 
 async def test_what_is_stopped_at_once_has_seen_nothing() -> None:
     assert sampler(FakeVmm()).stop() == ()
+
+
+class StoppedVmm(FakeVmm):
+    """One whose clock is 3 s further each time, and begins anew every 4.687 s; at first it has none."""
+
+    async def sight(self, *, stopped: bool = False) -> Sighting:
+        assert stopped
+        seen = await super().sight()
+        vm_ns = None if self.asked < 3 else 3_000_000_000 * self.asked % samplers._WRAP_NS
+        return Sighting(ip=seen.ip, mode=seen.mode, is_halted=seen.is_halted, vm_ns=vm_ns)
+
+
+async def test_a_stopped_guest_is_dated_by_the_vmms_own_clock() -> None:
+    vmm = StoppedVmm()
+    own = Sampler(cast("RunningVmm", vmm), stopped=True)
+    await seen(vmm)
+    times = [sample.time_ns for sample in own.stop()]
+    assert times[:2] == [0, 0]
+    first = 9_000_000_000 % samplers._WRAP_NS
+    assert times[2:5] == [first, first + 3_000_000_000, first + 6_000_000_000]

@@ -66,8 +66,10 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
                 f"--log reads a file, but image {image!r} was given too",
                 hint="leave out one of the two",
             )
-        units = "" if options["units"] is None else _read(options["units"])
-        _show(from_logs(_read(options["log"]), units), as_json=as_json)
+        log = _read(options["log"], "dmesg >dmesg.txt")
+        units = options["units"]
+        dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
+        _show(from_logs(log, dump), as_json=as_json)
         return
     if options["units"] is not None:
         raise InputError("--units goes with --log", hint="add --log DMESG, or leave it out")
@@ -117,13 +119,11 @@ def _boot(
         )
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, how: str) -> str:
     try:
         return path.read_text(errors="replace")
     except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", hint="such as: dmesg >dmesg.txt"
-        ) from error
+        raise InputError(f"cannot read {path}: {error.strerror}", hint=f"such as: {how}") from error
 
 
 def _show(timeline: Timeline, *, as_json: bool) -> None:

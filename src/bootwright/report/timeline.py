@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from bootwright.report.text import duration
 from bootwright.timeline.evidence import Access
-from bootwright.timeline.span import ROOT, Span, Timeline
+from bootwright.timeline.span import ROOT, Span, Timeline, covered_ns, merged
 
-_NAME_WIDTH = 40
-_BAR_WIDTH = 20
+_WIDTH = 80
+_NAME_WIDTH = 42
+_BAR_WIDTH = 18
 _LONGEST = 10
 _DEVICES = 12
 """How many devices have a row of their own."""
+_LONGEST_WIDTH = 60
+_LEAST_HEAD = 8
+"""How much of a unit's name must stay where what is said of it is kept."""
 _SHARE = 0.01
-"""A span that is shorter than this part of the whole is not a row of its own."""
+"""A span that is shorter than this part of the whole is not a row of its own, but at the top."""
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
@@ -27,10 +32,11 @@ def text(timeline: Timeline, *, color: bool = False) -> str:
     unaccounted = timeline.unaccounted_ns()
     lines = [f"{'':<{_NAME_WIDTH}} {'start':>8} {'length':>9}"]
     lines += _tree(timeline, timeline.root, 0, timeline.children(), unaccounted, color)
-    lines += ["", *_longest(timeline), ""]
+    if longest := list(_longest(timeline)):
+        lines += ["", "longest on the critical path:", *longest]
     if timeline.accesses:
-        lines += [*_accesses(timeline.accesses), ""]
-    lines += [*_footnotes(timeline, unaccounted)]
+        lines += ["", *_accesses(timeline.accesses)]
+    lines += ["", *_footnotes(timeline, unaccounted)]
     return "\n".join(lines)
 
 
@@ -41,30 +47,46 @@ def _tree(
     children: Mapping[str, tuple[Span, ...]],
     unaccounted: Mapping[str, int],
     color: bool,
+    above: str = "",
 ) -> Iterator[str]:
     least_ns = timeline.total_ns * _SHARE
     star = "*" if span.critical and span.id != ROOT else " "
-    row = _row(timeline, star + "  " * depth + span.name, span.start_ns, span.duration_ns)
+    # What is said of a unit below its own row need not name it again.
+    name = span.name.removeprefix(f"{above}: ") if above else span.name
+    row = _row(timeline, star + "  " * depth, name, span.start_ns, span.duration_ns)
     yield _styled(row, _BOLD, color and span.critical)
     below = children.get(span.id, ())
-    shown = [child for child in below if child.duration_ns >= least_ns]
+    shown = [c for c in below if c.duration_ns >= least_ns or span.id == ROOT]
     for child in shown:
-        yield from _tree(timeline, child, depth + 1, children, unaccounted, color)
+        yield from _tree(timeline, child, depth + 1, children, unaccounted, color, span.name)
     margin = " " + "  " * (depth + 1)
     if shown and len(shown) < len(below):
         rest = [child for child in below if child not in shown]
         summed = sum(child.duration_ns for child in rest)
-        yield _row(timeline, f"{margin}{len(rest)} shorter ones, in sum", None, summed)
+        text = f"{len(rest)} shorter ones, in sum" if len(rest) > 1 else "1 shorter one"
+        yield _row(timeline, margin, text, None, summed)
     if below and unaccounted[span.id] >= least_ns:
-        row = _row(timeline, f"{margin}unaccounted", None, unaccounted[span.id])
+        row = _row(timeline, margin, "unaccounted", None, unaccounted[span.id])
         yield _styled(row, _DIM, color)
 
 
-def _row(timeline: Timeline, name: str, start_ns: int | None, length_ns: int) -> str:
+def _row(timeline: Timeline, margin: str, name: str, start_ns: int | None, length_ns: int) -> str:
+    margin = margin[: _NAME_WIDTH // 2]
     start = "" if start_ns is None else f"{start_ns / 1e6:.1f}"
     bar = "" if start_ns is None else _bar(timeline.total_ns, start_ns, length_ns)
-    cut = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
-    return f"{cut:<{_NAME_WIDTH}} {start:>8} {length_ns / 1e6:>9.1f} {bar}".rstrip()
+    left = margin + _fitted(name, _NAME_WIDTH - len(margin))
+    return f"{left:<{_NAME_WIDTH}} {start:>8} {length_ns / 1e6:>9.1f} {bar}".rstrip()
+
+
+def _fitted(name: str, width: int) -> str:
+    """Cut a name to *width*: of ``UNIT: WHAT`` the unit's, so that it still says what."""
+    if len(name) <= width:
+        return name
+    head, colon, what = name.partition(": ")
+    room = width - len(colon) - len(what) - 1
+    if colon and room >= _LEAST_HEAD:
+        return f"{head[:room]}…{colon}{what}"
+    return name[: width - 1] + "…"
 
 
 def _styled(row: str, style: str, wanted: bool) -> str:
@@ -80,15 +102,22 @@ def _bar(total_ns: int, start_ns: int, length_ns: int) -> str:
 
 
 def _longest(timeline: Timeline) -> Iterator[str]:
-    parents = {span.parent for span in timeline.spans}
-    leaves = [s for s in timeline.spans if s.critical and s.id not in parents and s.duration_ns]
-    leaves.sort(key=lambda span: -span.duration_ns)
-    yield "longest on the critical path:"
-    for span in leaves[:_LONGEST]:
-        share = 100 * span.duration_ns / timeline.total_ns
-        name = f"{span.layer}: {span.name}"
-        cut = name if len(name) <= 58 else name[:57] + "…"
-        yield f"  {cut:<58} {span.duration_ns / 1e6:>9.1f} {share:>5.1f} %"
+    """Yield the spans that took most, each without what is told of below it."""
+    children = timeline.children()
+    own = []
+    for span in timeline.spans:
+        below = children.get(span.id, ())
+        # What a frame holds beside its children is unaccounted, and said so.
+        if span.critical and not (below and span.kind == "frame"):
+            inner = merged((child.start_ns, child.end_ns) for child in below)
+            own.append((span.duration_ns - covered_ns(inner, span.start_ns, span.end_ns), span))
+    own.sort(key=lambda pair: -pair[0])
+    for own_ns, span in own[:_LONGEST]:
+        if own_ns:
+            share = 100 * own_ns / timeline.total_ns
+            layer = f"  {span.layer}: "
+            name = layer + _fitted(span.name, _LONGEST_WIDTH - len(layer))
+            yield f"{name:<{_LONGEST_WIDTH}} {own_ns / 1e6:>9.1f} {share:>5.1f} %"
 
 
 def _accesses(accesses: Sequence[Access]) -> Iterator[str]:
@@ -122,9 +151,11 @@ def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[s
             "against the host's"
         )
     if timeline.overhead_ns is not None:
+        by = duration(abs(timeline.overhead_ns))
         yield (
-            "initcalls are from a second boot, fitted into this one; watching cost "
-            f"{timeline.overhead_ns / 1e6:.1f} ms"
+            "initcalls are a second boot's, fitted in; its watched kernel took "
+            f"{by} {'more' if timeline.overhead_ns >= 0 else 'less'}"
         )
     yield "times in ms; * on the critical path"
-    yield from (f"warning: {warning}" for warning in timeline.warnings)
+    for warning in timeline.warnings:
+        yield from textwrap.wrap(f"warning: {warning}", _WIDTH, subsequent_indent="  ")

@@ -6,6 +6,7 @@ fit; see warp.py.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -25,6 +26,8 @@ from bootwright.timeline.warp import Warp, warp
 
 _TWINS = ("seed.start", "seed.modules", "seed.done", "sshd.listening")
 """Marks that the guest writes to its mark port and, right before or after, into its kernel log."""
+_NOW = re.compile(r"^now at ([0-9]{1,19}) nsecs", re.MULTILINE)
+"""Source: kernel/time/timer_list.c."""
 _BESIDE = "kernel.async."
 """How the ids of spans begin that ran beside the kernel's own sequence."""
 
@@ -119,7 +122,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
         FormatError: the log has no line with a time.
     """
     log = parse_kernel_log(kernel_log)
-    kernel = kernel_spans(log, parent=ROOT)
+    kernel = _critical(kernel_spans(log, parent=ROOT))
     if not kernel:
         raise FormatError(
             "the kernel log has no line with a time",
@@ -133,7 +136,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
         warnings += systemd.warnings
         begun_ns = systemd.manager.system.begin_ns
         user = userspace.spans(systemd, parent=ROOT, start_ns=max(end_ns, begun_ns or 0))
-        spans += user
+        spans += [replace(user[0], critical=True, slack_ns=0), *user[1:]]
         end_ns = max(end_ns, user[0].end_ns)
     modules = module_spans(log, parent="modules", layer="userspace", until_ns=end_ns)
     if modules:
@@ -200,15 +203,17 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
 
 
 def _fitted(instrumented: Pass, told: KernelLog, found: Warp) -> tuple[Sighted, ...]:
-    """Return the samples on the clean pass's printk clock."""
+    """Return the samples until the seed handed over, on the clean pass's printk clock."""
     alignment = align(_bounds(told, instrumented))
     if alignment is None:
         return ()
+    done = told.mark("seed.done")
+    end_ns = told.end_ns if done is None or done.time_ns is None else done.time_ns
+    seen = ((sample, sample.time_ns - alignment.offset_ns) for sample in instrumented.samples)
     return tuple(
-        msgspec.structs.replace(
-            sample, time_ns=found.clean_ns(sample.time_ns - alignment.offset_ns)
-        )
-        for sample in instrumented.samples
+        msgspec.structs.replace(sample, time_ns=found.clean_ns(at_ns))
+        for sample, at_ns in seen
+        if at_ns <= end_ns
     )
 
 
@@ -240,12 +245,8 @@ def _add_pid1(guest: _Guest, clean: Pass) -> None:
     if start_ns is None or end_ns is None:
         return
     # What units and processes tell is on CLOCK_MONOTONIC, and the kernel log's is not quite that.
-    begun, ended = guest.moment("monotonic begin"), guest.moment("monotonic end")
-    shift_ns = 0
-    now_ns = _monotonic_ns(clean.monotonic)
-    if now_ns is not None and begun is not None and ended is not None:
-        found = align([between(now_ns, begun, ended)])
-        shift_ns = found.offset_ns if found else 0
+    found = align(_looks(guest.log, clean.monotonic))
+    shift_ns = found.offset_ns if found else 0
     window = (start_ns - shift_ns, end_ns - shift_ns)
     if clean.units:
         systemd: Systemd = parse_show(clean.units, clean.manager)
@@ -261,12 +262,20 @@ def _add_pid1(guest: _Guest, clean: Pass) -> None:
     guest.spans += place.shifted(spans, shift_ns)
 
 
-def _monotonic_ns(text: str) -> int | None:
-    """Return what ``now at N nsecs`` says. Source: kernel/time/timer_list.c."""
-    words = text.split()
-    if words[:2] == ["now", "at"] and len(words) > 2 and words[2].isdecimal():
-        return int(words[2])
-    return None
+def _looks(log: KernelLog, monotonic: str) -> list[Bound]:
+    """Return what the looks at CLOCK_MONOTONIC say of the log's clock; of some only if all told."""
+    told = [int(found[1]) for found in _NOW.finditer(monotonic)]
+    begun, ended = (
+        [mark.time_ns for mark in log.marks if mark.name == f"monotonic {edge}"]
+        for edge in ("begin", "end")
+    )
+    if not len(told) == len(begun) == len(ended):
+        return []
+    return [
+        between(now_ns, before, after)
+        for now_ns, before, after in zip(told, begun, ended, strict=True)
+        if before is not None and after is not None
+    ]
 
 
 def _first_times(seen: Pass) -> dict[str, int]:

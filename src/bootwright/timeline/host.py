@@ -15,7 +15,7 @@ _STEPS: tuple[tuple[str, str, str, str], ...] = (
     ("host.disk", "machine.claimed", "disk.made", "identity, keys and disk"),
     ("host.initrd", "disk.made", "initrd.made", "modules and seed"),
     ("host.sockets", "initrd.made", "vmm.exec", "sockets of the VMM"),
-    ("vmm.load", "vmm.exec", "vmm.ready", "VMM process: devices, kernel and initrd loaded"),
+    ("vmm.load", "vmm.exec", "vmm.ready", "VMM process: devices, kernel, initrd"),
     ("vmm.resume", "vmm.ready", "vmm.running", "ports, and the word to run"),
 )
 MARKS = tuple(dict.fromkeys(mark for _, start, end, _ in _STEPS for mark in (start, end)))
@@ -36,7 +36,7 @@ def spans(marks: Mapping[str, int], shift_ns: int) -> list[Span]:
         ("vmm", "VMM start", "vmm.exec", "vmm.running"),
     )
     for span_id, name, start, end in frames:
-        if start in marks and end in marks:
+        if start in marks and marks.get(end, -1) >= marks[start]:
             found.append(_span(span_id, "boot", name, start, end, marks, shift_ns, frame=True))
     there = {span.id for span in found}
     for span_id, start, end, name in _STEPS:

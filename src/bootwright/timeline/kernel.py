@@ -47,12 +47,12 @@ def kernel_spans(
         return []
     end_ns, end_source = _end(log) if until_ns is None else (max(0, until_ns), "given")
     tree = _Tree()
-    tree.add(KERNEL, parent, "Kernel", "frame", 0, end_ns, f"printk clock; {end_source}")
+    tree.add(KERNEL, parent, "kernel", "frame", 0, end_ns, f"printk clock; {end_source}")
     calls = [call for call in calls_of(log, end_ns) if call.start_ns < end_ns]
     first_ns, last_ns, source = _phases(log, calls, end_ns)
-    tree.add(EARLY, KERNEL, "Before initcalls", "frame", 0, first_ns, source)
-    tree.add(INITCALLS, KERNEL, "Initcalls", "frame", first_ns, last_ns, source)
-    tree.add(LATE, KERNEL, "After initcalls", "frame", last_ns, end_ns, source)
+    tree.add(EARLY, KERNEL, "before initcalls", "frame", 0, first_ns, source)
+    tree.add(INITCALLS, KERNEL, "initcalls", "frame", first_ns, last_ns, source)
+    tree.add(LATE, KERNEL, "after initcalls", "frame", last_ns, end_ns, source)
     _add_steps(tree, log, end_ns)
     _add_calls(tree, log, calls, levels)
     for wait in waits_of(log, last_ns, end_ns):

@@ -158,7 +158,7 @@ def _queued(pieces: list[_Piece], path: CriticalPath) -> Iterator[_Piece]:
             unit = id_.removesuffix(".start")
             yield _Piece(
                 id=f"{unit}.queued",
-                name=f"{unit.removeprefix('unit.')}: until PID 1 came to it",
+                name=f"{unit.removeprefix('unit.')}: waits for PID 1",
                 kind="wait",
                 start_ns=before.end_ns,
                 end_ns=own.start_ns,
@@ -239,13 +239,13 @@ def _stages_of(
         ("security", "security policies", stages.security_start_ns, stages.security_finish_ns),
         (
             "setup",
-            "mounts, cgroups, host name, its own manager",
+            "mounts, cgroups, host name",
             stages.security_finish_ns,
             stages.generators_start_ns,
         ),
         ("generators", "generators", stages.generators_start_ns, stages.generators_finish_ns),
         ("units-load", "units it finds there", stages.units_load_start_ns, loaded_ns),
-        ("queue", "loads units and queues their jobs", loaded_ns, min(started, default=None)),
+        ("queue", "loads units, queues jobs", loaded_ns, min(started, default=None)),
     )
     sources = (
         f"{begin}, {where}SecurityStartTimestamp",
@@ -351,7 +351,7 @@ def _device(unit: Unit, systemd: Systemd, before: tuple[str, ...]) -> Iterator[_
     }
     yield _Piece(
         id=f"unit.{unit.name}",
-        name=f"{unit.name}: until udev tells of it",
+        name=f"{unit.name}: waits for udev",
         kind="frame",
         start_ns=max(wanted_ns, *udev.values(), wanted_ns),
         end_ns=found_ns,
