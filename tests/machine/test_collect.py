@@ -43,9 +43,9 @@ def test_the_guest_is_told_what_to_send(home: Home, kept: MachineSpec) -> None:
     assert replace(recipe, guest_files=()) == replace(kept.recipe, guest_files=())
     text = script(home, recipe)
     assert text.splitlines()[-4:] == [
-        "send kernel kernel_log",
         "send units systemctl show '*'",
         "send age cat /proc/uptime",
+        "send kernel kernel_log",
         "printf '%s boot.end\\n' \"$token\" >&3",
     ]
     for shell in (["sh"], [tools.require("busybox")[0], "sh"]):

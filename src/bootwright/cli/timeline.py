@@ -17,8 +17,6 @@ from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.machine import passes
 from bootwright.machine.spec import MachineSpec
-from bootwright.report import timeline as report
-from bootwright.timeline.assemble import assemble, from_logs
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.phases import START
 from bootwright.timeline.recorder import Mark, Recorder
@@ -66,6 +64,8 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
                 f"--log reads a file, but image {image!r} was given too",
                 hint="leave out one of the two",
             )
+        from bootwright.timeline.assemble import from_logs
+
         log = _read(options["log"], "dmesg >dmesg.txt")
         units = options["units"]
         dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
@@ -90,6 +90,9 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     recorder.mark("command.begun", begun_ns)
     timeout_s = options["timeout"] or default_timeout_s(recipe)
     evidence = _boot(home, spec, recorder, timeout_s, quiet=as_json)
+    # Not at our start, which is part of the boot: it would be some 40 ms of it.
+    from bootwright.timeline.assemble import assemble
+
     _show(assemble(evidence), as_json=as_json)
 
 
@@ -128,6 +131,8 @@ def _read(path: Path, how: str) -> str:
 
 def _show(timeline: Timeline, *, as_json: bool) -> None:
     if not as_json:
+        from bootwright.report import timeline as report
+
         click.echo(report.text(timeline, color=sys.stdout.isatty()))
         return
     unaccounted = timeline.unaccounted_ns()
