@@ -20,6 +20,7 @@ from tests.timeline.recorded import recorded
 
 Cli = Callable[..., Any]
 FIELDS = {
+    "accesses",
     *("version", "clock", "total_ns", "unaccounted_ns", "clock_error_ns", "overhead_ns"),
     *("warnings", "spans"),
 }

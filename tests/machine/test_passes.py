@@ -12,7 +12,7 @@ from bootwright.home import Home
 from bootwright.machine import passes
 from bootwright.machine.collect import Collected
 from bootwright.machine.passes import INSTRUMENTED, take
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
 from bootwright.timeline.recorder import Mark, Recorder
@@ -24,7 +24,7 @@ from tests.machine.samples import RECIPE, SPEC
     [
         ((), INSTRUMENTED),
         (("quiet",), ("quiet", *INSTRUMENTED)),
-        (("initcall_debug", "quiet"), ("initcall_debug", "quiet", "log_buf_len=1M")),
+        (("initcall_debug", "quiet"), ("initcall_debug", "quiet", "log_buf_len=1M", "nokaslr")),
         ((*INSTRUMENTED, "quiet"), (*INSTRUMENTED, "quiet")),
         # The kernel takes the last of several.
         (("log_buf_len=64K",), ("log_buf_len=64K", *INSTRUMENTED)),
@@ -60,7 +60,14 @@ class Boots:
         )
 
     async def _collect(
-        self, home: Home, recipe: Recipe, *, name: str, timeout_s: float, recorder: Recorder
+        self,
+        home: Home,
+        recipe: Recipe,
+        *,
+        name: str,
+        timeout_s: float,
+        recorder: Recorder,
+        watch: Watch | None,
     ) -> Collected:
         self.collected.append((recipe, name))
         logs = {
@@ -81,7 +88,7 @@ async def test_on_the_wall_clock_the_second_pass_is_watched_by_samples(
     assert watched == replace(
         SPEC,
         watch="samples",
-        recipe=replace(RECIPE, cmdline=("quiet", "initcall_debug", "log_buf_len=1M")),
+        recipe=replace(RECIPE, cmdline=("quiet", "initcall_debug", "log_buf_len=1M", "nokaslr")),
     )
     assert evidence.clean.kernel_log == "pass 1"
     assert evidence.instrumented is not None

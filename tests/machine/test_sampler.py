@@ -105,7 +105,7 @@ async def test_what_is_stopped_at_once_has_seen_nothing() -> None:
 
 
 class StoppedVmm(FakeVmm):
-    """One whose clock is 3 s further each time, and begins anew every 4.687 s; at first it has none."""
+    """One whose clock, which at first cannot be read, is 3 s further each time."""
 
     async def sight(self, *, stopped: bool = False) -> Sighting:
         assert stopped

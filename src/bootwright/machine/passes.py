@@ -11,14 +11,15 @@ from bootwright import __version__
 from bootwright.home import Home
 from bootwright.machine.collect import KERNEL_LOG, collect, with_collector
 from bootwright.machine.spec import MachineSpec
-from bootwright.machine.witness import ASK, sections, witness
+from bootwright.machine.witness import ASK, named, sections, witness
 from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
 from bootwright.timeline.recorder import Recorder
 
-INSTRUMENTED = ("initcall_debug", "log_buf_len=1M")
+INSTRUMENTED = ("initcall_debug", "log_buf_len=1M", "nokaslr")
 """What the second pass adds to the kernel's command line. The kernel tells of its initcalls at its
-debug level, so into its log and not onto the console.
+debug level, so into its log and not onto the console. Its functions stay
+where they were linked, so that samples of the vCPU can be named.
 
 Source: Documentation/admin-guide/kernel-parameters.txt.
 """
@@ -96,5 +97,6 @@ async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_
         manager=asked.get("manager", ""),
         units=asked.get("units", ""),
         processes=asked.get("processes", ""),
+        samples=named(home, spec.recipe, told.samples) if told.samples else (),
         accesses=told.accesses,
     )

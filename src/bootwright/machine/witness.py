@@ -7,7 +7,7 @@ one command; then the guest's logs are fetched, and its clock is looked at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from bootwright.errors import GuestError
@@ -17,8 +17,10 @@ from bootwright.kernels import kernel as kernels
 from bootwright.kernels.symbols import Symbols
 from bootwright.machine import client
 from bootwright.machine.client import Machine
+from bootwright.machine.messages import Sample
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
+from bootwright.recipe import Recipe
 from bootwright.timeline import sshlog
 from bootwright.timeline.evidence import Exchange, MarkSeen, Pass, Sighted
 from bootwright.timeline.recorder import Recorder
@@ -81,7 +83,6 @@ async def witness(
         BootwrightError: the machine did not start, or its guest could not be asked.
     """
     details: dict[str, str] = {}
-    symbols = Symbols.of(kernels.load(home, spec.recipe.kernel))
 
     def note(mark: str, detail: str) -> None:
         details.setdefault(mark, detail)
@@ -100,10 +101,7 @@ async def witness(
         await machine.quit()
         samples = machine.samples
     return Pass(
-        samples=tuple(
-            Sighted(sample.time_ns, symbols.where(sample.ip, sample.mode), sample.is_halted)
-            for sample in samples
-        ),
+        samples=named(home, spec.recipe, samples) if samples else (),
         marks=marks,
         kernel_log=told.get("kernel_log", ""),
         monotonic=told.get("monotonic", ""),
@@ -112,6 +110,18 @@ async def witness(
         processes=told.get("processes", ""),
         exchanges=exchanges,
         ssh=ssh_lines,
+    )
+
+
+def named(home: Home, recipe: Recipe, samples: Iterable[Sample]) -> tuple[Sighted, ...]:
+    """Return *samples* with the kernel's functions in the addresses' place.
+
+    Guests are started by PVH or told ``nokaslr``, so addresses are as they were linked.
+    """
+    symbols = Symbols.of(kernels.load(home, recipe.kernel))
+    return tuple(
+        Sighted(sample.time_ns, symbols.where(sample.ip, sample.mode), sample.is_halted)
+        for sample in samples
     )
 
 

@@ -13,6 +13,7 @@ _WIDTH = 80
 _NAME_WIDTH = 42
 _BAR_WIDTH = 18
 _LONGEST = 10
+_DEVICE_WIDTH = 40
 _DEVICES = 12
 """How many devices have a row of their own."""
 _LONGEST_WIDTH = 60
@@ -122,7 +123,7 @@ def _longest(timeline: Timeline) -> Iterator[str]:
 
 def _accesses(accesses: Sequence[Access]) -> Iterator[str]:
     yield "what costs a VM exit on real hardware: accesses by device"
-    yield f"  {'':<{_NAME_WIDTH}} {'reads':>11} {'writes':>11} {'bytes':>12}"
+    yield f"  {'':<{_DEVICE_WIDTH}} {'reads':>11} {'writes':>11} {'bytes':>12}"
     rest = accesses[_DEVICES:]
     for access in accesses[:_DEVICES]:
         yield _access(access.device, [access])
@@ -132,12 +133,12 @@ def _accesses(accesses: Sequence[Access]) -> Iterator[str]:
 
 
 def _access(name: str, accesses: Sequence[Access]) -> str:
-    cut = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
+    cut = name if len(name) <= _DEVICE_WIDTH else name[: _DEVICE_WIDTH - 1] + "…"
     reads, writes, transferred = (
         sum(counts)
         for counts in zip(*((a.reads, a.writes, a.bytes) for a in accesses), strict=True)
     )
-    return f"  {cut:<{_NAME_WIDTH}} {reads:>11} {writes:>11} {transferred:>12}"
+    return f"  {cut:<{_DEVICE_WIDTH}} {reads:>11} {writes:>11} {transferred:>12}"
 
 
 def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[str]:
