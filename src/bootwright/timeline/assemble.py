@@ -192,7 +192,7 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
         guest.warnings += [*told.warnings, *found.warnings]
         if found.overhead is not None:
             guest.overhead_ns = found.overhead.overhead_ns
-        guest.samples = _fitted(instrumented, told, found)
+        guest.samples = _fitted(instrumented, told, found, _before_clock_ns(log, clean))
         guest.spans += _critical(found.spans(kernel_spans(told, parent=ROOT)))
         modules = found.spans(module_spans(told, parent="initramfs.modules"))
     _add_initramfs(guest)
@@ -202,16 +202,39 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
     return guest
 
 
-def _fitted(instrumented: Pass, told: KernelLog, found: Warp) -> tuple[Sighted, ...]:
-    """Return the samples until the seed handed over, on the clean pass's printk clock."""
+def _before_clock_ns(log: KernelLog, seen: Pass) -> int:
+    """Return how long the guest ran before its printk clock did; 0 where that is not known."""
+    alignment = align(_bounds(log, seen))
+    running_ns = _first_times(seen).get("vmm.running")
+    if alignment is None or running_ns is None:
+        return 0
+    return max(0, alignment.offset_ns - running_ns)
+
+
+def _fitted(
+    instrumented: Pass, told: KernelLog, found: Warp, before_clock_ns: int
+) -> tuple[Sighted, ...]:
+    """Return the samples until the seed handed over, on the clean pass's printk clock.
+
+    Args:
+        before_clock_ns: How long the clean pass ran before that clock; what was seen before the
+            other's is stretched to fit.
+    """
     alignment = align(_bounds(told, instrumented))
     if alignment is None:
         return ()
     done = told.mark("seed.done")
     end_ns = told.end_ns if done is None or done.time_ns is None else done.time_ns
+    own_before_ns = _before_clock_ns(told, instrumented) or 1
+
+    def clean_ns(at_ns: int) -> int:
+        if at_ns < 0 and before_clock_ns:
+            return at_ns * before_clock_ns // own_before_ns
+        return found.clean_ns(at_ns)
+
     seen = ((sample, sample.time_ns - alignment.offset_ns) for sample in instrumented.samples)
     return tuple(
-        msgspec.structs.replace(sample, time_ns=found.clean_ns(at_ns))
+        msgspec.structs.replace(sample, time_ns=clean_ns(at_ns))
         for sample, at_ns in seen
         if at_ns <= end_ns
     )
