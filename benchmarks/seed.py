@@ -18,9 +18,10 @@ import sys
 from bootwright import home as homes
 from bootwright.home import Home
 from bootwright.kernels import kernel as kernels
-from bootwright.machine.collect import END, collect, with_collector
+from bootwright.machine.collect import collect, with_collector
 from bootwright.machine.complete import complete
 from bootwright.machine.draft import Draft
+from bootwright.machine.marks import END
 
 STRETCHES = {
     ("kernel", "seed.start"): "kernel to seed.start",

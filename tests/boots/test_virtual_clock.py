@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec import structs
 
 from bootwright import home as homes
-from bootwright.machine.collect import collect, with_collector
+from bootwright.guest import identity
+from bootwright.machine.collect import Collected, collect, with_collector
 from bootwright.machine.complete import complete
 from bootwright.machine.draft import Draft
+from bootwright.machine.spec import Watch
 from tests.boots.harness import BOOT_S, Bootwright
 
 pytestmark = pytest.mark.boot
@@ -31,16 +34,22 @@ def busy_host() -> Iterator[None]:
             loop.wait()
 
 
-def guest_ns(bootwright: Bootwright, draft: Draft) -> dict[str, int]:
+def boot(bootwright: Bootwright, draft: Draft, watch: Watch | None = None) -> Collected:
     home = homes.locate(bootwright.environment)
     recipe = with_collector(home, complete(home, draft)[0])
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, bootwright.environment[name])  # the monitor looks there
         patch.delenv("BOOTWRIGHT_HOME", raising=False)
-        collected = asyncio.run(collect(home, recipe, name="clocked", timeout_s=BOOT_S))
+        collected = asyncio.run(
+            collect(home, recipe, name="clocked", timeout_s=BOOT_S, watch=watch)
+        )
     assert [line for line in collected.kernel_log if "Linux version" in line]
-    return collected.guest_ns
+    return collected
+
+
+def guest_ns(bootwright: Bootwright, draft: Draft) -> dict[str, int]:
+    return boot(bootwright, draft).guest_ns
 
 
 @pytest.mark.parametrize("init", ["systemd", "tini"])
@@ -64,6 +73,30 @@ def test_another_seed_takes_another_time(
         for n in (1, 2)
     )
     assert one["sshd.accepting"] != two["sshd.accepting"]
+
+
+def test_counting_accesses_takes_no_time_and_the_console_is_what_quiet_spares(
+    bootwright: Bootwright, bookworm: str, kernel: str
+) -> None:
+    draft = Draft(image=bookworm, kernel=kernel, init="tini", clock="virtual", random_seed=1)
+    cmdline = complete(homes.locate(bootwright.environment), draft)[0].cmdline
+    loud = structs.replace(draft, cmdline=tuple(word for word in cmdline if word != "quiet"))
+    assert loud.cmdline != cmdline
+    plain = boot(bootwright, draft)
+    counted = boot(bootwright, draft, watch="accesses")
+    assert plain.accesses == ()
+    assert counted.guest_ns == plain.guest_ns
+    quiet = {access.device: access for access in counted.accesses}
+    # Each mark goes over its port, a byte a write, and what opens the port comes beside.
+    marks = [mark.name for mark in counted.marks if mark.name in counted.guest_ns]
+    sent_bytes = sum(len(f"{identity.fixed().token} {name}\r\n") for name in marks)
+    assert sent_bytes <= quiet["UART ttyS1 (marks)"].writes < 5 * sent_bytes
+    spoken = {access.device: access for access in boot(bootwright, loud, "accesses").accesses}
+    console = "UART ttyS0 (console)"
+    assert spoken[console].writes > quiet[console].writes + 10_000
+    assert spoken[console].bytes == spoken[console].reads + spoken[console].writes
+    assert next(iter(spoken)) == next(iter(quiet)) == console
+    assert {"PCI configuration", "local APIC", "virtio-pmem (configuration)"} <= set(quiet)
 
 
 _TELL = "cat /proc/uptime; grep -c . /proc/modules; dmesg | grep bootwright:"

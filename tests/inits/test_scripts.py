@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import HostError
-from bootwright.guest.seed import RUN
+from bootwright.guest.seed import MARK_PORT, RUN
 from bootwright.host import tools
-from bootwright.inits import bare, tini
+from bootwright.inits import bare, sshd, tini
 from bootwright.inits.init import Init
 from bootwright.inits.table import INITS
 
@@ -41,6 +41,28 @@ def test_scripts_use_no_tool_that_the_seeds_busybox_lacks(name: str) -> None:
         if word == "bb"
     }
     assert used <= set(listed)
+
+
+@pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
+def test_a_mark_is_in_the_guests_log_before_the_host_hears_of_it(
+    shell: list[str], tmp_path: Path
+) -> None:
+    """Clocks are aligned by that: what was stamped first was earlier."""
+    (tmp_path / "token").write_text("feed\n")
+    program = sshd.contents()["bootwright/mark"]
+    seed = files("bootwright.guest").joinpath("seed.sh").read_text()
+    start = seed.index("mark() {")
+    function = seed[start : seed.index("2>/dev/null\n", start)]
+    for script in (program, f"token=feed\nexec 3>&1\n{function}\nmark $*"):
+        script = script.replace("/run/bootwright", str(tmp_path))
+        script = script.replace("/dev/kmsg", "/dev/stdout").replace(MARK_PORT, "/dev/stdout")
+        done = subprocess.run(
+            [*shell, "-c", script, "mark", "sshd.log", "a b"], capture_output=True, text=True
+        )
+        assert (done.stdout, done.stderr) == (
+            "<6>bootwright: sshd.log a b\nfeed sshd.log a b\n",
+            "",
+        )
 
 
 def test_power_off_waits_for_others_and_no_longer(tmp_path: Path) -> None:

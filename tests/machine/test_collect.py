@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,12 @@ from bootwright.host import tools
 from bootwright.machine.collect import Collected, collect, with_collector
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 from tests.machine.samples import entries
 from tests.vmms.fakes import Fake
 
+_ROOT = Path(__file__).parents[2]
 _LOG = """\
 6,1,0,-;Linux version 6.1
  SUBSYSTEM=none
@@ -40,9 +43,9 @@ def test_the_guest_is_told_what_to_send(home: Home, kept: MachineSpec) -> None:
     assert replace(recipe, guest_files=()) == replace(kept.recipe, guest_files=())
     text = script(home, recipe)
     assert text.splitlines()[-4:] == [
-        "send kernel kernel_log",
         "send units systemctl show '*'",
         "send age cat /proc/uptime",
+        "send kernel kernel_log",
         "printf '%s boot.end\\n' \"$token\" >&3",
     ]
     for shell in (["sh"], [tools.require("busybox")[0], "sh"]):
@@ -94,6 +97,32 @@ async def test_what_the_guest_sends_comes_back(home: Home, kept: MachineSpec, fa
     ]
     assert names[-1] == "machine.gone"
     assert told()[-1] == "quit"
+    assert entries(home) == []
+
+
+@pytest.mark.usefixtures("quiet_monitors")
+async def test_accesses_are_told_up_to_the_mark_that_ends_the_boot(
+    home: Home, kept: MachineSpec, fake: Fake
+) -> None:
+    begin, rest = _sends(_LOG).split("\n", 1)
+    fake(
+        f"{begin}\n"
+        f"    sys.path.insert(0, {str(_ROOT)!r})\n"
+        "    from tests.vmms.traces import read, sent, write\n"
+        '    with open(os.path.dirname(option("-initrd")) + "/identity.json") as file:\n'
+        '        told = json.load(file)["token"] + " sshd.accepting\\r\\n"\n'
+        '    trace = open(option("-D"), "w")\n'
+        '    trace.write(read("serial", 0x3FD, size=1) + sent(told))\n'
+        '    trace.write(20000 * write("hpet", 0xFED00010))\n'
+        "    trace.flush()\n"
+        f"{rest}"
+    )
+    collected = await collect(home, kept.recipe, name="c", timeout_s=30, watch="accesses")
+    sent_bytes = len("0123456789abcdef sshd.accepting\r\n")
+    assert collected.accesses == (
+        Access("UART ttyS0 (console)", 1, 0, 1),
+        Access("UART ttyS1 (marks)", 0, sent_bytes, sent_bytes),
+    )
     assert entries(home) == []
 
 

@@ -12,6 +12,7 @@ from msgspec import structs
 from bootwright.digest import Digest
 from bootwright.machine import messages
 from bootwright.machine.messages import (
+    Accessed,
     AskStatus,
     AttachConsole,
     Ended,
@@ -23,15 +24,19 @@ from bootwright.machine.messages import (
     Output,
     Paused,
     Quit,
+    Sample,
+    Sampled,
     SetFree,
     Start,
     Started,
     Stop,
     ToMonitor,
 )
+from bootwright.machine.sampler import _MOST
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
 from bootwright.recipe import GuestFile
+from bootwright.timeline.evidence import Access
 from tests.machine.samples import RECIPE, STATUS
 
 DIGEST = Digest("sha256-" + "1" * 64)
@@ -77,6 +82,15 @@ def test_what_a_command_says_arrives(message: ToMonitor) -> None:
         MarkTaken(name="seed.failed", time_ns=1 << 60, detail="no such file"),
         Started(ports={22: 40001, 80: 8080}),
         Failed(error="GuestError", text="panic", hint="look", evidence="two\nlines"),
+        Sampled(samples=()),
+        Sampled(
+            samples=(
+                Sample(1 << 60, 0xFFFFFFFF81000000, "kernel", True),
+                Sample(1, 0xFFF0, "boot", False),
+                Sample(2, (1 << 64) - 1, "user", False),
+            )
+        ),
+        Accessed(accesses=(Access("UART ttyS0 (console)", 1, 2, 3), Access("HPET", 0, 1, 4))),
         Paused(text="the disk of /x is full"),
         STATUS,
         structs.replace(STATUS, state="paused", detail="the disk of /x is full", vmm_pid=0),
@@ -128,11 +142,19 @@ def test_a_monitor_cannot_be_taken_for_a_command() -> None:
         b'{"type": "Ended", "reason": "bored"}',
         b'{"type": "Status", "state": "asleep"}',
         b'{"type": "Started", "ports": {"22": "ssh"}}',
+        b'{"type": "Sampled", "samples": [{"time_ns": 1, "ip": 2, "mode": "x", "is_halted": 0}]}',
     ],
 )
 def test_what_no_monitor_says_is_garbled(line: bytes) -> None:
     with pytest.raises(Garbled):
         messages.from_monitor(line)
+
+
+def test_the_most_samples_go_into_one_line() -> None:
+    sample = Sample(1 << 60, (1 << 64) - 1, "kernel", False)
+    line = messages.encode(Sampled(samples=(sample,) * _MOST))
+    assert len(line) < messages.LINE_BYTES
+    assert messages.from_monitor(line) == Sampled(samples=(sample,) * _MOST)
 
 
 def test_all_that_is_read_at_once_goes_into_one_line() -> None:

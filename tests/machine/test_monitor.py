@@ -29,7 +29,7 @@ from bootwright.machine import client, control
 from bootwright.machine.client import Machine
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.recovery import settle
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.timeline.recorder import Recorder
 from tests.machine.fakes import until
 from tests.machine.samples import at_rest, entries
@@ -76,8 +76,43 @@ async def test_a_tiny_guest_runs_its_command_and_is_gone(
     # A fake is faster than QEMU: its first marks may come before vmm.running.
     names = [mark.name for mark in recorder.marks()]
     assert names.pop(names.index("vmm.running")) == "vmm.running"
-    assert names == ["vmm.exec", "seed.start", "command.start", "command.end", "machine.gone"]
+    assert names == [
+        *("monitor.exec", "monitor.begun", "machine.claimed", "disk.made", "initrd.made"),
+        *("vmm.exec", "vmm.ready"),
+        *("seed.start", "command.start", "command.end", "machine.gone"),
+    ]
+    times = [mark.time_ns for mark in recorder.marks() if mark.name in names[:7]]
+    assert times == sorted(times)
     assert told() == ["qmp_capabilities", "cont", "quit"]
+    assert entries(home) == []
+
+
+async def test_a_guest_that_is_watched_is_looked_at_until_its_seed_hands_over(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    registers = "RIP=ffffffff8110f99e RFL=6 [-----P-] CPL=0 II=0 A20=1 SMM=0 HLT=1"
+    told = fake(
+        'if command == "human-monitor-command":\n'
+        '    heard.looks = getattr(heard, "looks", 0) + 1\n'
+        "    if heard.looks == 5:\n"
+        '        mark("seed.start"); mark("seed.done"); mark("command.start")\n'
+        f'    return {{"text": "{registers}"}}'
+    ).told
+    recorder = Recorder()
+    async with client.started(home, replace(tiny, watch="samples"), recorder) as machine:
+        await machine.ready(30)
+        looks = told().count("human-monitor-command")
+        samples = machine.samples
+        assert len(samples) >= 4
+        assert {(s.ip, s.mode, s.is_halted) for s in samples} == {
+            (0xFFFFFFFF8110F99E, "kernel", True)
+        }
+        times = {mark.name: mark.time_ns for mark in recorder.marks()}
+        assert times["vmm.ready"] < samples[0].time_ns
+        assert samples[-1].time_ns < times["seed.done"]
+        # One may have been on its way.
+        await asyncio.sleep(0.05)
+        assert told().count("human-monitor-command") <= looks + 1
     assert entries(home) == []
 
 
@@ -137,10 +172,12 @@ async def test_a_machine_that_cannot_be_made_leaves_nothing(home: Home, kept: Ma
     assert entries(home) == []
 
 
+@pytest.mark.parametrize("watch", [None, "accesses"])
 async def test_a_monitor_that_is_killed_takes_its_vmm_along(
-    home: Home, tiny: MachineSpec, fake: Fake
+    home: Home, tiny: MachineSpec, fake: Fake, watch: Watch | None
 ) -> None:
     fake("pass")
+    tiny = replace(tiny, watch=watch)
     vmm_pids = []
 
     async def kill(machine: Machine) -> None:

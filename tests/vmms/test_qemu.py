@@ -163,6 +163,18 @@ def test_the_whole_plan_of_a_machine_on_the_virtual_clock() -> None:
     )
 
 
+@pytest.mark.parametrize("recipe", [FULL, VIRTUAL])
+def test_accesses_are_traced_only_where_they_are_counted(recipe: Recipe) -> None:
+    plain = Qemu().plan(recipe, place(Path("/m")))
+    assert not {"-trace", "-D"} & set(plain)
+    counted = Qemu().plan(recipe, replace(place(Path("/m")), counted_until="token the.end"))
+    assert counted == (
+        *plain,
+        *("-trace", "memory_region_ops_read", "-trace", "memory_region_ops_write"),
+        *("-D", "/dev/fd/6"),
+    )
+
+
 def test_persistent_memory_needs_no_virtual_clock() -> None:
     options = pairs(Qemu().plan(replace(FULL, disk="pmem"), place(Path("/a,b"))))
     assert ("-accel", "tcg,thread=multi,tb-size=512") in options

@@ -14,14 +14,16 @@ import pytest
 
 from bootwright.errors import VmmError
 from bootwright.host import processes
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 from bootwright.vmms import qemu
-from bootwright.vmms.protocol import Ending, Placement, RunningVmm
+from bootwright.vmms.protocol import Ending, Placement, RunningVmm, Sighting
 from bootwright.vmms.qemu import Qemu
 from tests.machine.fakes import state_of, until
 from tests.machine.samples import RECIPE
 from tests.machine.streams import exactly
 from tests.vmms.fakes import Fake, FakeQemu
+from tests.vmms.traces import sent, write
 
 Launch = Callable[..., AbstractAsyncContextManager[RunningVmm]]
 
@@ -89,10 +91,10 @@ async def test_the_first_instruction_is_marked_once(
 ) -> None:
     told = fake("pass").told
     async with launch() as running:
-        assert [mark.name for mark in recorder.marks()] == ["vmm.exec"]
+        assert [mark.name for mark in recorder.marks()] == ["vmm.exec", "vmm.ready"]
         await running.resume()
         await running.resume()
-        assert [mark.name for mark in recorder.marks()] == ["vmm.exec", "vmm.running"]
+        assert [mark.name for mark in recorder.marks()] == ["vmm.exec", "vmm.ready", "vmm.running"]
         await running.press_power_button()
     assert told() == ["qmp_capabilities", "cont", "cont", "system_powerdown"]
 
@@ -246,6 +248,60 @@ async def test_the_ports_that_lead_into_the_guest(fake: Fake, launch: Launch) ->
         assert await running.forwarded() == {22: 40001, 80: 8080}
 
 
+# What QEMU 7.2 says at reset, in a kernel, where that waits, in a program, and in one of 32 bits.
+_RESET = """
+CPU#0
+EAX=00000000 EBX=00000000 ECX=00000000 EDX=00060fb1
+ESI=00000000 EDI=00000000 EBP=00000000 ESP=00000000
+EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0
+ES =0000 00000000 0000ffff 00009300
+CS =f000 ffff0000 0000ffff 00009b00
+"""
+_KERNEL = """
+CPU#0
+RAX=0000000000000000 RBX=ffffffff832f63ee RCX=0000000000000035 RDX=ffffffff82a03dc4
+R12=0000000000000000 R13=0000000000000000 R14=0000000000000000 R15=0000000000000000
+RIP=ffffffff8110f99e RFL=00000006 [-----P-] CPL=0 II=0 A20=1 SMM=0 HLT=0
+ES =0000 0000000000000000 00000000 00000000
+"""
+_WAITS = _KERNEL.replace("HLT=0", "HLT=1")
+_PROGRAM = """
+CPU#0
+RAX=0000000000000000 RBX=0000000013d7f6f0 RCX=00000000005de180 RDX=0000000013d7faf8
+RIP=000000000053094f RFL=00000246 [---Z-P-] CPL=3 II=0 A20=1 SMM=0 HLT=0
+"""
+_SMALL_PROGRAM = _RESET.replace("CPL=0", "CPL=3")
+
+
+@pytest.mark.parametrize(
+    ("registers", "sighting"),
+    [
+        (_RESET, Sighting(ip=0xFFF0, mode="boot", is_halted=False)),
+        (_KERNEL, Sighting(ip=0xFFFFFFFF8110F99E, mode="kernel", is_halted=False)),
+        (_WAITS, Sighting(ip=0xFFFFFFFF8110F99E, mode="kernel", is_halted=True)),
+        (_PROGRAM, Sighting(ip=0x53094F, mode="user", is_halted=False)),
+        (_SMALL_PROGRAM, Sighting(ip=0xFFF0, mode="user", is_halted=False)),
+    ],
+    ids=["reset", "kernel", "waits", "program", "32-bit program"],
+)
+async def test_registers_say_where_a_vcpu_is(
+    registers: str, sighting: Sighting, fake: Fake, launch: Launch
+) -> None:
+    text = registers.replace("\n", "\r\n")
+    fake(f'if command == "human-monitor-command": return {{"text": {text!r}}}')
+    async with launch() as running:
+        assert await running.sight() == sighting
+
+
+async def test_a_qemu_that_tells_no_registers_is_quoted(fake: Fake, launch: Launch) -> None:
+    fake('if command == "human-monitor-command": return {"text": "unknown command: info"}')
+    async with launch() as running:
+        with pytest.raises(VmmError) as bad:
+            await running.sight()
+    assert str(bad.value) == "QEMU does not tell its registers"
+    assert bad.value.evidence == "unknown command: info"
+
+
 async def test_each_is_ended_by_its_own_token(fake: Fake, launch: Launch, place: Placement) -> None:
     fake("pass")
     other = replace(place, token=processes.new_token())
@@ -254,3 +310,60 @@ async def test_each_is_ended_by_its_own_token(fake: Fake, launch: Launch, place:
         assert await ending(second) == Ending(reason="died", exit_status=-9)
         assert not running.ended.done()
         assert processes.carriers(place.token) == [running.pid]
+
+
+COUNTED = (
+    'if command == "cont":\n'
+    '    trace = open(option("-D"), "w")\n'
+    "    trace.write({lines!r})\n"
+    "    trace.flush()\n"
+)
+
+
+def launch_counted(place: Placement) -> AbstractAsyncContextManager[RunningVmm]:
+    return Qemu().launch(RECIPE, replace(place, counted_until="token the.end"), Recorder())
+
+
+async def test_accesses_are_counted_until_the_guest_says_so(fake: Fake, place: Placement) -> None:
+    lines = write("hpet", 0xFED00010) + sent("token the.end\n")
+    # Far more than the pipe holds comes behind; QEMU must not wait for ever.
+    fake(COUNTED.format(lines=lines + 50_000 * write("hpet", 0xFED00010)))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    async with launch_counted(place) as running:
+        counting = asyncio.create_task(running.accesses())
+        await running.resume()
+        await running.quit()
+        assert await asyncio.wait_for(counting, 10) == (
+            Access("UART ttyS1 (marks)", 0, 14, 14),
+            Access("HPET", 0, 1, 4),
+        )
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+async def test_a_boot_that_never_ends_has_no_count(fake: Fake, place: Placement) -> None:
+    fake(COUNTED.format(lines=write("hpet", 0xFED00010)))
+    async with launch_counted(place) as running:
+        counting = asyncio.create_task(running.accesses())
+        await running.resume()
+        await running.quit()
+        assert await asyncio.wait_for(counting, 10) == ()
+
+
+async def test_what_nobody_reads_any_more_keeps_nothing_open(fake: Fake, place: Placement) -> None:
+    # As when the user interrupts: the count is given up while QEMU waits for room in the pipe.
+    fake(COUNTED.format(lines=50_000 * write("hpet", 0xFED00010)))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    async with launch_counted(place) as running:
+        resuming = asyncio.create_task(running.resume())
+        await asyncio.sleep(0.3)
+        resuming.cancel()
+    assert processes.carriers(place.token) == []
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+async def test_where_none_are_to_be_counted_none_are(fake: Fake, launch: Launch) -> None:
+    fake("pass")
+    async with launch() as running:
+        assert await running.accesses() == ()

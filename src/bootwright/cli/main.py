@@ -32,6 +32,7 @@ COMMANDS = {
     "rm": ("rm", "Remove machines."),
     "logs": ("logs", "Print a machine's console."),
     "console": ("console", "Attach to a running machine's console."),
+    "timeline": ("timeline", "Show where every millisecond of a boot goes."),
     "probe": ("probe", "Try whether a guest is a real computer."),
     "trim": ("trim", "Leave out of a boot what you do not need of systemd."),
     "image": ("image", "Build, import and list root filesystems."),

@@ -39,7 +39,7 @@ from bootwright.timeline.recorder import Mark, Recorder
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
 # What a boot is doing after each mark, for the status line.
-_DOING = {
+DOING = {
     "vmm.exec": "VMM start",
     "vmm.running": "firmware and kernel",
     "seed.start": "seed",
@@ -198,8 +198,8 @@ class Session:
         with screen.status(f"{machine.name}: VMM start", quiet=self._quiet) as show:
 
             def follow(mark: Mark) -> None:
-                if mark.name in _DOING:
-                    show(f"{machine.name}: {_DOING[mark.name]}")
+                if mark.name in DOING:
+                    show(f"{machine.name}: {DOING[mark.name]}")
 
             self._recorder.listen(follow)
             await machine.ready(self._timeout_s)

@@ -19,11 +19,12 @@
 exec 3>/dev/ttyS1
 . /seed/machine
 
-# A mark goes to the host, which stamps it with its clock, and into the kernel's log, which stamps it
-# with the guest's. A kernel without a log has no time to tell.
+# A mark goes into the kernel's log, which stamps it with the guest's clock, and then to the host, which
+# stamps it with its own: in this order, as the clocks are aligned by what the host heard later. A
+# kernel without a log has no time to tell.
 mark() {
-    echo "$token $*" >&3
     echo "<6>bootwright: $*" >/dev/kmsg
+    echo "$token $*" >&3
 } 2>/dev/null
 
 fail() {

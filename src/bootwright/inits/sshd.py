@@ -19,10 +19,11 @@ Include /etc/ssh/sshd_config
 
 _MARK = f"""\
 #!/bin/sh
-# Tell the host that something has happened, and the kernel's log, which has the guest's clock.
+# Tell the kernel's log, which has the guest's clock, that something has happened; then the host. In
+# this order, as the clocks are aligned by what the host heard later.
 read -r token </run/bootwright/token
-printf '%s %s\\n' "$token" "$*" >{MARK_PORT}
 printf '<6>bootwright: %s\\n' "$*" >/dev/kmsg
+printf '%s %s\\n' "$token" "$*" >{MARK_PORT}
 """
 
 CONFIG_FILE, MARK_FILE = "/run/bootwright/sshd_config", "/run/bootwright/mark"

@@ -17,15 +17,19 @@ from bootwright.machine import control, diagnosis, limits, messages, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import (
+    Accessed,
     Ended,
     Failed,
     FromMonitor,
     MarkTaken,
     Output,
     Paused,
+    Sample,
+    Sampled,
     Started,
 )
 from bootwright.machine.spec import MachineSpec
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 
 _TOLD_GRACE_S = 10.0
@@ -62,6 +66,10 @@ class Machine:
         """Whether it goes on without this process."""
         self.let_in = False
         """Whether somebody has logged in."""
+        self.samples: tuple[Sample, ...] = ()
+        """Of one that is watched so, once its seed has handed over."""
+        self.accesses: tuple[Access, ...] = ()
+        """Of one that is watched so, once it has ended."""
         self._home = home
         self._leash_in, self._leash_out = streams
         self._monitor = monitor
@@ -219,6 +227,10 @@ class Machine:
                     self._on_output(message.data)
                 else:
                     self._output += message.data
+            case Sampled():
+                self.samples = message.samples
+            case Accessed():
+                self.accesses = message.accesses
             case Paused():
                 self._paused = message.text
                 self._notice(
@@ -333,6 +345,7 @@ async def started(
     """
     limits.check(home, spec.recipe, notice)
     ours, theirs = socket.socketpair()
+    recorder.mark("monitor.exec")
     try:
         monitor = _spawn_monitor(home, theirs)
     except BaseException:

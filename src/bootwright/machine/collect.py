@@ -20,14 +20,15 @@ from bootwright.home import Home
 from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.marks import END
+from bootwright.machine.messages import Sample
+from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Mark, Recorder
 
 KERNEL_LOG = "kernel"
 """The log that is always sent: what /dev/kmsg holds."""
-END = "sshd.accepting"
-"""The mark at which such a boot has ended, on the guest's clock."""
 
 _MARK = re.compile(r"\d+,\d+,(\d+),[^;]*;bootwright: (\S+)")
 
@@ -40,6 +41,10 @@ class Collected:
     """Every mark, on the host's clock."""
     logs: dict[str, bytes]
     """What was asked for, by name, as the guest sent it."""
+    samples: tuple[Sample, ...] = ()
+    """Where its vCPU was until the seed handed over, if that was watched."""
+    accesses: tuple[Access, ...] = ()
+    """What it did with its devices until the mark `END`, if that was watched."""
 
     @property
     def kernel_log(self) -> list[str]:
@@ -69,7 +74,7 @@ def with_collector(
 
     Args:
         logs: Commands of the guest whose output is to be sent too, by name; the kernel's log
-            always comes first.
+            always comes last.
 
     Raises:
         InputError: nothing listens in a guest of *recipe*.
@@ -80,15 +85,21 @@ def with_collector(
             hint="give an image with init systemd or tini",
         )
     script = files("bootwright.guest").joinpath("collect.sh").read_text()
-    script += f"send {KERNEL_LOG} kernel_log\n"
     script += "".join(f"send {n} {shlex.join(words)}\n" for n, words in (logs or {}).items())
+    script += f"send {KERNEL_LOG} kernel_log\n"
     script += "printf '%s boot.end\\n' \"$token\" >&3\n"
     carried = seed.remember(home, ready.guest_files(INITS[recipe.init], script))
     return replace(recipe, guest_files=(*recipe.guest_files, *carried))
 
 
 async def collect(
-    home: Home, recipe: Recipe, *, name: str, timeout_s: float, recorder: Recorder | None = None
+    home: Home,
+    recipe: Recipe,
+    *,
+    name: str,
+    timeout_s: float,
+    recorder: Recorder | None = None,
+    watch: Watch | None = None,
 ) -> Collected:
     """Boot a recipe of `with_collector` to its end.
 
@@ -96,6 +107,7 @@ async def collect(
         name: The machine's; nothing is left of it.
         timeout_s: How long the boot may take, on the host's clock.
         recorder: Where marks are taken; left out: a fresh one.
+        watch: What is looked at while it boots.
 
     Raises:
         GuestError: the guest failed, took too long, or its SSH server does not answer.
@@ -116,10 +128,12 @@ async def collect(
         if current:
             logs[current] += data
 
-    spec = MachineSpec(name=name, recipe=recipe)
+    spec = MachineSpec(name=name, recipe=recipe, watch=watch)
     async with client.started(home, spec, recorder, on_mark=on_mark, on_output=on_output) as vm:
         await vm.reached("boot.end", timeout_s)
-    collected = Collected(marks=recorder.marks(), logs=logs)
+    collected = Collected(
+        marks=recorder.marks(), logs=logs, samples=vm.samples, accesses=vm.accesses
+    )
     if END not in collected.guest_ns:
         raise GuestError("the guest's SSH server does not answer on its own loopback")
     return collected

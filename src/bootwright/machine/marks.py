@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from bootwright.timeline.recorder import Mark
 
+END = "sshd.accepting"
+"""The mark at which a boot that ends by itself has ended, on the guest's clock; see `collect`."""
+
 
 class MarkReader:
     """Tells marks from output in what a guest sends over its mark port.

@@ -13,6 +13,8 @@ import msgspec
 
 from bootwright.errors import BootwrightError, by_name
 from bootwright.machine.spec import EndReason, MachineSpec
+from bootwright.timeline.evidence import Access
+from bootwright.vmms.protocol import CpuMode
 
 State = Literal["starting", "running", "paused", "stopping"]
 """``paused``: the VMM holds the guest because the host's disk is full; it goes on by itself."""
@@ -90,6 +92,27 @@ class Output(Message, frozen=True, kw_only=True):
     data: bytes
 
 
+class Sample(msgspec.Struct, frozen=True):
+    """Where the guest's first vCPU was at one moment of the host's monotonic clock."""
+
+    time_ns: int
+    ip: int
+    mode: CpuMode
+    is_halted: bool
+
+
+class Sampled(Message, frozen=True, kw_only=True):
+    """All samples of a machine's start-up, in order; told when the seed hands over."""
+
+    samples: tuple[Sample, ...]
+
+
+class Accessed(Message, frozen=True, kw_only=True):
+    """What the guest did with its devices until its boot's end; told when its VMM has ended."""
+
+    accesses: tuple[Access, ...]
+
+
 class Status(Message, frozen=True, kw_only=True):
     """What is known of a live machine."""
 
@@ -138,7 +161,7 @@ class Garbled(ValueError):
 
 
 ToMonitor = Start | LetIn | SetFree | Stop | Quit | AskStatus | AttachConsole
-FromMonitor = MarkTaken | Started | Output | Status | Paused | Failed | Ended
+FromMonitor = MarkTaken | Started | Output | Sampled | Accessed | Status | Paused | Failed | Ended
 
 
 def error_of(failed: Failed) -> BootwrightError:

@@ -35,6 +35,7 @@ from bootwright.machine.folder import MachineFolder, claimed, find
 from bootwright.machine.limits import DISK_FLOOR_BYTES
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
+    Accessed,
     AskStatus,
     AttachConsole,
     Ended,
@@ -44,6 +45,7 @@ from bootwright.machine.messages import (
     Output,
     Paused,
     Quit,
+    Sampled,
     SetFree,
     Start,
     Started,
@@ -53,6 +55,7 @@ from bootwright.machine.messages import (
 )
 from bootwright.machine.prepare import make_disk, placement, write_initrd
 from bootwright.machine.recovery import settle
+from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler
 from bootwright.machine.shutdown import shut_down
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.switchboard import Switchboard
@@ -88,6 +91,7 @@ class Monitor:
         self._recorder = Recorder(self._took_mark)
         self._last_mark = ""
         self._started_s = int(time.time())
+        self._begun_ns = now_ns()
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
         self._free = False
@@ -99,6 +103,7 @@ class Monitor:
         self._running: RunningVmm | None = None
         self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
         self._ports: dict[int, int] = {}
+        self._samplers: list[Sampler] = []
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve the machine that the leash tells of; returns when it is gone."""
@@ -110,6 +115,7 @@ class Monitor:
         # At once, not when the task first runs: the machine may fail before that.
         self._board.add(writer)
         leash = asyncio.create_task(self._hold_leash(reader, writer))
+        self._recorder.mark("monitor.begun", self._begun_ns)
         ended = Ended(reason="vmm-died")
         try:
             ended = await self._live(start.spec, start.again)
@@ -153,6 +159,7 @@ class Monitor:
             folder = self._folder = stack.enter_context(_held(self._home, spec, again))
             stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
             await stack.enter_async_context(self._board.open(folder))
+            self._recorder.mark("machine.claimed")
             stack.enter_context(folder.journal.taking("file", folder.initrd.name))
             mac = self._prepare(folder, spec, again)
             vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
@@ -167,9 +174,15 @@ class Monitor:
                     asyncio.create_task(console.pump()),
                     asyncio.create_task(self._pump_marks(running, folder.identity().token)),
                 ]
+                if spec.watch == "accesses":
+                    pumps.append(asyncio.create_task(self._count_accesses(running)))
                 if place.forwards:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
+                if spec.watch == "samples":
+                    sampler = Sampler(running, stopped=recipe.clock == "virtual")
+                    self._samplers.append(sampler)
+                    stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
             watch = asyncio.create_task(self._watch(running, folder))
             stack.callback(watch.cancel)
@@ -189,6 +202,7 @@ class Monitor:
             own = identities.fixed() if virtual else identities.make(spec.name, folder.path)
             folder.write(own)
             make_disk(self._home, recipe, folder)
+        self._recorder.mark("disk.made")
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
         write_initrd(
@@ -201,6 +215,7 @@ class Monitor:
             command=spec.command,
             new_disk=not again,
         )
+        self._recorder.mark("initrd.made")
         return identity.mac
 
     async def _unless_ended(self, work: Awaitable[T]) -> T:
@@ -292,6 +307,9 @@ class Monitor:
         if rest := reader.rest():
             self._board.tell(Output(data=rest))
 
+    async def _count_accesses(self, running: RunningVmm) -> None:
+        self._board.tell(Accessed(accesses=await running.accesses()))
+
     async def _hold_leash(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._board.listen(reader, writer)
         if not self._free:
@@ -344,6 +362,8 @@ class Monitor:
     def _took_mark(self, mark: Mark, detail: str = "") -> None:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
+        if mark.name == SAMPLED_UNTIL and self._samplers:
+            self._board.tell(Sampled(samples=self._samplers.pop().stop()))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
     def _prompted(self) -> None:

@@ -13,6 +13,7 @@ from bootwright.inits.ready import SEED_PATH as READY
 from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
+from bootwright.machine.marks import END
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
 from bootwright.networks import user
@@ -104,6 +105,9 @@ def placement(
     forwards: tuple[Forward, ...] = ()
     if spec.recipe.network == "user":
         forwards = (Forward(host_port=0, guest_port=SSH_PORT), *spec.publish)
+    counted_until = ""
+    if spec.watch == "accesses":
+        counted_until = f"{folder.identity().token} {END}"
     return Placement(
         name=spec.name,
         kernel=kernels.load(home, spec.recipe.kernel).boot_file,
@@ -113,6 +117,7 @@ def placement(
         mac=mac,
         forwards=forwards,
         token=token,
+        counted_until=counted_until,
     )
 
 

@@ -29,6 +29,10 @@ def check_host_name(name: str) -> str:
     return name
 
 
+Watch = Literal["samples", "accesses"]
+"""``samples``: where the vCPU is, again and again. ``accesses``: each access to a device."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """One machine: a recipe, and what two machines of that recipe may differ in."""
@@ -38,6 +42,8 @@ class MachineSpec:
     publish: tuple[Forward, ...] = ()
     command: tuple[str, ...] = ()
     """What the tiny guest runs."""
+    watch: Watch | None = None
+    """What is looked at while it boots, at a price: it is another boot then."""
     kept: bool = False
     """Whether it stays, with its disk, once it has stopped."""
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 
 EndReason = Literal["powered-off", "reset", "told-to-quit", "died"]
@@ -29,6 +30,9 @@ class Placement:
     forwards: tuple[Forward, ...] = ()
     token: str = ""
     """What the VMM's process carries in its environment; see `host.processes`."""
+    counted_until: str = ""
+    """Count each access to a device until the guest has sent a line over its mark port that ends
+    so. Empty: nothing is counted, which is faster. It takes no time of the virtual clock's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,24 @@ class Ending:
     reason: EndReason
     exit_status: int
     """Of the VMM's process; negative: the signal that killed it."""
+
+
+CpuMode = Literal["boot", "kernel", "user"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Where a guest's first vCPU was seen."""
+
+    ip: int
+    """Its instruction pointer."""
+    mode: CpuMode
+    """``boot``: not yet in 64-bit mode, so in firmware or in the kernel's first instructions."""
+    is_halted: bool
+    """Whether it waited for an interrupt."""
+    vm_ns: int | None = None
+    """The VMM's own virtual clock, to 280 ns, where that was looked at and could be read; it counts
+    on from where it was, and begins anew every 4.6 s."""
 
 
 class RunningVmm(Protocol):
@@ -59,6 +81,23 @@ class RunningVmm(Protocol):
 
     async def press_power_button(self) -> None:
         """Tell the guest that somebody has pressed its power button, if it has one."""
+        ...
+
+    async def sight(self, *, stopped: bool = False) -> Sighting:
+        """Look where the first vCPU is.
+
+        Args:
+            stopped: Stop the guest for the look, and read its clock as well. On the virtual clock
+                this costs the guest no time.
+        """
+        ...
+
+    async def accesses(self) -> tuple[Access, ...]:
+        """Count the guest's accesses to its devices until the VMM's end, and return how many came
+        before `Placement.counted_until`; nothing where that never came, or none was to be counted.
+
+        Where some are to be counted this must be under way before `resume`, or the VMM waits.
+        """
         ...
 
     async def forwarded(self) -> dict[int, int]:
@@ -100,7 +139,8 @@ class Vmm(Protocol):
     def launch(
         self, recipe: Recipe, placement: Placement, recorder: Recorder
     ) -> AbstractAsyncContextManager[RunningVmm]:
-        """Own the VMM; leaving the block ends it and reaps it. Takes the mark ``vmm.exec``.
+        """Own the VMM; leaving the block ends it and reaps it. Takes the marks
+        ``vmm.exec`` and, once it has answered, ``vmm.ready``.
 
         Raises:
             VmmError: it did not start; its output is attached.

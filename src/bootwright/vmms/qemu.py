@@ -16,6 +16,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from fcntl import F_SETPIPE_SZ, fcntl
 from io import FileIO
 from pathlib import Path
@@ -24,13 +25,18 @@ from typing import TYPE_CHECKING
 from bootwright.errors import HostError, VmmError
 from bootwright.host import commands, processes, tools
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
-from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm
+from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm, Sighting
 from bootwright.vmms.qemu_argv import PROGRAM, argv
+from bootwright.vmms.qemu_trace import AccessCounter
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
+_PM_TIMER_PORT = 0x608
+"""Of q35's ACPI timer, as SeaBIOS places it (PORT_ACPI_PM_BASE + 8)."""
+_PM_TIMER_HZ = 3_579_545
 _ANSWER_S = 30.0
 """How long QEMU may take to answer: it loads kernel and initrd before it does."""
 _QUIT_S = 2.0
@@ -43,8 +49,8 @@ _DISK_DRIVERS = {
 }
 _PIPE_BYTES = 1 << 20
 """What a user may have. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
-_PLANNED_FDS = (3, 4, 5)
-"""What a dry run shows for the sockets' numbers."""
+_PLANNED_FDS = (3, 4, 5, 6)
+"""What a dry run shows for the sockets' numbers, and the pipe's of counted accesses."""
 
 
 class Qemu:
@@ -88,8 +94,14 @@ class Qemu:
         qmp, their_qmp = socket.socketpair()
         console, their_console = _port(recipe)
         marks, their_marks = _port(recipe)
-        ours, theirs = (qmp, console, marks), (their_qmp, their_console, their_marks)
-        fds = (theirs[0].fileno(), theirs[1].fileno(), theirs[2].fileno())
+        ours: list[_End] = [qmp, console, marks]
+        theirs: list[_End] = [their_qmp, their_console, their_marks]
+        trace = None
+        if placement.counted_until:
+            trace, their_trace = _pipe()
+            ours.append(trace)
+            theirs.append(their_trace)
+        fds = tuple(end.fileno() for end in theirs)
         try:
             with placement.log.open("ab") as log:
                 recorder.mark("vmm.exec")
@@ -111,7 +123,10 @@ class Qemu:
                 end.close()
         running = _RunningQemu(process, placement.log, recorder)
         try:
-            await running.connect(*ours)
+            await running.connect(qmp, console, marks)
+            if trace is not None:
+                await running.count(trace, placement.counted_until)
+            recorder.mark("vmm.ready")
             yield running
         finally:
             # No await may come before the kill: a cancellation would leave QEMU behind.
@@ -132,6 +147,11 @@ def _port(recipe: Recipe) -> tuple[_End, _End]:
     """
     if recipe.clock == "wall":
         return socket.socketpair()
+    return _pipe()
+
+
+def _pipe() -> tuple[FileIO, FileIO]:
+    """Return the two ends of a large pipe: for reading, for writing."""
     reading, writing = os.pipe()
     ends = FileIO(reading, "r"), FileIO(writing, "w")
     with suppress(PermissionError):  # this user has many pipes; an ordinary one will mostly do
@@ -144,12 +164,19 @@ async def _streams(end: _End) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     if isinstance(end, socket.socket):
         return await asyncio.open_unix_connection(sock=end)
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), end)
+    reader, _ = await _reader(end)
     nowhere = FileIO(os.devnull, "w")
     drain = asyncio.StreamReaderProtocol(asyncio.StreamReader())
     transport, _ = await loop.connect_write_pipe(lambda: drain, nowhere)
     return reader, asyncio.StreamWriter(transport, drain, None, loop)
+
+
+async def _reader(end: FileIO) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), end
+    )
+    return reader, transport
 
 
 class _RunningQemu:
@@ -172,6 +199,8 @@ class _RunningQemu:
         self._reaper = asyncio.create_task(self._wait())
         self._listener: asyncio.Task[None] | None = None
         self._writers: list[asyncio.StreamWriter] = []
+        self._trace: tuple[asyncio.StreamReader, asyncio.ReadTransport] | None = None
+        self._counter = AccessCounter("")
 
     async def connect(self, qmp: socket.socket, console: _End, marks: _End) -> None:
         self.console = await _streams(console)
@@ -187,6 +216,19 @@ class _RunningQemu:
             raise await self._failure("QEMU did not start") from error
         self._listener = asyncio.create_task(self._listen(self._qmp))
 
+    async def count(self, trace: FileIO, until: str) -> None:
+        self._counter = AccessCounter(until)
+        self._trace = await _reader(trace)
+
+    async def accesses(self) -> tuple[Access, ...]:
+        if self._trace is None:
+            return ()
+        reader, _ = self._trace
+        # On to the end, though the rest is not looked at: QEMU would wait for room in the pipe.
+        while data := await reader.read(1 << 18):
+            self._counter.feed(data)
+        return self._counter.accesses() if self._counter.is_done else ()
+
     async def resume(self) -> None:
         self.stalled.clear()
         await self._execute("cont")
@@ -197,10 +239,21 @@ class _RunningQemu:
     async def press_power_button(self) -> None:
         await self._execute("system_powerdown")
 
+    async def sight(self, *, stopped: bool = False) -> Sighting:
+        if not stopped:
+            return _sighting(await self._monitor("info registers"))
+        await self._execute("stop")
+        registers = await self._monitor("info registers")
+        timer = await self._monitor(f"i /w {_PM_TIMER_PORT:#x}")
+        # What the guest had written to its ports before is heard before it writes more.
+        await asyncio.sleep(0)
+        await self._execute("cont")
+        return replace(_sighting(registers), vm_ns=_pm_timer_ns(timer))
+
     async def forwarded(self) -> dict[int, int]:
-        table = await self._execute("human-monitor-command", {"command-line": "info usernet"})
+        table = await self._monitor("info usernet")
         # Protocol[State] FD Source-Address Port Dest-Address Port RecvQ SendQ
-        rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", str(table))
+        rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", table)
         return {int(guest): int(host) for host, guest in rules}
 
     async def quit(self) -> Ending:
@@ -227,6 +280,8 @@ class _RunningQemu:
         if self._qmp:
             with suppress(Exception):  # QEMU is gone; how its socket ended is no news
                 await self._qmp.disconnect()
+        if self._trace:
+            self._trace[1].close()
         for writer in self._writers:
             writer.close()
             with suppress(ConnectionError):
@@ -257,6 +312,10 @@ class _RunningQemu:
                 elif data.get("nospace") and data.get("action") == "stop":
                     self.stalled.set()
 
+    async def _monitor(self, line: str) -> str:
+        """Return what QEMU's monitor for people says; QMP has no command for it."""
+        return str(await self._execute("human-monitor-command", {"command-line": line}))
+
     async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
         from qemu.qmp import QMPError
 
@@ -277,3 +336,33 @@ class _RunningQemu:
             what = f"port {port.group(1) if port else '?'} of 127.0.0.1 is in use already"
             hint = "publish another one, or 0 for any that is free; ss -ltnp says who has it"
         return VmmError(what + status, hint=hint, evidence=output[-1500:])
+
+
+def _sighting(registers: str) -> Sighting:
+    """Read what ``info registers`` says.
+
+    RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of 64-bit
+    mode. What TCG shows is where the current block of translated code began.
+
+    Raises:
+        VmmError: it says nothing of the kind.
+    """
+    ip = re.search(r"\b([RE])IP=([0-9a-f]+)", registers)
+    if ip is None:
+        raise VmmError("QEMU does not tell its registers", evidence=registers[:500])
+    in_kernel = "CPL=0" in registers
+    return Sighting(
+        ip=int(ip[2], 16),
+        mode="boot" if ip[1] == "E" and in_kernel else "kernel" if in_kernel else "user",
+        is_halted="HLT=1" in registers,
+    )
+
+
+def _pm_timer_ns(answer: str) -> int | None:
+    """Read the ACPI timer: 24 bits at 3.579545 MHz; all bits set where firmware has not placed it.
+
+    Source: ACPI specification, "Power Management Timer"; QEMU's hw/acpi/core.c, which takes it from
+    the virtual clock.
+    """
+    value = int(answer.rpartition("=")[2].strip() or "0xffffffff", 16)
+    return None if value >= 1 << 24 else value * 1_000_000_000 // _PM_TIMER_HZ

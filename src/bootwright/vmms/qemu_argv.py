@@ -11,6 +11,7 @@ from bootwright.disks import pmem
 from bootwright.networks import user
 from bootwright.recipe import MIB, Recipe
 from bootwright.vmms.protocol import Placement
+from bootwright.vmms.qemu_trace import EVENTS
 
 PROGRAM = "qemu-system-x86_64"
 
@@ -22,11 +23,12 @@ _VIRTUAL_CLOCK = (
 )
 
 
-def argv(recipe: Recipe, placement: Placement, fds: tuple[int, int, int]) -> tuple[str, ...]:
+def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[str, ...]:
     """Return QEMU's argv.
 
     Args:
-        fds: The numbers of the inherited sockets: QMP, console, mark port.
+        fds: The numbers of the inherited sockets: QMP, console, mark port; where accesses are
+            counted also of the pipe that tells of them.
     """
     machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine]
     # Instructions are counted only while one thread runs them all.
@@ -57,6 +59,10 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, int, int]) -> tup
         words += ["-seed", str(recipe.random_seed)]
     if recipe.clock == "virtual":
         words += _VIRTUAL_CLOCK
+    if placement.counted_until:
+        words += [word for event in EVENTS for word in ("-trace", event)]
+        # A log is opened by its name: the pipe, a second time.
+        words += ["-D", f"/dev/fd/{fds[3]}"]
     return tuple(words)
 
 

@@ -1,0 +1,176 @@
+"""bootwright timeline, as far as it goes without booting: refusals, and logs of others' boots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bootwright.cli.main import cli
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.images.image import Image
+from bootwright.kernels.kernel import Kernel
+from tests.timeline import klogs
+from tests.timeline.recorded import recorded
+
+Cli = Callable[..., Any]
+FIELDS = {
+    "accesses",
+    *("version", "clock", "total_ns", "unaccounted_ns", "clock_error_ns", "overhead_ns"),
+    *("warnings", "spans"),
+}
+SPAN_FIELDS = {
+    *("id", "parent", "layer", "name", "kind", "start_ns", "end_ns", "source", "critical"),
+    "slack_ns",
+}
+
+
+@pytest.fixture
+def web(home: Home, debian: Kernel) -> Image:
+    with images.shelf(home).staged() as staged:
+        (staged / "disk.raw").write_bytes(bytes(1 << 20))
+        return images.shelve(home, staged, name="web", source="a test", filesystem="ext4")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    path = tmp_path / "dmesg.txt"
+    path.write_text(klogs.text("6.1-image-initcall_debug"))
+    return str(path)
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> str:
+    path = tmp_path / "dump.txt"
+    path.write_text(recorded("debian-12")["dump"])
+    return str(path)
+
+
+def refused(done: Any, message: str, hint: str, status: int = 2) -> None:
+    """See that exactly this was said, and nothing was done."""
+    assert done.err == f"bootwright: error: {message}\n  hint: {hint}\n"
+    assert (done.status, done.out) == (status, "")
+
+
+NOBODY = "a timeline ends when one can log in, and nobody can log in to this guest"
+NAME_ONE = "name an image, with init systemd or tini; bootwright run shows others' phases"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (
+            (),
+            "no image was given",
+            "bootwright image list shows them; --tiny boots without one",
+        ),
+        (("--tiny",), NOBODY, NAME_ONE),
+        (("web", "--init", "bare"), NOBODY, NAME_ONE),
+        (
+            ("web", "--units", "dump.txt"),
+            "--units goes with --log",
+            "add --log DMESG, or leave it out",
+        ),
+        (
+            ("--units", "dump.txt"),
+            "--units goes with --log",
+            "add --log DMESG, or leave it out",
+        ),
+        (
+            ("web", "--log", "dmesg.txt"),
+            "--log reads a file, but image 'web' was given too",
+            "leave out one of the two",
+        ),
+        (
+            ("web", "--timeout", "0"),
+            "--timeout is 0, but must be more than 0",
+            "give seconds",
+        ),
+        (
+            ("--log", "/no/such"),
+            "cannot read /no/such: No such file or directory",
+            "such as: dmesg >dmesg.txt",
+        ),
+        (("--log", "/"), "cannot read /: Is a directory", "such as: dmesg >dmesg.txt"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    bootwright: Cli,
+    web: Image,
+    home: Home,
+    arguments: tuple[str, ...],
+    message: str,
+    hint: str,
+) -> None:
+    refused(bootwright("timeline", *arguments), message, hint)
+    assert not home.machines.exists()
+
+
+def test_units_that_cannot_be_read_are_named(bootwright: Cli, log: str) -> None:
+    refused(
+        bootwright("timeline", "--log", log, "--units", "/no/dump"),
+        "cannot read /no/dump: No such file or directory",
+        "such as: systemd-analyze dump >dump.txt",
+    )
+
+
+@pytest.mark.parametrize("json_", [(), ("--json",)])
+def test_a_log_without_times_is_refused(
+    bootwright: Cli, tmp_path: Path, json_: tuple[str, ...]
+) -> None:
+    (tmp_path / "plain").write_bytes(b"Linux version 6.1\n\xff\n")
+    refused(
+        bootwright("timeline", "--log", str(tmp_path / "plain"), *json_),
+        "the kernel log has no line with a time",
+        "boot with printk.time=1, or take what dmesg prints",
+        status=1,
+    )
+
+
+def test_a_log_alone_is_shown_as_a_tree(bootwright: Cli, log: str) -> None:
+    done = bootwright("timeline", "--log", log)
+    assert (done.status, done.err) == (0, "")
+    rows = done.out.splitlines()
+    assert max(len(row) for row in rows) <= 80
+    assert "\x1b" not in done.out
+    assert rows[1].split()[:2] == ["boot", "0.0"]
+    assert any(row.startswith("*        crypto_algapi_init ") for row in rows)
+    assert "longest on the critical path:" in rows
+    assert "times in ms; * on the critical path" in rows
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_json_is_as_documented(bootwright: Cli, log: str, dump: str, units: bool) -> None:
+    more = ("--units", dump) if units else ()
+    done = bootwright("timeline", "--log", log, *more, "--json")
+    assert (done.status, done.err) == (0, "")
+    told = json.loads(done.out, parse_float=lambda text: pytest.fail(f"{text} is no integer"))
+    assert set(told) == FIELDS
+    assert (told["version"], told["clock"], told["overhead_ns"]) == (1, "guest", None)
+    assert 0 <= told["unaccounted_ns"] <= told["total_ns"]
+    assert told["clock_error_ns"] == 0
+    assert len(told["warnings"]) == int(units)
+    spans = {span["id"]: span for span in told["spans"]}
+    assert len(spans) == len(told["spans"])
+    assert told["spans"][0]["parent"] == ""
+    assert told["total_ns"] == told["spans"][0]["end_ns"]
+    for span in told["spans"]:
+        assert set(span) == SPAN_FIELDS
+        assert span["layer"] in ("host", "firmware", "kernel", "initramfs", "userspace", "ssh")
+        assert span["kind"] in ("frame", "work", "wait")
+        assert type(span["start_ns"]) is type(span["end_ns"]) is int
+        assert type(span["critical"]) is bool
+        assert span["slack_ns"] is None or type(span["slack_ns"]) is int
+        assert span["parent"] == "" or span["parent"] in spans
+    assert ("unit.ssh.service" in spans) == units
+    assert "kernel.initcall.acpi_init" in spans
+
+
+def test_help_shows_how_to_read_anybodys_logs() -> None:
+    shown = CliRunner().invoke(cli, ["timeline", "--help"])
+    assert "bootwright timeline --log dmesg.txt --units dump.txt" in shown.output

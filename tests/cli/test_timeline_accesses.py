@@ -1,0 +1,44 @@
+"""Accesses to devices in what `timeline --json` prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bootwright.cli import timeline as command
+from bootwright.cli.main import cli
+from bootwright.timeline.evidence import Access
+from bootwright.timeline.span import ROOT, Span, Timeline
+
+
+def test_each_device_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    root = Span(
+        id=ROOT,
+        parent="",
+        layer="host",
+        name="boot",
+        kind="frame",
+        start_ns=0,
+        end_ns=1,
+        source="a test",
+    )
+    counted = (Access("UART ttyS0 (console)", 83, 239, 322), Access("HPET", 2, 0, 8))
+    command._show(
+        Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=counted),
+        as_json=True,
+    )
+    assert json.loads(capsys.readouterr().out)["accesses"] == [
+        {"device": "UART ttyS0 (console)", "reads": 83, "writes": 239, "bytes": 322},
+        {"device": "HPET", "reads": 2, "writes": 0, "bytes": 8},
+    ]
+
+
+def test_a_log_tells_of_none(tmp_path: Path) -> None:
+    log = tmp_path / "dmesg"
+    log.write_text("[    0.000000] Linux version 6.1.0\n[    0.500000] Run /init as init process\n")
+    done = CliRunner().invoke(cli, ["timeline", "--log", str(log), "--json"], obj=0)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["accesses"] == []

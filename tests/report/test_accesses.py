@@ -1,0 +1,55 @@
+"""Accesses to devices, in a timeline's text."""
+
+from __future__ import annotations
+
+from bootwright.report.timeline import text
+from bootwright.timeline.evidence import Access
+from bootwright.timeline.span import ROOT, Span, Timeline
+
+
+def shown(*accesses: Access) -> list[str]:
+    root = Span(
+        id=ROOT,
+        parent="",
+        layer="host",
+        name="boot",
+        kind="frame",
+        start_ns=0,
+        end_ns=1_000_000_000,
+        source="a test",
+    )
+    timeline = Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=accesses)
+    lines = text(timeline).splitlines()
+    assert max(map(len, lines)) <= 80
+    return lines
+
+
+TITLE = "what costs a VM exit on real hardware: accesses by device"
+
+
+def test_they_are_a_table_behind_the_longest_spans() -> None:
+    lines = shown(
+        Access("UART ttyS0 (console)", 83, 239, 322),
+        Access("HPET", 400_070, 400_026, 3_200_384),
+    )
+    begin = lines.index(TITLE)
+    assert lines[begin - 1] == ""
+    assert lines[begin + 1 : begin + 6] == [
+        f"  {'':<40}       reads      writes        bytes",
+        f"  {'UART ttyS0 (console)':<40}          83         239          322",
+        f"  {'HPET':<40}      400070      400026      3200384",
+        "  loops that poll a clock (HPET, PM timer, PIT) get round more often here",
+        "",
+    ]
+
+
+def test_what_is_rare_is_summed_and_what_is_long_is_cut() -> None:
+    many = [Access(f"device {n}", 2, 1, 12) for n in range(13)]
+    lines = shown(Access("x" * 60, 10**10, 10**10, 10**11), *many)
+    begin = lines.index(TITLE)
+    assert lines[begin + 2].startswith("  " + "x" * 39 + "… ")
+    assert lines[begin + 14] == f"  {'2 others, in sum':<40}           4           2           24"
+
+
+def test_where_nobody_counted_there_is_no_table() -> None:
+    assert TITLE not in shown()

@@ -1,0 +1,261 @@
+"""A timeline as text: its rows, what is cut, what is said below; of real boots and made ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootwright.report.timeline import text
+from bootwright.timeline.assemble import assemble, from_logs
+from bootwright.timeline.evidence import Evidence
+from bootwright.timeline.span import Kind, Span, Timeline
+from tests.timeline import evidences, klogs
+from tests.timeline.recorded import recorded
+
+MS = 1_000_000
+_HEAD = f"{'':42} {'start':>8} {'length':>9}"
+
+
+def span(
+    id: str,
+    start_ms: float,
+    end_ms: float,
+    *,
+    parent: str = "boot",
+    name: str = "",
+    kind: Kind = "work",
+    critical: bool = False,
+) -> Span:
+    return Span(
+        id=id,
+        parent=parent,
+        layer="userspace",
+        name=name or id,
+        kind=kind,
+        start_ns=round(start_ms * MS),
+        end_ns=round(end_ms * MS),
+        source="a test",
+        critical=critical,
+    )
+
+
+def timeline(*below: Span, ms: float = 1000, **other: Any) -> Timeline:
+    root = span("boot", 0, ms, parent="", kind="frame", critical=True)
+    made = Timeline(spans=(root, *below), clock="guest", clock_error_ns=0)
+    return replace(made, **other)
+
+
+def rows(made: Timeline) -> list[str]:
+    return text(made).partition("\n\n")[0].splitlines()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        assemble(evidences.whole()),
+        assemble(Evidence(clean=evidences.tini())),
+        assemble(evidences.virtual()),
+        from_logs(klogs.text("6.12-initcall_debug")),
+        from_logs(klogs.text("6.1-image-journal"), recorded("debian-13")["dump"]),
+    ],
+    ids=["whole", "tini", "virtual", "log", "log and dump"],
+)
+def test_real_boots_fit_80_columns(made: Timeline) -> None:
+    lines = text(made).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert lines == [line.rstrip() for line in lines]
+    assert "\x1b" not in text(made)
+    # Colors change nothing but colors.
+    assert re.sub("\x1b\\[[0-9]+m", "", text(made, color=True)) == text(made)
+
+
+def test_a_row_has_name_start_length_and_a_bar_where_it_lies() -> None:
+    made = timeline(
+        span("a", 0, 500, critical=True),
+        span("b", 500, 1000),
+        span("b1", 600, 700, parent="b", critical=True),
+    )
+    assert rows(made) == [
+        _HEAD,
+        f"{' boot':42} {'0.0':>8} {'1000.0':>9} " + "━" * 18,
+        f"{'*  a':42} {'0.0':>8} {'500.0':>9} " + "━" * 9,
+        f"{'   b':42} {'500.0':>8} {'500.0':>9} " + " " * 9 + "━" * 9,
+        f"{'*    b1':42} {'600.0':>8} {'100.0':>9} " + " " * 10 + "━━",
+    ]
+
+
+def test_what_is_short_is_one_row_together() -> None:
+    short = [span(f"s{n}", 500 + n, 501 + n, parent="b") for n in range(3)]
+    made = timeline(
+        span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), *short
+    )
+    assert rows(made)[-1] == f"{'     3 shorter ones, in sum':42} {'':>8} {'3.0':>9}"
+    made = timeline(
+        span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), short[0]
+    )
+    assert rows(made)[-1] == f"{'     1 shorter one':42} {'':>8} {'1.0':>9}"
+
+
+def test_at_the_top_the_shortest_has_a_row() -> None:
+    made = timeline(span("a", 0, 0.1), span("b", 1, 900))
+    assert [row.split()[0] for row in rows(made)[2:4]] == ["a", "b"]
+
+
+def test_what_nothing_explains_has_a_row_at_every_level() -> None:
+    made = timeline(
+        span("frame", 0, 600, kind="frame"),
+        span("inside", 0, 400, parent="frame"),
+        span("rest", 600, 995),
+    )
+    told = [row.split() for row in rows(made)[2:]]
+    assert [words[:-1] if "━" in words[-1] else words for words in told] == [
+        ["frame", "0.0", "600.0"],
+        ["inside", "0.0", "400.0"],
+        ["unaccounted", "200.0"],
+        ["rest", "600.0", "395.0"],
+        ["unaccounted", "205.0"],
+    ]
+    assert "whole 1.000 s, unaccounted 205.0 ms (20.5 %)" in text(made)
+
+
+def test_of_a_long_name_what_is_said_of_the_unit_stays() -> None:
+    unit = "systemd-networkd-persistent-storage.service"
+    made = timeline(
+        span("a", 0, 500, name=f"{unit}: waits for PID 1", critical=True),
+        span("b", 0, 500, name="x" * 70, critical=True),
+        span("c", 0, 1000, name=f"x: {'y' * 70}", critical=True),
+    )
+    assert [row[:42] for row in rows(made)[2:]] == [
+        "*  x: " + "y" * 35 + "…",
+        "*  systemd-networkd-pers…: waits for PID 1",
+        "*  " + "x" * 38 + "…",
+    ]
+    assert f"  userspace: {unit[:29]}…: waits for PID 1" in text(made)
+
+
+def test_below_a_units_row_its_name_is_not_said_again() -> None:
+    made = timeline(
+        span("u", 0, 1000, name="ssh.service"),
+        span("p", 0, 300, name="ssh.service: before its main process", parent="u"),
+        span("o", 300, 500, name="ssh.service-2: other", parent="u"),
+    )
+    names = [row[:42].strip() for row in rows(made)[2:]]
+    assert names == ["ssh.service", "before its main process", "ssh.service-2: other"]
+
+
+def test_the_ten_longest_of_the_critical_path_are_named() -> None:
+    spans = [span(f"c{n}", 0, n, critical=True) for n in range(1, 15)]
+    spans += [span("aside", 0, 900), span("none", 3, 3, critical=True)]
+    report = text(timeline(*spans))
+    _, _, after = report.partition("longest on the critical path:\n")
+    named = after.partition("\n\n")[0].splitlines()
+    assert [line.split()[1] for line in named] == [f"c{n}" for n in range(14, 4, -1)]
+    assert named[0] == f"{'  userspace: c14':60} {'14.0':>9} {'1.4':>5} %"
+
+
+def test_a_span_counts_without_what_is_told_of_below_it() -> None:
+    """A long initcall with one short probe inside is still the longest."""
+    made = timeline(
+        span("frame", 0, 900, kind="frame", critical=True),
+        span("acpi_init", 0, 500, parent="frame", critical=True),
+        span("probe", 100, 150, parent="acpi_init", critical=True),
+        span("alone", 900, 1000, kind="frame", critical=True),
+    )
+    _, _, after = text(made).partition("longest on the critical path:\n")
+    named = [line.split()[1:3] for line in after.partition("\n\n")[0].splitlines()]
+    assert named == [["acpi_init", "450.0"], ["alone", "100.0"], ["probe", "50.0"]]
+
+
+def test_color_is_for_the_critical_path_and_for_what_is_unaccounted() -> None:
+    report = text(
+        timeline(
+            span("a", 0, 500, kind="frame", critical=True),
+            span("a1", 0, 100, parent="a"),
+        ),
+        color=True,
+    )
+    rows = report.splitlines()
+    assert [row[:4] for row in rows[1:5]] == ["\x1b[1m", "\x1b[1m", "    ", "\x1b[2m"]
+    assert all(row.endswith("\x1b[0m") == row.startswith("\x1b") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("other", "line"),
+    [
+        (
+            {"clock": "wall", "clock_error_ns": 848_000},
+            "the guest's times may be off by 848 µs against the host's",
+        ),
+        (
+            {"overhead_ns": 55_700_000},
+            "initcalls are a second boot's, fitted in; its watched kernel took 55.7 ms more",
+        ),
+        (
+            {"overhead_ns": -1_167_800_000},
+            "initcalls are a second boot's, fitted in; its watched kernel took 1.168 s less",
+        ),
+        ({"warnings": ("the log is cut",)}, "warning: the log is cut"),
+    ],
+)
+def test_what_to_know_of_the_figures_is_said_below(other: dict[str, Any], line: str) -> None:
+    said = text(timeline(span("a", 0, 1000), **other)).splitlines()
+    assert line in said
+    assert "times in ms; * on the critical path" in said
+    plain = text(timeline(span("a", 0, 1000))).splitlines()
+    assert [line for line in plain if "off by" in line or "second boot" in line] == []
+
+
+def test_a_long_warning_is_broken() -> None:
+    said = text(timeline(warnings=(f"what {'is long ' * 20}",))).splitlines()
+    assert said[-3].startswith("warning: what is long")
+    assert said[-1].startswith("  long ") or said[-1].startswith("  is long")
+    assert max(len(line) for line in said) <= 80
+
+
+def test_an_empty_timeline_is_told_too() -> None:
+    assert text(timeline(ms=0)).splitlines() == [
+        _HEAD,
+        f"{' boot':42} {'0.0':>8} {'0.0':>9}",
+        "",
+        "whole 0 µs, unaccounted 0 µs (0.0 %)",
+        "times in ms; * on the critical path",
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 20),
+            st.text(max_size=90).map(lambda name: re.sub(r"\s", " ", name)),
+            st.integers(0, 10**7),
+            st.integers(0, 10**7),
+            st.sampled_from(["frame", "work", "wait"]),
+            st.booleans(),
+        ),
+        max_size=20,
+    )
+)
+def test_any_timeline_fits(
+    made: list[tuple[int, str, int, int, Kind, bool]],
+) -> None:
+    spans: list[Span] = []
+    for number, (above, name, start, length, kind, critical) in enumerate(made):
+        parent = f"s{above}" if above < number else "boot"
+        spans.append(
+            span(
+                f"s{number}",
+                start / 10,
+                (start + length) / 10,
+                parent=parent,
+                name=name,
+                kind=kind,
+                critical=critical,
+            )
+        )
+    lines = text(timeline(*spans, ms=2 * 10**6)).split("\n")
+    assert max(len(line) for line in lines) <= 80

@@ -1,0 +1,170 @@
+"""Warp: one pass's clock told in the other's, by the lines they share."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bootwright.timeline.kernel import kernel_spans
+from bootwright.timeline.kernellog import parse_kernel_log
+from bootwright.timeline.warp import START, warp
+from tests.timeline import klogs
+
+MS = 1_000_000
+
+
+def made(*lines: tuple[int, str]) -> str:
+    """Return a log of lines at times in milliseconds."""
+    return "".join(f"[{ms // 1000:5}.{ms % 1000:03}000] {text}\n" for ms, text in lines)
+
+
+CLEAN = parse_kernel_log(
+    made((0, "Linux version 6.1"), (100, "one"), (200, "two"), (300, "Run /init as init process"))
+)
+INSTRUMENTED = parse_kernel_log(
+    made(
+        *((0, "Linux version 6.1"), (100, "one"), (120, "calling  a+0x0/0x1 @ 1")),
+        *((280, "initcall a+0x0/0x1 returned 0 after 9 usecs"), (300, "two")),
+        (380, "Run /init as init process"),
+    )
+)
+
+
+def test_times_between_anchors_are_stretched_evenly() -> None:
+    found = warp(INSTRUMENTED, CLEAN)
+    assert [a.text for a in found.anchors] == [START, "one", "two", "Run /init as init process"]
+    assert [found.clean_ns(ms * MS) // MS for ms in (0, 50, 100, 120, 200, 280, 300, 340, 380)] == [
+        *(0, 50, 100, 110, 150, 190, 200, 250, 300),
+    ]
+    assert found.clean_ns(400 * MS) == 320 * MS, "behind the last anchor time goes on as it was"
+    assert found.warnings == ()
+
+
+def test_spans_get_lengths_that_fit_the_clean_pass() -> None:
+    spans = warp(INSTRUMENTED, CLEAN).spans(kernel_spans(INSTRUMENTED, parent="boot"))
+    by_id = {span.id: span for span in spans}
+    assert by_id["kernel"].end_ns == 300 * MS
+    assert by_id["kernel.initcall.a"].duration_ns == 80 * MS
+
+
+def test_the_overhead_is_told_in_whole_and_by_stretch() -> None:
+    overhead = warp(INSTRUMENTED, CLEAN).overhead
+    assert overhead is not None
+    assert overhead.overhead_ns == 80 * MS
+    assert [(s.start.text, s.overhead_ns // MS) for s in overhead.stretches] == [
+        *((START, 0), ("one", 100), ("two", -20)),
+    ]
+    assert sum(s.overhead_ns for s in overhead.stretches) == overhead.overhead_ns
+
+
+def test_lines_that_moved_or_are_missing_do_not_matter() -> None:
+    clean = parse_kernel_log(made((10, "a"), (20, "b"), (30, "c"), (40, "only here"), (50, "d")))
+    other = parse_kernel_log(made((10, "a"), (12, "d"), (25, "b"), (35, "c"), (36, "only there")))
+    assert [a.text for a in warp(other, clean).anchors] == [START, "a", "b", "c"]
+
+
+def test_lines_that_occur_twice_are_no_anchors() -> None:
+    clean = parse_kernel_log(made((10, "a"), (20, "a"), (30, "b")))
+    assert [a.text for a in warp(clean, clean).anchors] == [START, "b"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Memory: 219840K/523896K available", "Memory: 219836K/523756K available"),
+        ("RAMDISK: [mem 0x1fe19000-0x1fffffff]", "RAMDISK: [mem 0x1fd78000-0x1ffd7fff]"),
+        ("tsc: Detected 2300.003 MHz processor", "tsc: Detected 2299.971 MHz processor"),
+        ("Kernel command line: quiet initcall_debug", "Kernel command line: quiet"),
+        ("systemd[1]: ready, at ffffffff8324f8f0", "systemd[1]: ready, at ffffffff9724f8f0"),
+    ],
+)
+def test_numbers_that_vary_are_put_aside(one: str, other: str) -> None:
+    found = warp(parse_kernel_log(made((10, one))), parse_kernel_log(made((20, other))))
+    assert [a.clean_ns for a in found.anchors] == [0, 20 * MS]
+
+
+def test_a_number_that_tells_lines_apart_is_kept() -> None:
+    log = parse_kernel_log(made((10, "cpu 1 up"), (20, "cpu 2 up")))
+    assert len(warp(log, log).anchors) == 3
+
+
+def test_what_instruments_print_is_no_anchor() -> None:
+    assert len(warp(INSTRUMENTED, INSTRUMENTED).anchors) == 4
+
+
+def test_the_seeds_marks_are_anchors_and_others_are_not() -> None:
+    names = ("seed.start", "seed.modules", "seed.done", "exchange 7", "sshd.listening")
+    log = parse_kernel_log(made(*((n + 1, f"bootwright: {name}") for n, name in enumerate(names))))
+    assert [a.text for a in warp(log, log).anchors[1:]] == [
+        f"bootwright: {name}" for name in names[:3]
+    ]
+
+
+def test_of_lines_at_one_time_the_exec_of_init_keeps_its_own() -> None:
+    clean = parse_kernel_log(made((10, "a"), (20, "b"), (32, "Run /init as init process")))
+    other = parse_kernel_log(made((10, "a"), (40, "b"), (40, "Run /init as init process")))
+    assert warp(other, clean).clean_ns(40 * MS) == 32 * MS
+
+
+def test_nothing_in_common_changes_nothing_and_says_so() -> None:
+    found = warp(parse_kernel_log(made((10, "a"))), parse_kernel_log(made((10, "b"))))
+    assert found.clean_ns(123) == 123
+    assert found.overhead is None
+    assert found.warnings == (
+        "the two logs have no line in common: lengths are the instrumented pass's",
+        "a log does not tell when init was executed: the overhead is not known",
+    )
+
+
+@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "6.1-image"])
+def test_real_passes(name: str) -> None:
+    instrumented, clean = klogs.log(f"{name}-initcall_debug"), klogs.log(f"{name}-clean")
+    found = warp(instrumented, clean)
+    assert len(found.anchors) > 50
+    assert found.overhead is not None
+    assert sum(s.overhead_ns for s in found.overhead.stretches) == found.overhead.overhead_ns
+    spans = found.spans(kernel_spans(instrumented, parent="boot"))
+    assert clean.init is not None
+    assert spans[0].end_ns == clean.init.time_ns
+    bounds = {span.id: (span.start_ns, span.end_ns) for span in spans}
+    for span in spans[1:]:
+        low, high = bounds[span.parent]
+        assert low <= span.start_ns <= span.end_ns <= high
+
+
+def test_a_large_log_buffer_is_what_watching_costs_most() -> None:
+    """``log_buf_len=8M`` is cleared page by page before the memory map is set up."""
+    found = warp(klogs.log("6.1-image-initcall_debug"), klogs.log("6.1-image-clean"))
+    assert found.overhead is not None
+    most = max(found.overhead.stretches, key=lambda s: s.overhead_ns)
+    assert most.start.text.startswith("x86/PAT")
+    assert most.end.text.startswith("RAMDISK")
+    assert most.overhead_ns > 100 * MS
+
+
+_LOGS = st.lists(
+    st.tuples(st.integers(0, 50), st.sampled_from([*"abcdefgh", "Run /i as init process"]))
+)
+
+
+@given(_LOGS, _LOGS, st.lists(st.integers(0, 60_000_000), min_size=2))
+@settings(max_examples=300)
+def test_time_never_runs_backwards(
+    one: list[tuple[int, str]], other: list[tuple[int, str]], times: list[int]
+) -> None:
+    found = warp(parse_kernel_log(made(*one)), parse_kernel_log(made(*other)))
+    told = [found.clean_ns(t) for t in sorted(times)]
+    assert told == sorted(told)
+    assert all(t >= 0 for t in told)
+    for stretch in found.stretches():
+        assert stretch.instrumented_ns > 0
+        assert stretch.clean_ns >= 0
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_passes_cut_anywhere(data: st.DataObject) -> None:
+    texts = [klogs.text(f"6.1-{kind}") for kind in ("initcall_debug", "clean")]
+    one, other = (parse_kernel_log(t[: data.draw(st.integers(0, len(t)))]) for t in texts)
+    warp(one, other).spans(kernel_spans(one, parent="boot"))
