@@ -15,7 +15,7 @@ _LEFT, _RIGHT = 84, 18
 _LANE_GAP = 12
 _HEAD = 64
 """Where the first lane begins: below the title and the axis."""
-_SHARE = 0.003
+SHARE = 0.003
 """A span that is shorter than this part of the whole is not drawn."""
 _SHARE_BESIDE = 0.008
 """One that is shorter than this part has no text beside its box."""
@@ -45,7 +45,12 @@ _DARK = {
 
 
 def svg(
-    timeline: Timeline, *, title: str, whole_ns: int | None = None, prefix: str = "boot"
+    timeline: Timeline,
+    *,
+    title: str,
+    whole_ns: int | None = None,
+    share: float = SHARE,
+    prefix: str = "boot",
 ) -> str:
     """Return the picture.
 
@@ -53,18 +58,19 @@ def svg(
         title: What was booted; stands above the picture.
         whole_ns: How much time the width stands for; by default the boot's own length. Pictures
             with the same can be compared.
+        share: Spans that are shorter than this part of that time are not drawn.
         prefix: Of the ids inside, so that several pictures can stand in one page.
     """
     whole = max(1, timeline.total_ns if whole_ns is None else whole_ns)
     scale = Scale(left=_LEFT, width=WIDTH - _LEFT - _RIGHT, whole_ns=whole)
-    least_ns = round(whole * _SHARE)
+    least_ns = round(whole * share)
     drawn = lanes(
         timeline,
         scale,
         top=_HEAD,
         gap=_LANE_GAP,
         least_ns=least_ns,
-        least_beside_ns=round(whole * _SHARE_BESIDE),
+        least_beside_ns=round(whole * max(share, _SHARE_BESIDE)),
         words=_words,
     )
     bottom = max([_HEAD, *(lane.y + lane.height for lane in drawn)])
