@@ -108,6 +108,7 @@ def assemble(evidence: Evidence) -> Timeline:
         clock_error_ns=alignment.error_ns,
         overhead_ns=guest.overhead_ns,
         warnings=tuple(guest.warnings),
+        samples=tuple(seen),
     )
 
 

@@ -56,18 +56,33 @@ def fill(spans: Sequence[Span], samples: Iterable[Sighted]) -> list[Span]:
 _HALTED = "vCPU halted"
 
 
-def _stretches(samples: Iterable[Sighted]) -> list[tuple[str, int, int, int]]:
-    """Return where the vCPU was from when to when, and by how many samples that is known."""
+def stands(samples: Iterable[Sighted]) -> list[tuple[Sighted, int, int]]:
+    """Return each sample with the stretch that it stands for, in order; those without any are left
+    out."""
     every = sorted(samples, key=lambda sample: sample.time_ns)
-    found: list[tuple[str, int, int, int]] = []
+    found: list[tuple[Sighted, int, int]] = []
     for index, sample in enumerate(every):
         before = every[index - 1].time_ns if index else sample.time_ns
         after = every[index + 1].time_ns if index + 1 < len(every) else sample.time_ns
         start = max((before + sample.time_ns) // 2, sample.time_ns - _MOST_NS // 2)
         end = min((sample.time_ns + after) // 2, sample.time_ns + _MOST_NS // 2)
-        where = _HALTED if sample.is_halted else sample.where
+        if end > start:
+            found.append((sample, start, end))
+    return found
+
+
+def _stretches(samples: Iterable[Sighted]) -> list[tuple[str, int, int, int]]:
+    """Return where the vCPU was from when to when, and by how many samples that is known."""
+    found: list[tuple[str, int, int, int]] = []
+    for sample, start, end in stands(samples):
+        where = seen_at(sample)
         if found and found[-1][0] == where and found[-1][2] == start:
             found[-1] = (where, found[-1][1], end, found[-1][3] + 1)
-        elif end > start:
+        else:
             found.append((where, start, end, 1))
     return found
+
+
+def seen_at(sample: Sighted) -> str:
+    """Return where the vCPU was, for people."""
+    return _HALTED if sample.is_halted else sample.where

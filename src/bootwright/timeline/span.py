@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.errors import FormatError
-from bootwright.timeline.evidence import Access
+from bootwright.timeline.evidence import Access, Sighted
 
 Layer = Literal["host", "firmware", "kernel", "initramfs", "userspace", "ssh"]
 Kind = Literal["frame", "work", "wait"]
@@ -76,6 +76,8 @@ class Timeline:
     """What costs a VM exit on real hardware and nothing on the virtual clock, in the pass that was
     watched; the UARTs first, then the device with the most. Empty on other clocks."""
     warnings: tuple[str, ...] = ()
+    samples: tuple[Sighted, ...] = ()
+    """Where the vCPU was seen, at nanoseconds after the root's start."""
 
     @property
     def root(self) -> Span:
