@@ -296,8 +296,9 @@ def _lines(stored: Stored) -> Iterable[str]:
     if row.total_ns is None and row.clock == "virtual":
         yield "  (the guest was not asked for its own time; what follows is the host's)"
     yield f"  bootwright timeline --boot {row.id} shows it again"
-    width = max((len(stretch.name) for stretch in row.stretches), default=0)
-    yield f"\n{'longest parts (ms)':<{width + 2}} {'start':>10} {'length':>10}"
+    title = "longest parts (ms)"
+    width = max([len(title) - 2, *(len(stretch.name) for stretch in row.stretches)])
+    yield f"\n{title:<{width + 2}} {'start':>10} {'length':>10}"
     for stretch in row.stretches:
         yield (
             f"  {stretch.name:<{width}} {stretch.start_ns / 1e6:>10.1f} "
@@ -330,5 +331,5 @@ def _mitigations(known: dict[str, str]) -> Iterable[tuple[str, str]]:
         names.setdefault(answer, []).append(name)
     head = "mitigations"
     for answer, those in names.items():
-        yield head, f"{answer}: {', '.join(those)}"
+        yield head, f"{', '.join(those)}: {answer}"
         head = ""

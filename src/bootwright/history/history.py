@@ -246,6 +246,11 @@ class History:
             yield
         except sqlite3.Error as error:
             self._raise(error)
+        except UnicodeDecodeError as error:
+            # Of a damaged file even the words that SQLite quotes from it can be.
+            raise FormatError(
+                f"the history {self.path} is damaged: {error}", hint=self._aside()
+            ) from error
         except NotFoundError:
             raise
         except OSError as error:
