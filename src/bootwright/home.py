@@ -18,7 +18,7 @@ class Home:
     data: Path
     """What cannot be made again at no cost: images, kernels, keys."""
     state: Path
-    """Machines and their logs."""
+    """Machines and their logs, and the history."""
     cache: Path
     """What can be lost at any time."""
 
@@ -47,6 +47,11 @@ class Home:
     @property
     def machines(self) -> Path:
         return self.state / "machines"
+
+    @property
+    def history(self) -> Path:
+        """Every boot that was ever taken: an SQLite file."""
+        return self.state / "history.sqlite3"
 
     @property
     def logs(self) -> Path:

@@ -49,9 +49,17 @@ def place(folder: Path) -> Bootwright:
 
 
 def left(own: Bootwright) -> Left:
-    """Look at processes, files and loop devices; consoles of failed runs are kept on purpose."""
+    """Look at processes, files and loop devices.
+
+    Consoles of failed runs and the history are kept on purpose; its -wal and -shm are part of it.
+    """
     roots = [own.machines.parent, Path(own.environment["TMPDIR"]), _keys(own)]
-    files = {str(path) for root in roots for path in root.rglob("*") if path.suffix != ".console"}
+    files = {
+        str(path)
+        for root in roots
+        for path in root.rglob("*")
+        if path.suffix != ".console" and not path.name.startswith("history.sqlite3")
+    }
     backing = {path.read_text() for path in Path("/sys/block").glob("loop*/loop/backing_file")}
     # Other tests, which run beside this one, have loops of their own.
     loops = {name for name in backing if any(name.startswith(str(root)) for root in roots)}

@@ -1,17 +1,21 @@
-"""What doctor says of the trims that we have."""
+"""What doctor says of the trims and of the history that we have."""
 
 from __future__ import annotations
+
+import pytest
 
 from bootwright.digest import of_bytes
 from bootwright.doctor import ours
 from bootwright.doctor.check import Check
 from bootwright.home import Home
+from bootwright.host import mounts
 from bootwright.inits import trims
 from bootwright.inits.trim import Trim
+from tests.history.samples import boot, filled
 
 
-def _checks(home: Home) -> list[Check]:
-    return [check for check in ours.examine(home) if check.name.startswith("trim")]
+def _checks(home: Home, beginning: str = "trim") -> list[Check]:
+    return [check for check in ours.examine(home) if check.name.startswith(beginning)]
 
 
 def test_how_many_trims_there_are_and_how_large(home: Home) -> None:
@@ -34,3 +38,33 @@ def test_a_damaged_trim_is_told_with_what_removes_it(home: Home) -> None:
     assert damaged.text.startswith("trim 'bad' is damaged: ")
     assert damaged.hint == "mend the file, or bootwright trim rm bad"
     assert all_of_them.text.startswith("1: bad (")
+
+
+def test_how_many_boots_are_in_the_history_and_how_large_it_is(home: Home) -> None:
+    [check] = _checks(home, "history")
+    assert (check.area, check.state, check.text) == ("store", "ok", "no boot yet")
+    assert not home.state.exists(), "looking makes nothing"
+    filled(home, boot())
+    [check] = _checks(home, "history")
+    assert check.state == "ok"
+    assert check.text.startswith(f"1 boot in {home.history} (")
+    assert check.text.endswith(" KiB)")
+    [space] = _checks(home, "space")
+    assert "history " in space.text
+
+
+def test_a_damaged_history_is_told_with_what_removes_it(home: Home) -> None:
+    home.state.mkdir(parents=True)
+    home.history.write_text("no database" * 100)
+    [check] = _checks(home, "history")
+    assert (check.area, check.state) == ("store", "problem")
+    assert check.text.startswith(f"the history {home.history} is damaged: ")
+    assert check.hint.startswith(f"mv {home.history} ")
+
+
+def test_a_network_filesystem_is_a_note(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "kind", lambda folder: "nfs4")
+    _, note = _checks(home, "history")
+    assert (note.area, note.state) == ("store", "note")
+    assert note.text.startswith(f"{home.state} is on nfs4: ")
+    assert "BOOTWRIGHT_HOME" in note.hint

@@ -22,6 +22,7 @@ from bootwright.journal import Row
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
+from bootwright.report import text
 from tests.doctor.samples import (
     DAY_S,
     add_image,
@@ -32,6 +33,7 @@ from tests.doctor.samples import (
     only,
     told,
 )
+from tests.history.samples import boot, filled
 
 UNUSED = "no name stands for it and no machine uses it"
 
@@ -240,3 +242,14 @@ def test_which_image_was_built_how_is_forgotten_with_the_image(home: Home) -> No
     images.shelf(home).untag("old")
     free(home, only(survey(home, everything=False), "image"))
     assert sorted(path.name for path in built.iterdir()) == ["no link", "one"]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_history_stays_and_is_said(everything: bool, home: Home) -> None:
+    history = filled(home, boot())
+    found = survey(home, everything=everything)
+    assert found.items == ()
+    assert found.notes == (
+        f"the history stays ({text.size(history.used_bytes())}); "
+        "bootwright history prune removes old boots from it",
+    )

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from bootwright.timeline.phases import (
     AFTER,
+    BARE_START_UP,
     START,
     START_UP,
     TINY_START_UP,
     Phase,
     PhaseSpec,
     phases,
+    start_up_of,
 )
 from bootwright.timeline.recorder import Mark
 
@@ -92,3 +94,10 @@ def test_phases_follow_each_other_and_add_up(times: list[int], origin: int) -> N
     for phase in cut:
         assert phase.start_ns == end
         end += phase.duration_ns
+
+
+def test_each_init_has_its_start_up() -> None:
+    assert start_up_of("seed") == TINY_START_UP
+    assert start_up_of("bare") == BARE_START_UP
+    for init in ("systemd", "systemd-trimmed", "tini", "one of tomorrow"):
+        assert start_up_of(init) == START_UP

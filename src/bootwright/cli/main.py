@@ -33,6 +33,7 @@ COMMANDS = {
     "logs": ("logs", "Print a machine's console."),
     "console": ("console", "Attach to a running machine's console."),
     "timeline": ("timeline", "Show where every millisecond of a boot goes."),
+    "history": ("history", "List the boots that were; show one, or remove some."),
     "probe": ("probe", "Try whether a guest is a real computer."),
     "trim": ("trim", "Leave out of a boot what you do not need of systemd."),
     "image": ("image", "Build, import and list root filesystems."),

@@ -1,10 +1,22 @@
-"""Completing the names of images, kernels, machines and trims in the shell."""
+"""What things are called: the name for a digest, and completion of names in the shell."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from bootwright import home as homes
+from bootwright.digest import short
+
+if TYPE_CHECKING:
+    from bootwright.store import Store
+
+
+def of_digest(shelf: Store, digest: str) -> str:
+    """Return a name that stands for *digest*, or its first digits."""
+    names = [name for name, stands_for in shelf.names().items() if stands_for == digest]
+    return names[0] if names else short(digest)
 
 
 def images(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -33,3 +45,30 @@ def trims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
     from bootwright.inits import trims
 
     return [name for name in trims.names(homes.locate()) if name.startswith(incomplete)]
+
+
+_BOOTS = 50
+"""So many boots are offered, the newest."""
+
+
+def boots(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[click.shell_completion.CompletionItem]:
+    """Return the ids of boots that begin so, the newest first, each with what it booted."""
+    import time
+
+    from bootwright.errors import BootwrightError
+    from bootwright.history.history import History
+    from bootwright.report.text import age
+
+    try:
+        rows = History(homes.locate().history).find()
+    except BootwrightError:
+        return []  # what is wrong is said by the commands
+    matching = [row for row in rows if str(row.id).startswith(incomplete)]
+    return [
+        click.shell_completion.CompletionItem(
+            str(row.id), help=f"{row.image or '(tiny)'}, {age(row.began_s, time.time())}"
+        )
+        for row in matching[:_BOOTS]
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from bootwright.cli import screen
 from bootwright.doctor import prune as prunes
 from bootwright.doctor.prunable import Prunable
 from bootwright.doctor.prune import Survey
-from bootwright.errors import BootwrightError, InputError
+from bootwright.errors import BootwrightError
 from bootwright.home import Home
 from bootwright.report import text
 
@@ -46,7 +45,7 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
 
     That is: images and kernels without a name, what killed commands left behind, guest files of
     older versions, caches, and the consoles of machines that failed.
-    Machines that run, and what they use, stay.
+    Machines that run, and what they use, stay; so does the history (bootwright history prune).
     """
     home = homes.locate()
     found = prunes.survey(home, everything=everything)
@@ -54,7 +53,7 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
         _show(found, everything=everything, on_stderr=not dry_run)
     done = _Done()
     if found.items and not dry_run:
-        if not yes and not _confirmed(as_json):
+        if not yes and not screen.confirmed("Delete these?", as_json=as_json):
             screen.say("nothing was removed")
             return 1
         _remove(home, found.items, done, quiet=as_json)
@@ -101,21 +100,6 @@ def _show(found: Survey, *, everything: bool, on_stderr: bool) -> None:
         screen.say(f"there is nothing to remove{more}")
     for note in found.notes:
         screen.say(f"note: {note}")
-
-
-def _confirmed(as_json: bool) -> bool:
-    """Ask whoever sits before the screen.
-
-    Raises:
-        InputError: nobody does.
-    """
-    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError(
-            "nothing is removed without --yes "
-            + ("where --json is given" if as_json else "where nobody can be asked"),
-            hint="--yes removes, --dry-run only looks",
-        )
-    return click.confirm("Delete these?", err=True)
 
 
 def _remove(home: Home, items: tuple[Prunable, ...], done: _Done, *, quiet: bool) -> None:

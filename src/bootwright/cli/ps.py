@@ -11,8 +11,7 @@ from pathlib import Path
 
 import click
 
-from bootwright.cli import machines, screen
-from bootwright.digest import short
+from bootwright.cli import machines, names, screen
 from bootwright.errors import FormatError, GuestError, InputError
 from bootwright.home import Home
 from bootwright.images import image as images
@@ -21,7 +20,6 @@ from bootwright.machine import control
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
 from bootwright.report import text
-from bootwright.store import Store
 
 _WATCH_S = 0.5
 
@@ -86,8 +84,10 @@ def _row(home: Home, folder: MachineFolder) -> Row:
     known: dict[str, object] = {"name": folder.name, "folder": str(folder.path)}
     try:
         recipe = folder.spec().recipe
-        known["image"] = _name(images.shelf(home), recipe.image) if recipe.image else "(tiny)"
-        known["kernel"] = _name(kernels.shelf(home), recipe.kernel)
+        known["image"] = (
+            names.of_digest(images.shelf(home), recipe.image) if recipe.image else "(tiny)"
+        )
+        known["kernel"] = names.of_digest(kernels.shelf(home), recipe.kernel)
         known["accelerator"] = recipe.accelerator
         known |= _life(folder)
     except FormatError as error:
@@ -124,11 +124,6 @@ def _life(folder: MachineFolder) -> dict[str, object]:
         "detail": "" if last.reason in ("stopped", "powered-off") else last.text,
         "ended_s": last.ended_s,
     }
-
-
-def _name(shelf: Store, digest: str) -> str:
-    names = [name for name, stands_for in shelf.names().items() if stands_for == digest]
-    return names[0] if names else short(digest)
 
 
 def _table(rows: list[Row]) -> str:

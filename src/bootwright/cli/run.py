@@ -6,10 +6,11 @@ import re
 import secrets
 import sys
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootwright import __version__
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
@@ -17,24 +18,18 @@ from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
 from bootwright.machine.client import Machine
+from bootwright.machine.complete import DEFAULT_KERNEL
 from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec, check_host_name
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.report import text
-from bootwright.timeline.phases import (
-    AFTER,
-    BARE_START_UP,
-    START,
-    START_UP,
-    TINY_START_UP,
-    Phase,
-    PhaseSpec,
-    phases,
-    total_ns,
-)
+from bootwright.timeline.phases import AFTER, START, Phase, phases, start_up_of, total_ns
 from bootwright.timeline.recorder import Mark, Recorder
+
+if TYPE_CHECKING:
+    from bootwright.history.boot import Command
 
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
@@ -129,10 +124,13 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     recorder = Recorder()
     recorder.mark(START, entered_ns)
     session = Session(home, spec, recorder, timeout_s, quiet=quiet)
-    if recipe.lets_in:
-        exit_status = loop.run(session.full(argv, detach=options["detach"]))
-    else:
-        exit_status = loop.run(session.one_command())
+    try:
+        if recipe.lets_in:
+            exit_status = loop.run(session.full(argv, detach=options["detach"]))
+        else:
+            exit_status = loop.run(session.one_command())
+    finally:
+        session.remember("run", image=draft.image, kernel=draft.kernel or DEFAULT_KERNEL)
     if options["as_json"]:
         screen.print_json(session.result(choice, exit_status))
     elif options["detach"]:
@@ -153,7 +151,7 @@ class Session:
         self._recorder = recorder
         self._timeout_s = timeout_s
         self._quiet = quiet
-        self._start_up = _start_up(spec.recipe)
+        self._start_up = start_up_of(spec.recipe.init)
         self._output = b""
         self._error_output = b""
 
@@ -221,6 +219,40 @@ class Session:
             f"whole {text.duration(total_ns(whole))}: start-up {text.duration(start_up)}, {after}"
         )
 
+    def remember(self, command: Command, *, image: str | None, kernel: str) -> None:
+        """Keep the boot in the history, if it came so far that a command could run.
+
+        It is called when the machine is gone, or goes on alone: it costs the boot nothing.
+
+        Args:
+            image: What the user calls it; None for the tiny guest.
+            kernel: Likewise.
+        """
+        marks = self._recorder.marks()
+        if len(phases(marks, self._start_up)) < len(self._start_up):
+            return
+        # Imported here, as this too is to cost the boot nothing.
+        import msgspec
+
+        from bootwright.history.remember import remember
+        from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
+
+        recipe = self._spec.recipe
+        evidence = Evidence(
+            bootwright=__version__,
+            clock=recipe.clock,
+            recipe=msgspec.to_builtins(recipe),
+            clean=Pass(marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in marks)),
+        )
+        remember(
+            self._home,
+            evidence,
+            command=command,
+            image=image,
+            kernel=kernel,
+            notice=screen.say,
+        )
+
     def result(self, choice: Choice, exit_status: int) -> dict[str, object]:
         """Return what --json prints; documented in docs/json.md."""
         marks = self._recorder.marks()
@@ -237,12 +269,6 @@ class Session:
             "output": self._output.decode("utf-8", "replace"),
             "error_output": self._error_output.decode("utf-8", "replace"),
         }
-
-
-def _start_up(recipe: Recipe) -> tuple[PhaseSpec, ...]:
-    if recipe.lets_in:
-        return START_UP
-    return TINY_START_UP if recipe.image is None else BARE_START_UP
 
 
 def describe(spec: MachineSpec, choice: Choice) -> str:

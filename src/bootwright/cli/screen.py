@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import click
 
+from bootwright.errors import InputError
+
 
 def say(text: str) -> None:
     """Print a message for people, on stderr."""
@@ -61,6 +63,21 @@ def status(text: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]
     with Progress(*columns, console=Console(stderr=True), transient=True) as line:
         task = line.add_task(text, total=None)
         yield lambda new: line.update(task, description=new)
+
+
+def confirmed(question: str, *, as_json: bool) -> bool:
+    """Ask whoever sits before the screen whether something may be removed.
+
+    Raises:
+        InputError: nobody does.
+    """
+    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError(
+            "nothing is removed without --yes "
+            + ("where --json is given" if as_json else "where nobody can be asked"),
+            hint="--yes removes, --dry-run only looks",
+        )
+    return click.confirm(question, err=True)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

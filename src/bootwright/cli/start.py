@@ -7,6 +7,8 @@ import click
 from bootwright.cli import loop, machines, names, screen
 from bootwright.cli.boot_options import check_timeout
 from bootwright.cli.run import Session, default_timeout_s, describe
+from bootwright.images import image as images
+from bootwright.kernels import kernel as kernels
 from bootwright.machine import folder as folders
 from bootwright.machine.trial import Choice
 from bootwright.timeline.phases import START
@@ -32,7 +34,15 @@ def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) ->
     recorder.mark(START, entered_ns)
     timeout_s = timeout or default_timeout_s(spec.recipe)
     session = Session(home, spec, recorder, timeout_s, quiet=as_json)
-    exit_status = loop.run(session.full((), detach=True, again=True))
+    try:
+        exit_status = loop.run(session.full((), detach=True, again=True))
+    finally:
+        image, kernel = spec.recipe.image, spec.recipe.kernel
+        session.remember(
+            "start",
+            image=names.of_digest(images.shelf(home), image) if image else None,
+            kernel=names.of_digest(kernels.shelf(home), kernel),
+        )
     if as_json:
         screen.print_json(session.result(choice, exit_status))
     else:

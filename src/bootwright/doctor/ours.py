@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from bootwright.doctor import prune
 from bootwright.doctor.check import Check, asked
+from bootwright.doctor.storage import existing
 from bootwright.errors import BootwrightError, FormatError, GuestError, InputError
+from bootwright.history.history import History
 from bootwright.home import Home
-from bootwright.host import processes
+from bootwright.host import mounts, processes
 from bootwright.host.trees import used_bytes
 from bootwright.images import image as images
 from bootwright.inits import trims
@@ -30,6 +32,7 @@ def examine(home: Home) -> list[Check]:
         *asked("images", lambda: _shelf(images.shelf(home), home), area="store"),
         *asked("kernels", lambda: _shelf(kernels.shelf(home), home), area="store"),
         *asked("trims", lambda: _trims(home), area="store"),
+        *asked("history", lambda: _history(home), area="store"),
         *asked("space", lambda: _space(home), area="store"),
     ]
 
@@ -174,6 +177,32 @@ def _trims(home: Home) -> Iterator[Check]:
     yield Check(area="store", name="trims", state="ok", text=text)
 
 
+def _history(home: Home) -> Iterator[Check]:
+    history = History(home.history)
+    try:
+        count = history.count()
+    except BootwrightError as error:
+        yield Check(area="store", name="history", state="problem", text=str(error), hint=error.hint)
+        return
+    used = size(history.used_bytes())
+    text = f"{_boots(count)} in {home.history} ({used})" if count else "no boot yet"
+    yield Check(area="store", name="history", state="ok", text=text)
+    kind = mounts.kind(existing(home.state))
+    if mounts.is_network(kind):
+        yield Check(
+            area="store",
+            name="history",
+            state="note",
+            text=f"{home.state} is on {kind}: where its locks fail, boots of two hosts at once may "
+            "damage the history",
+            hint="let BOOTWRIGHT_HOME, or XDG_STATE_HOME, name a folder on a local disk",
+        )
+
+
+def _boots(count: int) -> str:
+    return "1 boot" if count == 1 else f"{count} boots"
+
+
 def _space(home: Home) -> Iterator[Check]:
     sizes = {
         "images": home.images,
@@ -185,6 +214,7 @@ def _space(home: Home) -> Iterator[Check]:
         "caches": home.cache,
     }
     used = {what: used_bytes(folder) for what, folder in sizes.items()}
+    used["history"] = History(home.history).used_bytes()
     parts = ", ".join(f"{what} {size(taken)}" for what, taken in used.items() if taken)
     yield Check(
         area="store",

@@ -18,11 +18,13 @@ from bootwright.doctor import files
 from bootwright.doctor.needs import Needs, foreign, needs_now, needs_of
 from bootwright.doctor.prunable import HALF, Prunable, changed_s, days_ago
 from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.images import image as images
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder
+from bootwright.report.text import size
 from bootwright.store import Store
 
 
@@ -62,6 +64,10 @@ def survey(home: Home, *, everything: bool) -> Survey:
     else:
         found += files.caches(home)
     found += files.consoles(home)
+    if kept := History(home.history).used_bytes():
+        notes.append(
+            f"the history stays ({size(kept)}); bootwright history prune removes old boots from it"
+        )
     return Survey(items=tuple(item for item in found if item), notes=tuple(notes))
 
 

@@ -35,6 +35,6 @@ def process_start_ns() -> int:
     return max(earliest, latest)
 
 
-def boot_id() -> str:
+def boot_id(proc: Path = Path("/proc")) -> str:
     """Return what is different after every boot of this host. Source: random(4)."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return (proc / "sys/kernel/random/boot_id").read_text().strip()

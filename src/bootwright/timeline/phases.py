@@ -50,11 +50,18 @@ TINY_START_UP = (*START_UP[:3], PhaseSpec(name="seed", ends=("command.start",)))
 BARE_START_UP = (*START_UP[:4], PhaseSpec(name="PID 1 to command", ends=("command.start",)))
 """The same for an image whose init runs one command."""
 
+_START_UP_OF = {"seed": TINY_START_UP, "bare": BARE_START_UP}
+
 AFTER = (
     PhaseSpec(name="command", ends=("command.end",)),
     PhaseSpec(name="clean-up", ends=("machine.gone",)),
 )
 """What follows the start-up."""
+
+
+def start_up_of(init: str) -> tuple[PhaseSpec, ...]:
+    """Return the phases of a boot with *init*, until a command runs in it, or can."""
+    return _START_UP_OF.get(init, START_UP)
 
 
 def total_ns(cut: Iterable[Phase]) -> int:

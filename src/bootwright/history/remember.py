@@ -1,0 +1,122 @@
+"""Storing a boot that has just been taken; that it cannot be stored is no failure of the boot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bootwright import digest
+from bootwright.errors import BootwrightError
+from bootwright.history.boot import Boot, Command, Stretch, Summary
+from bootwright.history.history import History
+from bootwright.home import Home
+from bootwright.host import fingerprint
+from bootwright.host.clock import now_ns
+from bootwright.timeline.evidence import Evidence
+from bootwright.timeline.phases import AFTER, START, phases, start_up_of, total_ns
+from bootwright.timeline.recorder import Mark
+
+if TYPE_CHECKING:
+    from bootwright.timeline.span import Timeline
+
+
+def remember(
+    home: Home,
+    evidence: Evidence,
+    *,
+    command: Command,
+    image: str | None,
+    kernel: str,
+    timeline: Timeline | None = None,
+    notice: Callable[[str], None] = lambda text: None,
+) -> int | None:
+    """Store a boot with the host that it was taken on, which is this one; takes some 10 ms.
+
+    Args:
+        image: As the user gave it; None for the tiny guest.
+        kernel: Likewise.
+        timeline: What the evidence was assembled to; left out, its marks give the figures.
+        notice: Told why, where it cannot be stored.
+
+    Returns:
+        Its id; None where it is not stored.
+    """
+    boot = Boot(
+        summary=_summary(evidence, command, image, kernel, timeline),
+        evidence=evidence,
+        host=fingerprint.read(),
+    )
+    try:
+        return History(home.history).add(boot)
+    except BootwrightError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        notice(f"note: this boot is not kept in the history: {error}{hint}")
+        return None
+
+
+def _summary(
+    evidence: Evidence,
+    command: Command,
+    image: str | None,
+    kernel: str,
+    timeline: Timeline | None,
+) -> Summary:
+    total, start_up_ns, unaccounted_ns, stretches = _figures(evidence, timeline)
+    recipe = evidence.recipe
+    seed = recipe.get("random_seed")
+    return Summary(
+        began_s=_began_s(evidence),
+        command=command,
+        image=image or "",
+        kernel=kernel,
+        image_digest=str(recipe.get("image") or ""),
+        kernel_digest=str(recipe.get("kernel") or ""),
+        recipe_digest=digest.of_bytes(msgspec.json.encode(recipe, order="sorted")),
+        init=str(recipe.get("init", "")),
+        clock=evidence.clock,
+        accelerator=str(recipe.get("accelerator", "")),
+        seed=seed if isinstance(seed, int) else None,
+        vmm_build=str(recipe.get("vmm_build", "")),
+        bootwright=evidence.bootwright,
+        total_ns=total,
+        start_up_ns=start_up_ns,
+        unaccounted_ns=unaccounted_ns,
+        stretches=stretches,
+    )
+
+
+def _figures(
+    evidence: Evidence, timeline: Timeline | None
+) -> tuple[int | None, int | None, int | None, tuple[Stretch, ...]]:
+    """Return the whole, the start-up and what is unaccounted, in nanoseconds, and the stretches."""
+    if timeline is not None:
+        from bootwright.timeline.span import ROOT  # whoever has a timeline has it loaded
+
+        stretches = tuple(
+            Stretch(name=span.name, start_ns=span.start_ns, duration_ns=span.duration_ns)
+            for span in timeline.children().get(ROOT, ())
+        )
+        total = timeline.total_ns
+        return total, total, timeline.unaccounted_ns()[ROOT], stretches
+    init = str(evidence.recipe.get("init", ""))
+    marks = [Mark(name=mark.name, time_ns=mark.time_ns) for mark in evidence.clean.marks]
+    start_up = start_up_of(init)
+    whole = phases(marks, (*start_up, *AFTER))
+    stretches = tuple(
+        Stretch(name=phase.name, start_ns=phase.start_ns, duration_ns=phase.duration_ns)
+        for phase in whole
+    )
+    if evidence.clock == "virtual" or len(whole) < len(start_up):
+        # The marks' times are the host's, or do not reach to the boot's end.
+        return None, None, None, stretches
+    return total_ns(whole), total_ns(whole[: len(start_up)]), None, stretches
+
+
+def _began_s(evidence: Evidence) -> int:
+    """Return when the boot's command was entered, by the clock on the wall."""
+    entered = (mark.time_ns for mark in evidence.clean.marks if mark.name == START)
+    now = now_ns()
+    return int(time.time() - (now - next(entered, now)) / 1e9)

@@ -1,0 +1,105 @@
+"""What the history's file holds, and the steps that bring an older file to it.
+
+A step is never edited once it was released: another is appended. The file says how many of them it
+has seen (``PRAGMA user_version``).
+
+Source: sqlite.org/pragma.html, user_version, application_id; sqlite.org/autoinc.html: with
+AUTOINCREMENT no id is given twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from bootwright import __version__
+from bootwright.errors import FormatError
+
+Step = Callable[[sqlite3.Connection], None]
+
+APPLICATION_ID = 0x62577274
+"""``bWrt``: tells our file from anybody else's."""
+
+
+def _first(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    # What is listed is in a table of its own, so that listing reads no evidence.
+    connection.execute("""
+        CREATE TABLE boots (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            began_s INTEGER NOT NULL,
+            command TEXT NOT NULL,
+            image TEXT NOT NULL,
+            kernel TEXT NOT NULL,
+            image_digest TEXT NOT NULL,
+            kernel_digest TEXT NOT NULL,
+            recipe_digest TEXT NOT NULL,
+            init TEXT NOT NULL,
+            clock TEXT NOT NULL,
+            accelerator TEXT NOT NULL,
+            seed INTEGER,
+            vmm_build TEXT NOT NULL,
+            bootwright TEXT NOT NULL,
+            total_ns INTEGER,
+            start_up_ns INTEGER,
+            unaccounted_ns INTEGER,
+            stretches TEXT NOT NULL -- JSON
+        )""")
+    connection.execute("""
+        CREATE TABLE details (
+            boot INTEGER PRIMARY KEY REFERENCES boots (id) ON DELETE CASCADE,
+            recipe TEXT NOT NULL, -- JSON
+            host TEXT NOT NULL, -- JSON
+            evidence BLOB NOT NULL -- JSON, compressed by zlib
+        )""")
+
+
+STEPS: tuple[Step, ...] = (_first,)
+
+
+def bring_up(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
+    """Make what is missing, in one transaction: after a crash the file is as it was.
+
+    Args:
+        connection: In autocommit mode.
+
+    Raises:
+        FormatError: the file is of a newer bootwright, or another program's.
+    """
+    version = check(connection, steps)
+    if version == len(steps):
+        return
+    if not version:
+        # What is removed gives its room back. It counts before there are tables, and is no setting
+        # to be made at every opening: it writes. Source: sqlite.org/pragma.html, auto_vacuum.
+        connection.execute("PRAGMA auto_vacuum = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been faster.
+        for step in steps[check(connection, steps) :]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def check(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
+    """Return how many steps the file has seen; 0 for an empty one.
+
+    Raises:
+        FormatError: the file is of a newer bootwright, or another program's.
+    """
+    [(version,)] = connection.execute("PRAGMA user_version")
+    [(application,)] = connection.execute("PRAGMA application_id")
+    [(things,)] = connection.execute("SELECT count(*) FROM sqlite_master")
+    if application != APPLICATION_ID and (things or version):
+        raise FormatError("it is the database of another program")
+    if version > len(steps):
+        raise FormatError(
+            f"it has version {version}, and bootwright {__version__} knows up to {len(steps)}",
+            hint="use the bootwright that wrote it, or a later one",
+        )
+    return int(version)

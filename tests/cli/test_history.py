@@ -1,0 +1,307 @@
+"""bootwright history: what it lists, shows and removes."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bootwright.cli import run, times
+from bootwright.history.history import History
+from bootwright.home import Home
+from bootwright.machine import draft
+from bootwright.machine.spec import MachineSpec
+from bootwright.timeline.recorder import Recorder
+from tests.history.samples import boot, evidence, filled
+from tests.machine.samples import RECIPE
+
+Cli = Callable[..., Any]
+NOW_S = int(time.time())
+DAY_S = 86400
+
+
+@pytest.fixture
+def three(home: Home) -> History:
+    """A boot of web three days ago, a virtual tiny one yesterday, and one of db just now."""
+    return filled(
+        home,
+        boot(began_s=NOW_S - 3 * DAY_S),
+        boot(
+            began_s=NOW_S - DAY_S,
+            image="",
+            image_digest="",
+            init="seed",
+            clock="virtual",
+            seed=7,
+            total_ns=None,
+            start_up_ns=None,
+        ),
+        boot(began_s=NOW_S, image="db", kernel=RECIPE.kernel, unaccounted_ns=1_500_000),
+    )
+
+
+def ids(done: Any) -> list[int]:
+    assert done.status == 0, done.err
+    return [row["id"] for row in json.loads(done.out)["boots"]]
+
+
+def test_an_empty_history_says_what_fills_it(bootwright: Cli, home: Home) -> None:
+    done = bootwright("history")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == (
+        "no boot is in the history yet; bootwright run and timeline put theirs there\n"
+    )
+    assert json.loads(bootwright("history", "--json").out) == {"version": 1, "boots": []}
+    assert not home.state.exists()
+
+
+def test_the_newest_is_nearest_to_the_prompt(bootwright: Cli, three: History) -> None:
+    done = bootwright("history")
+    when = [times.shown(NOW_S - days * DAY_S) for days in (3, 1, 0)]
+    assert (done.status, done.err) == (0, "")
+    header, *rows = done.out.splitlines()
+    assert header.split() == [
+        *("ID", "WHEN", "IMAGE", "KERNEL", "INIT", "ON", "START-UP", "WHOLE", "UNACCOUNTED")
+    ]
+    columns = [[cell.strip() for cell in row.split("  ") if cell] for row in rows]
+    assert columns == [
+        ["1", when[0], "web", "debian", "systemd", "tcg", "8.000 s", "9.000 s", "-"],
+        ["2", when[1], "(tiny)", "debian", "seed", "virtual, seed 7", "-", "-", "-"],
+        ["3", when[2], "db", "1" * 12, "systemd", "tcg", "8.000 s", "9.000 s", "1.5 ms"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ((), [1, 2, 3]),
+        (("--image", "web"), [1]),
+        (("--image", "2" * 12), [1, 3]),
+        (("--kernel", "debian"), [1, 2]),
+        (("--init", "seed"), [2]),
+        (("--clock", "wall"), [1, 3]),
+        (("--since", "2d"), [2, 3]),
+        (("--since", "1970-01-02"), [1, 2, 3]),
+        (("--limit", "2"), [2, 3]),
+        (("--image", "web", "--clock", "virtual"), []),
+    ],
+)
+def test_filters(
+    options: tuple[str, ...], found: list[int], bootwright: Cli, three: History
+) -> None:
+    assert ids(bootwright("history", *options, "--json")) == found
+
+
+def test_only_some_are_listed_unless_asked(bootwright: Cli, home: Home) -> None:
+    filled(home, *(boot() for _ in range(22)))
+    done = bootwright("history")
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == [str(n) for n in range(3, 23)]
+    assert done.err == "there are older ones: --all shows them, or --limit N\n"
+    assert len(bootwright("history", "--all").out.splitlines()) == 23
+    assert bootwright("history", "--limit", "22").err == ""
+    assert len(ids(bootwright("history", "--json"))) == 22
+
+
+def test_where_none_is_as_wanted_it_says_what_there_is(bootwright: Cli, three: History) -> None:
+    done = bootwright("history", "--image", "wep")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == (
+        f"none of the 3 boots in the history is so (images: db, web; kernels: {'1' * 12}, debian)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--since", "yesterday"), "--since 'yesterday' is neither a length of time nor a date"),
+        (("--all", "--limit", "3"), "--all and --limit contradict each other"),
+        (
+            ("--image", "web", "rm", "1"),
+            "options before 'rm' are those of the list, which is not printed then",
+        ),
+        (("show", "1", "--recipe", "--json"), "--recipe prints TOML, --json JSON"),
+        (("show", "9"), "the history has no boot 9"),
+        (("rm", "1", "9"), "the history has no boot 9"),
+        (("prune",), "which boots are to go is not said"),
+        (("prune", "--keep", "1", "--older-than", "1d"), "--keep and --older-than were both given"),
+        (("prune", "--older-than", "3"), "--older-than '3' is no length of time"),
+        (("prune", "--keep", "1"), "nothing is removed without --yes where nobody can be asked"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_a_hint(
+    words: tuple[str, ...], message: str, bootwright: Cli, three: History
+) -> None:
+    done = bootwright("history", *words)
+    assert (done.status, done.out) == (2, "")
+    assert f"bootwright: error: {message}\n  hint: " in done.err
+    assert three.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("3",), "No such command '3'. Did you mean: history show 3"),
+        (("show", "web"), "'web' is not a valid integer"),
+        (("show", "0"), "0 is not in the range 1<=x<=9223372036854775807"),
+        (("rm", "9" * 30), "is not in the range"),
+        (("--init", "upstart"), "'upstart' is not one of 'systemd'"),
+        (("--limit", "0"), "0 is not in the range x>=1"),
+    ],
+)
+def test_words_that_mean_nothing_are_named(
+    words: tuple[str, ...], message: str, bootwright: Cli, three: History
+) -> None:
+    done = bootwright("history", *words)
+    assert done.status == 2
+    assert message in done.err
+
+
+def test_show_tells_recipe_host_and_parts(bootwright: Cli, three: History) -> None:
+    done = bootwright("history", "show", "3")
+    assert (done.status, done.err) == (0, "")
+    for line in (
+        f"boot 3: run db, {times.shown(NOW_S)}",
+        "  start-up 8.000 s, whole 9.000 s, unaccounted 1.5 ms",
+        "  bootwright timeline --boot 3 shows it again",
+        "  seed                    0.0        0.0",
+        "  CPU          A CPU, 2 usable",
+        "  accelerator  tcg",
+        "  VMM          qemu 7.2.0",
+        "  mitigations  meltdown: Not affected",
+        '  init = "systemd"',
+    ):
+        assert line in done.out.splitlines(), line
+    shown = json.loads(bootwright("history", "show", "3", "--json").out)
+    assert shown["version"] == 1
+    assert (shown["boot"]["id"], shown["boot"]["image"]) == (3, "db")
+    assert shown["host"]["cpu"] == "A CPU"
+    assert shown["recipe"]["memory_mib"] == 512
+    assert "the guest was not asked" in bootwright("history", "show", "2").out
+
+
+def test_a_shown_recipe_can_be_booted_again(
+    bootwright: Cli, three: History, tmp_path: Path
+) -> None:
+    done = bootwright("history", "show", "1", "--recipe")
+    assert tomllib.loads(done.out)["kernel"] == RECIPE.kernel
+    file = tmp_path / "web.toml"
+    file.write_text(done.out)
+    assert draft.read(file).memory_mib == RECIPE.memory_mib
+
+
+def test_rm_removes(bootwright: Cli, three: History) -> None:
+    done = bootwright("history", "rm", "1", "3", "1")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == "boot 1: removed\nboot 3: removed\n"
+    assert ids(bootwright("history", "--json")) == [2]
+
+
+@pytest.mark.parametrize(
+    ("options", "going"),
+    [
+        (("--keep", "1"), [1, 2]),
+        (("--keep", "0"), [1, 2, 3]),
+        (("--keep", "3"), []),
+        (("--older-than", "2d"), [1]),
+        (("--older-than", "52w"), []),
+    ],
+)
+def test_prune_says_what_and_removes_it(
+    options: tuple[str, ...], going: list[int], bootwright: Cli, three: History
+) -> None:
+    left = sorted({1, 2, 3} - set(going))
+    dry = bootwright("history", "prune", *options, "--dry-run")
+    assert [line.split()[0] for line in dry.out.splitlines()[1:]] == [str(n) for n in going]
+    looked = json.loads(bootwright("history", "prune", *options, "--dry-run", "--json").out)
+    assert looked == {"boots": going, "removed": [], "freed_bytes": 0}
+    assert three.count() == 3
+    done = bootwright("history", "prune", *options, "--yes")
+    assert (done.status, done.out) == (0, "")
+    last = done.err.splitlines()[-1]
+    count = "1 boot" if len(going) == 1 else f"{len(going)} boots"
+    assert last.startswith(f"removed {count}, freed " if going else "there is nothing to remove")
+    assert ids(bootwright("history", "--json")) == left
+
+
+def test_prune_lists_ten_and_counts_the_rest(bootwright: Cli, home: Home) -> None:
+    filled(home, *(boot(began_s=NOW_S) for _ in range(13)))
+    done = bootwright("history", "prune", "--keep", "1", "--dry-run")
+    lines = done.out.splitlines()
+    assert (len(lines), lines[-1]) == (12, f"and 2 more, until {times.shown(NOW_S)}")
+    done = bootwright("history", "prune", "--keep", "1", "--yes", "--json")
+    assert json.loads(done.out)["removed"] == list(range(1, 13))
+    assert done.err == ""
+
+
+def test_a_damaged_history_is_one_message_and_a_hint(bootwright: Cli, home: Home) -> None:
+    home.state.mkdir(parents=True)
+    home.history.write_text("no database" * 100)
+    for words in ((), ("show", "1"), ("rm", "1"), ("prune", "--keep", "1", "--yes")):
+        done = bootwright("history", *words)
+        assert (done.status, done.out) == (1, "")
+        assert done.err.startswith(f"bootwright: error: the history {home.history} is damaged: ")
+        assert f"\n  hint: mv {home.history} " in done.err
+
+
+def test_ids_are_completed(
+    bootwright: Cli,
+    three: History,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def complete(words: str) -> list[str]:
+        monkeypatch.setenv("_BOOTWRIGHT_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+        with pytest.raises(SystemExit):
+            bootwright()
+        return [line.partition(",")[2] for line in capsys.readouterr().out.split()]
+
+    assert complete("bootwright history show ") == ["3", "2", "1"]
+    assert complete("bootwright history rm 2") == ["2"]
+    three.path.write_text("no database" * 100)
+    assert complete("bootwright history show ") == []
+
+
+# What run and start put there
+
+
+def _session(home: Home, marks: int) -> run.Session:
+    recorder = Recorder()
+    for mark in evidence().clean.marks[:marks]:
+        recorder.mark(mark.name, mark.time_ns)
+    return run.Session(home, MachineSpec(name="web", recipe=RECIPE), recorder, 1.0, quiet=True)
+
+
+def test_a_boot_that_let_somebody_in_is_kept_as_run_saw_it(home: Home) -> None:
+    _session(home, 9).remember("run", image="web", kernel="debian")
+    stored = History(home.history).load(1)
+    assert stored.evidence.clean == evidence().clean
+    assert msgspec.convert(stored.recipe, type(RECIPE)) == RECIPE
+    assert (stored.row.command, stored.row.image) == ("run", "web")
+
+
+def test_one_whose_command_was_interrupted_is_kept_too(home: Home) -> None:
+    _session(home, 7).remember("start", image="web", kernel="debian")
+    [row] = History(home.history).find()
+    assert (row.command, row.total_ns) == ("start", row.start_up_ns)
+
+
+def test_one_that_did_not_come_up_is_not(home: Home) -> None:
+    _session(home, 6).remember("run", image="web", kernel="debian")
+    assert not home.history.exists()
+
+
+def test_a_run_that_cannot_be_kept_is_a_notice(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.state.mkdir(parents=True)
+    home.history.mkdir()
+    _session(home, 9).remember("run", image="web", kernel="debian")
+    assert capsys.readouterr().err.startswith("note: this boot is not kept in the history: ")

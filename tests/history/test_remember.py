@@ -1,0 +1,84 @@
+"""Storing a boot: which figures are listed of it, and that a boot outlives a broken history."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bootwright.history.history import History
+from bootwright.history.remember import remember
+from bootwright.home import Home
+from bootwright.host import clock
+from bootwright.recipe import Recipe
+from bootwright.timeline.outline import outline
+from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
+from tests.machine.samples import RECIPE
+
+
+def test_a_run_is_listed_with_its_phases(home: Home) -> None:
+    began_s = time.time() - 20
+    told = evidence(began_ns=time.monotonic_ns() - 20_000_000_000)
+    boot_id = remember(home, told, command="run", image="web", kernel="debian")
+    assert boot_id == 1
+    stored = History(home.history).load(1)
+    row = stored.row
+    assert (row.command, row.image, row.kernel, row.init) == ("run", "web", "debian", "systemd")
+    assert (row.image_digest, row.kernel_digest) == (RECIPE.image, RECIPE.kernel)
+    assert (row.start_up_ns, row.total_ns) == (6 * STEP_NS, 8 * STEP_NS)
+    assert row.unaccounted_ns is None
+    assert [s.name for s in row.stretches][-3:] == ["SSH log-in", "command", "clean-up"]
+    assert abs(row.began_s - began_s) <= 2
+    assert (row.accelerator, row.clock, row.seed) == ("tcg", "wall", None)
+    assert (row.vmm_build, row.bootwright) == ("7.2.0", "0.1.0")
+    assert stored.evidence == told
+    assert stored.host.boot_id == clock.boot_id()
+
+
+@pytest.mark.parametrize(("recipe", "steps"), [(TINY, 4), (VIRTUAL, None)])
+def test_a_tiny_guest_has_no_image(recipe: Recipe, steps: int | None, home: Home) -> None:
+    assert remember(home, evidence(recipe), command="run", image=None, kernel="mine") == 1
+    [row] = History(home.history).find()
+    assert (row.image, row.image_digest) == ("", "")
+    # The host's times say nothing of a guest on the virtual clock.
+    assert row.start_up_ns == (None if steps is None else steps * STEP_NS)
+    assert row.seed == recipe.random_seed
+
+
+def test_a_timeline_gives_the_figures_where_there_is_one(home: Home) -> None:
+    told = evidence()
+    made = outline(told)
+    remember(home, told, command="timeline", image="web", kernel="debian", timeline=made)
+    [row] = History(home.history).find()
+    assert row.total_ns == row.start_up_ns == row.unaccounted_ns == made.total_ns
+    assert [stretch.name for stretch in row.stretches][:2] == ["host preparation", "VMM start"]
+
+
+def test_equal_recipes_have_one_digest(home: Home) -> None:
+    for recipe in (RECIPE, RECIPE, TINY):
+        remember(home, evidence(recipe), command="run", image=None, kernel="mine")
+    digests = [row.recipe_digest for row in History(home.history).find()]
+    assert len(set(digests)) == 2
+    assert digests[1] == digests[2]
+
+
+def test_a_history_that_cannot_be_written_is_a_notice(home: Home) -> None:
+    home.state.mkdir(parents=True)
+    home.history.write_text("no database" * 100)
+    said: list[str] = []
+    told = evidence()
+    assert remember(home, told, command="run", image=None, kernel="k", notice=said.append) is None
+    assert said == [
+        f"note: this boot is not kept in the history: the history {home.history} is damaged: "
+        f"file is not a database (mv {home.history} {home.history}.aside moves it away, "
+        "and the next boot begins a new one)"
+    ]
+
+
+def test_a_folder_that_cannot_be_made_is_a_notice(home: Home) -> None:
+    home.state.parent.mkdir()
+    home.state.touch()
+    said: list[str] = []
+    remember(home, evidence(), command="run", image=None, kernel="k", notice=said.append)
+    [line] = said
+    assert line.startswith("note: this boot is not kept in the history: the history ")

@@ -1,0 +1,118 @@
+"""Steps: an old file is brought up, whole or not at all; a newer one is left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bootwright import __version__
+from bootwright.errors import FormatError
+from bootwright.history.history import History
+from bootwright.history.schema import APPLICATION_ID, STEPS, Step
+from tests.history.samples import boot, filled
+
+_AS_RELEASED = Path(__file__).parent / "v1.sql"
+"""What the first step makes, and a boot in it; see sqlite3.Connection.iterdump."""
+
+
+def _note(connection: sqlite3.Connection) -> None:
+    """Stand for a step of a later version."""
+    connection.execute("ALTER TABLE boots ADD COLUMN note TEXT NOT NULL DEFAULT 'none'")
+
+
+def _fail(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE half_made (x)")
+    raise RuntimeError("in the middle of a step")
+
+
+def _version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        [(version,)] = connection.execute("PRAGMA user_version")
+    return int(version)
+
+
+def _later(path: Path, *steps: Step) -> History:
+    later: Sequence[Step] = (*STEPS, *steps)
+    return History(path, steps=later)
+
+
+def test_a_new_file_has_seen_every_step(tmp_path: Path) -> None:
+    history = filled(tmp_path / "h.sqlite3", boot())
+    assert _version(history.path) == len(STEPS)
+    with closing(sqlite3.connect(history.path)) as connection:
+        [(application,)] = connection.execute("PRAGMA application_id")
+    assert application == APPLICATION_ID
+
+
+@pytest.mark.parametrize("use", ["find", "load", "add", "remove"])
+def test_an_old_file_is_brought_up_by_its_first_use(use: str, tmp_path: Path) -> None:
+    path = filled(tmp_path / "h.sqlite3", boot(), boot()).path
+    later = _later(path, _note)
+    uses: dict[str, Callable[[], object]] = {
+        "find": later.find,
+        "load": lambda: later.load(1),
+        "add": lambda: later.add(boot()),
+        "remove": lambda: later.remove([1]),
+    }
+    uses[use]()
+    assert _version(path) == len(STEPS) + 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert ("none",) in connection.execute("SELECT note FROM boots").fetchall()
+    assert later.load(2).evidence == boot().evidence
+
+
+def test_counting_changes_nothing(tmp_path: Path) -> None:
+    path = filled(tmp_path / "h.sqlite3", boot()).path
+    assert _later(path, _note).count() == 1
+    assert _version(path) == len(STEPS)
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = filled(tmp_path / "h.sqlite3", boot()).path
+    with pytest.raises(RuntimeError):
+        _later(path, _note, _fail).find()
+    assert _version(path) == len(STEPS)
+    assert len(History(path).find()) == 1
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(boots)")]
+    assert ("half_made",) not in tables
+    assert "note" not in columns
+
+
+def test_a_newer_file_is_left_alone_and_both_versions_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite3"
+    _later(path, _note, _note_nothing).add(boot())
+    before = path.read_bytes()
+    history = History(path)
+    for use in (history.find, history.count, lambda: history.add(boot())):
+        with pytest.raises(FormatError) as caught:
+            use()
+        assert str(caught.value) == (
+            f"the history {path} cannot be used: it has version {len(STEPS) + 2}, "
+            f"and bootwright {__version__} knows up to {len(STEPS)}"
+        )
+        assert caught.value.hint == (
+            "use the bootwright that wrote it, or a later one; "
+            f"mv {path} {path}.aside moves it away, and the next boot begins a new one"
+        )
+    assert path.read_bytes() == before
+
+
+def _note_nothing(connection: sqlite3.Connection) -> None:
+    pass
+
+
+def test_a_file_as_the_first_version_made_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(_AS_RELEASED.read_text())
+    history = History(path)
+    stored = history.load(1)
+    assert stored.evidence == boot().evidence
+    assert stored.row.image == "web"
+    assert history.add(boot()) == 2

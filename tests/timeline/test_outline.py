@@ -1,0 +1,57 @@
+"""The timeline of a boot of which only marks are known."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bootwright.errors import FormatError
+from bootwright.report import timeline as report
+from bootwright.timeline import host, outline
+from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
+from bootwright.timeline.span import ROOT
+from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
+
+
+def test_phases_are_frames_that_add_up() -> None:
+    timeline = outline.outline(evidence())
+    assert [span.id for span in timeline.children()[ROOT]] == [
+        *("host", "vmm", "kernel", "initramfs", "pid1", "ssh")
+    ]
+    assert timeline.total_ns == 6 * STEP_NS, "the start-up, without what came after it"
+    assert sum(span.duration_ns for span in timeline.children()[ROOT]) == timeline.total_ns
+    assert {span.kind for span in timeline.spans} == {"frame"}
+    assert timeline.unaccounted_ns()[ROOT] == timeline.total_ns
+    assert "only marks are known of this boot" in timeline.warnings[0]
+    assert "PID 1 to sshd" in report.text(timeline)
+
+
+def test_the_hosts_steps_are_told_where_their_marks_are_there() -> None:
+    names = [*host.MARKS, "seed.start", "command.start", "command.end"]
+    marks = tuple(MarkSeen(name, 100 + 10 * number) for number, name in enumerate(names))
+    told = msgspec.structs.replace(evidence(TINY), clean=Pass(marks=marks))
+    timeline = outline.outline(told)
+    below = timeline.children()
+    assert [span.id for span in below["host"]][:2] == ["host.python", "host.recipe"]
+    assert timeline.unaccounted_ns()["host"] == 0
+    assert [span.name for span in below[ROOT]][2:] == ["firmware and kernel", "seed"]
+
+
+def test_on_the_virtual_clock_it_says_whose_times_these_are() -> None:
+    timeline = outline.outline(evidence(VIRTUAL))
+    assert timeline.clock == "wall"
+    assert timeline.warnings[1].startswith("these are the host's times")
+
+
+def test_a_boot_that_did_not_come_so_far_has_none() -> None:
+    whole = evidence()
+    for count in range(6):
+        marks = whole.clean.marks[:count]
+        with pytest.raises(FormatError, match="does not tell when the boot began and ended"):
+            outline.outline(msgspec.structs.replace(whole, clean=Pass(marks=marks)))
+    assert outline.start_up(Evidence()) == ()
+
+
+def test_a_kernel_log_makes_more_than_an_outline_possible() -> None:
+    assert outline.is_outline(evidence())
+    assert not outline.is_outline(evidence(kernel_log="[    0.000000] Linux version 6.1.0\n"))
