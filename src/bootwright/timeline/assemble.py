@@ -208,7 +208,7 @@ def _fitted(instrumented: Pass, told: KernelLog, found: Warp) -> tuple[Sighted, 
     end_ns = told.end_ns if done is None or done.time_ns is None else done.time_ns
     seen = ((sample, sample.time_ns - alignment.offset_ns) for sample in instrumented.samples)
     return tuple(
-        msgspec.structs.replace(sample, time_ns=found.clean_ns(at_ns))
+        msgspec.structs.replace(sample, time_ns=found.seen_ns(at_ns))
         for sample, at_ns in seen
         if at_ns <= end_ns
     )
