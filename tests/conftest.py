@@ -13,7 +13,6 @@ from hypothesis import settings
 
 from bootwright.home import Home, locate
 
-
 # No example has a deadline: beside other work any of them may take long.
 settings.register_profile("bootwright", deadline=None)
 settings.load_profile("bootwright")
