@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bootwright.home import Home, locate
+
+# No example has a deadline: beside other work any of them may take long.
+settings.register_profile("bootwright", deadline=None)
+settings.load_profile("bootwright")
 
 
 def pytest_configure() -> None:

@@ -53,9 +53,34 @@ def test_the_overhead_is_told_in_whole_and_by_stretch() -> None:
     assert overhead is not None
     assert overhead.overhead_ns == 80 * MS
     assert [(s.start.text, s.overhead_ns // MS) for s in overhead.stretches] == [
-        *((START, 0), ("one", 100), ("two", -20)),
+        *(("one", 100), ("two", -20)),
     ]
     assert sum(s.overhead_ns for s in overhead.stretches) == overhead.overhead_ns
+
+
+def test_a_clock_that_starts_late_in_one_pass_shifts_neither_samples_nor_the_overhead() -> None:
+    """As where the early calibration of the TSC fails: the clock starts 200 ms later."""
+    clean = parse_kernel_log(
+        made((50, "early"), (202, "tsc-early"), (300, "two"), (900, "Run /init as init process"))
+    )
+    late = parse_kernel_log(
+        made(
+            (0, "early"),
+            (40, "ticks"),
+            (2, "tsc-early"),
+            (110, "two"),
+            (720, "Run /init as init process"),
+        )
+    )
+    found = warp(late, clean)
+    assert [found.seen_ns(ms * MS) // MS for ms in (-250, -100, 1, 2, 110, 720, 800)] == [
+        *(-50, 100, 201, 202, 300, 900, 980),
+    ]
+    assert found.clean_ns(0) == 0
+    assert found.overhead is not None
+    assert found.overhead.overhead_ns == 20 * MS
+    back = warp(clean, late)
+    assert [back.seen_ns(ms * MS) // MS for ms in (0, 100, 202)] == [-200, -100, 2]
 
 
 def test_lines_that_moved_or_are_missing_do_not_matter() -> None:

@@ -226,12 +226,15 @@ def _fitted(
         return ()
     done = told.mark("seed.done")
     end_ns = told.end_ns if done is None or done.time_ns is None else done.time_ns
-    own_before_ns = _before_clock_ns(told, instrumented) or 1
+    # Up to here both boots are told by the host's clock, from their first instructions on.
+    first = found.steady
+    own_ns = _before_clock_ns(told, instrumented) + first.instrumented_ns
+    clean_own_ns = before_clock_ns + first.clean_ns
 
     def clean_ns(at_ns: int) -> int:
-        if at_ns < 0 and before_clock_ns:
-            return at_ns * before_clock_ns // own_before_ns
-        return found.clean_ns(at_ns)
+        if at_ns >= first.instrumented_ns or not before_clock_ns or own_ns <= 0:
+            return found.seen_ns(at_ns)
+        return first.clean_ns - (first.instrumented_ns - at_ns) * clean_own_ns // own_ns
 
     seen = ((sample, sample.time_ns - alignment.offset_ns) for sample in instrumented.samples)
     return tuple(

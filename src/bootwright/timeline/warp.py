@@ -10,12 +10,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bootwright.timeline.kernellog import KernelLog
 from bootwright.timeline.span import Span
 
 START = "start of the kernel's clock"
 _INSTRUMENTS = ("calling ", "initcall ", "probe of ", "entering initcall level", "bootwright: ")
+_STEP_NS = 1_000_000
+"""Lines of several CPUs may stand in another order than their times, by less than this."""
 _SEED = "bootwright: seed."
 """The seed's marks are in both passes, and no others are as good between init and PID 1."""
 _COMMAND_LINE = re.compile(r"(Kernel command line|Command line): .*")
@@ -56,7 +59,8 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overhead:
-    """By how much the instrumented pass was longer, from the clock's start to the exec of init."""
+    """By how much the instrumented pass was longer, from the first line in common to the exec of
+    init."""
 
     instrumented_ns: int
     clean_ns: int
@@ -75,6 +79,12 @@ class Warp:
 
     anchors: tuple[Anchor, ...]
     """The first is the clocks' start; both times rise, the instrumented one strictly."""
+    steady: Anchor
+    """The first line in common from which on both clocks go on without a step.
+
+    Where an early calibration of the TSC fails, in one pass only as may be, the kernel counts ticks
+    at first; then its clock starts again, 200 ms later than the other pass's.
+    """
     overhead: Overhead | None
     """None: one of the logs does not tell when init was executed."""
     warnings: tuple[str, ...] = ()
@@ -91,6 +101,17 @@ class Warp:
         after = self.anchors[at + 1]
         length = after.instrumented_ns - before.instrumented_ns
         return before.clean_ns + since * (after.clean_ns - before.clean_ns) // length
+
+    def seen_ns(self, instrumented_ns: int) -> int:
+        """Return when the clean pass was where the other one was seen from outside.
+
+        So what comes before `steady` is told by it, and may lie before the clock's start;
+        `clean_ns` has the clocks' starts agree.
+        """
+        first = self.steady
+        if instrumented_ns < first.instrumented_ns:
+            return first.clean_ns - (first.instrumented_ns - instrumented_ns)
+        return self.clean_ns(instrumented_ns)
 
     def spans(self, spans: Iterable[Span]) -> list[Span]:
         """Return *spans*, timed by the instrumented pass's clock, as they were in the clean one."""
@@ -119,7 +140,10 @@ def warp(instrumented: KernelLog, clean: KernelLog) -> Warp:
     warnings = []
     if not common:
         warnings.append("the two logs have no line in common: lengths are the instrumented pass's")
-    found = Warp(anchors=tuple(anchors), overhead=None)
+    steady = _common(_steady(_moments(instrumented)), _steady(_moments(clean)))
+    steady = [a for a in steady if a.instrumented_ns > 0] or anchors
+    first = min(steady, key=lambda anchor: anchor.instrumented_ns)
+    found = Warp(anchors=tuple(anchors), steady=first, overhead=None)
     overhead = _overhead(instrumented, clean, found)
     if overhead is None:
         warnings.append("a log does not tell when init was executed: the overhead is not known")
@@ -130,10 +154,16 @@ def _overhead(instrumented: KernelLog, clean: KernelLog, found: Warp) -> Overhea
     ends = [log.init.time_ns if log.init else None for log in (instrumented, clean)]
     if ends[0] is None or ends[1] is None:
         return None
+    # Not from the clocks' starts, which may be 200 ms apart in one boot and not in the other.
+    first = found.steady
     return Overhead(
-        instrumented_ns=ends[0],
-        clean_ns=ends[1],
-        stretches=tuple(s for s in found.stretches() if s.end.instrumented_ns <= ends[0]),
+        instrumented_ns=ends[0] - first.instrumented_ns,
+        clean_ns=ends[1] - first.clean_ns,
+        stretches=tuple(
+            s
+            for s in found.stretches()
+            if first.instrumented_ns <= s.start.instrumented_ns and s.end.instrumented_ns <= ends[0]
+        ),
     )
 
 
@@ -147,6 +177,16 @@ def _moments(log: KernelLog) -> list[_Moment]:
         for line in log.lines
         if line.time_ns is not None and line.text and not _is_instruments(line.text)
     ]
+
+
+def _steady(moments: list[_Moment]) -> list[_Moment]:
+    """Return what comes after the last step back of a clock."""
+    steps = [
+        number
+        for number, (before, after) in enumerate(pairwise(moments), start=1)
+        if after[1] < before[1] - _STEP_NS
+    ]
+    return moments[steps[-1] if steps else 0 :]
 
 
 def _is_instruments(text: str) -> bool:
