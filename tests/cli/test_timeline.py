@@ -83,8 +83,8 @@ NAME_ONE = "name an image, with init systemd or tini; bootwright run shows other
         ),
         (
             ("web", "--log", "dmesg.txt"),
-            "--log reads a file, but image 'web' was given too",
-            "leave out one of the two",
+            "there are --log and image 'web', but one boot is shown",
+            "leave out all but one of them",
         ),
         (
             ("web", "--timeout", "0"),

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
-from bootwright.cli.run import DOING, default_timeout_s, describe, fresh_name
+from bootwright.cli.live import phases_shown
+from bootwright.cli.run import default_timeout_s, describe, fresh_name
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.machine import passes
+from bootwright.machine.complete import DEFAULT_KERNEL
 from bootwright.machine.spec import MachineSpec
-from bootwright.timeline.evidence import Evidence
-from bootwright.timeline.phases import START
-from bootwright.timeline.recorder import Mark, Recorder
-from bootwright.timeline.span import ROOT, Timeline
+from bootwright.timeline.phases import START, START_UP
+from bootwright.timeline.recorder import Recorder
 
-JSON_VERSION = 1
+if TYPE_CHECKING:
+    from bootwright.cli.pictures import Shown
+    from bootwright.timeline.evidence import Evidence
 
 EPILOG = """\b
 Examples:
   bootwright timeline web                     every millisecond, from the command to the prompt
-  bootwright timeline web --init tini --json
+  bootwright timeline web --html boot.html    a page to zoom into and search
   bootwright timeline web --clock virtual --seed 1
                                               the same to the microsecond, on a busy host too
+  bootwright timeline web --clock virtual --sample --html flame.html
+                                              and where the kernel's own time goes
+  bootwright timeline --boot 12 --json        a boot of the history, by today's analysis
+  bootwright timeline diff 12 15              two boots of the history, beside each other
   bootwright timeline --log dmesg.txt --units dump.txt
                                               a boot that bootwright never saw: its dmesg (with
                                               initcall_debug), and systemd-analyze dump
@@ -38,9 +43,56 @@ Examples:
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("timeline", epilog=EPILOG)
+class _OrDiff(click.Command):
+    """Takes ``diff`` as its first word for another command; any other is an image."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return the context of the command that the words are for."""
+        if args[:1] == ["diff"]:
+            from bootwright.cli.timeline_diff import command as diff
+
+            return diff.make_context(f"{info_name} diff", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+def picture_options(function: Any) -> Any:
+    """Add the options that say where pictures of a boot go."""
+    for option in reversed(
+        (
+            click.option("--html", type=_FILE, help="Write a page: zoom, search, hover."),
+            click.option("--svg", type=_FILE, help="Write a picture."),
+            click.option("--perfetto", type=_FILE, help="Write a trace for ui.perfetto.dev."),
+            click.option("--folded", type=_FILE, help="Write the vCPU's samples as folded stacks."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("timeline", cls=_OrDiff, epilog=EPILOG)
 @click.argument("image", required=False, shell_complete=names.images)
 @boot_options
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="On the virtual clock, boot once more to see where the vCPU is, which costs its guest no "
+    "time; elsewhere the second boot tells that anyway.",
+)
+@picture_options
+@click.option(
+    "--boot",
+    "boot_id",
+    type=click.IntRange(1),
+    shell_complete=names.boots,
+    metavar="ID",
+    help="Boot nothing: show a boot of bootwright history.",
+)
 @click.option("--log", type=_FILE, help="Boot nothing: read a kernel log, dmesg's or a console's.")
 @click.option(
     "--units",
@@ -57,22 +109,34 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     initcall, which says what they are made of.
     """
     begun_ns = now_ns()
-    as_json = options["as_json"]
-    if options["log"] is not None:
-        if image is not None:
-            raise InputError(
-                f"--log reads a file, but image {image!r} was given too",
-                hint="leave out one of the two",
-            )
-        from bootwright.timeline.assemble import from_logs
-
-        log = _read(options["log"], "dmesg >dmesg.txt")
-        units = options["units"]
-        dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
-        _show(from_logs(log, dump), as_json=as_json)
-        return
-    if options["units"] is not None:
+    sources = [f"--{name}" for name, key in (("boot", "boot_id"), ("log", "log")) if options[key]]
+    sources += [f"image {image!r}"] if image is not None else []
+    if len(sources) > 1:
+        raise InputError(
+            f"there are {' and '.join(sources)}, but one boot is shown",
+            hint="leave out all but one of them",
+        )
+    if options["units"] is not None and options["log"] is None:
         raise InputError("--units goes with --log", hint="add --log DMESG, or leave it out")
+    targets = [options[key] for key in ("html", "svg", "perfetto", "folded") if options[key]]
+    for target in targets:
+        _check_target(target)
+    if options["log"] is not None:
+        shown = _of_logs(options["log"], options["units"])
+    elif options["boot_id"] is not None:
+        from bootwright.cli.pictures import of_stored
+
+        shown = of_stored(homes.locate(), options["boot_id"])
+    else:
+        shown = _boot(image, options, entered_ns, begun_ns)
+    from bootwright.cli import pictures
+
+    pictures.write(shown, options)
+    pictures.show(shown, as_json=options["as_json"])
+
+
+def _boot(image: str | None, options: dict[str, Any], entered_ns: int, begun_ns: int) -> Shown:
+    """Boot, keep the boot in the history, and return what is to be shown of it."""
     check_timeout(options["timeout"])
     draft = draft_of(image, options)
     if draft.image is None or draft.init == "bare":
@@ -81,45 +145,66 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
             hint="name an image, with init systemd or tini; bootwright run shows others' phases",
         )
     home = homes.locate()
-    recipe, choice = completed(home, draft, quiet=as_json)
+    quiet = options["as_json"]
+    recipe, choice = completed(home, draft, quiet=quiet)
     spec = MachineSpec(name=fresh_name(draft.image), recipe=recipe)
-    if not as_json:
+    if not quiet:
         screen.say(describe(spec, choice))
     recorder = Recorder()
     recorder.mark(START, entered_ns)
     recorder.mark("command.begun", begun_ns)
     timeout_s = options["timeout"] or default_timeout_s(recipe)
-    evidence = _boot(home, spec, recorder, timeout_s, quiet=as_json)
+    evidence = _take(home, spec, recorder, timeout_s, quiet=quiet, sample=options["sample"])
     # Not at our start, which is part of the boot: it would be some 40 ms of it.
-    from bootwright.timeline.assemble import assemble
+    from bootwright.cli.pictures import of_evidence
+    from bootwright.history.remember import remember
 
-    _show(assemble(evidence), as_json=as_json)
+    shown = of_evidence(evidence, title=draft.image)
+    boot_id = remember(
+        home,
+        evidence,
+        command="timeline",
+        image=draft.image,
+        kernel=draft.kernel or DEFAULT_KERNEL,
+        timeline=shown.timeline,
+        notice=screen.say,
+    )
+    if boot_id is not None and not quiet:
+        screen.say(f"kept as boot {boot_id}: bootwright timeline --boot {boot_id}")
+    return shown
 
 
-def _boot(
-    home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, *, quiet: bool
+def _take(
+    home: Home,
+    spec: MachineSpec,
+    recorder: Recorder,
+    timeout_s: float,
+    *,
+    quiet: bool,
+    sample: bool,
 ) -> Evidence:
-    """Boot twice, telling how it goes."""
-    with screen.status(f"{spec.name}: starting", quiet=quiet) as show:
-
-        def step(text: str) -> None:
-            show(f"{spec.name}: {text}")
-
-        def follow(mark: Mark) -> None:
-            if doing := DOING.get(mark.name):
-                step(doing)
-
-        recorder.listen(follow)
+    """Take all passes, telling how it goes."""
+    with phases_shown(recorder, START_UP, quiet=quiet) as say:
         return loop.run(
             passes.take(
                 home,
                 spec,
                 recorder,
                 timeout_s=timeout_s,
+                sample=sample,
                 notice=screen.say,
-                on_step=step,
+                on_step=say,
             )
         )
+
+
+def _of_logs(log: Path, units: Path | None) -> Shown:
+    from bootwright.cli.pictures import Shown
+    from bootwright.timeline.assemble import from_logs
+
+    told = _read(log, "dmesg >dmesg.txt")
+    dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
+    return Shown(timeline=from_logs(told, dump), title=log.name, facts={"log": str(log)})
 
 
 def _read(path: Path, how: str) -> str:
@@ -129,23 +214,12 @@ def _read(path: Path, how: str) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}", hint=f"such as: {how}") from error
 
 
-def _show(timeline: Timeline, *, as_json: bool) -> None:
-    if not as_json:
-        from bootwright.report import timeline as report
+def _check_target(path: Path) -> None:
+    """Refuse a file that could not be written, before anything is booted for it.
 
-        click.echo(report.text(timeline, color=sys.stdout.isatty()))
-        return
-    unaccounted = timeline.unaccounted_ns()
-    screen.print_json(
-        {
-            "version": JSON_VERSION,
-            "clock": timeline.clock,
-            "total_ns": timeline.total_ns,
-            "unaccounted_ns": unaccounted[ROOT],
-            "clock_error_ns": timeline.clock_error_ns,
-            "overhead_ns": timeline.overhead_ns,
-            "warnings": timeline.warnings,
-            "accesses": timeline.accesses,
-            "spans": timeline.spans,
-        }
-    )
+    Raises:
+        InputError: it is a folder, or its folder is not there.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise InputError(f"cannot write {path}: {why}", hint="such as --html boot.html")

@@ -1,0 +1,103 @@
+"""Boots of the history shown again, set beside each other, and written to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from bootwright.history.remember import remember
+from bootwright.home import Home
+from bootwright.timeline.evidence import Evidence
+from tests.history.samples import RECIPE
+from tests.timeline import evidences
+
+Cli = Callable[..., Any]
+
+
+def _stored(home: Home, evidence: Evidence) -> int:
+    recipe = msgspec.to_builtins(replace(RECIPE, clock=evidence.clock))  # type: ignore[arg-type]
+    whole = msgspec.structs.replace(evidence, recipe=recipe)
+    found = remember(home, whole, command="timeline", image="web", kernel="debian")
+    assert found is not None
+    return found
+
+
+def test_stored_boot_is_shown_again(bootwright: Cli, home: Home) -> None:
+    boot = _stored(home, evidences.whole())
+    done = bootwright("timeline", "--boot", str(boot), "--json")
+    assert (done.status, done.err) == (0, "")
+    told = json.loads(done.out)
+    assert told["clock"] == "wall"
+    assert "unit.ssh.service" in {span["id"] for span in told["spans"]}
+
+
+def test_files_are_written_and_named(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+    boot = _stored(home, evidences.whole())
+    files = {key: tmp_path / f"boot.{key}" for key in ("svg", "perfetto", "folded", "html")}
+    options = [word for key, path in files.items() for word in (f"--{key}", str(path))]
+    done = bootwright("timeline", "--boot", str(boot), *options)
+    assert done.status == 0, done.err
+    for path in files.values():
+        assert f"{path}: written (" in done.err
+    title = ElementTree.parse(files["svg"]).getroot().find("{http://www.w3.org/2000/svg}title")
+    assert title is not None
+    assert "web, boot 1" in str(title.text)
+    assert b"unit" in files["perfetto"].read_bytes() or files["perfetto"].stat().st_size > 10_000
+    assert files["folded"].read_text().startswith("boot;")
+    assert f"web, boot {boot}" in files["html"].read_text()
+
+
+def test_nothing_is_folded_where_nobody_looked(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+    unwatched = msgspec.structs.replace(evidences.whole(), instrumented=None)
+    boot = _stored(home, unwatched)
+    target = tmp_path / "stacks"
+    done = bootwright("timeline", "--boot", str(boot), "--folded", str(target))
+    assert done.status == 0
+    assert f"{target} was not written: nobody looked where this boot's vCPU was" in done.err
+    assert not target.exists()
+
+
+def test_two_boots_beside_each_other(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+    first = _stored(home, evidences.whole())
+    second = _stored(home, msgspec.structs.replace(evidences.whole(), clean=evidences.tini()))
+    page = tmp_path / "diff.html"
+    done = bootwright("timeline", "diff", str(first), str(second), "--html", str(page))
+    assert done.status == 0, done.err
+    assert f"{page}: written" in done.err
+    assert "ssh.service" in done.out
+    assert "web, boot 1" in page.read_text()
+    told = json.loads(bootwright("timeline", "diff", str(first), str(second), "--json").out)
+    assert {"unit.ssh.service"} <= {c["id"] for c in told["changes"] if c["what"] == "vanished"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("timeline", "--boot", "7"), "7"),
+        (("timeline", "diff", "7", "8"), "7"),
+        (("timeline", "diff", "7"), "Missing argument"),
+        (("timeline", "--boot", "x"), "'x' is not a valid integer"),
+        (("timeline", "web", "--boot", "7"), "there are --boot and image 'web'"),
+        (("timeline", "web", "--html", "/nowhere/x.html"), "there is no folder /nowhere"),
+        (("timeline", "web", "--svg", "/"), "cannot write /: it is a folder"),
+    ],
+)
+def test_wrong_usage(bootwright: Cli, arguments: tuple[str, ...], said: str) -> None:
+    done = bootwright(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_clocks_that_differ_are_not_compared(bootwright: Cli, home: Home) -> None:
+    wall, virtual = _stored(home, evidences.whole()), _stored(home, evidences.virtual())
+    done = bootwright("timeline", "diff", str(wall), str(virtual))
+    assert (done.status, done.out) == (2, "")
+    assert "wall" in done.err
+    assert "virtual" in done.err
