@@ -15,14 +15,19 @@ import pytest
 from bootwright.history.remember import remember
 from bootwright.home import Home
 from bootwright.timeline.evidence import Evidence
-from tests.history.samples import RECIPE
+from tests.machine.samples import RECIPE
 from tests.timeline import evidences
 
 Cli = Callable[..., Any]
 
 
 def _stored(home: Home, evidence: Evidence) -> int:
-    recipe = msgspec.to_builtins(replace(RECIPE, clock=evidence.clock))  # type: ignore[arg-type]
+    own = RECIPE
+    if evidence.clock == "virtual":
+        own = replace(
+            RECIPE, clock="virtual", network="none", disk="pmem", random_seed=1, disk_bytes=2 << 20
+        )
+    recipe = msgspec.to_builtins(own)
     whole = msgspec.structs.replace(evidence, recipe=recipe)
     found = remember(home, whole, command="timeline", image="web", kernel="debian")
     assert found is not None
