@@ -48,7 +48,7 @@ def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
     if as_json:
         screen.print_json(report.values(found))
     else:
-        click.echo(report.text(found, names=titles, color=sys.stdout.isatty()))
+        click.echo(report.text(found, names=(f"boot {a}", f"boot {b}"), color=sys.stdout.isatty()))
 
 
 def _ran(home: homes.Home, boot_id: int) -> Ran:

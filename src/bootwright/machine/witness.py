@@ -145,6 +145,8 @@ async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
     async def listen(stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
             lines.append(MarkSeen(line.decode("utf-8", "replace").strip(), now_ns()))
+            if lines[-1].name.startswith(sshlog.AUTHENTICATED):
+                machine.recorder.mark("ssh.login", lines[-1].time_ns)
 
     async def await_output(stream: asyncio.StreamReader) -> None:
         if await stream.read(1):

@@ -16,11 +16,14 @@ OUTPUT = "bootwright: first output"
 """What whoever runs ssh adds: before it is started, and when the first byte of the command's output
 comes."""
 
+AUTHENTICATED = ("Authenticated to ", "debug1: Authentication succeeded")
+"""How the line begins that tells of the log-in."""
+
 _STEPS = (
     ("connect", "TCP connection", ("debug1: Connection established",)),
     ("banner", "server's greeting", ("debug1: Remote protocol version",)),
     ("kex", "key exchange", ("debug1: SSH2_MSG_NEWKEYS received",)),
-    ("auth", "authentication", ("Authenticated to ", "debug1: Authentication succeeded")),
+    ("auth", "authentication", AUTHENTICATED),
     ("command", "first command", (OUTPUT,)),
 )
 """A step's id, its name, and how the line begins that ends it."""
