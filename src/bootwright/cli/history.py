@@ -220,7 +220,7 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as
             screen.say("nothing was removed")
             return 1
         used = history.used_bytes()
-        history.remove(row.id for row in going)
+        history.remove((row.id for row in going), missing_ok=True)
         freed_bytes = max(0, used - history.used_bytes())
     ids = [row.id for row in going]
     if as_json:
