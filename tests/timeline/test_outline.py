@@ -52,6 +52,12 @@ def test_a_boot_that_did_not_come_so_far_has_none() -> None:
     assert outline.start_up(Evidence()) == ()
 
 
-def test_a_kernel_log_makes_more_than_an_outline_possible() -> None:
-    assert outline.is_outline(evidence())
-    assert not outline.is_outline(evidence(kernel_log="[    0.000000] Linux version 6.1.0\n"))
+def test_with_a_kernel_log_there_is_more_than_an_outline() -> None:
+    log = (
+        "[    0.000000] Linux version 6.1.0\n"
+        "[    1.500000] Run /init as init process\n"
+        "[    2.000000] bootwright: sshd.accepting\n"
+    )
+    whole = outline.timeline_of(evidence(VIRTUAL, kernel_log=log))
+    assert (whole.clock, whole.total_ns) == ("virtual", 2_000_000_000)
+    assert outline.timeline_of(evidence()) == outline.outline(evidence())

@@ -155,7 +155,7 @@ Examples:
 @click.option("--recipe", is_flag=True, help="Print its recipe only, as TOML.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(boot_id: int, recipe: bool, as_json: bool) -> None:
-    """Show what boot ID was made of, the host it ran on, and its longest parts."""
+    """Show one boot: recipe, host, longest parts."""
     if recipe and as_json:
         raise InputError("--recipe prints TOML, --json JSON", hint="leave out one of them")
     stored = History(homes.locate().history).load(boot_id)
@@ -179,7 +179,7 @@ def show(boot_id: int, recipe: bool, as_json: bool) -> None:
     "ids", metavar="ID...", nargs=-1, required=True, type=_ID, shell_complete=names.boots
 )
 def rm(ids: tuple[int, ...]) -> None:
-    """Remove boots from the history, all of them or, where one is unknown, none."""
+    """Remove boots; where an ID is unknown, none."""
     History(homes.locate().history).remove(ids)
     for boot_id in dict.fromkeys(ids):
         screen.say(f"boot {boot_id}: removed")
@@ -198,7 +198,7 @@ Examples:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; removes only with --yes.")
 def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Remove old boots from the history, after saying which."""
+    """Remove old boots, after saying which."""
     if (keep is None) == (older_than is None):
         raise InputError(
             "which boots are to go is not said"
@@ -220,7 +220,7 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as
             screen.say("nothing was removed")
             return 1
         used = history.used_bytes()
-        history.remove(row.id for row in going)
+        history.remove((row.id for row in going), missing_ok=True)
         freed_bytes = max(0, used - history.used_bytes())
     ids = [row.id for row in going]
     if as_json:

@@ -58,11 +58,12 @@ def boots(
     import time
 
     from bootwright.errors import BootwrightError
+    from bootwright.history.boot import Filter
     from bootwright.history.history import History
     from bootwright.report.text import age
 
     try:
-        rows = History(homes.locate().history).find()
+        rows = History(homes.locate().history).find(Filter(limit=None if incomplete else _BOOTS))
     except BootwrightError:
         return []  # what is wrong is said by the commands
     matching = [row for row in rows if str(row.id).startswith(incomplete)]

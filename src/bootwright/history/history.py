@@ -136,18 +136,19 @@ class History:
             )
         return stored
 
-    def remove(self, ids: Iterable[int]) -> None:
+    def remove(self, ids: Iterable[int], *, missing_ok: bool = False) -> None:
         """Remove boots, all of them or none; their room goes back to the disk.
 
         Raises:
-            NotFoundError: there is none with one of the ids; see also `add`.
+            NotFoundError: there is none with one of the ids, unless *missing_ok*; see also `add`.
         """
         wanted = sorted(set(ids))
-        if not self.path.exists() and wanted:
-            raise _not_found(wanted)
+        if not self.path.exists():
+            if wanted and not missing_ok:
+                raise _not_found(wanted)
+            return
         with self._written() as connection:
-            missing = set(wanted) - self._present(connection, wanted)
-            if missing:
+            if not missing_ok and (missing := set(wanted) - self._present(connection, wanted)):
                 raise _not_found(sorted(missing))
             connection.executemany("DELETE FROM boots WHERE id = ?", ((one,) for one in wanted))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bootwright.errors import FormatError
 from bootwright.timeline import host, place
+from bootwright.timeline.assemble import assemble
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.phases import Phase, phases, start_up_of, total_ns
 from bootwright.timeline.recorder import Mark
@@ -29,9 +30,13 @@ _SPANS: dict[str, tuple[str, Layer]] = {
 }
 
 
-def is_outline(evidence: Evidence) -> bool:
-    """Say whether only marks are known."""
-    return not evidence.clean.kernel_log
+def timeline_of(evidence: Evidence) -> Timeline:
+    """Return the timeline of a boot of ours, as far as anything is known of it.
+
+    Raises:
+        FormatError: the evidence lacks what no boot of ours is without.
+    """
+    return assemble(evidence) if evidence.clean.kernel_log else outline(evidence)
 
 
 def start_up(evidence: Evidence) -> tuple[Phase, ...]:
