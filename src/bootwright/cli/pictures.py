@@ -16,10 +16,9 @@ from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.report import text
 from bootwright.timeline import folded
-from bootwright.timeline.assemble import assemble
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.folded import Stack
-from bootwright.timeline.outline import is_outline, outline
+from bootwright.timeline.outline import timeline_of
 from bootwright.timeline.span import ROOT, Timeline
 
 JSON_VERSION = 1
@@ -43,9 +42,7 @@ def of_evidence(evidence: Evidence, *, title: str, facts: Mapping[str, str] | No
     Raises:
         FormatError: the evidence does not tell when the boot began and ended.
     """
-    if is_outline(evidence):
-        return Shown(timeline=outline(evidence), title=title, facts=facts or {})
-    timeline = assemble(evidence)
+    timeline = timeline_of(evidence)
     stacks = folded.stacks(timeline)
     if evidence.sampled is not None:
         stacks = folded.plain(evidence.sampled.samples)
