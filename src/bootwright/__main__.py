@@ -6,6 +6,10 @@ import os
 import sys
 
 
+_INTERRUPTED = 130
+"""As `cli.main.INTERRUPTED`, which may not be imported yet when it is needed."""
+
+
 def main() -> None:
     """Run the command line; the process ends here."""
     try:
@@ -13,7 +17,7 @@ def main() -> None:
         from bootwright.host.clock import process_start_ns
 
         entered_ns = process_start_ns()
-        from bootwright.cli.main import INTERRUPTED, run
+        from bootwright.cli.main import run
 
         status = run(sys.argv[1:], entered_ns)
         # Skip the interpreter's tidying: it would be 20 ms between the last thing done and our end.
@@ -21,7 +25,7 @@ def main() -> None:
         sys.stderr.flush()
     except KeyboardInterrupt:
         # While we were still importing, or once more while the first one was dealt with.
-        status = INTERRUPTED
+        status = _INTERRUPTED
     os._exit(status)
 
 

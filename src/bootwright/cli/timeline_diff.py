@@ -16,7 +16,7 @@ from bootwright.report import diff as report
 from bootwright.timeline import diff as diffs
 from bootwright.timeline.diff import Ran
 
-_BOOT = click.IntRange(1)
+_BOOT = click.IntRange(1, (1 << 63) - 1)
 
 
 @click.command(
