@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-
 _INTERRUPTED = 130
 """As `cli.main.INTERRUPTED`, which may not be imported yet when it is needed."""
 
