@@ -1,5 +1,5 @@
 # make demo and make test set up all they need; see CONTRIBUTING.md for the rest.
-.PHONY: setup demo test check fast acceptance bench wheel help
+.PHONY: setup setup-tests demo test check fast acceptance bench wheel help
 # One worker for each core; the tests of one file stay together, as they share machines.
 PYTEST := .venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -9,6 +9,9 @@ help:   ## list these targets
 setup:  ## install missing Debian packages and make .venv
 	@scripts/setup
 
+setup-tests:
+	@scripts/setup scripts/debian-packages-tests
+
 demo: setup  ## build a Debian image, boot it, log in, say where the time went
 	@scripts/demo
 
@@ -17,10 +20,10 @@ check: setup  ## types, lint, format
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-fast: setup  ## the tests that boot nothing
-	$(PYTEST) -m "not boot"
+fast: setup  ## the tests that boot nothing and open no browser
+	$(PYTEST) -m "not boot and not browser"
 
-test: check  ## everything: checks, fast tests, real boots
+test: setup-tests check  ## everything: checks, fast tests, a real browser, real boots
 	$(PYTEST) -m "not acceptance"
 
 acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
