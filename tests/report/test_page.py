@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootwright.report.page import page
@@ -138,6 +138,7 @@ def test_hostile_names_stay_text(name: str) -> None:
     assert html.escape(name) in text
 
 
+@settings(deadline=None)  # it builds a whole page each time
 @given(st.text())
 def test_any_name_survives(name: str) -> None:
     text = page(_named("x"), title="x", flame=[((name,), 1)])

@@ -1,6 +1,6 @@
 // Paper: the whole boot on one page, in the light theme, at a size that a page has.
 
-const PAPER = { width: 1100, height: 500, row: 17 };
+const PAPER = { width: 1100, height: 440, row: 17 };
 let onPaper = false;
 
 function drawPaper() {

@@ -33,6 +33,6 @@ class Letters {
       if (sum + dots > room) break;
       kept += letter;
     }
-    return kept.length > 1 ? `${kept.trimEnd()}…` : "";
+    return kept.length > 2 ? `${kept.trimEnd()}…` : "";
   }
 }
