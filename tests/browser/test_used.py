@@ -124,6 +124,18 @@ def test_a_tap_opens_the_card_and_the_card_closes(opened: Open, tmp_path: Path) 
     expect(card).to_be_hidden()
 
 
+def test_a_phase_leads_to_its_stretch(opened: Open) -> None:
+    timeline = recorded()
+    page = opened(timeline, size="phone")
+    page.locator("#phases").get_by_role("button", name=re.compile("^Kernel")).tap()
+    boxes_of(page)
+    kernel = next(s for s in timeline.spans if s.id == "kernel")
+    shown = view_of(page)["to"] - view_of(page)["from"]
+    assert kernel.duration_ns < shown < 1.2 * kernel.duration_ns
+    expect(page.locator("#plot")).to_be_in_viewport(ratio=0.9)
+    expect(page.get_by_role("group", name="Selected span: Kernel")).to_be_visible()
+
+
 def test_search_counts_and_jumps(opened: Open, tmp_path: Path) -> None:
     timeline = recorded()
     page = opened(timeline, scheme="dark")
