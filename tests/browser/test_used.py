@@ -17,11 +17,12 @@ from tests.report.timelines import of_size, recorded
 
 pytestmark = pytest.mark.browser
 
+_MS = 1_000_000
 _FLAME = (
-    (("start_kernel", "setup_arch", "e820__memory_setup"), 30),
-    (("start_kernel", "setup_arch"), 10),
-    (("start_kernel", "mm_init"), 20),
-    (("kernel_init", "acpi_init"), 40),
+    (("start_kernel", "setup_arch", "e820__memory_setup"), 30 * _MS),
+    (("start_kernel", "setup_arch"), 10 * _MS),
+    (("start_kernel", "mm_init"), 20 * _MS),
+    (("kernel_init", "acpi_init"), 40 * _MS),
 )
 
 
@@ -124,6 +125,18 @@ def test_a_tap_opens_the_card_and_the_card_closes(opened: Open, tmp_path: Path) 
     expect(card).to_be_hidden()
 
 
+def test_a_phase_leads_to_its_stretch(opened: Open) -> None:
+    timeline = recorded()
+    page = opened(timeline, size="phone")
+    page.locator("#phases").get_by_role("button", name=re.compile("^Kernel")).tap()
+    boxes_of(page)
+    kernel = next(s for s in timeline.spans if s.id == "kernel")
+    shown = view_of(page)["to"] - view_of(page)["from"]
+    assert kernel.duration_ns < shown < 1.2 * kernel.duration_ns
+    expect(page.locator("#plot")).to_be_in_viewport(ratio=0.9)
+    expect(page.get_by_role("group", name="Selected span: Kernel")).to_be_visible()
+
+
 def test_search_counts_and_jumps(opened: Open, tmp_path: Path) -> None:
     timeline = recorded()
     page = opened(timeline, scheme="dark")
@@ -211,7 +224,8 @@ def test_names_for_those_who_hear(opened: Open) -> None:
     expect(
         page.get_by_role("application", name=re.compile(r"Timeline of 1,755 spans, 15\.853.s"))
     ).to_be_visible()
-    expect(page.get_by_role("application", name="Flame graph of 100 samples")).to_be_visible()
+    seen = re.compile(r"Flame graph of 100\.0.ms")
+    expect(page.get_by_role("application", name=seen)).to_be_visible()
     for name in ("Zoom in", "Zoom out", "Fit", "Dark theme"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     expect(page.get_by_role("checkbox", name="Critical path only")).to_be_visible()
@@ -271,7 +285,7 @@ def test_flame_graph(opened: Open, tmp_path: Path) -> None:
     def shares() -> dict[str, tuple[int, float]]:
         boxes = page.evaluate("bootwright.flame()")
         whole = max(box["width"] for box in boxes)
-        return {box["name"]: (box["count"], round(box["width"] / whole, 3)) for box in boxes}
+        return {box["name"]: (box["count"] // _MS, round(box["width"] / whole, 3)) for box in boxes}
 
     assert shares() == {
         "all samples": (100, 1),
@@ -288,10 +302,10 @@ def test_flame_graph(opened: Open, tmp_path: Path) -> None:
     assert zoomed["start_kernel"][1] == 1
     assert zoomed["mm_init"] == (20, 0.333)
     assert "kernel_init" not in zoomed
-    expect(page.locator("#flame-said")).to_have_text(re.compile(r"start_kernel: 60 samples"))
+    expect(page.locator("#flame-said")).to_have_text(re.compile(r"start_kernel: 60\.0.ms"))
     flame.focus()
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#flame-said")).to_have_text(re.compile(r"setup_arch: 40 samples"))
+    expect(page.locator("#flame-said")).to_have_text(re.compile(r"setup_arch: 40\.0.ms"))
     page.keyboard.press("0")
     assert shares()["kernel_init"][1] == 0.4
 

@@ -46,7 +46,7 @@ def page(
         title: Its heading, as plain text.
         facts: What else is known of the boot, such as its kernel and its machine, by what it is
             called; shown in this order, before the facts that the timeline itself has.
-        flame: Stacks of the kernel, the outermost function first, and how often each was seen.
+        flame: Where the vCPU was seen, the outermost frame first, and for how many nanoseconds.
     """
     style = _part("page.css")
     script = "\n".join(_part(f"{name}.js") for name in _SCRIPTS)

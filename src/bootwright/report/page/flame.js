@@ -10,15 +10,15 @@ let flameWidth = 0;
 
 function makeFlame() {
   flameTop = { name: "all samples", count: 0, below: new Map(), parent: null, depth: 0 };
-  for (const [stack, samples] of raw.flame) {
+  for (const [stack, ns] of raw.flame) {
     let node = flameTop;
-    node.count += samples;
+    node.count += ns;
     for (const name of stack) {
       if (!node.below.has(name)) {
         node.below.set(name, { name, count: 0, below: new Map(), parent: node, depth: node.depth + 1 });
       }
       node = node.below.get(name);
-      node.count += samples;
+      node.count += ns;
     }
   }
   flameZoom = flameTop;
@@ -82,14 +82,14 @@ function drawFlame() {
   }
 }
 
-const samplesOf = (node) => {
+const spentIn = (node) => {
   const part = ((100 * node.count) / (flameTop.count || 1)).toFixed(1);
-  return `${count(node.count)} ${node.count === 1 ? "sample" : "samples"} (${part}${NBSP}%)`;
+  return `${duration(node.count)} (${part}${NBSP}%)`;
 };
 
 function selectFlame(node) {
   flameSelected = node;
-  byId("flame-said").textContent = node ? `${node.name}: ${samplesOf(node)}` : "";
+  byId("flame-said").textContent = node ? `${node.name}: ${spentIn(node)}` : "";
   drawFlame();
 }
 
@@ -118,8 +118,8 @@ function startFlame() {
   if (!raw.flame.length) return;
   makeFlame();
   byId("flame-section").hidden = false;
-  byId("flame-total").textContent = `${count(flameTop.count)} samples`;
-  flame.setAttribute("aria-label", `Flame graph of ${count(flameTop.count)} samples`);
+  byId("flame-total").textContent = `${duration(flameTop.count)} seen`;
+  flame.setAttribute("aria-label", `Flame graph of ${duration(flameTop.count)}`);
   flame.addEventListener("click", (event) => {
     const node = flameAt(event);
     if (node) zoomFlame(node);
@@ -129,7 +129,7 @@ function startFlame() {
     hideCard();
     if (!node) return;
     const caller = node.parent ? [["called by", node.parent.name]] : [];
-    fillCard(node.name, [["samples", samplesOf(node)], ...caller]);
+    fillCard(node.name, [["time", spentIn(node)], ...caller]);
     placeCard(event.clientX + 14, event.clientY - 18, event.clientY + 18);
   });
   flame.addEventListener("pointerleave", hideCard);

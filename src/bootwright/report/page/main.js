@@ -9,6 +9,7 @@ function fillPhases() {
     const button = element("button", { type: "button" },
       swatch(span.layer), element("span", { text: span.name }), length);
     button.addEventListener("click", () => {
+      plot.scrollIntoView({ block: "nearest" }); // on a phone, it is not in view
       zoomTo(index);
       select(index, { jump: false });
     });
