@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bootwright.timeline.dump import ERROR_NS, parse_dump
 from bootwright.timeline.span import covered_ns, merged
-from bootwright.timeline.units import ASK_MANAGER, ASK_UNITS, parse_show
-from bootwright.timeline.userspace import goal_unit, spans, unit_path
+from bootwright.timeline.userspace.dump import ERROR_NS, parse_dump
+from bootwright.timeline.userspace.spans import goal_unit, spans, unit_path
+from bootwright.timeline.userspace.units import ASK_MANAGER, ASK_UNITS, parse_show
 from tests.boots.harness import Bootwright
 from tests.timeline.recorded import blame, chain, milliseconds, sections
 

@@ -11,7 +11,7 @@ import lzma
 from functools import cache
 from pathlib import Path
 
-from bootwright.timeline.kernellog import KernelLog, parse_kernel_log
+from bootwright.timeline.kernel.kernellog import KernelLog, parse_kernel_log
 
 _LOGS = Path(__file__).parent / "logs"
 RELEASES = ("5.10", "6.1", "6.12")

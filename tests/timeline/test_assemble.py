@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bootwright.errors import FormatError
 from bootwright.timeline.assemble import assemble, from_logs
 from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
+from bootwright.timeline.kernel.warp import warp
 from bootwright.timeline.span import ROOT, Span, Timeline
-from bootwright.timeline.warp import warp
 from tests.timeline import evidences, klogs
 from tests.timeline.evidences import MS
 from tests.timeline.recorded import recorded

@@ -24,7 +24,7 @@ from bootwright.recipe import Recipe
 from bootwright.timeline import sshlog
 from bootwright.timeline.evidence import Exchange, MarkSeen, Pass, Sighted
 from bootwright.timeline.recorder import Recorder
-from bootwright.timeline.units import ASK_MANAGER, ASK_UNITS
+from bootwright.timeline.userspace.units import ASK_MANAGER, ASK_UNITS
 
 _EXCHANGES = 20
 _ANSWER_S = 30.0

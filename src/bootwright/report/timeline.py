@@ -76,7 +76,8 @@ def _row(timeline: Timeline, margin: str, name: str, start_ns: int | None, lengt
     start = "" if start_ns is None else f"{start_ns / 1e6:.1f}"
     bar = "" if start_ns is None else _bar(timeline.total_ns, start_ns, length_ns)
     left = margin + _fitted(name, _NAME_WIDTH - len(margin))
-    return f"{left:<{_NAME_WIDTH}} {start:>8} {length_ns / 1e6:>9.1f} {bar}".rstrip()
+    row = f"{left:<{_NAME_WIDTH}} {start:>8} {length_ns / 1e6:>9.1f} {bar}"
+    return row[:_WIDTH].rstrip()  # what took hours has longer figures, and a shorter bar
 
 
 def _fitted(name: str, width: int) -> str:

@@ -1,7 +1,7 @@
 """From evidence to a timeline: each layer's spans, put on one clock below one root. Pure.
 
 The clean pass gives the lengths. Where there is an instrumented one, its initcalls are stretched to
-fit; see warp.py.
+fit; see kernel/warp.py.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from itertools import pairwise
 import msgspec
 
 from bootwright.errors import FormatError
-from bootwright.timeline import host, place, processes, sampled, sshlog, userspace
+from bootwright.timeline import host, place, sampled, sshlog
 from bootwright.timeline.clocks import Alignment, Bound, align, between, heard
-from bootwright.timeline.dump import parse_dump
 from bootwright.timeline.evidence import Evidence, Pass, Sighted
-from bootwright.timeline.kernel import kernel_spans, module_spans
-from bootwright.timeline.kernellog import KernelLog, parse_kernel_log
+from bootwright.timeline.kernel.kernellog import KernelLog, parse_kernel_log
+from bootwright.timeline.kernel.spans import kernel_spans, module_spans
+from bootwright.timeline.kernel.warp import Warp, warp
 from bootwright.timeline.phases import START
 from bootwright.timeline.span import ROOT, Kind, Layer, Span, Timeline
-from bootwright.timeline.units import Systemd, parse_show
-from bootwright.timeline.warp import Warp, warp
+from bootwright.timeline.userspace.dump import parse_dump
+from bootwright.timeline.userspace.processes import parse as parse_processes
+from bootwright.timeline.userspace.processes import spans as process_spans
+from bootwright.timeline.userspace.spans import spans as userspace_spans
+from bootwright.timeline.userspace.units import Systemd, parse_show
 
 _TWINS = ("seed.start", "seed.modules", "seed.done", "sshd.listening")
 """Marks that the guest writes to its mark port and, right before or after, into its kernel log."""
@@ -136,7 +139,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
         systemd = parse_show(units) if "\nId=" in f"\n{units}" else parse_dump(units)
         warnings += systemd.warnings
         begun_ns = systemd.manager.system.begin_ns
-        user = userspace.spans(systemd, parent=ROOT, start_ns=max(end_ns, begun_ns or 0))
+        user = userspace_spans(systemd, parent=ROOT, start_ns=max(end_ns, begun_ns or 0))
         spans += [replace(user[0], critical=True, slack_ns=0), *user[1:]]
         end_ns = max(end_ns, user[0].end_ns)
     modules = module_spans(log, parent="modules", layer="userspace", until_ns=end_ns)
@@ -278,13 +281,13 @@ def _add_pid1(guest: _Guest, clean: Pass) -> None:
     if clean.units:
         systemd: Systemd = parse_show(clean.units, clean.manager)
         guest.warnings += systemd.warnings
-        spans = userspace.spans(systemd, parent=ROOT, start_ns=window[0], end_ns=window[1])
+        spans = userspace_spans(systemd, parent=ROOT, start_ns=window[0], end_ns=window[1])
     else:
         source = "marks seed.done, sshd.listening"
         spans = [_span("pid1", ROOT, "userspace", "PID 1", *window, source)]
-        told = processes.parse(clean.processes)
+        told = parse_processes(clean.processes)
         guest.warnings += told.warnings
-        spans += processes.spans(told, parent="pid1", start_ns=window[0], end_ns=window[1])
+        spans += process_spans(told, parent="pid1", start_ns=window[0], end_ns=window[1])
     spans[0] = replace(spans[0], critical=True, slack_ns=0)
     guest.spans += place.shifted(spans, shift_ns)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootwright.timeline.processes import TICK_NS, Processes, lineage, parse, spans
+from bootwright.timeline.userspace.processes import TICK_NS, Processes, lineage, parse, spans
 from tests.timeline.recorded import recorded
 
 # seed.done of that boot lies within the tick before the script's start; sshd listened 534.6 ms on.

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bootwright.timeline.loglines import LogLine
+from bootwright.timeline.kernel.loglines import LogLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

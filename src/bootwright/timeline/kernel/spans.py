@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bootwright.timeline.calls import Call, ProbeSpan, calls_of, level_of_each, place_probes
-from bootwright.timeline.kernellog import KernelLog
-from bootwright.timeline.levels import FIRST_IN_LEVEL
+from bootwright.timeline.kernel.calls import Call, ProbeSpan, calls_of, level_of_each, place_probes
+from bootwright.timeline.kernel.kernellog import KernelLog
+from bootwright.timeline.kernel.levels import FIRST_IN_LEVEL
+from bootwright.timeline.kernel.steps import FIRST_LATE, LAST_BEFORE_INITCALLS, step_frames
+from bootwright.timeline.kernel.waits import WAITING_INITCALLS, waits_of
 from bootwright.timeline.span import Kind, Layer, Span
-from bootwright.timeline.steps import FIRST_LATE, LAST_BEFORE_INITCALLS, step_frames
-from bootwright.timeline.waits import WAITING_INITCALLS, waits_of
 
 KERNEL = "kernel"
 EARLY = "kernel.early"

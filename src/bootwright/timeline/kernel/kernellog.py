@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from bootwright.timeline.loglines import LogLine, log_lines
+from bootwright.timeline.kernel.loglines import LogLine, log_lines
 
 _FUNCTION = (
     r"(?:([0-9]{1,19})_)?([^\s+]{1,512})(\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16})?"

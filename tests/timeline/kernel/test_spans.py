@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootwright.timeline.kernel import kernel_spans, module_spans
-from bootwright.timeline.kernellog import KernelLog, parse_kernel_log
-from bootwright.timeline.levels import LEVELS, levels_of_system_map
+from bootwright.timeline.kernel.kernellog import KernelLog, parse_kernel_log
+from bootwright.timeline.kernel.levels import LEVELS, levels_of_system_map
+from bootwright.timeline.kernel.spans import kernel_spans, module_spans
+from bootwright.timeline.kernel.steps import STEPS
 from bootwright.timeline.span import Span, Timeline
-from bootwright.timeline.steps import STEPS
 from tests.timeline import klogs
 
 SMALL = """\

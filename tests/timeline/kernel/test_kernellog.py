@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootwright.timeline.kernel import kernel_spans
-from bootwright.timeline.kernellog import (
+from bootwright.timeline.kernel.kernellog import (
     GuestMark,
     Initcall,
     InitRun,
@@ -18,7 +17,8 @@ from bootwright.timeline.kernellog import (
     parse_kernel_log,
     told_unit_ns,
 )
-from bootwright.timeline.warp import warp
+from bootwright.timeline.kernel.spans import kernel_spans
+from bootwright.timeline.kernel.warp import warp
 from tests.timeline import klogs
 
 COUNTS = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from bootwright.timeline.kernellog import KernelLog
+from bootwright.timeline.kernel.kernellog import KernelLog
 from bootwright.timeline.span import Span
 
 START = "start of the kernel's clock"

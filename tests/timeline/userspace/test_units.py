@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootwright.timeline.dump import ERROR_NS, parse_dump
-from bootwright.timeline.units import MANAGER_PROPERTIES, UNIT_PROPERTIES, Systemd, Unit, parse_show
+from bootwright.timeline.userspace.dump import ERROR_NS, parse_dump
+from bootwright.timeline.userspace.units import (
+    MANAGER_PROPERTIES,
+    UNIT_PROPERTIES,
+    Systemd,
+    Unit,
+    parse_show,
+)
 from tests.timeline.recorded import SYSTEMD, blame, recorded
 
 

@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bootwright.timeline.kernellog import DeviceProbe, Initcall, KernelLog
-from bootwright.timeline.levels import LEVELS
+from bootwright.timeline.kernel.kernellog import DeviceProbe, Initcall, KernelLog
+from bootwright.timeline.kernel.levels import LEVELS
 
 _TICK_NS = 10_000_000
 """By how much a probe's told length may be too long: the first clocks tick as slowly as this.

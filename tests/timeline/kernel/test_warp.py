@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootwright.timeline.kernel import kernel_spans
-from bootwright.timeline.kernellog import parse_kernel_log
-from bootwright.timeline.warp import START, warp
+from bootwright.timeline.kernel.kernellog import parse_kernel_log
+from bootwright.timeline.kernel.spans import kernel_spans
+from bootwright.timeline.kernel.warp import START, warp
 from tests.timeline import klogs
 
 MS = 1_000_000

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from bootwright.timeline.critical import Activity, CriticalPath, critical_path
 from bootwright.timeline.span import Kind, Span
-from bootwright.timeline.units import Stages, Systemd, Unit
+from bootwright.timeline.userspace.units import Stages, Systemd, Unit
 
 GOALS = ("ssh.service", "sshd.service", "ssh.socket", "sshd.socket")
 """What makes a guest one that can be logged in to."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.timeline.kernel import kernel_spans
+from bootwright.timeline.kernel.spans import kernel_spans
 from tests.timeline import klogs
 
 _START = re.compile(r"([0-9.]+)\] calling  (\w+)\+")

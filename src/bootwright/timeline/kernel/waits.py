@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bootwright.timeline.kernellog import KernelLog
+from bootwright.timeline.kernel.kernellog import KernelLog
 
 WAITING_INITCALLS = {
     "deferred_probe_initcall": "waits for deferred probes: flush_work() in drivers/base/dd.c",

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootwright.timeline.critical import critical_path
-from bootwright.timeline.dump import parse_dump
 from bootwright.timeline.span import Span, Timeline
-from bootwright.timeline.units import Manager, Stages, Systemd, Unit, parse_show
-from bootwright.timeline.userspace import activities, goal_unit, spans, unit_path
+from bootwright.timeline.userspace.dump import parse_dump
+from bootwright.timeline.userspace.spans import activities, goal_unit, spans, unit_path
+from bootwright.timeline.userspace.units import Manager, Stages, Systemd, Unit, parse_show
 from tests.timeline.recorded import STRETCH, SYSTEMD, chain, recorded
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootwright.timeline.loglines import LogLine, log_lines
+from bootwright.timeline.kernel.loglines import LogLine, log_lines
 from tests.timeline import klogs
 
 PLAIN = """\

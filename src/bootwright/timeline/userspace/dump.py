@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from bootwright.timeline.units import Manager, Stages, Systemd, Unit
+from bootwright.timeline.userspace.units import Manager, Stages, Systemd, Unit
 
 ERROR_NS = 1_000_000_000
 """By how much a time may be off: the dump's own and its origin's are cut to the second."""

@@ -1,0 +1,1 @@
+"""The kernel's part of a timeline: from its log to spans."""
