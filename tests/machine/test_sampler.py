@@ -30,7 +30,9 @@ class FakeVmm:
         self._ends_after = ends_after
         self._answer_s = answer_s
 
-    async def sight(self, *, stopped: bool = False) -> Sighting:
+    async def sight(
+        self, *, stopped: bool = False, window: tuple[int, int] | None = None
+    ) -> Sighting:
         if self.asked == self._ends_after:
             self.seen.set()
             raise VmmError("QEMU did not carry out 'human-monitor-command'")
@@ -107,7 +109,9 @@ async def test_what_is_stopped_at_once_has_seen_nothing() -> None:
 class StoppedVmm(FakeVmm):
     """One whose clock, which at first cannot be read, is 3 s further each time."""
 
-    async def sight(self, *, stopped: bool = False) -> Sighting:
+    async def sight(
+        self, *, stopped: bool = False, window: tuple[int, int] | None = None
+    ) -> Sighting:
         assert stopped
         seen = await super().sight()
         vm_ns = None if self.asked < 3 else 3_000_000_000 * self.asked % samplers._WRAP_NS

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bootwright.errors import FormatError
 from bootwright.timeline.assemble import assemble, from_logs
-from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
+from bootwright.timeline.evidence import Evidence, Line, MarkSeen, Pass, Sighted
 from bootwright.timeline.kernel.warp import warp
 from bootwright.timeline.span import ROOT, Span, Timeline
 from tests.timeline import evidences, klogs
@@ -345,3 +345,21 @@ def test_anybodys_logs_cut_anywhere_give_a_timeline_or_that_error(data: st.DataO
         assert str(error) == "the kernel log has no line with a time"  # noqa: PT017
         return
     check(timeline)
+
+
+def test_samples_of_the_virtual_clock_lie_between_the_lines_that_they_came_between() -> None:
+    # The guest's clock steps by 100 ms between its second line and its third.
+    lines = (
+        Line(0, 1 * MS, 2 * MS),
+        Line(10 * MS, 20 * MS, 20 * MS),
+        Line(20 * MS, 30 * MS, 30 * MS),
+        Line(220 * MS, 130 * MS, 130 * MS),
+    )
+    seen = tuple(Sighted(at * MS, "start_kernel") for at in (15, 25, 80, 130, 140))
+    watched = Pass(samples=seen, lines=lines)
+    read = assemble(msgspec.structs.replace(evidences.virtual(), sampled=watched))
+    assert [sample.time_ns // MS for sample in read.samples] == [5, 15, 120, 220, 230]
+    assert any(span.name == "start_kernel" and span.kind == "work" for span in read.spans)
+    # Where no line tells how the clocks stand, samples lie nowhere.
+    alone = msgspec.structs.replace(evidences.virtual(), sampled=Pass(samples=seen))
+    assert assemble(alone).samples == ()

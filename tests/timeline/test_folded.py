@@ -99,18 +99,3 @@ def test_weights_are_what_samples_stand_for(
         assert sum(weight for _, weight in found) <= (max(times) - min(times)) * MS
     lines = folded.text(found).splitlines()
     assert sum(int(line.rsplit(" ", 1)[1]) for line in lines) == sum(w for _, w in found)
-
-
-def test_samples_on_no_timelines_clock_are_told_by_function() -> None:
-    samples = [
-        Sighted(0, "firmware"),
-        Sighted(2_000_000, "memcpy"),
-        Sighted(4_000_000, "memcpy"),
-        Sighted(6_000_000, "default_idle", is_halted=True),
-    ]
-    assert folded.plain(samples) == (
-        (("boot", "firmware"), 1_000_000),
-        (("boot", "kernel", "memcpy"), 4_000_000),
-        (("boot", "vCPU halted"), 1_000_000),
-    )
-    assert folded.plain([]) == ()

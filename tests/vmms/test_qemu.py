@@ -14,6 +14,7 @@ from bootwright.errors import HostError, VmmError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.timeline.recorder import Recorder
+from bootwright.vmms import qemu
 from bootwright.vmms.protocol import Placement
 from bootwright.vmms.qemu import Qemu
 
@@ -307,3 +308,20 @@ async def test_what_qemu_is_really_given_is_the_plan_with_other_sockets(
         g.partition("fd=")[0] for _, g in differing
     ]
     assert all(",fd=" in p for p, _ in differing)
+
+
+def test_words_of_memory_are_read_as_qemu_prints_them() -> None:
+    shown = (
+        "ffffffff82659d00: 0x0000000000000005 0x000000000002a6f4\r\n"
+        "ffffffff82659d10: 0xffffffffffffffff\r\n"
+    )
+    assert qemu._words(shown) == (5, 173812, (1 << 64) - 1)
+    assert qemu._words("ffffffff82659d00: Cannot access memory\r\n") == ()
+    assert qemu._words("") == ()
+
+
+def test_acpi_timer_is_read_as_qemu_prints_it() -> None:
+    assert qemu._pm_timer_ns("portw[0x0608] = 0x369e99\r\n") == 1_000_000_000
+    # Before the firmware has placed it, nobody answers.
+    assert qemu._pm_timer_ns("portw[0x0608] = 0xffffffff\r\n") is None
+    assert qemu._pm_timer_ns("") is None

@@ -43,14 +43,11 @@ def of_evidence(evidence: Evidence, *, title: str, facts: Mapping[str, str] | No
         FormatError: the evidence does not tell when the boot began and ended.
     """
     timeline = timeline_of(evidence)
-    stacks = folded.stacks(timeline)
-    if evidence.sampled is not None:
-        stacks = folded.plain(evidence.sampled.samples)
     return Shown(
         timeline=timeline,
         title=title,
         facts={**_facts(evidence), **(facts or {})},
-        stacks=stacks,
+        stacks=folded.stacks(timeline),
     )
 
 

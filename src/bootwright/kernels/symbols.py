@@ -16,6 +16,17 @@ _LOW = 1 << 20
 _FIRMWARE_TOP = 0xFFF00000
 
 
+def address_of(kernel: Kernel, symbol: str) -> int | None:
+    """Return where *kernel* has a symbol, as it was linked; None where nothing tells."""
+    if "System.map" not in kernel.parts:
+        return None
+    for line in (kernel.folder / "System.map").read_text().splitlines():
+        words = line.split()
+        if words[2:3] == [symbol]:
+            return int(words[0], 16)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Symbols:
     """The functions of one kernel, by their addresses as linked: a kernel without KASLR."""

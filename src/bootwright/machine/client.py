@@ -21,6 +21,7 @@ from bootwright.machine.messages import (
     Ended,
     Failed,
     FromMonitor,
+    LineSeen,
     MarkTaken,
     Output,
     Paused,
@@ -68,6 +69,8 @@ class Machine:
         """Whether somebody has logged in."""
         self.samples: tuple[Sample, ...] = ()
         """Of one that is watched so, once its seed has handed over."""
+        self.lines: tuple[LineSeen, ...] = ()
+        """Likewise, of one on the virtual clock."""
         self.accesses: tuple[Access, ...] = ()
         """Of one that is watched so, once it has ended."""
         self._home = home
@@ -228,7 +231,7 @@ class Machine:
                 else:
                     self._output += message.data
             case Sampled():
-                self.samples = message.samples
+                self.samples, self.lines = message.samples, message.lines
             case Accessed():
                 self.accesses = message.accesses
             case Paused():

@@ -21,7 +21,7 @@ from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
 from bootwright.machine.marks import END
-from bootwright.machine.messages import Sample
+from bootwright.machine.messages import LineSeen, Sample
 from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Access
@@ -43,6 +43,8 @@ class Collected:
     """What was asked for, by name, as the guest sent it."""
     samples: tuple[Sample, ...] = ()
     """Where its vCPU was until the seed handed over, if that was watched."""
+    lines: tuple[LineSeen, ...] = ()
+    """When its kernel log's lines came, on the clock of *samples*."""
     accesses: tuple[Access, ...] = ()
     """What it did with its devices until the mark `END`, if that was watched."""
 
@@ -132,7 +134,7 @@ async def collect(
     async with client.started(home, spec, recorder, on_mark=on_mark, on_output=on_output) as vm:
         await vm.reached("boot.end", timeout_s)
     collected = Collected(
-        marks=recorder.marks(), logs=logs, samples=vm.samples, accesses=vm.accesses
+        marks=recorder.marks(), logs=logs, samples=vm.samples, lines=vm.lines, accesses=vm.accesses
     )
     if END not in collected.guest_ns:
         raise GuestError("the guest's SSH server does not answer on its own loopback")

@@ -101,10 +101,23 @@ class Sample(msgspec.Struct, frozen=True):
     is_halted: bool
 
 
+class LineSeen(msgspec.Struct, frozen=True):
+    """A line of the guest's kernel log, on two clocks."""
+
+    time_ns: int
+    """On the guest's printk clock; 0 while that does not run."""
+    before_ns: int
+    """On the VMM's: the last look at which it was not there."""
+    after_ns: int
+    """On the VMM's: the first look at which it was."""
+
+
 class Sampled(Message, frozen=True, kw_only=True):
     """All samples of a machine's start-up, in order; told when the seed hands over."""
 
     samples: tuple[Sample, ...]
+    lines: tuple[LineSeen, ...] = ()
+    """Of a guest that was stopped for each look, where its kernel's symbols are known."""
 
 
 class Accessed(Message, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ from bootwright.machine.messages import (
 )
 from bootwright.machine.prepare import make_disk, placement, write_initrd
 from bootwright.machine.recovery import settle
-from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler
+from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler, sampler_of
 from bootwright.machine.shutdown import shut_down
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.switchboard import Switchboard
@@ -180,7 +180,7 @@ class Monitor:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
                 if spec.watch == "samples":
-                    sampler = Sampler(running, stopped=recipe.clock == "virtual")
+                    sampler = sampler_of(self._home, running, recipe)
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
@@ -363,7 +363,8 @@ class Monitor:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
         if mark.name == SAMPLED_UNTIL and self._samplers:
-            self._board.tell(Sampled(samples=self._samplers.pop().stop()))
+            sampler = self._samplers.pop()
+            self._board.tell(Sampled(samples=sampler.stop(), lines=sampler.lines))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
     def _prompted(self) -> None:

@@ -6,8 +6,13 @@ import asyncio
 from contextlib import suppress
 
 from bootwright.errors import VmmError
+from bootwright.home import Home
 from bootwright.host.clock import now_ns
-from bootwright.machine.messages import Sample
+from bootwright.kernels import kernel as kernels
+from bootwright.kernels.symbols import address_of
+from bootwright.machine.messages import LineSeen, Sample
+from bootwright.machine.ring import SYMBOL, Ring
+from bootwright.recipe import Recipe
 from bootwright.vmms.protocol import RunningVmm
 
 SAMPLED_UNTIL = "seed.done"
@@ -29,11 +34,15 @@ class Sampler:
     Args:
         stopped: Stop the guest for each look and tell the times of the VMM's own clock. On the
             virtual clock that costs the guest nothing: it takes the same time to the microsecond.
+        ring: With *stopped*, the kernel's log, which is looked at as well.
     """
 
-    def __init__(self, running: RunningVmm, *, stopped: bool = False) -> None:
+    def __init__(
+        self, running: RunningVmm, *, stopped: bool = False, ring: Ring | None = None
+    ) -> None:
         self._running = running
         self._stopped = stopped
+        self._ring = ring
         self._vm_ns = 0
         self._samples: list[Sample] = []
         self._task = asyncio.create_task(self._sample())
@@ -43,16 +52,32 @@ class Sampler:
         self._task.cancel()
         return tuple(self._samples)
 
+    @property
+    def lines(self) -> tuple[LineSeen, ...]:
+        """The lines that came into the kernel's log meanwhile."""
+        return tuple(self._ring.lines) if self._ring else ()
+
     async def _sample(self) -> None:
         with suppress(VmmError):  # it has ended; whoever waits for that hears of it
             while len(self._samples) < _MOST:
                 before_ns = now_ns()
-                seen = await self._running.sight(stopped=self._stopped)
+                window = self._ring.window if self._ring else None
+                seen = await self._running.sight(stopped=self._stopped, window=window)
                 # It was looked at somewhere between the question and the answer.
                 time_ns = (before_ns + now_ns()) // 2
                 if self._stopped:
                     if seen.vm_ns is not None:
                         self._vm_ns += (seen.vm_ns - self._vm_ns) % _WRAP_NS
                     time_ns = self._vm_ns
+                    if self._ring is not None:
+                        self._ring.take(seen.words, self._vm_ns)
                 self._samples.append(Sample(time_ns, seen.ip, seen.mode, seen.is_halted))
                 await asyncio.sleep(_PAUSE_S)
+
+
+def sampler_of(home: Home, running: RunningVmm, recipe: Recipe) -> Sampler:
+    """Return what samples a guest of *recipe*, as suits its clock; it has begun."""
+    if recipe.clock == "wall":
+        return Sampler(running)
+    address = address_of(kernels.load(home, recipe.kernel), SYMBOL)
+    return Sampler(running, stopped=True, ring=Ring(address) if address else None)

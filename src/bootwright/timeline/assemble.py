@@ -7,6 +7,7 @@ fit; see kernel/warp.py.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -68,7 +69,7 @@ def assemble(evidence: Evidence) -> Timeline:
     clean = evidence.clean
     guest = _guest(clean, evidence.instrumented)
     if evidence.clock == "virtual":
-        return _virtual(guest, evidence.instrumented)
+        return _virtual(guest, evidence.instrumented, evidence.sampled)
     marks = _first_times(clean)
     end_ns = sshlog.end_ns(clean.ssh)
     if START not in marks or end_ns is None:
@@ -158,7 +159,7 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
     )
 
 
-def _virtual(guest: _Guest, watched: Pass | None) -> Timeline:
+def _virtual(guest: _Guest, watched: Pass | None, looked: Pass | None) -> Timeline:
     """Return the timeline of a boot on the virtual clock, which begins with the guest's."""
     ends = ("sshd.accepting", "sshd.listening", "seed.done")
     end_ns = next((at for name in ends if (at := guest.moment(name)) is not None), None)
@@ -174,14 +175,44 @@ def _virtual(guest: _Guest, watched: Pass | None) -> Timeline:
         )
     if watched is not None and not watched.accesses:
         guest.warnings.append("QEMU told of no access to a device; was it built to trace to a log?")
+    placed = place.tree(spans)
+    samples = _on_log_clock(looked) if looked is not None else ()
     return Timeline(
-        spans=place.tree(spans),
+        spans=place.tree([*placed, *sampled.fill(placed, samples)]),
         clock="virtual",
         clock_error_ns=0,
+        samples=samples,
         overhead_ns=guest.overhead_ns,
         accesses=watched.accesses if watched else (),
         warnings=tuple(guest.warnings),
     )
+
+
+def _on_log_clock(looked: Pass) -> tuple[Sighted, ...]:
+    """Return the samples of a guest on the virtual clock, on its printk clock.
+
+    They are on the VMM's, and lines of the log join the two: between two lines time is stretched
+    evenly, so that a step of the guest's clock lies where it was. What was seen before the first
+    line with a time was before the guest's clock.
+    """
+    anchors: list[tuple[int, int]] = []
+    for line in looked.lines:
+        vm_ns = (line.before_ns + line.after_ns) // 2
+        if line.time_ns and (not anchors or vm_ns > anchors[-1][0]):
+            anchors.append((vm_ns, line.time_ns))
+    if not anchors:
+        return ()
+    found = []
+    for sample in looked.samples:
+        at = bisect_right(anchors, sample.time_ns, key=lambda anchor: anchor[0]) - 1
+        vm_ns, time_ns = anchors[max(at, 0)]
+        if 0 <= at < len(anchors) - 1:
+            next_vm_ns, next_ns = anchors[at + 1]
+            since = (sample.time_ns - vm_ns) * (next_ns - time_ns) // (next_vm_ns - vm_ns)
+        else:
+            since = sample.time_ns - vm_ns
+        found.append(msgspec.structs.replace(sample, time_ns=time_ns + since))
+    return tuple(found)
 
 
 def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:

@@ -50,6 +50,17 @@ class Access(msgspec.Struct, frozen=True):
     """Of both together."""
 
 
+class Line(msgspec.Struct, frozen=True):
+    """A line of the kernel log, on the guest's printk clock and on the one of the samples.
+
+    It came between *before_ns* and *after_ns* of the latter.
+    """
+
+    time_ns: int
+    before_ns: int
+    after_ns: int
+
+
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """One boot, as seen from outside and as the guest tells it afterwards."""
 
@@ -71,6 +82,8 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     accesses: tuple[Access, ...] = ()
     """From the first instruction, the firmware's, until the guest told that its boot had ended; the
     UARTs first, then the device with the most. Only a pass on the virtual clock is watched so."""
+    lines: tuple[Line, ...] = ()
+    """On the virtual clock, where there are samples."""
     ssh: tuple[MarkSeen, ...] = ()
     """What ssh told of its log-in, as ``ssh -v`` says it, each line with the host's time."""
 

@@ -10,19 +10,14 @@ by semicolons, a blank, and a whole number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from bootwright.timeline.evidence import Sighted
 from bootwright.timeline.sampled import seen_at, stands
 from bootwright.timeline.span import Span, Timeline
 
 Stack = tuple[tuple[str, ...], int]
 """Frames, the outermost first, and nanoseconds."""
 
-_NO_FUNCTIONS = (
-    *("vCPU halted", "user space", "firmware", "firmware or the kernel's 32-bit entry"),
-    "an address without a name",
-)
 _SAMPLED = ".sampled."
 """What stands in the ids of spans that were made from samples."""
 
@@ -55,16 +50,6 @@ def stacks(timeline: Timeline) -> tuple[Stack, ...]:
             if span is not None:
                 names.append(span.name)
         stack = (*names, seen_at(sample))
-        weights[stack] = weights.get(stack, 0) + end_ns - start_ns
-    return tuple(sorted(weights.items()))
-
-
-def plain(samples: Iterable[Sighted]) -> tuple[Stack, ...]:
-    """Return what samples say that are on no timeline's clock: functions, and whose they are."""
-    weights: dict[tuple[str, ...], int] = {}
-    for sample, start_ns, end_ns in stands(samples):
-        seen = seen_at(sample)
-        stack = ("boot", seen) if seen in _NO_FUNCTIONS else ("boot", "kernel", seen)
         weights[stack] = weights.get(stack, 0) + end_ns - start_ns
     return tuple(sorted(weights.items()))
 

@@ -60,6 +60,8 @@ class Sighting:
     vm_ns: int | None = None
     """The VMM's own virtual clock, to 280 ns, where that was looked at and could be read; it counts
     on from where it was, and begins anew every 4.6 s."""
+    words: tuple[int, ...] = ()
+    """Of 8 bytes each, from the guest's memory if that was asked for; none: it has none there."""
 
 
 class RunningVmm(Protocol):
@@ -83,12 +85,16 @@ class RunningVmm(Protocol):
         """Tell the guest that somebody has pressed its power button, if it has one."""
         ...
 
-    async def sight(self, *, stopped: bool = False) -> Sighting:
+    async def sight(
+        self, *, stopped: bool = False, window: tuple[int, int] | None = None
+    ) -> Sighting:
         """Look where the first vCPU is.
 
         Args:
             stopped: Stop the guest for the look, and read its clock as well. On the virtual clock
                 this costs the guest no time.
+            window: With *stopped*, read memory as well: an address as the guest sees it, and how
+                many words of 8 bytes.
         """
         ...
 

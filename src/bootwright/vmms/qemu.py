@@ -239,16 +239,19 @@ class _RunningQemu:
     async def press_power_button(self) -> None:
         await self._execute("system_powerdown")
 
-    async def sight(self, *, stopped: bool = False) -> Sighting:
+    async def sight(
+        self, *, stopped: bool = False, window: tuple[int, int] | None = None
+    ) -> Sighting:
         if not stopped:
             return _sighting(await self._monitor("info registers"))
         await self._execute("stop")
         registers = await self._monitor("info registers")
         timer = await self._monitor(f"i /w {_PM_TIMER_PORT:#x}")
+        read = await self._monitor(f"x /{window[1]}gx {window[0]:#x}") if window else ""
         # What the guest had written to its ports before is heard before it writes more.
         await asyncio.sleep(0)
         await self._execute("cont")
-        return replace(_sighting(registers), vm_ns=_pm_timer_ns(timer))
+        return replace(_sighting(registers), vm_ns=_pm_timer_ns(timer), words=_words(read))
 
     async def forwarded(self) -> dict[int, int]:
         table = await self._monitor("info usernet")
@@ -356,6 +359,16 @@ def _sighting(registers: str) -> Sighting:
         mode="boot" if ip[1] == "E" and in_kernel else "kernel" if in_kernel else "user",
         is_halted="HLT=1" in registers,
     )
+
+
+def _words(answer: str) -> tuple[int, ...]:
+    """Read what ``x /Ngx`` prints: an address, a colon and words; none are in a refusal."""
+    found: list[int] = []
+    for line in answer.splitlines():
+        _, colon, words = line.partition(": ")
+        if colon and all(word.startswith("0x") for word in words.split()):
+            found += (int(word, 16) for word in words.split())
+    return tuple(found)
 
 
 def _pm_timer_ns(answer: str) -> int | None:
