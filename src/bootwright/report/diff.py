@@ -9,7 +9,7 @@ from bootwright.report.text import duration
 from bootwright.timeline.diff import Change, Diff, What
 
 JSON_VERSION = 1
-ONE_EACH = "one boot each: bootwright compare, later, says whether it holds"
+ONE_EACH = "one boot each: what differs may be chance"
 """What nobody may forget who reads a difference of two boots."""
 
 _NAME_WIDTH = 46
