@@ -133,12 +133,15 @@ def test_command_killed_at_every_step(verb: str, template: Path, tmp_path: Path)
     whole, _ = begun(tmp_path / "whole")
     every = steps(whole, COMMAND, (verb, "db"), tmp_path / "whole.log")
     whole("rm", "--force", "db")
+    # A start has let its machine go on alone before it makes the history's folder.
+    history = f"os.mkdir {tmp_path / 'whole/state/bootwright'}"
+    free = next((n for n, step in enumerate(every, 1) if step.endswith(history)), len(every) + 1)
 
     def at(step: int) -> str:
         own, before = begun(tmp_path / str(step))
         done = kill_at(own, COMMAND, step, (verb, "db"), tmp_path / f"{step}.log")
-        if verb == "stop" and _state(own) == "running":
-            own("stop", "db")  # it had not been asked yet
+        if (verb == "stop" or step >= free) and _state(own) == "running":
+            own("stop", "db")  # it had not been asked yet, or goes on as it should
         wrong = _wrong(own, before, done)
         return f"killed before step {every[step - 1]}: {wrong}" if wrong else ""
 
