@@ -12,20 +12,12 @@ from bootwright.cli import pictures
 from bootwright.cli.main import cli
 from bootwright.cli.pictures import Shown
 from bootwright.timeline.evidence import Access
-from bootwright.timeline.span import ROOT, Span, Timeline
+from bootwright.timeline.span import ROOT, Timeline
+from tests.report.boots import span
 
 
 def test_each_device_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
-    root = Span(
-        id=ROOT,
-        parent="",
-        layer="host",
-        name="boot",
-        kind="frame",
-        start_ns=0,
-        end_ns=1,
-        source="a test",
-    )
+    root = span(ROOT, "", 0, 1, "frame", "host")
     counted = (Access("UART ttyS0 (console)", 83, 239, 322), Access("HPET", 2, 0, 8))
     timeline = Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=counted)
     pictures.show(Shown(timeline=timeline, title="web"), as_json=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootwright.machine.messages import LineSeen
 from bootwright.machine.ring import RECORDS, Ring
+from bootwright.timeline.evidence import Line
 
 _FIRST = (1 << 64) - 4096
 """What the kernel has in the number of the first record before that is written."""
@@ -37,10 +37,10 @@ def test_lines_came_between_two_looks() -> None:
     _look(ring, [0, 0, 500], 40)
     _look(ring, [0, 0, 500, 900], 50)
     assert ring.lines == [
-        LineSeen(0, 10, 20),
-        LineSeen(0, 20, 30),
-        LineSeen(500, 20, 30),
-        LineSeen(900, 40, 50),
+        Line(0, 10, 20),
+        Line(0, 20, 30),
+        Line(500, 20, 30),
+        Line(900, 40, 50),
     ]
 
 
@@ -49,7 +49,7 @@ def test_memory_that_is_not_there_yet_tells_nothing() -> None:
     ring.take((), 10)
     _look(ring, [7], 20)
     # Nobody has seen that it was not there before.
-    assert ring.lines == [LineSeen(7, 0, 20)]
+    assert ring.lines == [Line(7, 0, 20)]
 
 
 def test_more_lines_than_are_looked_at_may_have_been_there_before() -> None:

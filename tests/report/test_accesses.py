@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from bootwright.report.timeline import text
 from bootwright.timeline.evidence import Access
-from bootwright.timeline.span import ROOT, Span, Timeline
+from bootwright.timeline.span import ROOT, Timeline
+from tests.report.boots import span
 
 
 def shown(*accesses: Access) -> list[str]:
-    root = Span(
-        id=ROOT,
-        parent="",
-        layer="host",
-        name="boot",
-        kind="frame",
-        start_ns=0,
-        end_ns=1_000_000_000,
-        source="a test",
-    )
+    root = span(ROOT, "", 0, 1000, "frame", "host")
     timeline = Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=accesses)
     lines = text(timeline).splitlines()
     assert max(map(len, lines)) <= 80

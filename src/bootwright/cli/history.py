@@ -22,7 +22,6 @@ JSON_VERSION = 1
 _LIMIT = 20
 _SHOWN = 10
 """So many of the boots that are to be removed are listed before it is asked."""
-_ID = click.IntRange(1, (1 << 63) - 1)
 
 
 class _List(click.Group):
@@ -151,7 +150,7 @@ Examples:
   bootwright history show 12 --recipe >web.toml; bootwright run --recipe web.toml -- true
 """
 )
-@click.argument("boot_id", metavar="ID", type=_ID, shell_complete=names.boots)
+@click.argument("boot_id", metavar="ID", type=names.BOOT_ID, shell_complete=names.boots)
 @click.option("--recipe", is_flag=True, help="Print its recipe only, as TOML.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(boot_id: int, recipe: bool, as_json: bool) -> None:
@@ -176,7 +175,7 @@ def show(boot_id: int, recipe: bool, as_json: bool) -> None:
 
 @command.command(epilog="Example: bootwright history rm 12 13")
 @click.argument(
-    "ids", metavar="ID...", nargs=-1, required=True, type=_ID, shell_complete=names.boots
+    "ids", metavar="ID...", nargs=-1, required=True, type=names.BOOT_ID, shell_complete=names.boots
 )
 def rm(ids: tuple[int, ...]) -> None:
     """Remove boots; where an ID is unknown, none."""

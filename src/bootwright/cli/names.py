@@ -47,6 +47,8 @@ def trims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
     return [name for name in trims.names(homes.locate()) if name.startswith(incomplete)]
 
 
+BOOT_ID = click.IntRange(1, (1 << 63) - 1)
+"""What SQLite can count to."""
 _BOOTS = 50
 """So many boots are offered, the newest."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.report import text
 from bootwright.timeline import folded
+from bootwright.timeline.diff import Ran
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.folded import Stack
 from bootwright.timeline.outline import timeline_of
@@ -32,23 +33,22 @@ class Shown:
     title: str
     facts: Mapping[str, str] = field(default_factory=dict)
     """What it was and where it ran, for people."""
-    stacks: tuple[Stack, ...] = ()
-    """Where its vCPU was, for a flame graph."""
+    ran: Ran = field(default_factory=Ran)
+    """Where, for a comparison; of a boot of the history."""
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """Where its vCPU was, for a flame graph; worked out anew each time."""
+        return folded.stacks(self.timeline)
 
 
-def of_evidence(evidence: Evidence, *, title: str, facts: Mapping[str, str] | None = None) -> Shown:
+def of_evidence(evidence: Evidence, *, title: str) -> Shown:
     """Return a boot as today's analysis sees it.
 
     Raises:
         FormatError: the evidence does not tell when the boot began and ended.
     """
-    timeline = timeline_of(evidence)
-    return Shown(
-        timeline=timeline,
-        title=title,
-        facts={**_facts(evidence), **(facts or {})},
-        stacks=folded.stacks(timeline),
-    )
+    return Shown(timeline=timeline_of(evidence), title=title, facts=_facts(evidence))
 
 
 def of_stored(home: Home, boot_id: int) -> Shown:
@@ -61,8 +61,12 @@ def of_stored(home: Home, boot_id: int) -> Shown:
     stored = History(home.history).load(boot_id)
     row = stored.row
     title = f"{row.image or 'tiny'}, boot {boot_id}"
-    facts = {"host": f"{stored.host.cpu}, Linux {stored.host.kernel}"}
-    return of_evidence(stored.evidence, title=title, facts=facts)
+    ran = Ran(
+        host=f"{stored.host.cpu}, Linux {stored.host.kernel}",
+        accelerator=str(stored.evidence.recipe.get("accelerator", "")),
+    )
+    shown = of_evidence(stored.evidence, title=title)
+    return replace(shown, facts={**shown.facts, "host": ran.host}, ran=ran)
 
 
 def write(shown: Shown, options: Mapping[str, Any]) -> None:
@@ -81,15 +85,24 @@ def write(shown: Shown, options: Mapping[str, Any]) -> None:
         path: Path | None = options[key]
         if path is None:
             continue
-        if key == "folded" and not shown.stacks:
+        content = make(shown)
+        if not content:  # only samples may be none
             screen.say(f"note: {path} was not written: nobody looked where this boot's vCPU was")
             continue
-        content = make(shown)
-        try:
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-        except OSError as error:
-            raise HostError(f"cannot write {path}: {error.strerror}") from error
-        screen.say(f"{path}: written ({text.size(len(content))})")
+        write_file(path, content.encode() if isinstance(content, str) else content)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, and say so.
+
+    Raises:
+        HostError: it cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    screen.say(f"{path}: written ({text.size(len(content))})")
 
 
 def show(shown: Shown, *, as_json: bool) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
 # What a boot is doing after each mark, for the status line.
-DOING = {
+_DOING = {
     "vmm.exec": "VMM start",
     "vmm.running": "firmware and kernel",
     "seed.start": "seed",
@@ -196,8 +196,8 @@ class Session:
         with screen.status(f"{machine.name}: VMM start", quiet=self._quiet) as show:
 
             def follow(mark: Mark) -> None:
-                if mark.name in DOING:
-                    show(f"{machine.name}: {DOING[mark.name]}")
+                if mark.name in _DOING:
+                    show(f"{machine.name}: {_DOING[mark.name]}")
 
             self._recorder.listen(follow)
             await machine.ready(self._timeout_s)

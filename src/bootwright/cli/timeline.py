@@ -88,7 +88,7 @@ def picture_options(function: Any) -> Any:
 @click.option(
     "--boot",
     "boot_id",
-    type=click.IntRange(1, (1 << 63) - 1),
+    type=names.BOOT_ID,
     shell_complete=names.boots,
     metavar="ID",
     help="Boot nothing: show a boot of bootwright history.",

@@ -21,7 +21,6 @@ from bootwright.machine.messages import (
     Ended,
     Failed,
     FromMonitor,
-    LineSeen,
     MarkTaken,
     Output,
     Paused,
@@ -30,7 +29,7 @@ from bootwright.machine.messages import (
     Started,
 )
 from bootwright.machine.spec import MachineSpec
-from bootwright.timeline.evidence import Access
+from bootwright.timeline.evidence import Access, Line
 from bootwright.timeline.recorder import Recorder
 
 _TOLD_GRACE_S = 10.0
@@ -69,7 +68,7 @@ class Machine:
         """Whether somebody has logged in."""
         self.samples: tuple[Sample, ...] = ()
         """Of one that is watched so, once its seed has handed over."""
-        self.lines: tuple[LineSeen, ...] = ()
+        self.lines: tuple[Line, ...] = ()
         """Likewise, of one on the virtual clock."""
         self.accesses: tuple[Access, ...] = ()
         """Of one that is watched so, once it has ended."""

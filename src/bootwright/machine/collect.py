@@ -21,10 +21,10 @@ from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
 from bootwright.machine.marks import END
-from bootwright.machine.messages import LineSeen, Sample
+from bootwright.machine.messages import Sample
 from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.recipe import Recipe
-from bootwright.timeline.evidence import Access
+from bootwright.timeline.evidence import Access, Line
 from bootwright.timeline.recorder import Mark, Recorder
 
 KERNEL_LOG = "kernel"
@@ -43,7 +43,7 @@ class Collected:
     """What was asked for, by name, as the guest sent it."""
     samples: tuple[Sample, ...] = ()
     """Where its vCPU was until the seed handed over, if that was watched."""
-    lines: tuple[LineSeen, ...] = ()
+    lines: tuple[Line, ...] = ()
     """When its kernel log's lines came, on the clock of *samples*."""
     accesses: tuple[Access, ...] = ()
     """What it did with its devices until the mark `END`, if that was watched."""

@@ -13,7 +13,7 @@ import msgspec
 
 from bootwright.errors import BootwrightError, by_name
 from bootwright.machine.spec import EndReason, MachineSpec
-from bootwright.timeline.evidence import Access
+from bootwright.timeline.evidence import Access, Line
 from bootwright.vmms.protocol import CpuMode
 
 State = Literal["starting", "running", "paused", "stopping"]
@@ -101,22 +101,11 @@ class Sample(msgspec.Struct, frozen=True):
     is_halted: bool
 
 
-class LineSeen(msgspec.Struct, frozen=True):
-    """A line of the guest's kernel log, on two clocks."""
-
-    time_ns: int
-    """On the guest's printk clock; 0 while that does not run."""
-    before_ns: int
-    """On the VMM's: the last look at which it was not there."""
-    after_ns: int
-    """On the VMM's: the first look at which it was."""
-
-
 class Sampled(Message, frozen=True, kw_only=True):
     """All samples of a machine's start-up, in order; told when the seed hands over."""
 
     samples: tuple[Sample, ...]
-    lines: tuple[LineSeen, ...] = ()
+    lines: tuple[Line, ...] = ()
     """Of a guest that was stopped for each look, where its kernel's symbols are known."""
 
 

@@ -13,7 +13,7 @@ from bootwright.machine.collect import KERNEL_LOG, collect, with_collector
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.witness import ASK, named, sections, witness
 from bootwright.recipe import Recipe
-from bootwright.timeline.evidence import Evidence, Line, MarkSeen, Pass
+from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
 from bootwright.timeline.recorder import Recorder
 
 INSTRUMENTED = ("initcall_debug", "log_buf_len=1M", "nokaslr")
@@ -98,6 +98,6 @@ async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_
         units=asked.get("units", ""),
         processes=asked.get("processes", ""),
         samples=named(home, spec.recipe, told.samples) if told.samples else (),
-        lines=tuple(Line(line.time_ns, line.before_ns, line.after_ns) for line in told.lines),
+        lines=told.lines,
         accesses=told.accesses,
     )

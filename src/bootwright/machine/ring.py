@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootwright.machine.messages import LineSeen
+from bootwright.timeline.evidence import Line
 
 SYMBOL = "_printk_rb_static_infos"
 RECORDS = 8
@@ -35,7 +35,7 @@ class Ring:
         self._next = 0
         self._absent_ns = 0
         """The last look at which no line was there that has not been told."""
-        self.lines: list[LineSeen] = []
+        self.lines: list[Line] = []
 
     @property
     def window(self) -> tuple[int, int]:
@@ -52,7 +52,7 @@ class Ring:
             # A record that was never written is all zeros, as the first one is: its time tells.
             if sequence != self._next or (sequence == 0 and not self._is_first_written(words)):
                 break
-            self.lines.append(LineSeen(time_ns, self._absent_ns, vm_ns))
+            self.lines.append(Line(time_ns, self._absent_ns, vm_ns))
             self._next += 1
             new += 1
         if new < RECORDS:

@@ -10,9 +10,10 @@ from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.symbols import address_of
-from bootwright.machine.messages import LineSeen, Sample
+from bootwright.machine.messages import Sample
 from bootwright.machine.ring import SYMBOL, Ring
 from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Line
 from bootwright.vmms.protocol import RunningVmm
 
 SAMPLED_UNTIL = "seed.done"
@@ -53,7 +54,7 @@ class Sampler:
         return tuple(self._samples)
 
     @property
-    def lines(self) -> tuple[LineSeen, ...]:
+    def lines(self) -> tuple[Line, ...]:
         """The lines that came into the kernel's log meanwhile."""
         return tuple(self._ring.lines) if self._ring else ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bootwright.report.text import duration
+from bootwright.report.text import BOLD, DIM, duration, styled
 from bootwright.timeline.diff import Change, Diff, What
 
 JSON_VERSION = 1
@@ -16,7 +16,6 @@ _NAME_WIDTH = 46
 _LONGEST = 15
 _SHARE = 0.01
 """A change that is smaller than this part of the longer boot is not a row of its own."""
-_DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
 def text(diff: Diff, *, names: tuple[str, str] = ("A", "B"), color: bool = False) -> str:
@@ -38,7 +37,7 @@ def _tree(
 ) -> Iterator[str]:
     star = "*" if change.critical and change is not diff.root else " "
     row = _row(f"{star}{'  ' * depth}{change.name}", change.before.part_ns, change.after.part_ns)
-    yield _styled(row, _BOLD, color and change.critical)
+    yield styled(row, BOLD, color and change.critical)
     children = below.get(change.id, ())
     shown = [child for child in children if not depth or _is_large(diff, child.part_ns)]
     for child in shown:
@@ -51,10 +50,10 @@ def _tree(
         before = sum(child.before.part_ns for child in rest)
         after = sum(child.after.part_ns for child in rest)
         name = f"{margin}{len(rest)} smaller change{'s' * (len(rest) > 1)}, in sum"
-        yield _styled(_row(name, before, after), _DIM, color)
+        yield styled(_row(name, before, after), DIM, color)
     if change.own_ns:
         row = _row(f"{margin}itself", change.before.own_ns, change.after.own_ns)
-        yield _styled(row, _DIM, color)
+        yield styled(row, DIM, color)
 
 
 def _is_large(diff: Diff, change_ns: int) -> bool:
@@ -85,7 +84,7 @@ def _largest(diff: Diff, color: bool) -> Iterator[str]:
         # Of a span that took as long, more or less lies beside others now.
         what = "as long" if change.what == "same" else change.what
         row = f"{change.own_ns / 1e6:>+11.1f} {star} {what:<8}  {name}"
-        yield _styled(row, _BOLD, color and change.critical)
+        yield styled(row, BOLD, color and change.critical)
     if rest := moved[_LONGEST:]:
         summed = sum(change.own_ns for change in rest)
         yield f"{summed / 1e6:>+11.1f}   {len(rest)} others, in sum"
@@ -117,10 +116,6 @@ def signed(change_ns: int) -> str:
 
 def _cut(name: str, width: int) -> str:
     return name if len(name) <= width else name[: width - 1] + "…"
-
-
-def _styled(row: str, style: str, wanted: bool) -> str:
-    return f"{style}{row}{_PLAIN}" if wanted else row
 
 
 def values(diff: Diff) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bootwright.timeline.phases import Phase, total_ns
 
+BOLD, DIM = "\x1b[1m", "\x1b[2m"
+_PLAIN = "\x1b[0m"
 _BAR_WIDTH = 20
 
 
@@ -26,6 +28,11 @@ def size(size_bytes: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} GiB"
+
+
+def styled(row: str, style: str, wanted: bool) -> str:
+    """Return *row* in a style of a terminal's, such as BOLD, where that is wanted."""
+    return f"{style}{row}{_PLAIN}" if wanted else row
 
 
 def age(since_s: float, now_s: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from bootwright.report.text import duration
+from bootwright.report.text import BOLD, DIM, duration, styled
 from bootwright.timeline.evidence import Access
 from bootwright.timeline.span import ROOT, Span, Timeline, covered_ns, merged
 
@@ -21,7 +21,6 @@ _LEAST_HEAD = 8
 """How much of a unit's name must stay where what is said of it is kept."""
 _SHARE = 0.01
 """A span that is shorter than this part of the whole is not a row of its own, but at the top."""
-_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 def text(timeline: Timeline, *, color: bool = False) -> str:
@@ -55,7 +54,7 @@ def _tree(
     # What is said of a unit below its own row need not name it again.
     name = span.name.removeprefix(f"{above}: ") if above else span.name
     row = _row(timeline, star + "  " * depth, name, span.start_ns, span.duration_ns)
-    yield _styled(row, _BOLD, color and span.critical)
+    yield styled(row, BOLD, color and span.critical)
     below = children.get(span.id, ())
     shown = [c for c in below if c.duration_ns >= least_ns or span.id == ROOT]
     for child in shown:
@@ -68,7 +67,7 @@ def _tree(
         yield _row(timeline, margin, text, None, summed)
     if below and unaccounted[span.id] >= least_ns:
         row = _row(timeline, margin, "unaccounted", None, unaccounted[span.id])
-        yield _styled(row, _DIM, color)
+        yield styled(row, DIM, color)
 
 
 def _row(timeline: Timeline, margin: str, name: str, start_ns: int | None, length_ns: int) -> str:
@@ -89,10 +88,6 @@ def _fitted(name: str, width: int) -> str:
     if colon and room >= _LEAST_HEAD:
         return f"{head[:room]}…{colon}{what}"
     return name[: width - 1] + "…"
-
-
-def _styled(row: str, style: str, wanted: bool) -> str:
-    return f"{style}{row}{_PLAIN}" if wanted else row
 
 
 def _bar(total_ns: int, start_ns: int, length_ns: int) -> str:

@@ -70,7 +70,7 @@ def assemble(evidence: Evidence) -> Timeline:
     guest = _guest(clean, evidence.instrumented)
     if evidence.clock == "virtual":
         return _virtual(guest, evidence.instrumented, evidence.sampled)
-    marks = _first_times(clean)
+    marks = clean.first_times()
     end_ns = sshlog.end_ns(clean.ssh)
     if START not in marks or end_ns is None:
         raise FormatError("the evidence does not tell when the boot began and ended")
@@ -240,7 +240,7 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
 def _before_clock_ns(log: KernelLog, seen: Pass) -> int:
     """Return how long the guest ran before its printk clock did; 0 where that is not known."""
     alignment = align(_bounds(log, seen))
-    running_ns = _first_times(seen).get("vmm.running")
+    running_ns = seen.first_times().get("vmm.running")
     if alignment is None or running_ns is None:
         return 0
     return max(0, alignment.offset_ns - running_ns)
@@ -339,16 +339,9 @@ def _looks(log: KernelLog, monotonic: str) -> list[Bound]:
     ]
 
 
-def _first_times(seen: Pass) -> dict[str, int]:
-    times: dict[str, int] = {}
-    for mark in seen.marks:
-        times.setdefault(mark.name, mark.time_ns)
-    return times
-
-
 def _bounds(log: KernelLog, seen: Pass) -> list[Bound]:
     """Return what the twins of marks and the exchanges say of printk clock and host clock."""
-    marks = _first_times(seen)
+    marks = seen.first_times()
     found = []
     for name in _TWINS:
         mark = log.mark(name)

@@ -87,6 +87,13 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     ssh: tuple[MarkSeen, ...] = ()
     """What ssh told of its log-in, as ``ssh -v`` says it, each line with the host's time."""
 
+    def first_times(self) -> dict[str, int]:
+        """Return when each mark was taken, by the host; of several with one name the first."""
+        times: dict[str, int] = {}
+        for mark in self.marks:
+            times.setdefault(mark.name, mark.time_ns)
+        return times
+
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a boot: a clean pass, and one that was watched more closely."""

@@ -57,9 +57,7 @@ def outline(evidence: Evidence) -> Timeline:
     if not cut:
         raise FormatError("the evidence does not tell when the boot began and ended")
     spans = [_span(ROOT, "", "host", "boot", 0, total_ns(cut), f"mark {cut[0].start_mark}")]
-    times: dict[str, int] = {}
-    for mark in evidence.clean.marks:
-        times.setdefault(mark.name, mark.time_ns)
+    times = evidence.clean.first_times()
     spans += host.spans(times, -times[cut[0].start_mark])
     there = {span.id for span in spans}
     for phase in cut:
