@@ -22,13 +22,13 @@ _SOURCE = Path(bootwright.__file__).parent
 _HEIGHT = {
     "__main__": 6,
     "cli": 5,
-    **dict.fromkeys(("doctor", "probes"), 4),
+    **dict.fromkeys(("doctor", "probes", "experiments"), 4),
     "machine": 3,
     **dict.fromkeys(("vmms", "disks", "networks", "images", "kernels", "guest", "inits"), 2),
     "history": 2,  # it stores a timeline's data, and knows no machine
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
-    # digest is a value, as recipe is: it imports nothing.
-    **dict.fromkeys(("recipe", "errors", "digest", "__init__"), 0),
+    # Values: a change knows recipes, and both know digests.
+    **dict.fromkeys(("recipe", "change", "errors", "digest", "__init__"), 0),
 }
 # They take data and return data: whoever has data may import them.
 _DATA_ROOMS = {"timeline", "report"}

@@ -139,6 +139,7 @@ def _fill(
         random_seed=1 if virtual and draft.random_seed is None else draft.random_seed,
         guest_files=guest_files,
         clock=draft.clock or "wall",
+        vmm_options=draft.vmm_options or (),
     )
     kernel_mib = kernel.boot_file.stat().st_size // MIB
     needed_mib = kernel_mib + (_TINY_MEMORY_MIB if image is None else _IMAGE_MEMORY_MIB)
