@@ -173,7 +173,9 @@ class Search:
         self._reference = await self._trials.answer(bearable, "cheap")
         if not self._reference.samples_ns:
             raise ValueError("the goal is the fastest boot, but the oracle measures none")
-        for _ in self._names:
+        seen: set[frozenset[str]] = set()
+        while self._best not in seen:  # noise might lead in circles
+            seen.add(self._best)
             await self._leave_useless(self._best)
             if not await self._apply_faster(bearable):
                 return
