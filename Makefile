@@ -29,9 +29,11 @@ test: setup-tests check  ## everything: checks, fast tests, a real browser, real
 acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
 	.venv/bin/pytest -m acceptance -v tests/boots
 
-bench: setup  ## time our own start-up, host preparation and the seed
+bench: setup  ## time our own start-up, host preparation, the seed, loop devices, snapshots
 	.venv/bin/python -m benchmarks.startup
 	.venv/bin/python -m benchmarks.seed
+	.venv/bin/python -m benchmarks.loops
+	.venv/bin/python -m benchmarks.snapshots
 
 wheel: setup  ## build a wheel into dist/
 	.venv/bin/python -m pip wheel -qq --no-deps --wheel-dir dist .
