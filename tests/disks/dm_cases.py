@@ -11,11 +11,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bootwright.disks import devicemapper, loop, snapshot
+from bootwright.disks import devicemapper, dm_ioctl, loop, snapshot
 from bootwright.disks.devicemapper import Linear, Zero
 from bootwright.errors import DeviceError
 
@@ -230,21 +232,18 @@ def a_kill_between_any_two_steps_leaves_what_one_removal_frees() -> None:
 
     def dying_before(step: int) -> None:
         """Make a disk in a child that is killed before its call number *step* to the kernel."""
-        calls = 0
-        original = devicemapper.dm_ioctl.call
+        original, steps = dm_ioctl.call, iter(range(1, step))
 
-        def counted(*arguments: object, **options: object) -> object:
-            nonlocal calls
-            calls += 1
-            if calls == step:
+        def counted(file: int, command: int, **options: Any) -> dm_ioctl.Answer:
+            if next(steps, None) is None:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments, **options)  # type: ignore[arg-type]
+            return original(file, command, **options)
 
-        devicemapper.dm_ioctl.call = counted  # type: ignore[assignment]
+        dm_ioctl.call = counted
         snapshot.persistent(base, store, machine="m", disk_bytes=9 * MIB)
 
     for step in range(1, 12):
-        killed_after(lambda step=step: dying_before(step))  # type: ignore[misc]
+        killed_after(partial(dying_before, step))
         names = {device.name for device in devicemapper.every()}
         assert names <= {"bootwright-m", "bootwright-m-base"}, names
         assert all(device.uuid.startswith("BOOTWRIGHT-") for device in devicemapper.every())
