@@ -183,11 +183,8 @@ def _attach_and_detach(folder: Path, times: int, answers: multiprocessing.Queue[
         answers.put("")
 
 
-@pytest.mark.parametrize(
-    ("processes", "times"),
-    [(16, 60), pytest.param(16, 500, marks=pytest.mark.acceptance)],
-)
-def test_many_at_once_all_get_their_own(tmp_path: Path, processes: int, times: int) -> None:
+def test_many_at_once_all_get_their_own(tmp_path: Path) -> None:
+    processes, times = 16, 500
     answers: multiprocessing.Queue[str] = multiprocessing.Queue()
     workers = [
         multiprocessing.Process(target=_attach_and_detach, args=(tmp_path, times, answers))

@@ -237,8 +237,8 @@ def _control() -> Iterator[int]:
 @contextmanager
 def _our_turn(control: int) -> Iterator[None]:
     """Keep others of us, and systemd, which takes the same lock, from asking meanwhile."""
-    # The kernel's queue is fair; asking again and again is not, and made the slowest of 16 processes
-    # three times as slow. It has no deadline, but ends with the holder's descriptor, or a signal.
+    # The kernel's queue is fair. Asking again and again is not: it made the slowest of 16 processes
+    # three times as slow. The queue has no deadline, but a signal ends it, or the holder's end.
     fcntl.flock(control, fcntl.LOCK_EX)
     try:
         yield
