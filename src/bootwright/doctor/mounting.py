@@ -58,7 +58,7 @@ def of_device(name: str, holders: Sequence[Holder]) -> Mounting:
     return Mounting(
         verdict="busy",
         loop=name,
-        message=f"/dev/{name} already mounted or mount point busy.",
+        message=f"/dev/{name} already mounted or mount point busy",
     )
 
 

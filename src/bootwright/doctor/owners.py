@@ -117,7 +117,7 @@ def of_mapped(
         if mapped.name.startswith("bootwright"):
             return Owner(fate="foreign", why="its name looks like ours, but it has not our uuid")
         return None
-    if not on and mapped.slaves:
+    if not on:  # one without a table lies on nothing, and may be another bootwright's
         return Owner(fate="foreign", why="it has our uuid, but lies on nothing in our folders")
     machine = mapped.uuid.removeprefix(devicemapper.UUID_PREFIX).partition(":")[0]
     machine = next((owner.machine for _, owner in below if owner.machine), machine)
