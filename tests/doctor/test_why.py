@@ -134,6 +134,11 @@ def test_the_live_lock_of_an_unbound_loop_that_is_claimed(
     assert found.stands_in_the_way
     assert any("live-lock" in reason for reason in found.reasons)
     assert any(h.name == str(pid) for h in found.devices[0].holders)
+    if _run("losetup", "--find") == str(node):  # no other program has let a lower one go
+        stuck = why(image, home)
+        assert stuck.stands_in_the_way
+        assert f"the kernel names {node.name} again" in stuck.reasons[-1]
+        assert any(str(pid) in cure for cure in stuck.cures)
 
 
 def test_a_part_of_the_file_is_in_the_way(

@@ -73,7 +73,7 @@ def mounted_writes(
         yield _note(
             "mounted devices",
             "this kernel (bdev_allow_write_mounted=0) refuses to mount what is open for writing, "
-            "and to open for writing what is mounted: mount says busy where another kernel would not",
+            "and to open for writing what is mounted: mount says busy where others would not",
             "bootwright doctor why /dev/loopN names who has it open for writing",
         )
 

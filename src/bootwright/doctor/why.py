@@ -105,7 +105,11 @@ def _of_file(path: Path, status: os.stat_result, sight: Sight, ours: Folders) ->
             "whether a file is behind it; but somebody has claimed it (O_EXCL), so binding a file "
             f"to it fails with EBUSY, and the kernel names loop{free} again each time: a live-lock"
         )
-        cures += [_culprit(free), "or step over it:", f"$ sudo losetup /dev/loop{free + 1} {path}"]
+        cures += [
+            _culprit(free),
+            "or step over it, onto one that is made anew:",
+            f"$ sudo losetup /dev/loop{_unused()} {path}",
+        ]
     previous = [b for b in sight.loops if b.backing_file == f"{path.absolute()}{DELETED}"]
     for bound in previous:
         notes.append(
@@ -131,7 +135,7 @@ def _reasons(
     match would.verdict:
         case "fresh":
             return [
-                f"no loop device has this file behind it: mount takes a fresh one, loop{free}"
+                f"no loop device has this file behind it: mount asks for a fresh one, loop{free}"
             ], []
         case "reuses":
             return [
@@ -366,6 +370,14 @@ def _next_free(sight: Sight) -> tuple[int, bool]:
     free = mounting.next_free(bound, there)
     is_there = free in there
     return free, is_there and holding.is_claimed(Path(f"/dev/loop{free}")) is True
+
+
+def _unused() -> int:
+    """Return a number that no loop device has yet."""
+    return (
+        max((int(n[4:]) for n in os.listdir(SYS_BLOCK) if re.fullmatch(r"loop\d+", n)), default=-1)
+        + 1
+    )
 
 
 def _sysfs_holders(number: tuple[int, int]) -> tuple[str, ...]:
