@@ -36,9 +36,9 @@ def _mapped(name: str, uuid: str, *slaves: str) -> Mapped:
         uuid=uuid,
         major=253,
         minor=1,
-        node=Path("/dev/dm-1"),
         suspended=False,
         read_only=False,
+        active=True,
         open_count=0,
         holders=(),
         slaves=slaves,
@@ -79,3 +79,13 @@ def test_a_snapshot_that_holds_a_loop_is_named() -> None:
     [holder] = holders((7, 3), ("dm-1",), sight, Openers(), True)
     assert "dm-1, called bootwright-web" in holder.text
     assert of_device("loop3", [holder]).message == "/dev/loop3 already mounted or mount point busy"
+
+
+def test_the_device_below_a_snapshot_is_its_machines() -> None:
+    below = _mapped("bootwright-web-base", "BOOTWRIGHT-web-base", "loop3")
+    image = _loop(5, "bootwright:1-5:base")
+    for alive, fate in ((frozenset({"web"}), "alive"), (frozenset[str](), "orphaned")):
+        ours = Folders(files=_OURS.files, roots=_OURS.roots, alive=alive)
+        owner = of_mapped(below, [image], [below], ours)
+        assert owner is not None
+        assert (owner.fate, owner.machine) == (fate, "web")

@@ -19,10 +19,10 @@ class Mapped:
     uuid: str
     major: int
     minor: int
-    node: Path
     suspended: bool
     read_only: bool
-    open_count: int
+    active: bool
+    open_count: int | None
     holders: tuple[str, ...]
     slaves: tuple[str, ...]
 
@@ -44,10 +44,10 @@ def every() -> list[Mapped]:
                     uuid=(sysfs / "dm/uuid").read_text().strip(),
                     major=int(major),
                     minor=int(minor),
-                    node=Path("/dev") / sysfs.name,
                     suspended=(sysfs / "dm/suspended").read_text().strip() == "1",
                     read_only=(sysfs / "ro").read_text().strip() == "1",
-                    open_count=0,
+                    active=True,
+                    open_count=None,
                     holders=tuple(sorted(os.listdir(sysfs / "holders"))),
                     slaves=tuple(sorted(os.listdir(sysfs / "slaves"))),
                 )

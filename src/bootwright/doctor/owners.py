@@ -22,6 +22,8 @@ from bootwright.machine import folder as folders
 Fate = Literal["alive", "orphaned", "shared", "foreign"]
 """``shared``: an image's own device, which machines use together."""
 DELETED = " (deleted)"
+_BELOW = "-base"
+"""How the uuid of a device below a machine's snapshot ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +121,12 @@ def of_mapped(
         return None
     if not on:  # one without a table lies on nothing, and may be another bootwright's
         return Owner(fate="foreign", why="it has our uuid, but lies on nothing in our folders")
-    machine = mapped.uuid.removeprefix(devicemapper.UUID_PREFIX).partition(":")[0]
-    machine = next((owner.machine for _, owner in below if owner.machine), machine)
-    return Owner(fate="alive" if machine in ours.alive else "orphaned", machine=machine, on=on)
+    called = mapped.uuid.removeprefix(devicemapper.UUID_PREFIX)
+    # A snapshot's own store tells its machine; what lies below a snapshot has only its uuid.
+    machine = next((owner.machine for _, owner in below if owner.machine), "")
+    machine = machine or called.removesuffix(_BELOW)
+    is_alive = machine in ours.alive or called in ours.alive
+    return Owner(fate="alive" if is_alive else "orphaned", machine=machine, on=on)
 
 
 def _foundations(mapped: Mapped, all_mapped: Sequence[Mapped]) -> set[str]:
