@@ -42,8 +42,8 @@ FAST = (
         stock="bzImage: firmware loads it, and it unpacks itself",
         reason="the VMM starts the unpacked kernel at its PVH entry point: no firmware, no "
         "decompression",
-        measured="1.8 s of 4.6 s to the seed, a tiny guest, wall clock under TCG, n = 1; on the virtual "
-        "clock nothing shows, as the guest's clock starts once it is unpacked",
+        measured="1.8 s of 4.6 s to the seed, a tiny guest, wall clock under TCG, n = 1; on "
+        "the virtual clock nothing shows, as the guest's clock starts once it is unpacked",
         side_effect="no KASLR: what chooses a random address is the code that unpacks",
         is_on=lambda recipe: recipe.kernel_file == "vmlinux",
         needs="kernels with a PVH entry point (CONFIG_PVH)",
@@ -52,8 +52,8 @@ FAST = (
         name="quiet",
         stock="every line of the kernel's log goes to the serial console",
         reason="each byte on a serial port is an exit from the guest",
-        measured="17 ms of 762 ms to the seed, virtual clock, seeds 1 to 3; that clock gives an exit no "
-        "price, a VMM does",
+        measured="17 ms of 762 ms to the seed, virtual clock, seeds 1 to 3; that clock gives an "
+        "exit no price, a VMM does",
         side_effect="the console shows warnings and worse only; dmesg has all lines",
         is_on=_argument("quiet"),
     ),
@@ -70,8 +70,8 @@ FAST = (
         name="mitigations=off",
         stock="the kernel defends itself against speculative execution",
         reason="TCG runs no guest code speculatively: the defences protect nothing and only cost",
-        measured="nothing on the virtual clock (within 1 % of 2.88 s to sshd, seeds 1 to 3); 29 s in "
-        "place of 36 s to sshd on another host's wall clock, n = 1",
+        measured="nothing on the virtual clock (within 1 % of 2.88 s to sshd, seeds 1 to 3); "
+        "29 s in place of 36 s to sshd on another host's wall clock, n = 1",
         side_effect="none under TCG",
         is_on=_argument("mitigations=off"),
         needs="TCG",
