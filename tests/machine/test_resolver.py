@@ -38,7 +38,7 @@ def test_a_file_is_taken_with_its_permissions(
 
 
 def test_a_file_that_is_not_there(resolver: HomeResolver) -> None:
-    with pytest.raises(InputError, match="cannot read './nothing': No such file"):
+    with pytest.raises(InputError, match=r"cannot read './nothing': No such file"):
         parse("file:/etc/motd=./nothing", resolver)
 
 
