@@ -34,7 +34,7 @@ def timeline(told: dict[str, Any]) -> Timeline:
 def test_nearly_all_of_a_stock_boot_is_explained(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
-    read = timeline(bootwright.json("timeline", bookworm, "--kernel", kernel))
+    read = timeline(bootwright.json("timeline", bookworm, "--kernel", kernel, "--stock"))
     assert (read.clock, read.warnings) == ("wall", ())
     spans = {span.id: span for span in read.spans}
     assert {span.layer for span in read.spans} == LAYERS
@@ -59,7 +59,10 @@ def test_nearly_all_of_a_stock_boot_is_explained(
 def test_on_the_virtual_clock_one_seed_has_one_timeline_on_a_busy_host(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
-    words = ("timeline", bookworm, "--kernel", kernel, "--clock", "virtual", "--seed", "1")
+    words = (
+        *("timeline", bookworm, "--kernel", kernel, "--clock", "virtual", "--seed", "1"),
+        *("--without", "cryptomgr.notests"),
+    )
     quiet = bootwright.json(*words)
     with busy_host():
         looked = bootwright.json(*words, "--sample")

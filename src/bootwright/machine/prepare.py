@@ -110,7 +110,7 @@ def placement(
         counted_until = f"{folder.identity().token} {END}"
     return Placement(
         name=spec.name,
-        kernel=kernels.load(home, spec.recipe.kernel).boot_file,
+        kernel=kernels.load(home, spec.recipe.kernel).folder / spec.recipe.kernel_file,
         initrd=folder.initrd,
         disk={"qcow2": folder.disk, "pmem": folder.mapped_disk, "none": None}[spec.recipe.disk],
         log=folder.vmm_log,
