@@ -22,7 +22,7 @@ _SOURCE = Path(bootwright.__file__).parent
 _HEIGHT = {
     "__main__": 6,
     "cli": 5,
-    **dict.fromkeys(("doctor", "probes"), 4),
+    **dict.fromkeys(("doctor", "probes", "experiments"), 4),
     "machine": 3,
     **dict.fromkeys(("vmms", "disks", "networks", "images", "kernels", "guest", "inits"), 2),
     "history": 2,  # it stores a timeline's data, and knows no machine

@@ -1,13 +1,14 @@
 """Who holds a block device: other devices on top of it, mounts, processes.
 
-Source: Documentation/ABI/testing/sysfs-block (holders), proc(5): /proc/PID/mountinfo, /proc/PID/fd.
+Source: Documentation/ABI/testing/sysfs-block (holders).
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
+
+from bootwright.host import mounts, openers
 
 SYS_BLOCK = Path("/sys/block")
 _MOST_PROCESSES = 5
@@ -30,50 +31,13 @@ def _names(folder: Path) -> tuple[str, ...]:
         return ()
 
 
-def mounts(major: int, minor: int, *, mountinfo: Path = Path("/proc/self/mountinfo")) -> list[str]:
-    """Return where the device is mounted, as far as this mount namespace shows."""
-    try:
-        lines = mountinfo.read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return []
-    fields = [line.split() for line in lines]
-    return [line[4] for line in fields if line[2:3] == [f"{major}:{minor}"]]
-
-
-def processes(major: int, minor: int) -> list[str]:
-    """Return who has the device open, as ``name (pid)``, as far as we may look."""
-    wanted = os.makedev(major, minor)
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and _has_open(process / "fd", wanted):
-            try:
-                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
-            except OSError:
-                continue  # it ended just now
-    return found
-
-
-def _has_open(folder: Path, device: int) -> bool:
-    try:
-        links = list(folder.iterdir())
-    except OSError:
-        return False  # it ended, or it is not ours to look at
-    for link in links:
-        try:
-            seen = link.stat()
-        except OSError:
-            continue
-        if stat.S_ISBLK(seen.st_mode) and seen.st_rdev == device:
-            return True
-    return False
-
-
 def described(name: str, major: int, minor: int) -> str:
     """Say in words who holds the block device *name*; "" where nobody is seen to."""
+    number = (major, minor)
     parts = list(above(name))
-    parts += [f"mounted on {place}" for place in mounts(major, minor)]
-    opened = processes(major, minor)
-    parts += [f"open in {who}" for who in opened[:_MOST_PROCESSES]]
-    if more := len(opened) - _MOST_PROCESSES:
-        parts += [f"and {more} more processes"] if more > 0 else []
+    parts += [f"mounted on {mount.point}" for mount in mounts.table() if mount.device == number]
+    opened = openers.of_devices([number]).found
+    parts += [f"open in {opener.command} ({opener.pid})" for opener in opened[:_MOST_PROCESSES]]
+    if len(opened) > _MOST_PROCESSES:
+        parts.append(f"and {len(opened) - _MOST_PROCESSES} more processes")
     return ", ".join(parts)
