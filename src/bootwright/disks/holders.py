@@ -36,7 +36,7 @@ def described(name: str, major: int, minor: int) -> str:
     number = (major, minor)
     parts = list(above(name))
     parts += [f"mounted on {mount.point}" for mount in mounts.table() if mount.device == number]
-    opened = openers.of_devices([number]).found
+    opened = openers.of_devices([number], ourselves=True).found
     parts += [f"open in {opener.command} ({opener.pid})" for opener in opened[:_MOST_PROCESSES]]
     if len(opened) > _MOST_PROCESSES:
         parts.append(f"and {len(opened) - _MOST_PROCESSES} more processes")

@@ -33,14 +33,18 @@ class Openers:
     unseen: int = 0
 
 
-def of_devices(numbers: Collection[tuple[int, int]]) -> Openers:
-    """Return who has block devices open, by major and minor number; we ourselves do not count."""
+def of_devices(numbers: Collection[tuple[int, int]], *, ourselves: bool = False) -> Openers:
+    """Return who has block devices open, by major and minor number.
+
+    Args:
+        ourselves: Whether this process counts as well.
+    """
 
     def match(status: os.stat_result) -> tuple[int, int] | None:
         number = (os.major(status.st_rdev), os.minor(status.st_rdev))
         return number if stat.S_ISBLK(status.st_mode) and number in numbers else None
 
-    return _scan(match, links=("fd",))
+    return _scan(match, links=("fd",), ourselves=ourselves)
 
 
 def of_file(status: os.stat_result) -> Openers:
@@ -56,10 +60,10 @@ def of_filesystem(device: int) -> Openers:
     )
 
 
-def _scan(match: Match, *, links: tuple[str, ...]) -> Openers:
+def _scan(match: Match, *, links: tuple[str, ...], ourselves: bool = False) -> Openers:
     found, unseen = [], 0
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+        if not folder.name.isdigit() or (int(folder.name) == os.getpid() and not ourselves):
             continue
         try:
             paths = [(f"fd {fd}", f"fd/{fd}") for fd in os.listdir(folder / "fd")]
