@@ -27,8 +27,8 @@ _HEIGHT = {
     **dict.fromkeys(("vmms", "disks", "networks", "images", "kernels", "guest", "inits"), 2),
     "history": 2,  # it stores a timeline's data, and knows no machine
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
-    # digest is a value, as recipe is: it imports nothing.
-    **dict.fromkeys(("recipe", "change", "change_text", "errors", "digest", "__init__"), 0),
+    # Values: a change knows recipes, and both know digests.
+    **dict.fromkeys(("recipe", "change", "errors", "digest", "__init__"), 0),
 }
 # They take data and return data: whoever has data may import them.
 _DATA_ROOMS = {"timeline", "report"}

@@ -1,98 +1,112 @@
-"""Changes: named edits of a recipe, from which everything is made that makes a boot faster.
+"""Change: a named edit of a recipe, which can be printed, read back and taken back. Values only.
 
-``applied(recipe, changes)`` is another recipe, and nothing else happens. Values only; their text is
-read by `change_text`.
+What a change needs from this host (the digest of a kernel or a file, what an init carries) is
+looked up while its text is read, by a `Resolver`; from then on it holds digests.
+
+Changes that do not conflict give the same recipe in any order: `changed` applies them in an order
+of its own, and all at once, so that no recipe between two of them has to be possible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal, Protocol, get_args
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import PurePosixPath
+from typing import Any, Protocol, get_args
 
-from bootwright import digest as digests
-from bootwright.digest import Digest
+from bootwright.digest import Digest, is_digest
 from bootwright.errors import InputError
-from bootwright.recipe import (
-    GuestFile,
-    InitName,
-    KernelFile,
-    Recipe,
+from bootwright.recipe import Accelerator, Disk, GuestFile, InitName, MachineType, Network, Recipe
+
+SEED_RUN = "/seed/run"
+"""What lies here in the seed is laid into the guest's /run."""
+_CONTROL = "/run/systemd/system.control"
+_GENERATORS = "/run/systemd/system-generators"
+_BLACKLIST = "initcall_blacklist"
+
+FORMS = (
+    ("cmdline+=ARG", "add a kernel argument"),
+    ("cmdline-=ARG", "drop one"),
+    ("cmdline:KEY=VALUE", "replace the value of one"),
+    ("blacklist=INITCALL", "leave out an initcall of the kernel"),
+    ("mask=UNIT", "do not start a unit of systemd's"),
+    ("drop-generator=NAME", "do not run a generator of systemd's"),
+    ("init=NAME", "another PID 1"),
+    ("trim=NAME", "systemd without what a trim leaves out"),
+    ("kernel=NAME", "another kernel"),
+    ("config:CONFIG_X=VALUE", "a kernel built with this option"),
+    ("memory=SIZE", "such as 1G"),
+    ("vcpus=N", ""),
+    ("machine=TYPE", "q35 or microvm"),
+    ("disk=KIND", ""),
+    ("network=KIND", "user or none"),
+    ("vmm.cpu=MODEL", "QEMU's -cpu"),
+    ("vmm.accelerator=NAME", "kvm or tcg"),
+    ("vmm.KNOB=VALUE", "tb-size of TCG, or a property of the machine such as hpet=off"),
+    ("file:/run/PATH=HOSTFILE", "a file for the guest; the tiny guest takes any path"),
+    ("drop-file=/run/PATH", "the seed does not carry this file"),
 )
-
-Field = Literal[
-    "kernel",
-    "kernel_file",
-    "init",
-    "machine",
-    "cpu",
-    "accelerator",
-    "memory_mib",
-    "vcpus",
-    "disk",
-    "network",
-]
-
-MASKS = "/seed/run/systemd/system.control"
-GENERATORS = "/seed/run/systemd/system-generators"
-"""Where the seed lays masks; see `inits.trim`."""
-EMPTY = digests.of_bytes(b"")
-"""An empty file masks a unit or a generator. Source: null_or_empty() in systemd."""
-
-_BLACKLIST = "initcall_blacklist="
+"""How changes are written, and what they do."""
 
 
-class Change(Protocol):
-    """A named edit of a recipe; ``str(change)`` is its text, and read again it is the same."""
+class Resolver(Protocol):
+    """What the texts of changes name, on this host; InputError for what is not there."""
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        """Carry the change out on a recipe's fields, which are checked once all is done."""
+    def kernel(self, name: str) -> Digest:
+        """Return the digest of a kernel."""
         ...
 
-    def touches(self) -> Mapping[str, str]:
-        """Return what it decides, and as what: ``{"memory_mib": "512"}``.
+    def file(self, path: str) -> tuple[Digest, int]:
+        """Store a file of this host's, or find one by its digest; return digest and mode."""
+        ...
 
-        Two changes that decide one thing differently conflict.
-        """
+    def init(self, name: InitName) -> tuple[GuestFile, ...]:
+        """Return what the seed carries for an init."""
+        ...
+
+    def trim(self, name: str) -> tuple[GuestFile, ...]:
+        """Return what the seed carries for systemd-trimmed with this trim."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AddArgument:
-    """A word behind the kernel's command line, unless it is there."""
+class _Edit(Protocol):
+    @property
+    def slots(self) -> Mapping[str, str]:
+        """What it decides, and to which value: two edits that differ in one conflict."""
+        ...
+
+    def apply(self, values: dict[str, Any]) -> None:
+        """Edit the fields of a recipe."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """A kernel argument, there or not there."""
 
     word: str
+    is_there: bool
 
     def __str__(self) -> str:
-        return f"cmdline+={self.word}"
+        return f"cmdline{'+' if self.is_there else '-'}={self.word}"
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        if self.word not in draft["cmdline"]:
-            draft["cmdline"] = (*draft["cmdline"], self.word)
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {f"argument {self.word}": "there" if self.is_there else "not there"}
 
-    def touches(self) -> Mapping[str, str]:
-        return _argument(self.word) | {f"the argument {self.word}": "there"}
-
-
-@dataclass(frozen=True, slots=True)
-class DropArgument:
-    """A word less on the kernel's command line."""
-
-    word: str
-
-    def __str__(self) -> str:
-        return f"cmdline-={self.word}"
-
-    def edit(self, draft: dict[str, Any]) -> None:
-        draft["cmdline"] = tuple(word for word in draft["cmdline"] if word != self.word)
-
-    def touches(self) -> Mapping[str, str]:
-        return _argument(self.word) | {f"the argument {self.word}": "gone"}
+    def apply(self, values: dict[str, Any]) -> None:
+        words = values["cmdline"]
+        if not self.is_there:
+            values["cmdline"] = tuple(word for word in words if word != self.word)
+        elif self.word not in words:
+            values["cmdline"] = _added(words, self.word)
 
 
-@dataclass(frozen=True, slots=True)
-class SetArgument:
-    """A ``key=value`` on the kernel's command line, in place of all others of that key."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A kernel argument with this key: the only one, with this value."""
 
     key: str
     value: str
@@ -100,34 +114,42 @@ class SetArgument:
     def __str__(self) -> str:
         return f"cmdline:{self.key}={self.value}"
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        _set_argument(draft, f"{self.key}=", self.value)
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {f"value of {self.key}": self.value}
 
-    def touches(self) -> Mapping[str, str]:
-        return {"cmdline": "by words", f"the arguments {self.key}=": f"={self.value}"}
+    def apply(self, values: dict[str, Any]) -> None:
+        words, new = list(values["cmdline"]), f"{self.key}={self.value}"
+        places = [i for i, word in enumerate(words) if _key(word) == self.key]
+        if not places:
+            values["cmdline"] = _added(tuple(words), new)
+            return
+        words[places[0]] = new
+        values["cmdline"] = tuple(w for i, w in enumerate(words) if i not in places[1:])
 
 
-@dataclass(frozen=True, slots=True)
-class SetCmdline:
-    """The whole of the kernel's command line."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLine:
+    """All of the kernel's command line."""
 
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"cmdline={' '.join(self.words)}"
+        return "cmdline=" + " ".join(self.words)
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        draft["cmdline"] = self.words
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {"command line": str(self)}
 
-    def touches(self) -> Mapping[str, str]:
-        return {"cmdline": str(self.words)}
+    def apply(self, values: dict[str, Any]) -> None:
+        values["cmdline"] = self.words
 
 
-@dataclass(frozen=True, slots=True)
-class Blacklist:
-    """An initcall that the kernel leaves out. Several share one argument of the command line.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blacklisted:
+    """An initcall that the kernel leaves out; several share one argument.
 
-    Source: ``initcall_blacklist`` in Documentation/admin-guide/kernel-parameters.txt.
+    Source: Documentation/admin-guide/kernel-parameters.txt, initcall_blacklist.
     """
 
     initcall: str
@@ -135,147 +157,86 @@ class Blacklist:
     def __str__(self) -> str:
         return f"blacklist={self.initcall}"
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        there = [word for word in draft["cmdline"] if word.startswith(_BLACKLIST)]
-        names = {
-            name for word in there for name in word.removeprefix(_BLACKLIST).split(",") if name
-        }
-        if self.initcall not in names:
-            # In order, whatever came first: the kernel does not mind.
-            _set_argument(draft, _BLACKLIST, ",".join(sorted(names | {self.initcall})))
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {f"initcall {self.initcall}": "left out"}
 
-    def touches(self) -> Mapping[str, str]:
-        return {"cmdline": "by words", f"the arguments {_BLACKLIST}": "blacklists"}
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """A unit that systemd does not start, whoever wants it."""
-
-    unit: str
-
-    def __str__(self) -> str:
-        return f"mask={self.unit}"
-
-    def edit(self, draft: dict[str, Any]) -> None:
-        _require_systemd(draft, str(self))
-        _add_file(draft, GuestFile(path=f"{MASKS}/{self.unit}", digest=EMPTY))
-
-    def touches(self) -> Mapping[str, str]:
-        return {f"the guest file {MASKS}/{self.unit}": EMPTY}
+    def apply(self, values: dict[str, Any]) -> None:
+        words = list(values["cmdline"])
+        for index, word in enumerate(words):
+            if _key(word) == _BLACKLIST:
+                names = word.partition("=")[2].split(",")
+                if self.initcall not in names:
+                    words[index] = f"{word},{self.initcall}"
+                values["cmdline"] = tuple(words)
+                return
+        values["cmdline"] = _added(tuple(words), f"{_BLACKLIST}={self.initcall}")
 
 
-@dataclass(frozen=True, slots=True)
-class DropGenerator:
-    """A generator that systemd does not run. Source: systemd.generator(7)."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"drop-generator={self.name}"
-
-    def edit(self, draft: dict[str, Any]) -> None:
-        _require_systemd(draft, str(self))
-        _add_file(draft, GuestFile(path=f"{GENERATORS}/{self.name}", digest=EMPTY))
-
-    def touches(self) -> Mapping[str, str]:
-        return {f"the guest file {GENERATORS}/{self.name}": EMPTY}
-
-
-@dataclass(frozen=True, slots=True)
-class AddFile:
-    """A file that the seed carries into the guest, in place of what it has there."""
-
-    file: GuestFile
-
-    def __str__(self) -> str:
-        return f"file:{self.file.path}={self.file.digest}:{self.file.mode:o}"
-
-    def edit(self, draft: dict[str, Any]) -> None:
-        _add_file(draft, self.file)
-
-    def touches(self) -> Mapping[str, str]:
-        return {f"the guest file {self.file.path}": f"{self.file.digest}:{self.file.mode:o}"}
-
-
-@dataclass(frozen=True, slots=True)
-class SetFiles:
-    """All files that the seed carries."""
-
-    files: tuple[GuestFile, ...]
-
-    def __str__(self) -> str:
-        return "files=" + " ".join(str(AddFile(file)).removeprefix("file:") for file in self.files)
-
-    def edit(self, draft: dict[str, Any]) -> None:
-        draft["guest_files"] = self.files
-
-    def touches(self) -> Mapping[str, str]:
-        return {"guest files": str(self)}
-
-
-@dataclass(frozen=True, slots=True)
-class SetField:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
     """A field of the recipe."""
 
-    field: Field
+    name: str
+    """As texts of changes name it."""
     value: str | int
 
     def __str__(self) -> str:
-        if self.field == "memory_mib":
-            return f"memory={self.value}M"
-        return f"{self.field.replace('_', '-')}={self.value}"
+        if self.name == "memory" and isinstance(self.value, int):
+            size = f"{self.value >> 10}G" if self.value % 1024 == 0 else f"{self.value}M"
+            return f"memory={size}"
+        return f"{self.name}={self.value}"
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        draft[self.field] = self.value
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {self.name: str(self.value)}
 
-    def touches(self) -> Mapping[str, str]:
-        return {self.field: str(self.value)}
+    def apply(self, values: dict[str, Any]) -> None:
+        values[_FIELDS[self.name]] = self.value
 
 
-@dataclass(frozen=True, slots=True)
-class SetKernel:
-    """Another kernel, by the file of it that boots fastest."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """An option of the VMM's; without a value, the VMM's own default."""
 
     name: str
-    """As it was given, for people."""
+    value: str
+
+    def __str__(self) -> str:
+        return f"vmm.{self.name}={self.value or 'default'}"
+
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {f"vmm.{self.name}": self.value}
+
+    def apply(self, values: dict[str, Any]) -> None:
+        others = [o for o in values["vmm_options"] if _key(o) != self.name]
+        own = [f"{self.name}={self.value}"] if self.value else []
+        values["vmm_options"] = tuple(sorted([*others, *own]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """Another kernel."""
+
+    name: str
     digest: Digest
-    file: KernelFile
 
     def __str__(self) -> str:
         return f"kernel={self.name}"
 
-    def edit(self, draft: dict[str, Any]) -> None:
-        draft |= {"kernel": self.digest, "kernel_file": self.file}
-
-    def touches(self) -> Mapping[str, str]:
+    @property
+    def slots(self) -> Mapping[str, str]:
         return {"kernel": self.digest}
 
-
-@dataclass(frozen=True, slots=True)
-class SetInit:
-    """Another init, with the files that it needs."""
-
-    name: InitName
-    files: tuple[GuestFile, ...]
-    of_all: frozenset[str]
-    """The paths of all inits' files: those of the former one go."""
-
-    def __str__(self) -> str:
-        return f"init={self.name}"
-
-    def edit(self, draft: dict[str, Any]) -> None:
-        if draft["init"] != self.name:
-            others = (file for file in draft["guest_files"] if file.path not in self.of_all)
-            draft |= {"init": self.name, "guest_files": (*others, *self.files)}
-
-    def touches(self) -> Mapping[str, str]:
-        return {"init": self.name}
+    def apply(self, values: dict[str, Any]) -> None:
+        values["kernel"] = self.digest
 
 
-@dataclass(frozen=True, slots=True)
-class KernelOption:
-    """An option of the kernel's configuration, for which a kernel must be built."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """An option of a kernel that is yet to be built: whoever builds it puts a `Kernel` in its
+    place."""
 
     option: str
     value: str
@@ -283,109 +244,407 @@ class KernelOption:
     def __str__(self) -> str:
         return f"config:{self.option}={self.value}"
 
-    def edit(self, draft: dict[str, Any]) -> None:
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {f"option {self.option}": self.value}
+
+    def apply(self, values: dict[str, Any]) -> None:
         raise InputError(
-            f"{self} needs a kernel that is built with it",
-            hint="build it, and give kernel=NAME in its place",
+            f"{self} needs a kernel built with it, and there is none",
+            hint="build one, and say kernel=NAME",
         )
 
-    def touches(self) -> Mapping[str, str]:
-        return {"kernel": "is built", self.option: self.value}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """A file that the seed carries, or one that it does not."""
+
+    text: str
+    path: str
+    """As the guest sees it."""
+    digest: Digest | None
+    mode: int = 0o644
+    needs_systemd: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {f"file {self.path}": f"{self.digest} {self.mode}"}
+
+    def apply(self, values: dict[str, Any]) -> None:
+        is_run = self.path.startswith("/run/")
+        if values["image"] is not None and not is_run:
+            raise InputError(
+                f"{self}: {self.path} is on the image, which stays as it is",
+                hint="the guest of an image takes files below /run, such as "
+                "/run/systemd/system.control/ssh.service.d/x.conf or /run/udev/rules.d/x.rules",
+            )
+        if self.needs_systemd and values["init"] not in ("systemd", "systemd-trimmed"):
+            raise InputError(
+                f"{self} is for systemd, but init is {values['init']!r}",
+                hint="give an image with init systemd",
+            )
+        in_image = is_run and values["image"] is not None
+        path = SEED_RUN + self.path.removeprefix("/run") if in_image else self.path
+        files = list(values["guest_files"])
+        place = next((i for i, f in enumerate(files) if f.path == path), len(files))
+        new = (
+            [GuestFile(path=path, digest=self.digest, mode=self.mode)]
+            if self.digest is not None
+            else []
+        )
+        values["guest_files"] = (*files[:place], *new, *files[place + 1 :])
 
 
-# What decides several fields comes before what decides one of them, and both before what adds to
-# what is there.
-_RANKS: tuple[type[Any], ...] = (
-    *(SetKernel, SetInit, SetField, KernelOption, SetCmdline, SetFiles),
-    *(DropArgument, SetArgument, AddArgument, Blacklist, Mask, DropGenerator, AddFile),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Init:
+    """Another PID 1, and what the seed carries for it in place of what it carried."""
+
+    text: str
+    name: InitName
+    files: tuple[GuestFile, ...]
+    is_all: bool = False
+    """Whether *files* are all of the recipe's guest files."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def slots(self) -> Mapping[str, str]:
+        return {"init": self.text}
+
+    def apply(self, values: dict[str, Any]) -> None:
+        kept = (f for f in values["guest_files"] if not f.path.startswith(f"{SEED_RUN}/"))
+        files = self.files if self.is_all else (*kept, *self.files)
+        values["init"], values["guest_files"] = self.name, files
+
+
+Edit = (
+    Init | Kernel | Config | Field | Knob | Carried | CommandLine | Setting | Argument | Blacklisted
 )
+_ORDER = get_args(Edit)
+"""In this order edits are applied: what replaces much comes before what edits a part of it."""
+_CMDLINE = (CommandLine, Setting, Argument, Blacklisted)
 
 
-def applied(recipe: Recipe, changes: Iterable[Change]) -> Recipe:
-    """Return *recipe* with all *changes*, the same in whichever order they are given.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A named edit of a recipe. ``str`` gives the text that `parse` takes back."""
+
+    edit: Edit
+
+    def __str__(self) -> str:
+        return str(self.edit)
+
+    def __call__(self, recipe: Recipe) -> Recipe:
+        """Return *recipe* with the change; one that has it already stays as it is.
+
+        Raises:
+            InputError: that recipe cannot boot, or the change does not go with it.
+        """
+        return changed(recipe, (self,))
+
+    def inverse(self, recipe: Recipe) -> Change:
+        """Return the change that makes exactly *recipe* of what this change makes of it."""
+        after = self(recipe)
+        for edit in _inverses(self.edit, recipe):
+            if edit is not None and Change(edit)(after) == recipe:
+                return Change(edit)
+        raise AssertionError(f"{self} cannot be taken back")  # the last of each kind restores all
+
+
+def changed(recipe: Recipe, changes: Iterable[Change]) -> Recipe:
+    """Return *recipe* with all changes, whatever their order.
 
     Raises:
-        InputError: two of them conflict, or the recipe cannot have one.
+        InputError: two of them conflict, one does not go with the recipe, or the outcome cannot
+            boot; the message names the changes.
     """
-    each = sorted(set(changes), key=lambda change: (_RANKS.index(type(change)), str(change)))
-    check_conflicts(each)
-    draft = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-    for change in each:
-        change.edit(draft)
-    return Recipe(**draft)
+    wanted = sorted(set(changes), key=lambda c: (_ORDER.index(type(c.edit)), str(c)))
+    for one, other in combinations(wanted, 2):
+        if why := _conflict(one.edit, other.edit):
+            raise InputError(f"{one} and {other} conflict: {why}", hint="leave one of the two out")
+    names = Recipe.__dataclass_fields__
+    values: dict[str, Any] = {name: getattr(recipe, name) for name in names}
+    for change in wanted:
+        change.edit.apply(values)
+    edited = {name: values[name] for name in names if values[name] != getattr(recipe, name)}
+    try:
+        return replace(recipe, **edited) if edited else recipe
+    except InputError as error:
+        said = ", ".join(map(str, wanted))
+        raise InputError(f"with {said}: {error}", hint=error.hint) from error
 
 
-def check_conflicts(changes: Iterable[Change]) -> None:
-    """See that no two of *changes* decide one thing differently.
+def _conflict(one: Edit, other: Edit) -> str:
+    """Say why two edits cannot go together; nothing where they can."""
+    for slot, value in one.slots.items():
+        if other.slots.get(slot, value) != value:
+            return f"both decide {slot}"
+    kinds: set[type] = {type(one), type(other)}
+    if Kernel in kinds and Config in kinds:
+        return "an option is for a kernel that is built, and the other names one"
+    if len(kinds) == 2 and all(isinstance(edit, _CMDLINE) for edit in (one, other)):
+        if CommandLine in kinds:
+            return "one is the whole command line"
+        keys = {_cmdline_key(one), _cmdline_key(other)}
+        if len(keys) == 1 and kinds != {Blacklisted}:
+            return f"both decide {keys.pop()}"
+    return ""
+
+
+def _cmdline_key(edit: Edit) -> str:
+    match edit:
+        case Setting():
+            return edit.key
+        case Argument():
+            return _key(edit.word)
+        case Blacklisted():
+            return _BLACKLIST
+    return ""
+
+
+def _inverses(edit: Edit, recipe: Recipe) -> list[Edit | None]:
+    """Return edits that may take *edit* back, the plainest first; the last always does."""
+    match edit:
+        case Argument() | Setting() | Blacklisted() | CommandLine():
+            plain: Edit | None = None
+            if isinstance(edit, Argument):
+                plain = replace(edit, is_there=not edit.is_there)
+            elif isinstance(edit, Setting):
+                olds = [w for w in recipe.cmdline if _key(w) == edit.key and "=" in w]
+                new = f"{edit.key}={edit.value}"
+                plain = Argument(word=new, is_there=False)
+                if olds:
+                    plain = Setting(key=edit.key, value=olds[0].partition("=")[2])
+            return [plain, CommandLine(words=recipe.cmdline)]
+        case Field():
+            return [replace(edit, value=getattr(recipe, _FIELDS[edit.name]))]
+        case Knob():
+            old = next((o for o in recipe.vmm_options if _key(o) == edit.name), "")
+            return [replace(edit, value=old.partition("=")[2])]
+        case Kernel():
+            return [Kernel(name=recipe.kernel, digest=recipe.kernel)]
+        case Carried():
+            return [_carried_before(edit, recipe), _all_files(recipe)]
+        case Init():
+            return [_all_files(recipe)]
+        case Config():
+            return []
+
+
+def _carried_before(edit: Carried, recipe: Recipe) -> Edit:
+    seed_path = SEED_RUN + edit.path.removeprefix("/run")
+    path = seed_path if recipe.image is not None else edit.path
+    for file in recipe.guest_files:
+        if file.path == path:
+            text = f"file:{edit.path}={file.digest}:{file.mode:o}"
+            return Carried(text=text, path=edit.path, digest=file.digest, mode=file.mode)
+    return Carried(text=f"drop-file={edit.path}", path=edit.path, digest=None)
+
+
+def _all_files(recipe: Recipe) -> Init:
+    files = ",".join(f"{f.path}={f.digest}:{f.mode:o}" for f in recipe.guest_files)
+    return Init(
+        text=f"guest-files={recipe.init},{files}",
+        name=recipe.init,
+        files=recipe.guest_files,
+        is_all=True,
+    )
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _added(words: tuple[str, ...], word: str) -> tuple[str, ...]:
+    """Add an argument for the kernel; what stands behind -- is for PID 1."""
+    place = words.index("--") if "--" in words else len(words)
+    return (*words[:place], word, *words[place:])
+
+
+# Reading texts
+
+_FIELDS = {
+    "memory": "memory_mib",
+    "vcpus": "vcpus",
+    "machine": "machine",
+    "disk": "disk",
+    "network": "network",
+    "vmm.cpu": "cpu",
+    "vmm.accelerator": "accelerator",
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "machine": get_args(MachineType),
+    "disk": tuple(kind for kind in get_args(Disk) if kind != "none"),
+    "network": get_args(Network),
+    "vmm.accelerator": get_args(Accelerator),
+}
+_SIZE = re.compile(r"(\d{1,9})(?:([mMgG])(?:i?[bB])?)?")
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|timer|mount|path|swap|automount)")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
+_KNOB = re.compile(r"[a-z0-9][a-z0-9-]*")
+_KNOB_VALUE = re.compile(r"[A-Za-z0-9._+-]+")
+_OPTION = re.compile(r"CONFIG_[A-Z0-9_a-z]+")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BY_DIGEST = re.compile(r"(sha256-[0-9a-f]{64}):([0-7]{3,4})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A change's text, cut at its first ``=``."""
+
+    whole: str
+    name: str = field(init=False)
+    value: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        name, _, value = self.whole.partition("=")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "value", value)
+
+    def wrong(self, why: str) -> InputError:
+        return InputError(f"--with {self.whole!r}: {why}", hint=forms())
+
+    def match(self, pattern: re.Pattern[str], what: str, text: str | None = None) -> str:
+        checked = self.value if text is None else text
+        if not pattern.fullmatch(checked):
+            raise self.wrong(f"{checked!r} is no {what}")
+        return checked
+
+
+def forms() -> str:
+    """Return the accepted forms as one sentence."""
+    return "changes are " + ", ".join(form for form, _ in FORMS)
+
+
+def parse(text: str, resolver: Resolver) -> Change:
+    """Read a change.
 
     Raises:
-        InputError: two do; both are named.
+        InputError: it has none of the accepted forms, which are listed, or names what is not there.
     """
-    decided: dict[str, tuple[str, Change]] = {}
-    for change in changes:
-        for thing, value in change.touches().items():
-            before, by = decided.setdefault(thing, (value, change))
-            if before != value:
-                raise InputError(
-                    f"{by} and {change} conflict: both decide {thing}",
-                    hint="leave one of them out",
-                )
+    given = _Text(text.strip())
+    if "=" not in given.whole or not given.value:
+        raise given.wrong("it is none of the forms below" if "=" not in text else "a value misses")
+    name, _, rest = given.name.partition(":")
+    if rest and name in _WITH_SUBJECT:
+        return Change(_WITH_SUBJECT[name](given, rest, resolver))
+    if given.name in _FIELDS:
+        return Change(_field(given))
+    if given.name in _PLAIN:
+        return Change(_PLAIN[given.name](given, resolver))
+    if given.name.startswith("vmm."):
+        knob = given.match(_KNOB, "name of a VMM's option", given.name.removeprefix("vmm."))
+        value = given.match(_KNOB_VALUE, "value of a VMM's option")
+        return Change(Knob(name=knob, value="" if value == "default" else value))
+    raise given.wrong("there is no such change")
 
 
-def inverse(change: Change, recipe: Recipe) -> tuple[Change, ...]:
-    """Return the changes that make exactly *recipe* again of it with *change*."""
-    after = applied(recipe, [change])
-    differ = [
-        field.name
-        for field in fields(recipe)
-        if getattr(recipe, field.name) != getattr(after, field.name)
-    ]
-    return tuple(_restoring(name, getattr(recipe, name)) for name in differ)
+def parse_all(texts: Sequence[str], resolver: Resolver) -> tuple[Change, ...]:
+    """Read changes; see `parse`."""
+    return tuple(parse(text, resolver) for text in texts)
 
 
-def _restoring(name: str, value: Any) -> Change:
-    if name == "cmdline":
-        return SetCmdline(value)
-    if name == "guest_files":
-        return SetFiles(value)
-    assert name in get_args(Field), name
-    return SetField(name, value)  # type: ignore[arg-type]
+def _word(given: _Text, text: str) -> str:
+    if not text or any(c.isspace() for c in text):
+        raise given.wrong("a kernel argument is one word; give several changes for several")
+    return text
 
 
-def _argument(word: str) -> dict[str, str]:
-    key, equals, _ = word.partition("=")
-    return {"cmdline": "by words"} | ({f"the arguments {key}=": "by word"} if equals else {})
+def _field(given: _Text) -> Field:
+    value: str | int = given.value
+    if given.name == "memory":
+        found = _SIZE.fullmatch(given.value)
+        if not found:
+            raise given.wrong(f"{given.value!r} is no size such as 512M or 1G")
+        value = int(found[1]) << (10 if (found[2] or "m").lower() == "g" else 0)
+    elif given.name == "vcpus":
+        value = int(given.match(re.compile(r"\d{1,4}"), "number"))
+    elif given.name in _CHOICES and given.value not in _CHOICES[given.name]:
+        raise given.wrong(f"{given.name} is one of {', '.join(_CHOICES[given.name])}")
+    return Field(name=given.name, value=value)
 
 
-def _set_argument(draft: dict[str, Any], prefix: str, value: str) -> None:
-    """Put ``prefix + value`` where the first word with that prefix is, and drop the others."""
-
-    def words() -> Iterator[str]:
-        placed = False
-        for word in draft["cmdline"]:
-            if not word.startswith(prefix):
-                yield word
-            elif not placed:
-                placed = True
-                yield prefix + value
-        if not placed:
-            yield prefix + value
-
-    draft["cmdline"] = tuple(words())
+def _setting(given: _Text, key: str, resolver: Resolver) -> Edit:
+    return Setting(key=_word(given, key), value=_word(given, given.value))
 
 
-def _add_file(draft: dict[str, Any], file: GuestFile) -> None:
-    files: tuple[GuestFile, ...] = draft["guest_files"]
-    if any(there.path == file.path for there in files):
-        files = tuple(file if there.path == file.path else there for there in files)
-    else:
-        files = (*files, file)
-    draft["guest_files"] = files
+def _config(given: _Text, option: str, resolver: Resolver) -> Edit:
+    return Config(
+        option=given.match(_OPTION, "option such as CONFIG_SMP", option), value=given.value
+    )
 
 
-def _require_systemd(draft: dict[str, Any], change: str) -> None:
-    if not str(draft["init"]).startswith("systemd"):
-        raise InputError(
-            f"{change} has no meaning with init {draft['init']!r}",
-            hint="only systemd reads masks; leave it out, or add init=systemd",
+def _file(given: _Text, path: str, resolver: Resolver) -> Edit:
+    digest, mode = resolver.file(given.value)
+    if found := _BY_DIGEST.fullmatch(given.value):
+        mode = int(found[2], 8)
+    return Carried(text=given.whole, path=_guest_path(given, path), digest=digest, mode=mode)
+
+
+def _guest_path(given: _Text, path: str) -> str:
+    if not path.startswith("/") or ".." in path.split("/") or str(PurePosixPath(path)) != path:
+        raise given.wrong(f"{path!r} is no plain absolute path in the guest")
+    return path
+
+
+def _masked(folder: str, pattern: re.Pattern[str], what: str) -> _Reader:
+    def read(given: _Text, resolver: Resolver) -> Edit:
+        name = given.match(pattern, what)
+        return Carried(
+            text=given.whole,
+            path=f"{folder}/{name}",
+            digest=resolver.file("/dev/null")[0],
+            needs_systemd=True,
         )
+
+    return read
+
+
+def _init(given: _Text, resolver: Resolver) -> Edit:
+    names = [name for name in get_args(InitName) if name not in ("systemd-trimmed", "seed")]
+    if given.value not in names:
+        raise given.wrong(f"init is one of {', '.join(names)}, and trim=NAME is systemd-trimmed")
+    init: InitName = given.value  # type: ignore[assignment]
+    return Init(text=given.whole, name=init, files=resolver.init(init))
+
+
+def _all(given: _Text, resolver: Resolver) -> Edit:
+    name, _, rest = given.value.partition(",")
+    if name not in get_args(InitName):
+        raise given.wrong(f"{name!r} is no init")
+    files = []
+    for entry in filter(None, rest.split(",")):
+        path, _, content = entry.rpartition("=")
+        found = _BY_DIGEST.fullmatch(content)
+        if not found:
+            raise given.wrong(f"{content!r} is no digest and mode")
+        files.append(GuestFile(path=path, digest=Digest(found[1]), mode=int(found[2], 8)))
+    init: InitName = name  # type: ignore[assignment]
+    return Init(text=given.whole, name=init, files=tuple(files), is_all=True)
+
+
+_Reader = Callable[[_Text, Resolver], Edit]
+_WITH_SUBJECT: dict[str, Callable[[_Text, str, Resolver], Edit]] = {
+    "cmdline": _setting,
+    "config": _config,
+    "file": _file,
+}
+_PLAIN: dict[str, _Reader] = {
+    "cmdline+": lambda t, r: Argument(word=_word(t, t.value), is_there=True),
+    "cmdline-": lambda t, r: Argument(word=_word(t, t.value), is_there=False),
+    "cmdline": lambda t, r: CommandLine(words=tuple(t.value.split())),
+    "blacklist": lambda t, r: Blacklisted(initcall=t.match(_IDENTIFIER, "initcall")),
+    "mask": _masked(_CONTROL, _UNIT, "unit such as ssh.service"),
+    "drop-generator": _masked(_GENERATORS, _FILE_NAME, "generator"),
+    "drop-file": lambda t, r: Carried(text=t.whole, path=_guest_path(t, t.value), digest=None),
+    "kernel": lambda t, r: Kernel(
+        name=t.value, digest=Digest(t.value) if is_digest(t.value) else r.kernel(t.value)
+    ),
+    "init": _init,
+    "trim": lambda t, r: Init(text=t.whole, name="systemd-trimmed", files=r.trim(t.value)),
+    "guest-files": _all,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,7 @@ SEED_LIMIT = 1 << 63
 """Random seeds are below it, so that TOML can hold them."""
 
 MIB = 1 << 20
+_OPTION = re.compile(r"[a-z0-9][a-z0-9-]*=[A-Za-z0-9._+-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,9 @@ class Recipe:
     clock: Clock = "wall"
     """What the guest's time is made of. ``virtual``: a nanosecond an instruction, and what nobody
     waits for is skipped: the same recipe takes the same time, whatever the host does."""
+    vmm_options: tuple[str, ...] = ()
+    """Options of the VMM that are no fields of their own, ``name=value``, in order of their names:
+    ``tb-size`` of TCG, else a property of the machine, such as ``hpet=off``."""
 
     @property
     def lets_in(self) -> bool:
@@ -118,6 +123,13 @@ class Recipe:
             raise InputError(
                 f"random_seed is {self.random_seed}, but must be 0 or more and below 2^63",
                 hint="write random_seed = 1, or --seed 1",
+            )
+        names = [option.partition("=")[0] for option in self.vmm_options]
+        if names != sorted(set(names)) or not all(map(_OPTION.fullmatch, self.vmm_options)):
+            raise InputError(
+                f"vmm_options is {', '.join(self.vmm_options)}, but each is name=value, once, and "
+                "they are in order of their names",
+                hint='write vmm_options = ["hpet=off", "smm=off"]',
             )
         if self.clock == "virtual":
             _check_virtual(self)

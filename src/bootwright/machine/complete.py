@@ -151,6 +151,7 @@ def _fill(
         random_seed=1 if virtual and draft.random_seed is None else draft.random_seed,
         guest_files=guest_files,
         clock=draft.clock or "wall",
+        vmm_options=draft.vmm_options or (),
     )
     # A bzImage unpacks to what vmlinux is, where that is known.
     unpacked = "vmlinux" if "vmlinux" in kernel.parts else kernel_file

@@ -53,6 +53,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     random_seed: int | None = None
     guest_files: tuple[GuestFile, ...] | None = None
     clock: Clock | None = None
+    vmm_options: tuple[str, ...] | None = None
 
 
 def read(path: Path) -> Draft:

@@ -32,8 +32,11 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
     """
     machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine]
     # Instructions are counted only while one thread runs them all.
+    options = [option for option in recipe.vmm_options if not option.startswith("tb-size=")]
+    machine = ",".join([machine, *options])
+    [tb_size] = set(recipe.vmm_options) - set(options) or {"tb-size=512"}
     threads = "single" if recipe.clock == "virtual" else "multi"
-    accelerator = {"tcg": f"tcg,thread={threads},tb-size=512", "kvm": "kvm"}[recipe.accelerator]
+    accelerator = {"tcg": f"tcg,thread={threads},{tb_size}", "kvm": "kvm"}[recipe.accelerator]
     bus = "device" if recipe.machine == "microvm" else "pci"
     words = [
         # The kernel ends QEMU when the monitor dies, however it dies. Source: prctl(2).
