@@ -67,7 +67,7 @@ class History:
         )
         names = ", ".join(_SUMMARY)
         marks = ", ".join(f":{name}" for name in _SUMMARY)
-        with self._written() as connection:
+        with self.writing() as connection:
             done = connection.execute(f"INSERT INTO boots ({names}) VALUES ({marks})", values)
             assert done.lastrowid is not None
             connection.execute(
@@ -80,7 +80,7 @@ class History:
         """Return the boots that are wanted, the newest first; see `add` for what is raised."""
         where, values = _conditions(wanted)
         limit = -1 if wanted.limit is None else wanted.limit
-        with self._read() as connection:
+        with self.reading() as connection:
             if connection is None:
                 return []
             rows = connection.execute(
@@ -92,7 +92,7 @@ class History:
 
     def count(self) -> int:
         """Return how many boots there are, changing nothing; see `add` for what is raised."""
-        with self._read(bring_up=False) as connection:
+        with self.reading(bring_up=False) as connection:
             if connection is None or schema.check(connection, self._steps) == 0:
                 return 0
             [(count,)] = connection.execute("SELECT count(*) FROM boots")
@@ -105,7 +105,7 @@ class History:
             NotFoundError: there is none with this id.
             FormatError: what is stored of it is damaged, or a newer bootwright's; see also `add`.
         """
-        with self._read() as connection:
+        with self.reading() as connection:
             if connection is None:
                 raise _not_found([boot_id])
             found = connection.execute(
@@ -147,7 +147,7 @@ class History:
             if wanted and not missing_ok:
                 raise _not_found(wanted)
             return
-        with self._written() as connection:
+        with self.writing() as connection:
             if not missing_ok and (missing := set(wanted) - self._present(connection, wanted)):
                 raise _not_found(sorted(missing))
             connection.executemany("DELETE FROM boots WHERE id = ?", ((one,) for one in wanted))
@@ -185,7 +185,7 @@ class History:
     # The file
 
     @contextmanager
-    def _written(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         """Give a connection in a transaction, which the end of the block commits."""
         with self._told():
             _make_file(self.path)
@@ -203,7 +203,7 @@ class History:
                     raise
 
     @contextmanager
-    def _read(self, *, bring_up: bool = True) -> Iterator[sqlite3.Connection | None]:
+    def reading(self, *, bring_up: bool = True) -> Iterator[sqlite3.Connection | None]:
         """Give a connection to read from; None where there is no file yet."""
         if not self.path.exists():
             yield None

@@ -54,7 +54,44 @@ def _first(connection: sqlite3.Connection) -> None:
         )""")
 
 
-STEPS: tuple[Step, ...] = (_first,)
+def _measurements(connection: sqlite3.Connection) -> None:
+    # A comparison has two sides, A and B; a measurement one, A.
+    connection.execute("""
+        CREATE TABLE measurements (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            began_s INTEGER NOT NULL,
+            command TEXT NOT NULL,
+            clock TEXT NOT NULL,
+            plan TEXT NOT NULL, -- JSON
+            host TEXT NOT NULL, -- JSON
+            bootwright TEXT NOT NULL
+        )""")
+    connection.execute("""
+        CREATE TABLE sides (
+            measurement INTEGER NOT NULL REFERENCES measurements (id) ON DELETE CASCADE,
+            side TEXT NOT NULL,
+            title TEXT NOT NULL, -- an image or a recipe file, as the user gave it
+            image_digest TEXT NOT NULL,
+            kernel_digest TEXT NOT NULL,
+            recipe TEXT NOT NULL, -- JSON
+            changes TEXT NOT NULL, -- JSON
+            PRIMARY KEY (measurement, side)
+        )""")
+    connection.execute("""
+        CREATE TABLE samples (
+            measurement INTEGER NOT NULL REFERENCES measurements (id) ON DELETE CASCADE,
+            side TEXT NOT NULL,
+            number INTEGER NOT NULL, -- from 0; those of two sides with one number are a pair
+            seed INTEGER,
+            began_s REAL NOT NULL,
+            total_ns INTEGER, -- NULL: the boot failed
+            phases TEXT NOT NULL, -- JSON
+            failure TEXT NOT NULL,
+            PRIMARY KEY (measurement, side, number)
+        )""")
+
+
+STEPS: tuple[Step, ...] = (_first, _measurements)
 
 
 def bring_up(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:

@@ -1,0 +1,116 @@
+"""One boot as a sample: how long each of its phases took, from which point to which.
+
+On the wall clock it begins when the machine's start is asked for, and ends when a command can run
+in the guest. On the virtual clock the guest's own log has the times: it begins with the kernel's
+clock and ends when the SSH server accepts, or the guest's one command starts.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from bootwright.errors import GuestError
+from bootwright.home import Home
+from bootwright.machine import client
+from bootwright.machine.collect import collect, with_collector
+from bootwright.machine.marks import END
+from bootwright.machine.spec import MachineSpec
+from bootwright.recipe import Recipe
+from bootwright.timeline.phases import START, Phase, PhaseSpec, phases, start_up_of
+from bootwright.timeline.recorder import Mark, Recorder
+
+_SEED = (
+    PhaseSpec(name="kernel", ends=("seed.start",)),
+    PhaseSpec(name="seed", ends=("seed.done",)),
+)
+_GUEST_PHASES = {
+    "seed": (_SEED[0], PhaseSpec(name="seed", ends=("command.start",))),
+    "bare": (*_SEED, PhaseSpec(name="PID 1 to command", ends=("command.start",))),
+}
+_TO_SSHD = (*_SEED, PhaseSpec(name="PID 1 to sshd", ends=(END,)))
+"""By init, the phases on the guest's own clock."""
+
+# The image's dmesg may want rights or not be there; ours is in both guests that run one command.
+_TELL = "bb=/run/bootwright/busybox; [ -x $bb ] || bb=busybox; $bb dmesg"
+_MARK = re.compile(r"^\[ *(\d+)\.(\d{6})\] bootwright: (\S+)", re.MULTILINE)
+
+
+def specs(recipe: Recipe) -> tuple[PhaseSpec, ...]:
+    """Return the phases that a sample of *recipe* has."""
+    if recipe.clock == "virtual":
+        return _GUEST_PHASES.get(recipe.init, _TO_SSHD)
+    return start_up_of(recipe.init)
+
+
+def ends(recipe: Recipe) -> tuple[str, str]:
+    """Return what a sample of *recipe* begins and ends with, in words."""
+    runs = "the SSH server accepts" if recipe.lets_in else "the guest's command starts"
+    if recipe.clock == "virtual":
+        return "the kernel's clock starts", runs
+    return "the start is asked for", "a command can run over SSH" if recipe.lets_in else runs
+
+
+async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
+    """Boot *recipe* once, and return its phases in nanoseconds; nothing is left of the machine.
+
+    Args:
+        timeout_s: How long it may take, on the host's clock.
+
+    Raises:
+        GuestError, VmmError: the boot failed.
+        BootwrightError: no boot of it can work on this host.
+    """
+    name = f"measured-{secrets.token_hex(4)}"
+    if recipe.clock == "wall":
+        marks = await _on_the_wall(home, recipe, name, timeout_s)
+    elif recipe.lets_in:
+        carried = with_collector(home, recipe)
+        told = await collect(home, carried, name=name, timeout_s=timeout_s)
+        marks = _guest_marks(told.guest_ns)
+    else:
+        marks = _guest_marks(await _told_by_command(home, recipe, name, timeout_s))
+    wanted = specs(recipe)
+    cut: tuple[Phase, ...] = phases(marks, wanted)
+    if len(cut) < len(wanted):
+        missing = " or ".join(wanted[len(cut)].ends)
+        raise GuestError(f"the guest never told the mark {missing}")
+    # A sample has a seed already: the one of its random numbers.
+    return {phase.name.replace("seed", "initramfs"): phase.duration_ns for phase in cut}
+
+
+def _guest_marks(times_ns: dict[str, int]) -> tuple[Mark, ...]:
+    return (
+        Mark(name=START, time_ns=0),
+        *(Mark(name=name, time_ns=time_ns) for name, time_ns in times_ns.items()),
+    )
+
+
+async def _on_the_wall(home: Home, recipe: Recipe, name: str, timeout_s: float) -> tuple[Mark, ...]:
+    command = () if recipe.lets_in else ("true",)
+    spec = MachineSpec(name=name, recipe=recipe, command=command)
+    recorder = Recorder()
+    recorder.mark(START)
+
+    async def seen() -> None:
+        """What follows the log-in is no part of the boot."""
+
+    async with client.started(home, spec, recorder) as machine:
+        await machine.ready(timeout_s)
+        if recipe.lets_in:
+            await machine.run(("true",), seen, capture=True)
+        return recorder.marks()
+
+
+async def _told_by_command(
+    home: Home, recipe: Recipe, name: str, timeout_s: float
+) -> dict[str, int]:
+    """Let the guest's one command print its kernel's log, and return its marks' times."""
+    output = bytearray()
+    spec = MachineSpec(name=name, recipe=recipe, command=(_TELL,))
+    async with client.started(home, spec, Recorder()) as machine:
+        await machine.finished(timeout_s, output.extend)
+    times: dict[str, int] = {}
+    for seconds, micros, mark in _MARK.findall(output.decode(errors="replace").replace("\r", "")):
+        times.setdefault(mark, int(seconds) * 10**9 + int(micros) * 1000)
+    return times

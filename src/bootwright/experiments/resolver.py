@@ -1,0 +1,67 @@
+"""What the texts of changes name, looked up in this host's stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootwright.change import Resolver
+from bootwright.digest import Digest, is_digest
+from bootwright.errors import InputError
+from bootwright.guest import seed
+from bootwright.home import Home
+from bootwright.inits import trim, trims
+from bootwright.inits.table import INITS
+from bootwright.kernels import kernel as kernels
+from bootwright.recipe import GuestFile, InitName
+
+
+class Stores:
+    """A `Resolver` that looks into a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def kernel(self, name: str) -> Digest:
+        """Return the digest of a kernel of the store.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return kernels.shelf(self._home).resolve(name)
+
+    def file(self, path: str) -> tuple[Digest, int]:
+        """Store a file of this host's; one that is stored goes by ``DIGEST:MODE`` as well.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        digest = path.partition(":")[0]
+        if is_digest(digest):
+            seed.recall(self._home, Digest(digest))
+            return Digest(digest), 0o644
+        try:
+            content = Path(path).read_bytes()
+            mode = 0o755 if Path(path).stat().st_mode & 0o100 else 0o644
+        except OSError as error:
+            raise InputError(
+                f"cannot read {path}: {error.strerror}", hint="file:/run/PATH=HOSTFILE"
+            ) from error
+        [stored] = seed.remember(self._home, {path: (content, mode)})
+        return stored.digest, mode
+
+    def init(self, name: InitName) -> tuple[GuestFile, ...]:
+        """Store what the seed carries for an init."""
+        return seed.remember(self._home, INITS[name].guest_files())
+
+    def trim(self, name: str) -> tuple[GuestFile, ...]:
+        """Store what the seed carries for a trim.
+
+        Raises:
+            NotFoundError: there is no such trim.
+        """
+        chosen = trims.load(self._home, name)
+        own = INITS["systemd-trimmed"].guest_files()
+        return seed.remember(self._home, own | trim.guest_files(chosen))
+
+
+_: type[Resolver] = Stores
