@@ -29,9 +29,11 @@ test: setup-tests check  ## everything: checks, fast tests, a real browser, real
 acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
 	.venv/bin/pytest -m acceptance -v tests
 
-bench: setup  ## time our own start-up, host preparation and the seed; count a search's tests
+bench: setup  ## time our start-up, the seed, loop devices, snapshots; count a search's tests
 	.venv/bin/python -m benchmarks.startup
 	.venv/bin/python -m benchmarks.seed
+	.venv/bin/python -m benchmarks.loops
+	.venv/bin/python -m benchmarks.snapshots
 	.venv/bin/python -m benchmarks.search
 	.venv/bin/python -m benchmarks.verdicts
 

@@ -21,7 +21,6 @@ from bootwright.kernels import kernel as kernels
 from bootwright.machine.collect import collect, with_collector
 from bootwright.machine.complete import complete
 from bootwright.machine.draft import Draft
-from bootwright.machine.marks import END
 
 STRETCHES = {
     ("kernel", "seed.start"): "kernel to seed.start",
@@ -29,7 +28,7 @@ STRETCHES = {
     ("seed.modules", "seed.done"): "seed: the rest",
     ("seed.start", "seed.done"): "seed",
     ("seed.done", "sshd.listening"): "seed.done to sshd.listening",
-    ("sshd.listening", END): f"sshd.listening to {END}",
+    ("sshd.listening", "sshd.accepting"): "sshd.listening to sshd.accepting",
 }
 WANTED_MS = 30
 _TIMEOUT_S = 600

@@ -15,6 +15,7 @@ InitName = Literal["systemd", "systemd-trimmed", "tini", "bare", "seed"]
 Disk = Literal["qcow2", "pmem", "none"]
 Network = Literal["user", "none"]
 Clock = Literal["wall", "virtual"]
+KernelFile = Literal["vmlinux", "bzImage"]
 
 CMDLINE_BYTES = 2047
 """What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""
@@ -71,6 +72,8 @@ class Recipe:
     random_seed: int | None = None
     """Seed of every random number that the VMM gives the guest; none: the host's randomness."""
     guest_files: tuple[GuestFile, ...] = ()
+    kernel_file: KernelFile = "vmlinux"
+    """Which of the kernel's files the VMM is given."""
     clock: Clock = "wall"
     """What the guest's time is made of. ``virtual``: a nanosecond an instruction, and what nobody
     waits for is skipped: the same recipe takes the same time, whatever the host does."""

@@ -34,7 +34,7 @@ def timeline(told: dict[str, Any]) -> Timeline:
 def test_nearly_all_of_a_stock_boot_is_explained(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
-    read = timeline(bootwright.json("timeline", bookworm, "--kernel", kernel))
+    read = timeline(bootwright.json("timeline", bookworm, "--kernel", kernel, "--stock"))
     assert (read.clock, read.warnings) == ("wall", ())
     spans = {span.id: span for span in read.spans}
     assert {span.layer for span in read.spans} == LAYERS
@@ -59,7 +59,10 @@ def test_nearly_all_of_a_stock_boot_is_explained(
 def test_on_the_virtual_clock_one_seed_has_one_timeline_on_a_busy_host(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
-    words = ("timeline", bookworm, "--kernel", kernel, "--clock", "virtual", "--seed", "1")
+    words = (
+        *("timeline", bookworm, "--kernel", kernel, "--clock", "virtual", "--seed", "1"),
+        *("--without", "cryptomgr.notests"),
+    )
     quiet = bootwright.json(*words)
     with busy_host():
         looked = bootwright.json(*words, "--sample")
@@ -72,3 +75,16 @@ def test_on_the_virtual_clock_one_seed_has_one_timeline_on_a_busy_host(
     assert (read.clock, read.clock_error_ns) == ("virtual", 0)
     assert {span.layer for span in read.spans[1:]} == {"kernel", "initramfs", "userspace", "ssh"}
     assert "kernel.initcall.crypto_algapi_init" in {s.id for s in read.spans if s.critical}
+
+
+def test_a_tiny_guest_is_looked_into_on_the_virtual_clock(
+    bootwright: Bootwright, kernel: str
+) -> None:
+    words = ("timeline", "--tiny", "--kernel", kernel, "--clock", "virtual")
+    told = bootwright.json(*words)
+    with busy_host():
+        assert bootwright.json(*words)["spans"] == told["spans"]
+    read = timeline(told)
+    assert [span.id for span in read.children()[ROOT]] == ["kernel", "initramfs"]
+    assert "kernel.initcall.default_bdi_init" in {span.id for span in read.spans}
+    assert told["accesses"]

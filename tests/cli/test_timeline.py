@@ -58,7 +58,10 @@ def refused(done: Any, message: str, hint: str, status: int = 2) -> None:
 
 
 NOBODY = "a timeline ends when one can log in, and nobody can log in to this guest"
-NAME_ONE = "name an image, with init systemd or tini; bootwright run shows others' phases"
+NAME_ONE = (
+    "name an image, with init systemd or tini; or look into a tiny guest with --clock virtual; "
+    "bootwright run shows others' phases"
+)
 
 
 @pytest.mark.parametrize(

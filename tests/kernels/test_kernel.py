@@ -56,8 +56,8 @@ def test_the_file_that_boots_is_the_one_with_least_to_do(
     home: Home, parts: dict[str, str], pvh: bool, boots: str
 ) -> None:
     kernel = _add(home, parts, pvh=pvh)
-    assert kernel.boot_file == kernel.folder / boots
-    assert kernel.boot_file.read_text() == parts[boots]
+    assert kernel.fastest_file == boots
+    assert (kernel.folder / kernel.fastest_file).read_text() == parts[boots]
 
 
 def test_the_same_kernel_from_two_sources_is_one(home: Home) -> None:

@@ -70,7 +70,7 @@ def test_a_bzimage_is_taken_apart(home: Home, file: Path) -> None:
     kernel = local.add(home, file, name="mine")
     assert (kernel.release, kernel.pvh, kernel.source) == (_RELEASE, True, str(file))
     assert kernel.parts == ("bzImage", "vmlinux")
-    assert kernel.boot_file.read_bytes() == elf
+    assert (kernel.folder / kernel.fastest_file).read_bytes() == elf
     assert (kernel.folder / "bzImage").read_bytes() == file.read_bytes()
     assert shelf(home).names() == {"mine": kernel.digest}
 
@@ -86,7 +86,7 @@ def test_an_unknown_compression_boots_as_it_is(home: Home, file: Path) -> None:
     file.write_bytes(_bzimage(b"\x89LZO and so on"))
     kernel = local.add(home, file, name="mine")
     assert (kernel.release, kernel.parts, kernel.pvh) == (_RELEASE, ("bzImage",), False)
-    assert kernel.boot_file.name == "bzImage"
+    assert kernel.fastest_file == "bzImage"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from bootwright.recipe import Recipe
 from bootwright.vmms.qemu import Qemu
 
 MIB = 1 << 20
+USUAL = ("console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests")
 HOST_MIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
 
 
@@ -49,7 +50,7 @@ def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) ->
         kernel=kernel.digest,
         image=image.digest,
         init="systemd",
-        cmdline=("console=ttyS0", "quiet", "panic=-1", "net.ifnames=0", "mitigations=off"),
+        cmdline=(*USUAL, "net.ifnames=0", "mitigations=off"),
         vmm="qemu",
         vmm_build=Qemu().build(),
         accelerator="tcg",
@@ -70,7 +71,7 @@ def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
     recipe = tcg(home)
     assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "seed", "none", 0)
     assert (recipe.network, recipe.machine) == ("none", "microvm")
-    assert recipe.cmdline == ("console=ttyS0", "quiet", "panic=-1", "mitigations=off")
+    assert recipe.cmdline == (*USUAL, "mitigations=off")
     assert {file.path for file in recipe.guest_files} == {"/init", "/bin/busybox"}
 
 
@@ -121,7 +122,7 @@ def test_kvm_has_the_hosts_cpu_and_keeps_the_kernels_defences(
         recipe, choice = complete(home, draft)
         assert str(choice) == "KVM (a guest ran with it)"
         assert (recipe.accelerator, recipe.cpu) == ("kvm", "host")
-        assert recipe.cmdline == ("console=ttyS0", "quiet", "panic=-1")
+        assert recipe.cmdline == USUAL
 
 
 def test_without_kvm_it_is_tcg_unless_kvm_was_asked_for(
@@ -197,7 +198,7 @@ def test_what_is_said_is_taken_even_zero(home: Home, kernel: Kernel) -> None:
 def test_too_little_memory(
     fields: dict[str, object], complaint: str, home: Home, kernel: Kernel, image: Image
 ) -> None:
-    os.truncate(kernel.boot_file, 50 * MIB)
+    os.truncate(kernel.folder / "vmlinux", 50 * MIB)
     with pytest.raises(InputError) as bad:
         tcg(home, **fields)
     assert str(bad.value) == complaint
@@ -310,7 +311,7 @@ def test_the_defaults_on_the_virtual_clock(home: Home, kernel: Kernel, mappable:
     assert (recipe.disk, recipe.disk_bytes) == ("pmem", mappable.size_bytes)
     assert (recipe.network, recipe.random_seed, recipe.machine) == ("none", 1, "q35")
     assert recipe.cmdline == (
-        *("console=ttyS0", "quiet", "panic=-1", "net.ifnames=0", "mitigations=off"),
+        *(*USUAL, "net.ifnames=0", "mitigations=off"),
         *("nokaslr", "norandmaps"),
     )
     other, _ = complete(home, Draft(image="mappable", clock="virtual", random_seed=0))

@@ -54,7 +54,7 @@ def test_a_field_that_cannot_be_used_is_named(text: str, complaint: str, tmp_pat
     with pytest.raises(InputError) as bad:
         drafts.read(path)
     assert str(bad.value).lower() == f"{path}: {complaint}".lower()
-    assert bad.value.hint.startswith("the fields are image, kernel, init, trim, cmdline, append,")
+    assert bad.value.hint.startswith("the fields are image, kernel, kernel_file, init, trim,")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

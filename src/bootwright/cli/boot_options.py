@@ -48,6 +48,14 @@ _OPTIONS = (
     click.option("--cpus", type=int, help="vCPUs; default: 2 with KVM, 1 with TCG."),
     click.option("--append", metavar="ARGS", multiple=True, help="Add to the kernel command line."),
     click.option(
+        "--without",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=names.fast_defaults,
+        help="Switch off what is there for speed; bootwright recipe show --why lists it.",
+    ),
+    click.option("--stock", is_flag=True, help="Switch off all of it."),
+    click.option(
         "--accel",
         type=click.Choice(["auto", "kvm", "tcg"]),
         default="auto",
@@ -88,6 +96,7 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
         init=options["init"],
         trim=options["trim"],
         append=tuple(word for words in options["append"] for word in words.split()),
+        without=_without(options["without"], options["stock"]),
         accelerator=None if options["accel"] == "auto" else options["accel"],
         machine=options["machine"],
         memory_mib=_size(options["memory"], MIB, unit="m"),
@@ -112,6 +121,14 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
             hint="bootwright image list shows them; --tiny boots without one",
         )
     return given
+
+
+def _without(names: tuple[str, ...], stock: bool) -> tuple[str, ...]:
+    if not stock:
+        return names
+    from bootwright.machine.defaults import FAST
+
+    return tuple(default.name for default in FAST)
 
 
 def completed(home: Home, draft: Draft, *, quiet: bool = False) -> tuple[Recipe, Choice]:

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from bootwright import home as homes
 from bootwright.cli import screen
 
 
-@click.command(
+@click.group(
     "doctor",
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND [ARGS]...]",
     epilog="""\b
 Examples:
   bootwright doctor
+  bootwright doctor why /srv/disk.ext4      why mounting it says "busy"
   bootwright doctor --fix
   bootwright doctor --json | jq '.checks[] | select(.state == "problem")'
 """,
 )
 @click.option("--fix", is_flag=True, help="Give back what is ours and dead; touch nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(fix: bool, as_json: bool) -> int:
+@click.pass_context
+def command(context: click.Context, fix: bool, as_json: bool) -> int:
     """Look at this host and at what is ours on it: what works, what does not, and why.
 
     Exit status: 0 where bootwright can do its job, 1 where there is a problem.
     """
+    if context.invoked_subcommand:
+        if fix or as_json:
+            context.fail("--fix and --json stand behind no other command: doctor why PATH --json")
+        return 0
+    from bootwright.doctor import blockdevices, host, ours
     from bootwright.doctor import fix as fixing
-    from bootwright.doctor import host, ours
     from bootwright.report import checks
 
     home = homes.locate()
     fixed = fixing.fix(home) if fix else []
     found = [*host.examine(home), *ours.examine(home)]
     if as_json:
-        screen.print_json({"checks": found, "fixed": fixed})
+        devices = blockdevices.listed(home)
+        screen.print_json({"checks": found, "devices": devices, "fixed": fixed})
     else:
         click.echo(checks.text(found))
         for line in fixed:
@@ -42,3 +53,35 @@ def command(fix: bool, as_json: bool) -> int:
         elif not fix and any(check.fixable for check in found):
             click.echo("bootwright doctor --fix mends what is marked as left behind")
     return 1 if any(check.state == "problem" for check in found) else 0
+
+
+@command.command(
+    "why",
+    epilog="""\b
+Examples:
+  bootwright doctor why /srv/disk.ext4
+  sudo bootwright doctor why /dev/loop26
+  bootwright doctor why /mnt --json | jq .cures
+""",
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def why(path: Path, as_json: bool) -> int:
+    """Explain why PATH is busy: a file, a block device or a mount point.
+
+    Which loop devices have it behind them, who has claimed which, what mount would do, and what to
+    do about it. Nothing is changed; root sees more.
+
+    Exit status: 0 where nothing stands in the way, 1 where something does.
+    """
+    from dataclasses import asdict
+
+    from bootwright.doctor.why import why as explain
+    from bootwright.report import explanation
+
+    found = explain(path, homes.locate())
+    if as_json:
+        screen.print_json(asdict(found))
+    else:
+        click.echo(explanation.text(found))
+    return 1 if found.stands_in_the_way else 0

@@ -174,6 +174,7 @@ def _row_or_damage(home: Home, name: str, digest: Digest) -> dict[str, object]:
 
 
 def _row(name: str, kernel: Kernel) -> dict[str, object]:
+    boots = kernel.fastest_file
     return {
         "name": name,
         "release": kernel.release,
@@ -181,7 +182,7 @@ def _row(name: str, kernel: Kernel) -> dict[str, object]:
         "source": kernel.source,
         "parts": kernel.parts,
         "pvh": kernel.pvh,
-        "boots": text.size(kernel.boot_file.stat().st_size) + f" {kernel.boot_file.name}",
+        "boots": text.size((kernel.folder / boots).stat().st_size) + f" {boots}",
         "used_bytes": used_bytes(kernel.folder),
         "added_s": kernel.added_s,
         "path": str(kernel.folder),

@@ -47,6 +47,13 @@ def trims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
     return [name for name in trims.names(homes.locate()) if name.startswith(incomplete)]
 
 
+def fast_defaults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the defaults that are there for speed whose names begin so."""
+    from bootwright.machine.defaults import FAST
+
+    return [default.name for default in FAST if default.name.startswith(incomplete)]
+
+
 BOOT_ID = click.IntRange(1, (1 << 63) - 1)
 """What SQLite can count to."""
 _BOOTS = 50

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,17 +11,31 @@ from bootwright import home as homes
 from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, completed, draft_of
 
+if TYPE_CHECKING:
+    from bootwright.machine.defaults import FastDefault
+    from bootwright.recipe import Recipe
+
 
 @click.group("recipe", epilog="Example: bootwright recipe show web > web.toml")
 def command() -> None:
     """Show what a boot is made of."""
 
 
-@command.command(epilog="Example: bootwright recipe show web --memory 1G > web.toml")
+@command.command(
+    epilog="""\b
+Examples:
+  bootwright recipe show web --memory 1G > web.toml
+  bootwright recipe show web --why
+  bootwright recipe show web --stock
+"""
+)
 @click.argument("image", required=False, shell_complete=names.images)
 @boot_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of TOML.")
-def show(image: str | None, as_json: bool, **options: Any) -> None:
+@click.option(
+    "--why", is_flag=True, help="Add what is there for speed: why, what it saved, what it costs."
+)
+def show(image: str | None, as_json: bool, why: bool, **options: Any) -> None:
     """Print the completed recipe of a boot of IMAGE, as TOML that --recipe takes back.
 
     Images, kernels and guest files are named by their content, so that the same recipe is the same
@@ -29,7 +44,53 @@ def show(image: str | None, as_json: bool, **options: Any) -> None:
     from bootwright.machine.draft import to_toml
 
     recipe, _ = completed(homes.locate(), draft_of(image, options), quiet=as_json)
+    if not why:
+        if as_json:
+            screen.print_json(recipe)
+        else:
+            click.echo(to_toml(recipe), nl=False)
+        return
+    from bootwright.machine.defaults import FAST
+
     if as_json:
-        screen.print_json(recipe)
-    else:
-        click.echo(to_toml(recipe), nl=False)
+        defaults = [_row(default, recipe) for default in FAST]
+        screen.print_json({"recipe": recipe, "defaults": defaults})
+        return
+    click.echo(to_toml(recipe), nl=False)
+    # As comments, so that all of it is still a recipe.
+    click.echo("\n# What is there for speed; --without NAME switches one off, --stock all:")
+    for default in FAST:
+        click.echo("\n".join(_explained(default, recipe)))
+
+
+def _row(default: FastDefault, recipe: Recipe) -> dict[str, object]:
+    return {
+        "name": default.name,
+        "is_on": default.is_on(recipe),
+        "reason": default.reason,
+        "measured": default.measured,
+        "side_effect": default.side_effect,
+        "stock": default.stock,
+        "needs": default.needs,
+    }
+
+
+def _explained(default: FastDefault, recipe: Recipe) -> list[str]:
+    state = "on" if default.is_on(recipe) else "off here"
+    if default.needs:
+        state += f"; needs {default.needs}"
+    lines = ["#", f"# {default.name} ({state})"]
+    for label, words in (
+        ("why", default.reason),
+        ("saved", default.measured),
+        ("costs", default.side_effect),
+        ("stock", default.stock),
+    ):
+        lines += textwrap.wrap(
+            words,
+            98,
+            initial_indent=f"#   {label + ':':<7}",
+            subsequent_indent="#          ",
+            break_long_words=False,
+        )
+    return lines

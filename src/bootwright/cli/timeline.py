@@ -139,10 +139,11 @@ def _boot(image: str | None, options: dict[str, Any], entered_ns: int, begun_ns:
     """Boot, keep the boot in the history, and return what is to be shown of it."""
     check_timeout(options["timeout"])
     draft = draft_of(image, options)
-    if draft.image is None or draft.init == "bare":
+    if draft.init == "bare" or (draft.image is None and draft.clock != "virtual"):
         raise InputError(
             "a timeline ends when one can log in, and nobody can log in to this guest",
-            hint="name an image, with init systemd or tini; bootwright run shows others' phases",
+            hint="name an image, with init systemd or tini; or look into a tiny guest with "
+            "--clock virtual; bootwright run shows others' phases",
         )
     home = homes.locate()
     quiet = options["as_json"]
@@ -159,12 +160,12 @@ def _boot(image: str | None, options: dict[str, Any], entered_ns: int, begun_ns:
     from bootwright.cli.pictures import of_evidence
     from bootwright.history.remember import remember
 
-    shown = of_evidence(evidence, title=draft.image)
+    shown = of_evidence(evidence, title=draft.image or "the tiny guest")
     boot_id = remember(
         home,
         evidence,
         command="timeline",
-        image=draft.image,
+        image=draft.image or "",
         kernel=draft.kernel or DEFAULT_KERNEL,
         timeline=shown.timeline,
         notice=screen.say,

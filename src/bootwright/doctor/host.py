@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import bootwright
-from bootwright.doctor import devices, limits, programs, storage
+from bootwright.doctor import devices, disksupport, limits, programs, storage
 from bootwright.doctor.check import Check, asked
 from bootwright.errors import HostError
 from bootwright.home import Home
@@ -41,6 +41,9 @@ def examine(home: Home) -> list[Check]:
         ("cgroup", lambda: limits.cgroups(len(usable))),
         ("user namespaces", devices.user_namespaces),
         *((device.name, device.opens) for device in devices.DEVICES),
+        ("loop devices", lambda: disksupport.loops(platform.release())),
+        ("mounted devices", disksupport.mounted_writes),
+        ("reflink", lambda: disksupport.reflink(home)),
         ("programs", programs.examine),
     ]
     found = [check for name, fact in facts for check in asked(name, fact)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from bootwright.doctor import prune
+from bootwright.doctor import blockdevices, prune
 from bootwright.doctor.check import Check, asked
 from bootwright.doctor.storage import existing
 from bootwright.errors import BootwrightError, FormatError, GuestError, InputError
@@ -29,6 +29,7 @@ def examine(home: Home) -> list[Check]:
     """Look at machines and stores, changing nothing."""
     return [
         *asked("machines", lambda: _machines(home), area="ours"),
+        *asked("devices", lambda: blockdevices.examine(home), area="ours"),
         *asked("images", lambda: _shelf(images.shelf(home), home), area="store"),
         *asked("kernels", lambda: _shelf(kernels.shelf(home), home), area="store"),
         *asked("trims", lambda: _trims(home), area="store"),

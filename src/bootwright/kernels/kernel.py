@@ -13,6 +13,7 @@ import msgspec
 from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.home import Home
+from bootwright.recipe import KernelFile
 from bootwright.store import Store
 
 Part = Literal["bzImage", "vmlinux", "config", "System.map", "modules"]
@@ -35,15 +36,13 @@ class Kernel:
     parts: tuple[Part, ...]
 
     @property
-    def boot_file(self) -> Path:
-        """The file that the VMM is given.
+    def fastest_file(self) -> KernelFile:
+        """The file that boots with least to do.
 
         vmlinux where the VMM can start it: nothing is left to decompress in the guest.
         Source: xen/include/public/arch-x86/hvm/start_info.h (the PVH boot protocol).
         """
-        if self.pvh or "bzImage" not in self.parts:
-            return self.folder / "vmlinux"
-        return self.folder / "bzImage"
+        return "vmlinux" if self.pvh or "bzImage" not in self.parts else "bzImage"
 
     @property
     def modules(self) -> Path | None:

@@ -2,8 +2,9 @@
 
 The guest carries a script (`with_collector`) that its init starts once the SSH server listens.
 When the server answers on the guest's loopback the boot has ended; then the script sends what it
-was asked for over the mark port, and the machine ends. All times come from the guest's own kernel
-log, where every mark stands beside its host-stamped twin.
+was asked for over the mark port, and the machine ends. The tiny guest's boot ends when its command
+starts, which then sends the kernel's log. All times come from the guest's own kernel log, where
+every mark stands beside its host-stamped twin.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bootwright.home import Home
 from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
-from bootwright.machine.marks import END
+from bootwright.machine.marks import end_of
 from bootwright.machine.messages import Sample
 from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.recipe import Recipe
@@ -30,6 +31,13 @@ from bootwright.timeline.recorder import Mark, Recorder
 KERNEL_LOG = "kernel"
 """The log that is always sent: what /dev/kmsg holds."""
 
+# The tiny guest's output is the mark port; that it ended is told by the seed.
+_TINY_COMMAND = f"""
+printf '%s log.start {KERNEL_LOG}\\n' "$token"
+echo '<6>bootwright: log.end' >/dev/kmsg
+(cat /dev/kmsg &) | awk '/;bootwright: log.end$/ {{ exit }} {{ print }}'
+printf '\\n%s log.end {KERNEL_LOG}\\n' "$token"
+"""
 _MARK = re.compile(r"\d+,\d+,(\d+),[^;]*;bootwright: (\S+)")
 
 
@@ -46,7 +54,7 @@ class Collected:
     lines: tuple[Line, ...] = ()
     """When its kernel log's lines came, on the clock of *samples*."""
     accesses: tuple[Access, ...] = ()
-    """What it did with its devices until the mark `END`, if that was watched."""
+    """What it did with its devices until the boot's end, if that was watched."""
 
     @property
     def kernel_log(self) -> list[str]:
@@ -103,7 +111,7 @@ async def collect(
     recorder: Recorder | None = None,
     watch: Watch | None = None,
 ) -> Collected:
-    """Boot a recipe of `with_collector` to its end.
+    """Boot a recipe of `with_collector`, or a tiny guest, to its end.
 
     Args:
         name: The machine's; nothing is left of it.
@@ -130,12 +138,18 @@ async def collect(
         if current:
             logs[current] += data
 
-    spec = MachineSpec(name=name, recipe=recipe, watch=watch)
+    tiny = recipe.init == "seed"
+    command = (_TINY_COMMAND,) if tiny else ()
+    spec = MachineSpec(name=name, recipe=recipe, watch=watch, command=command)
     async with client.started(home, spec, recorder, on_mark=on_mark, on_output=on_output) as vm:
-        await vm.reached("boot.end", timeout_s)
+        await vm.reached("command.end" if tiny else "boot.end", timeout_s)
     collected = Collected(
         marks=recorder.marks(), logs=logs, samples=vm.samples, lines=vm.lines, accesses=vm.accesses
     )
-    if END not in collected.guest_ns:
-        raise GuestError("the guest's SSH server does not answer on its own loopback")
+    if end_of(recipe) not in collected.guest_ns:
+        raise GuestError(
+            "the guest's kernel keeps no log"
+            if tiny
+            else "the guest's SSH server does not answer on its own loopback"
+        )
     return collected

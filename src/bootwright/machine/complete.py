@@ -14,10 +14,19 @@ from bootwright.images.image import Image
 from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine import trial
+from bootwright.machine import defaults, trial
 from bootwright.machine.draft import Draft
 from bootwright.machine.trial import Choice
-from bootwright.recipe import MIB, Accelerator, Disk, GuestFile, InitName, MachineType, Recipe
+from bootwright.recipe import (
+    MIB,
+    Accelerator,
+    Disk,
+    GuestFile,
+    InitName,
+    KernelFile,
+    MachineType,
+    Recipe,
+)
 from bootwright.vmms.table import VMMS
 
 DEFAULT_KERNEL = "debian"
@@ -26,13 +35,14 @@ _TINY_MEMORY_MIB, _IMAGE_MEMORY_MIB = 24, 60
 """What a guest needs beside its kernel's own size. Tried with Debian's kernels, 51 and 54 MiB: a
 tiny guest runs with 80 MiB and panics with 64; Debian 12 and 13 run with 112."""
 
+# What is here for speed alone is a default with a name, which can be switched off: see `defaults`.
 _CMDLINE = (
     "console=ttyS0",  # where the kernel's last words go
-    "quiet",  # every byte on a serial console costs an exit from the guest
+    "quiet",
     "panic=-1",  # a panic ends the machine at once, so that it is found
+    "cryptomgr.notests",
 )
 _IMAGE_CMDLINE = ("net.ifnames=0",)  # the seed has set up eth0 before udev could rename it
-# TCG runs no guest code speculatively, so the kernel's defences protect nothing and only cost.
 _TCG_CMDLINE = ("mitigations=off",)
 # Where a kernel and its programs lie in memory changes how many instructions they take: one thing
 # less that differs between two seeds.
@@ -66,6 +76,7 @@ def complete(
             f"QEMU cannot start kernel {kernel.release}: a vmlinux without PVH entry point",
             hint="add its bzImage instead, or build it with CONFIG_PVH=y",
         )
+    defaults.check_names(draft.without)
     init = _init(draft, image)
     guest_files = draft.guest_files
     if guest_files is None:
@@ -119,8 +130,11 @@ def _fill(
         cmdline += _IMAGE_CMDLINE if image else ()
         cmdline += _TCG_CMDLINE if accelerator == "tcg" else ()
         cmdline += _VIRTUAL_CMDLINE if draft.clock == "virtual" else ()
+    cmdline = tuple(word for word in cmdline if word not in draft.without)
+    kernel_file = _kernel_file(draft, kernel)
     recipe = Recipe(
         kernel=kernel.digest,
+        kernel_file=kernel_file,
         image=image.digest if image else None,
         init=init,
         cmdline=(*cmdline, *draft.append),
@@ -128,9 +142,7 @@ def _fill(
         vmm_build=build,
         accelerator=accelerator,
         machine=machine,
-        # A plain CPU is a third faster to emulate than one with every feature; RDRAND is among
-        # what it keeps, so that no guest waits for randomness.
-        cpu=draft.cpu or ("host" if accelerator == "kvm" else "qemu64,+rdrand"),
+        cpu=draft.cpu or _cpu(accelerator, draft.without),
         memory_mib=DEFAULT_MEMORY_MIB if draft.memory_mib is None else draft.memory_mib,
         vcpus=_default_vcpus(accelerator) if draft.vcpus is None else draft.vcpus,
         disk=disk,
@@ -141,7 +153,9 @@ def _fill(
         clock=draft.clock or "wall",
         vmm_options=draft.vmm_options or (),
     )
-    kernel_mib = kernel.boot_file.stat().st_size // MIB
+    # A bzImage unpacks to what vmlinux is, where that is known.
+    unpacked = "vmlinux" if "vmlinux" in kernel.parts else kernel_file
+    kernel_mib = (kernel.folder / unpacked).stat().st_size // MIB
     needed_mib = kernel_mib + (_TINY_MEMORY_MIB if image is None else _IMAGE_MEMORY_MIB)
     if disk == "pmem":
         needed_mib += pmem.guest_memory_bytes(recipe.disk_bytes) // MIB
@@ -174,6 +188,29 @@ def _init(draft: Draft, image: Image | None) -> InitName:
     return init
 
 
+def _kernel_file(draft: Draft, kernel: Kernel) -> KernelFile:
+    """Return which of the kernel's files boots.
+
+    Raises:
+        InputError: the kernel has no such file, or it cannot be started.
+    """
+    stock: KernelFile = "bzImage" if "bzImage" in kernel.parts else "vmlinux"
+    file = draft.kernel_file or (stock if "vmlinux" in draft.without else kernel.fastest_file)
+    if file not in kernel.parts or (file == "vmlinux" and not kernel.pvh):
+        raise InputError(
+            f"kernel_file is {file!r}, but kernel {kernel.release} has "
+            + ("no such file" if file not in kernel.parts else "a vmlinux without PVH entry point"),
+            hint=f"leave it out, or write {kernel.fastest_file!r}",
+        )
+    return file
+
+
+def _cpu(accelerator: Accelerator, without: tuple[str, ...]) -> str:
+    if accelerator == "kvm":
+        return "host"
+    return "max" if "cpu" in without else defaults.TCG_CPU
+
+
 def _default_vcpus(accelerator: Accelerator) -> int:
     # Under TCG a second vCPU saves 40 % of a boot, but QEMU 7.2's threads are not to be trusted:
     # one of some 250 boots of Debian 12 hung for good, both vCPUs spinning ("soft lockup").
@@ -189,7 +226,7 @@ def _machine(
     there only when its kernel takes them from the command line. It has no persistent memory. With
     KVM it stays with the type that the trial ran.
     """
-    if accelerator == "kvm" or disk == "pmem":
+    if accelerator == "kvm" or disk == "pmem" or "microvm" in draft.without:
         return "q35"
     no_devices = image is None and draft.network in (None, "none")
     finds_devices = kernel.config().get("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES") == "y"

@@ -15,6 +15,7 @@ from bootwright.recipe import (
     Disk,
     GuestFile,
     InitName,
+    KernelFile,
     MachineType,
     Network,
     Recipe,
@@ -30,12 +31,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     image: str | None = None
     kernel: str | None = None
+    kernel_file: KernelFile | None = None
     init: InitName | None = None
     trim: str | None = None
     """What systemd-trimmed leaves out; in the recipe its files are among the guest files."""
     cmdline: tuple[str, ...] | None = None
     append: tuple[str, ...] = ()
     """Arguments behind the kernel command line, whatever that is."""
+    without: tuple[str, ...] = ()
+    """Defaults that make a boot faster and are not wanted; see `machine.defaults`."""
     vmm: Literal["qemu"] | None = None
     vmm_build: str | None = None
     accelerator: Accelerator | None = None
@@ -82,12 +86,13 @@ def read(path: Path) -> Draft:
 
 
 def merged(base: Draft, over: Draft) -> Draft:
-    """Return *base* with what *over* says in its place; appended arguments add up."""
+    """Return *base* with what *over* says in its place; what is appended or left out adds up."""
     values = {
         field: getattr(over, field) if getattr(over, field) is not None else getattr(base, field)
         for field in Draft.__struct_fields__
     }
     values["append"] = (*base.append, *over.append)
+    values["without"] = (*base.without, *over.without)
     return Draft(**values)
 
 

@@ -240,24 +240,36 @@ def _begin(home: Home) -> tuple[MachineFolder, int]:
     home.machines.mkdir(parents=True, exist_ok=True)
     folder = MachineFolder(home.machines / f"{_NEW}{secrets.token_hex(4)}")
     # While this is held, a folder without a lock is just being made; see `unfinished`.
-    beginning = _beginning(home)
+    held = let_none_begin(home)
     try:
         folder.path.mkdir(mode=0o700)
         return folder, locks.take(folder.lock)
     finally:
-        os.close(beginning)
+        os.close(held)
 
 
-def _beginning(home: Home) -> int:
+def let_none_begin(home: Home) -> int:
+    """Let no machine's folder be made until the descriptor that is returned is closed.
+
+    Those that `beginning` returns have one already.
+
+    Raises:
+        BlockingIOError: another does the same for too long.
+    """
     return locks.take(home.state / "beginning.lock", wait_s=30)
+
+
+def beginning(home: Home) -> list[Path]:
+    """Return the folders that have no name yet."""
+    return list(home.machines.glob(f"{_NEW}*/"))
 
 
 def unfinished(home: Home) -> list[MachineFolder]:
     """Return the folders that a crash left without a name: half made, or half removed."""
     found = [MachineFolder(path) for path in home.machines.glob(f"{_GONE}*/")]
-    if new := [MachineFolder(path) for path in home.machines.glob(f"{_NEW}*/")]:
-        beginning = _beginning(home)  # waits for those that are between folder and lock
-        os.close(beginning)
+    if new := [MachineFolder(path) for path in beginning(home)]:
+        # Waits for those that are between folder and lock.
+        os.close(let_none_begin(home))
         found += [folder for folder in new if not folder.is_alive() and folder.path.exists()]
     return found
 

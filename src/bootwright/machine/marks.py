@@ -5,10 +5,13 @@ The host's clock is read when bytes arrive, before they are looked at.
 
 from __future__ import annotations
 
+from bootwright.recipe import Recipe
 from bootwright.timeline.recorder import Mark
 
-END = "sshd.accepting"
-"""The mark at which a boot that ends by itself has ended, on the guest's clock; see `collect`."""
+
+def end_of(recipe: Recipe) -> str:
+    """Return the mark at which a boot that ends by itself has ended; see `collect`."""
+    return "command.start" if recipe.init == "seed" else "sshd.accepting"
 
 
 class MarkReader:

@@ -362,7 +362,7 @@ class Monitor:
     def _took_mark(self, mark: Mark, detail: str = "") -> None:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
-        if mark.name == SAMPLED_UNTIL and self._samplers:
+        if mark.name in SAMPLED_UNTIL and self._samplers:
             sampler = self._samplers.pop()
             self._board.tell(Sampled(samples=sampler.stop(), lines=sampler.lines))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))

@@ -13,7 +13,7 @@ from bootwright.inits.ready import SEED_PATH as READY
 from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
-from bootwright.machine.marks import END
+from bootwright.machine.marks import end_of
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
 from bootwright.networks import user
@@ -107,10 +107,10 @@ def placement(
         forwards = (Forward(host_port=0, guest_port=SSH_PORT), *spec.publish)
     counted_until = ""
     if spec.watch == "accesses":
-        counted_until = f"{folder.identity().token} {END}"
+        counted_until = f"{folder.identity().token} {end_of(spec.recipe)}"
     return Placement(
         name=spec.name,
-        kernel=kernels.load(home, spec.recipe.kernel).boot_file,
+        kernel=kernels.load(home, spec.recipe.kernel).folder / spec.recipe.kernel_file,
         initrd=folder.initrd,
         disk={"qcow2": folder.disk, "pmem": folder.mapped_disk, "none": None}[spec.recipe.disk],
         log=folder.vmm_log,

@@ -16,8 +16,9 @@ from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Line
 from bootwright.vmms.protocol import RunningVmm
 
-SAMPLED_UNTIL = "seed.done"
-"""The mark with which sampling ends: from here on the guest's own init tells what it does."""
+SAMPLED_UNTIL = ("seed.done", "command.start")
+"""The marks with which sampling ends: from here on the guest's own init tells what it does, or the
+tiny guest's command runs."""
 
 _PAUSE_S = 0.001
 _MOST = 50_000

@@ -161,11 +161,11 @@ def from_logs(kernel_log: str, units: str = "") -> Timeline:
 
 def _virtual(guest: _Guest, watched: Pass | None, looked: Pass | None) -> Timeline:
     """Return the timeline of a boot on the virtual clock, which begins with the guest's."""
-    ends = ("sshd.accepting", "sshd.listening", "seed.done")
+    ends = ("sshd.accepting", "sshd.listening", "command.start", "seed.done")
     end_ns = next((at for name in ends if (at := guest.moment(name)) is not None), None)
     if end_ns is None:
         raise FormatError("the guest's log has none of the marks that end its boot")
-    root = _span(ROOT, "", "host", "boot", 0, end_ns, "the guest's clock; mark sshd.accepting")
+    root = _span(ROOT, "", "host", "boot", 0, end_ns, "the guest's clock, to its last mark")
     spans = [root, *guest.spans]
     listening_ns = guest.moment("sshd.listening")
     if listening_ns is not None and listening_ns < end_ns:
@@ -279,11 +279,15 @@ def _fitted(
 
 
 def _add_initramfs(guest: _Guest) -> None:
+    done_ns, last = guest.moment("seed.done"), ("root", "root mounted, files laid")
+    if done_ns is None:
+        # The tiny guest has no root: the seed goes on to its command.
+        done_ns, last = guest.moment("command.start"), ("tiny", "a place for the command")
     cuts = [
         ("exec", "exec of the seed", guest.init_ns),
         ("modules", "modules", guest.moment("seed.start")),
-        ("root", "root mounted, files laid", guest.moment("seed.modules")),
-        ("", "", guest.moment("seed.done")),
+        (*last, guest.moment("seed.modules")),
+        ("", "", done_ns),
     ]
     times = [at for _, _, at in cuts]
     if times[0] is None or times[-1] is None:

@@ -1,0 +1,30 @@
+"""Device-mapper disks on a real kernel that has them: user-mode Linux, one boot for all cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.disks import dm_cases, in_uml
+
+pytestmark = [
+    pytest.mark.boot,
+    pytest.mark.skipif(in_uml.PROGRAM is None, reason="needs Debian's user-mode-linux"),
+]
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the cases said, all run in one kernel."""
+    return in_uml.run(tmp_path_factory.mktemp("uml"), dm_cases.__file__)
+
+
+@pytest.mark.parametrize("case", [case.__name__ for case in dm_cases.CASES])
+def test_case(said: str, case: str) -> None:
+    assert f"passed {case}\n" in said, said
+
+
+def test_without_devices_nothing_is_listed(tmp_path: Path) -> None:
+    code = "from bootwright.disks import devicemapper as d; assert not d.every()"
+    assert in_uml.run(tmp_path, "-c", code) == ""
