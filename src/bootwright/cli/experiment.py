@@ -86,13 +86,14 @@ def side(
     if not changes:
         return title, recipe, ()
     wanted = parse_all(options["texts"], Stores(home))
+    after = changed(recipe, wanted)
     for change in wanted:
         if change(recipe) == recipe:
             raise InputError(
                 f"{change} changes nothing: the recipe has it already, or nothing to drop",
                 hint="bootwright recipe show prints the recipe",
             )
-    return title, changed(recipe, wanted), tuple(map(str, wanted))
+    return title, after, tuple(map(str, wanted))
 
 
 def smallest(text: str | None) -> dict[str, Any]:
