@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootwright import digest
-from bootwright.change import FORMS, SEED_RUN, changed, parse, parse_all
+from bootwright.change import SEED_RUN, changed
+from bootwright.change_text import FORMS, parse, parse_all
 from bootwright.digest import Digest
 from bootwright.errors import InputError
 from bootwright.guest import seed

@@ -72,7 +72,8 @@ def side(
     Raises:
         InputError: a change cannot be read, conflicts with another, or changes nothing.
     """
-    from bootwright.change import changed, parse_all
+    from bootwright.change import changed
+    from bootwright.change_text import parse_all
     from bootwright.experiments.resolver import Stores
 
     own = dict(options)
@@ -116,7 +117,7 @@ def list_changes(texts: tuple[str, ...]) -> bool:
     """Print the forms of changes where that was asked for, and say whether it was."""
     if "help" not in texts:
         return False
-    from bootwright.change import FORMS
+    from bootwright.change_text import FORMS
 
     width = max(len(form) for form, _ in FORMS)
     click.echo("\n".join(f"{form:<{width}}  {what}".rstrip() for form, what in FORMS))

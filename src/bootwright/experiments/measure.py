@@ -65,7 +65,7 @@ def begin(
         clock=clock,
         plan=plan,
         sides={
-            name: Side(title=title, recipe=msgspec.to_builtins(recipe), changes=changes)
+            name: Side(title=title, recipe=_stored(recipe), changes=changes)
             for name, (title, recipe, changes) in sides.items()
         },
         host=fingerprint.read(),
@@ -102,6 +102,12 @@ def resumed(home: Home, measurement_id: int, command: str) -> Measurement:
 def recipe_of(measurement: Measurement, side: SideName = "A") -> Recipe:
     """Return the recipe of one side."""
     return msgspec.convert(measurement.sides[side].recipe, Recipe)
+
+
+def _stored(recipe: Recipe) -> dict[str, object]:
+    """Return *recipe* as it is read again from where it is stored: lists, no tuples."""
+    stored: dict[str, object] = msgspec.json.decode(msgspec.json.encode(recipe))
+    return stored
 
 
 async def take(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.change import Resolver
+from bootwright.change_text import Resolver
 from bootwright.digest import Digest, is_digest
 from bootwright.errors import InputError
 from bootwright.guest import seed

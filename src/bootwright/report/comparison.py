@@ -67,6 +67,9 @@ def _table(told: Mapping[str, Any], color: bool) -> Iterator[str]:
 
 
 def _how(told: Mapping[str, Any]) -> Iterator[str]:
+    if told["verdict"] is None:
+        yield host_line(told)
+        return
     looks = " or ".join(map(str, told["looks"]))
     pairing = "of one seed" if told["clock"] == "virtual" else "interleaved A B B A"
     yield f"{told['pairs']} pairs of boots, {pairing}; decided before the first: {looks}"

@@ -1,0 +1,74 @@
+"""Measurements and comparisons of real boots: the tiny guest, on the clock that tells all."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.boots.harness import Bootwright
+from tests.boots.test_virtual_clock import busy_host
+
+pytestmark = pytest.mark.boot
+
+TINY = ("--tiny", "--clock", "virtual")
+
+
+def test_a_busy_host_changes_no_sample_and_a_seed_is_a_sample(
+    bootwright: Bootwright, kernel: str
+) -> None:
+    words = ("measure", *TINY, "--kernel", kernel, "-n", "2", "--seed", "7")
+    quiet = bootwright.json(*words)
+    with busy_host():
+        busy = bootwright.json(*words)
+    assert quiet["samples"] == busy["samples"]
+    assert [sample["seed"] for sample in quiet["samples"]] == [7, 8]
+    for sample in quiet["samples"]:
+        assert sample["kernel"] + sample["initramfs"] == sample["whole"]
+    assert quiet["phases"]["whole"]["min_ns"] == min(s["whole"] for s in quiet["samples"])
+
+
+def test_crypto_self_tests_are_found(bootwright: Bootwright, kernel: str) -> None:
+    words = ("compare", *TINY, "--kernel", kernel, "-n", "6")
+    told = bootwright.json(*words, "--with", "cmdline+=cryptomgr.notests")
+    assert told["verdict"] == "faster"
+    assert told["phases"]["initramfs"]["verdict"] == "no-difference"
+    # About 0.9 s of 1.3, on this clock.
+    assert -1_100_000_000 < told["effect_ns"] < -700_000_000
+    assert told["ci_ns"][0] <= told["effect_ns"] <= told["ci_ns"][1] < 0
+    assert told["sides"]["B"]["changes"] == ["cmdline+=cryptomgr.notests"]
+    samples = {side: told["sides"][side]["samples"] for side in "AB"}
+    assert [s["seed"] for s in samples["A"]] == [s["seed"] for s in samples["B"]]
+
+
+def test_an_interrupted_measurement_goes_on(bootwright: Bootwright, kernel: str) -> None:
+    words = ("measure", *TINY, "--kernel", kernel, "-n", "3", "--parallel", "1")
+    process = bootwright.start(*words)
+    assert process.stdout is not None
+    said = ""
+    while "boot 1 of 3 done" not in said:
+        said += process.stdout.readline().decode()
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 130
+    found = re.search(r"(\d) of 3 boots are kept: bootwright measure --resume (\d+) goes on", rest)
+    assert found, rest
+    resumed = bootwright.json("measure", "--resume", found[2])
+    assert resumed["samples"] == bootwright.json(*words)["samples"]
+    assert resumed["id"] == int(found[2])
+
+
+def test_a_boot_that_fails_is_no_fast_one(
+    bootwright: Bootwright, kernel: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "init"
+    broken.write_text("#!/bin/busybox sh\nexit 1\n")
+    broken.chmod(0o755)
+    done = bootwright(
+        *("compare", *TINY, "--kernel", kernel, "-n", "6", "--with", f"file:/init={broken}")
+    )
+    assert done.returncode == 1, done.stderr
+    assert re.match(r"no verdict: 3 of 3 boots of B failed: .*(panicked|ended)", done.stdout)
+    assert f"B: the tiny guest with file:/init={broken}" in done.stdout

@@ -1,0 +1,53 @@
+"""What two sides say of each other, and when they say nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootwright.experiments.compare import compare, values
+from tests.experiments.measured import MS, measurement
+
+
+def test_the_same_twice_is_no_difference() -> None:
+    found = compare(measurement([1000.0 + n for n in range(10)], [1000.0 + n for n in range(10)]))
+    assert found.whole is not None
+    assert (found.whole.verdict, found.whole.effect.ci_ns) == ("no-difference", (0, 0))
+    assert {phase.verdict for phase in found.phases.values()} == {"no-difference"}
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict"), [(-100, "faster"), (100, "slower"), (-5, "no-difference")]
+)
+def test_a_difference_counts_from_the_smallest_that_interests(by: float, verdict: str) -> None:
+    """1 % of A's median, here 10 ms."""
+    told = values(
+        measurement([1000 + n for n in range(10)], [1000 + by + n for n in range(10)]), []
+    )
+    assert (told["verdict"], told["effect_ns"]) == (verdict, by * MS)
+    assert told["smallest_ns"] == 10_045_000
+    assert told["phases"]["kernel"]["verdict"] == verdict  # type: ignore[index]
+    assert told["phases"]["initramfs"]["verdict"] == "no-difference"  # type: ignore[index]
+
+
+def test_few_pairs_cannot_tell_and_say_how_many_might() -> None:
+    told = values(measurement([1000, 1001, 1002], [900, 901, 902]), [])
+    assert (told["verdict"], told["may_tell"]) == ("cannot-tell", 6)
+
+
+def test_a_side_that_fails_more_often_has_no_verdict_however_fast_it_is() -> None:
+    told = values(measurement([1000] * 8, [10] * 7 + [None]), [])
+    assert (told["verdict"], told["effect_ns"], told["p"]) == (None, None, None)
+    assert told["why_none"] == "1 of 8 boots of B failed: its kernel panicked"
+
+
+def test_pairs_that_lost_one_are_left_out() -> None:
+    told = values(measurement([None, *[1000] * 8], [1, *[900] * 8]), [])
+    assert (told["verdict"], told["pairs"], told["effect_ns"]) == ("faster", 8, -100 * MS)
+    assert compare(measurement([None] * 3, [None] * 3)).why_none == "no pair of boots succeeded"
+
+
+def test_several_looks_each_have_a_share_of_alpha() -> None:
+    a, b = [1000.0] * 7, [900.0] * 7
+    assert values(measurement(a, b), [])["verdict"] == "faster"
+    assert values(measurement(a, b, looks=(7, 14, 28)), [])["verdict"] == "faster"
+    assert values(measurement(a[:6], b[:6], looks=(6, 12, 24)), [])["verdict"] == "cannot-tell"
