@@ -15,14 +15,14 @@ from bootwright.change_text import FORMS, parse, parse_all
 from bootwright.digest import Digest
 from bootwright.errors import InputError
 from bootwright.guest import seed
-from bootwright.recipe import GuestFile, InitName, Recipe
+from bootwright.recipe import GuestFile, InitName, KernelFile, Recipe
 
 
 class Names:
     """A host on which everything is there, and its content is its name."""
 
-    def kernel(self, name: str) -> Digest:
-        return digest.of_bytes(name.encode())
+    def kernel(self, name: str) -> tuple[Digest, KernelFile]:
+        return digest.of_bytes(name.encode()), "bzImage"
 
     def file(self, path: str) -> tuple[Digest, int]:
         return Digest(path[:71]) if path.startswith("sha256-") else digest.of_bytes(
@@ -220,3 +220,14 @@ def test_what_is_no_change_is_told_all_forms() -> None:
 def test_a_mask_needs_systemd() -> None:
     with pytest.raises(InputError, match=r"mask=a\.service is for systemd, but init is 'tini'"):
         changed(RECIPE, parse_all(["init=tini", "mask=a.service"], NAMES))
+
+
+def test_what_is_there_already_is_asked_about_from_the_other_side() -> None:
+    added = parse("cmdline+=quiet", NAMES)
+    assert str(added.opposite()) == "cmdline-=quiet"
+    assert parse("memory=1G", NAMES).opposite() is None
+
+
+def test_another_kernel_boots_its_own_file() -> None:
+    recipe = parse("kernel=mine", NAMES)(RECIPE)
+    assert (recipe.kernel, recipe.kernel_file) == (digest.of_bytes(b"mine"), "bzImage")

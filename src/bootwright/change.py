@@ -16,7 +16,7 @@ from typing import Any, Protocol, get_args
 
 from bootwright.digest import Digest
 from bootwright.errors import InputError
-from bootwright.recipe import GuestFile, InitName, Recipe
+from bootwright.recipe import GuestFile, InitName, KernelFile, Recipe
 
 SEED_RUN = "/seed/run"
 """What lies here in the seed is laid into the guest's /run."""
@@ -183,6 +183,8 @@ class Kernel:
 
     name: str
     digest: Digest
+    file: KernelFile
+    """Which of its files boots."""
 
     def __str__(self) -> str:
         return f"kernel={self.name}"
@@ -192,7 +194,7 @@ class Kernel:
         return {"kernel": self.digest}
 
     def apply(self, values: dict[str, Any]) -> None:
-        values["kernel"] = self.digest
+        values |= {"kernel": self.digest, "kernel_file": self.file}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +318,14 @@ class Change:
                 return Change(edit)
         raise AssertionError(f"{self} cannot be taken back")  # the last of each kind restores all
 
+    def opposite(self) -> Change | None:
+        """Return what takes it out of any recipe that has it; None: only `inverse` can."""
+        match self.edit:
+            case Argument(word=word, is_there=is_there):
+                return Change(Argument(word=word, is_there=not is_there))
+            case _:
+                return None
+
 
 def changed(recipe: Recipe, changes: Iterable[Change]) -> Recipe:
     """Return *recipe* with all changes, whatever their order.
@@ -388,7 +398,13 @@ def _inverses(edit: Edit, recipe: Recipe) -> list[Edit | None]:
             old = next((o for o in recipe.vmm_options if _key(o) == edit.name), "")
             return [replace(edit, value=old.partition("=")[2])]
         case Kernel():
-            return [Kernel(name=recipe.kernel, digest=recipe.kernel)]
+            return [
+                Kernel(
+                    name=f"{recipe.kernel}:{recipe.kernel_file}",
+                    digest=recipe.kernel,
+                    file=recipe.kernel_file,
+                )
+            ]
         case Carried():
             return [_carried_before(edit, recipe), _all_files(recipe)]
         case Init():

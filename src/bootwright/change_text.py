@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Protocol, get_args
+from typing import Protocol, cast, get_args
 
 from bootwright.change import (
     FIELDS,
@@ -27,7 +27,15 @@ from bootwright.change import (
 )
 from bootwright.digest import Digest, is_digest
 from bootwright.errors import InputError
-from bootwright.recipe import Accelerator, Disk, GuestFile, InitName, MachineType, Network
+from bootwright.recipe import (
+    Accelerator,
+    Disk,
+    GuestFile,
+    InitName,
+    KernelFile,
+    MachineType,
+    Network,
+)
 
 _CONTROL = "/run/systemd/system.control"
 _GENERATORS = "/run/systemd/system-generators"
@@ -60,8 +68,8 @@ FORMS = (
 class Resolver(Protocol):
     """What the texts of changes name, on this host; InputError for what is not there."""
 
-    def kernel(self, name: str) -> Digest:
-        """Return the digest of a kernel."""
+    def kernel(self, name: str) -> tuple[Digest, KernelFile]:
+        """Return the digest of a kernel, and which of its files boots fastest."""
         ...
 
     def file(self, path: str) -> tuple[Digest, int]:
@@ -205,6 +213,14 @@ def _masked(folder: str, pattern: re.Pattern[str], what: str) -> _Reader:
     return read
 
 
+def _kernel(given: _Text, resolver: Resolver) -> Edit:
+    digest, _, file = given.value.partition(":")
+    if is_digest(digest) and file in get_args(KernelFile):
+        return Kernel(name=given.value, digest=Digest(digest), file=cast("KernelFile", file))
+    found, fastest = resolver.kernel(given.value)
+    return Kernel(name=given.value, digest=found, file=fastest)
+
+
 def _init(given: _Text, resolver: Resolver) -> Edit:
     names = [name for name in get_args(InitName) if name not in ("systemd-trimmed", "seed")]
     if given.value not in names:
@@ -242,9 +258,7 @@ _PLAIN: dict[str, _Reader] = {
     "mask": _masked(_CONTROL, _UNIT, "unit such as ssh.service"),
     "drop-generator": _masked(_GENERATORS, _FILE_NAME, "generator"),
     "drop-file": lambda t, r: Carried(text=t.whole, path=_guest_path(t, t.value), digest=None),
-    "kernel": lambda t, r: Kernel(
-        name=t.value, digest=Digest(t.value) if is_digest(t.value) else r.kernel(t.value)
-    ),
+    "kernel": _kernel,
     "init": _init,
     "trim": lambda t, r: Init(text=t.whole, name="systemd-trimmed", files=r.trim(t.value)),
     "guest-files": _all,

@@ -99,7 +99,26 @@ def _sides(home: Home, a: str | None, b: str | None, options: dict[str, Any]) ->
             "there is nothing to compare with",
             hint="name B, or say what B has of its own, such as --with memory=1G",
         )
-    return (
-        experiment.side(home, a, options, changes=False),
-        experiment.side(home, b or a, options, changes=bool(options["texts"])),
+    first = experiment.side(home, a, options, changes=False)
+    if b is None:
+        first = _without_what_is_there(home, first, options["texts"])
+    return first, experiment.side(
+        home, b or a, options, changes=True, base=first[1] if b is None else None
     )
+
+
+def _without_what_is_there(
+    home: Home, side: experiment.Side, texts: tuple[str, ...]
+) -> experiment.Side:
+    """Return A without the changes that it has by default: the question is what they do."""
+    from bootwright.change import changed
+    from bootwright.change_text import parse_all
+    from bootwright.experiments.resolver import Stores
+
+    title, recipe, _ = side
+    wanted = parse_all(texts, Stores(home))
+    taken = [c.opposite() for c in wanted if c(recipe) == recipe]
+    without = [change for change in taken if change is not None]
+    for change in without:
+        screen.say(f"A has that already, so A is booted with {change}")
+    return title, changed(recipe, without), tuple(map(str, without))

@@ -60,14 +60,24 @@ def experiment_options(function: F) -> F:
     return function
 
 
+Side = tuple[str, "Recipe", tuple[str, ...]]
+"""What it is called, its recipe and its changes."""
+
+
 def side(
-    home: Home, reference: str | None, options: dict[str, Any], *, changes: bool
-) -> tuple[str, Recipe, tuple[str, ...]]:
+    home: Home,
+    reference: str | None,
+    options: dict[str, Any],
+    *,
+    changes: bool,
+    base: Recipe | None = None,
+) -> Side:
     """Return what a side is called, its recipe and its changes.
 
     Args:
         reference: An image, or a recipe file; None: the tiny guest, or --recipe.
         changes: Whether --with is for this side.
+        base: In what each change must make a difference; None: in this side's own recipe.
 
     Raises:
         InputError: a change cannot be read, conflicts with another, or changes nothing.
@@ -83,12 +93,12 @@ def side(
     draft = draft_of(image, own)
     recipe, _ = completed(home, draft, quiet=options["as_json"])
     title = reference or (str(own["recipe_file"]) if own["recipe_file"] else "")
-    if not changes:
+    if not changes or not options["texts"]:
         return title, recipe, ()
     wanted = parse_all(options["texts"], Stores(home))
     after = changed(recipe, wanted)
     for change in wanted:
-        if change(recipe) == recipe:
+        if change(base or recipe) == (base or recipe):
             raise InputError(
                 f"{change} changes nothing: the recipe has it already, or nothing to drop",
                 hint="bootwright recipe show prints the recipe",

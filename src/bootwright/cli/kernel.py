@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bootwright import home as homes
-from bootwright.cli import machines, names, screen
+from bootwright.cli import kernel_build, kernel_config, machines, names, screen
 from bootwright.digest import Digest, short
 from bootwright.errors import FormatError, InputError
 from bootwright.home import Home
@@ -22,7 +22,11 @@ from bootwright.report import text
 
 @click.group("kernel", epilog="Example: bootwright kernel add debian --suite trixie")
 def command() -> None:
-    """Add and list kernels."""
+    """Build, add and list kernels."""
+
+
+command.add_command(kernel_build.command)
+command.add_command(kernel_config.command)
 
 
 @command.command(

@@ -33,6 +33,18 @@ def kernels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return [name for name in shelf(homes.locate()).names() if name.startswith(incomplete)]
 
 
+def profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the kernel profiles whose names begin so."""
+    from bootwright.kernels.profile import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def configs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return what `kernel config` takes a config from: kernels and profiles."""
+    return sorted({*kernels(ctx, param, incomplete), *profiles(ctx, param, incomplete)})
+
+
 def machines(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the machines whose names begin so."""
     from bootwright.machine.folder import every

@@ -14,7 +14,6 @@ from bootwright.errors import GuestError
 from bootwright.home import Home
 from bootwright.machine import client
 from bootwright.machine.collect import collect, with_collector
-from bootwright.machine.marks import END
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Recipe
 from bootwright.timeline.phases import START, Phase, PhaseSpec, phases, start_up_of
@@ -28,7 +27,7 @@ _GUEST_PHASES = {
     "seed": (_SEED[0], PhaseSpec(name="seed", ends=("command.start",))),
     "bare": (*_SEED, PhaseSpec(name="PID 1 to command", ends=("command.start",))),
 }
-_TO_SSHD = (*_SEED, PhaseSpec(name="PID 1 to sshd", ends=(END,)))
+_TO_SSHD = (*_SEED, PhaseSpec(name="PID 1 to sshd", ends=("sshd.accepting",)))
 """By init, the phases on the guest's own clock."""
 
 # The image's dmesg may want rights or not be there; ours is in both guests that run one command.

@@ -12,7 +12,7 @@ from bootwright.home import Home
 from bootwright.inits import trim, trims
 from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
-from bootwright.recipe import GuestFile, InitName
+from bootwright.recipe import GuestFile, InitName, KernelFile
 
 
 class Stores:
@@ -21,13 +21,14 @@ class Stores:
     def __init__(self, home: Home) -> None:
         self._home = home
 
-    def kernel(self, name: str) -> Digest:
-        """Return the digest of a kernel of the store.
+    def kernel(self, name: str) -> tuple[Digest, KernelFile]:
+        """Return the digest of a kernel of the store, and which of its files boots fastest.
 
         Raises:
             NotFoundError: there is none.
         """
-        return kernels.shelf(self._home).resolve(name)
+        kernel = kernels.load(self._home, name)
+        return kernel.digest, kernel.fastest_file
 
     def file(self, path: str) -> tuple[Digest, int]:
         """Store a file of this host's; one that is stored goes by ``DIGEST:MODE`` as well.

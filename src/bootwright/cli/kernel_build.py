@@ -1,0 +1,78 @@
+"""bootwright kernel build"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen
+from bootwright.kernels import profile as profiles
+
+
+@click.command(
+    "build",
+    epilog="""\b
+Profiles:
+  micro           all that a Debian with sshd and containers needs, and nothing else
+  firecracker-ci  Firecracker's published guest config for Linux 6.1
+  debian-cloud    Debian's cloud kernel, without debug info
+
+\b
+Examples:
+  bootwright kernel build micro
+  bootwright kernel build micro --source ~/linux --name mine -j 8
+  bootwright run web --kernel micro -- uname -r
+""",
+)
+@click.argument("profile", shell_complete=names.profiles)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A kernel source tree; default: Debian's linux-source, fetched once.",
+)
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Compilers at once; default: one a CPU.")
+@click.option("--name", help="Default: the profile's name.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    profile: str, source: Path | None, jobs: int | None, name: str | None, as_json: bool
+) -> None:
+    """Build a kernel from PROFILE, a small piece of config with reasons.
+
+    Sources stay as they are: it is built in the cache. What was interrupted, or failed, goes on
+    where it stopped when the same command is given again; what was built before is there at once.
+    """
+    chosen = profiles.load(profile)
+    # Imported here: completion and --help are to be quick.
+    from bootwright.kernels import build
+
+    with screen.progress("kernel") as advance:
+        kernel, built, is_new = build.build(
+            homes.locate(), chosen, name=name, tree=source, jobs=jobs, progress=advance
+        )
+    for option in built.dropped:
+        screen.say(
+            f"warning: CONFIG_{option.name}={option.asked} was asked for, and is {option.got}: "
+            + option.reason
+        )
+    called = name or chosen.name
+    screen.say(
+        f"kernel {called}: {kernel.release} ({', '.join(kernel.parts)}; "
+        f"{built.options_on} options y, {built.objects} files compiled; "
+        + ("built)" if is_new else "built before)")
+    )
+    if as_json:
+        screen.print_json(
+            {
+                "name": called,
+                "digest": kernel.digest,
+                "release": kernel.release,
+                "built": is_new,
+                "options_on": built.options_on,
+                "objects": built.objects,
+                "dropped": built.dropped,
+                "path": str(kernel.folder),
+            }
+        )

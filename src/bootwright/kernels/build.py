@@ -1,0 +1,212 @@
+"""A kernel from a profile: source, config, make, and the result in the store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from bootwright import digest as digests
+from bootwright.digest import Digest
+from bootwright.errors import BuildError, HostError
+from bootwright.home import Home
+from bootwright.host import commands, locks, space
+from bootwright.kernels import configure, make, toolchain, vmlinux
+from bootwright.kernels import source as sources
+from bootwright.kernels.configure import Dropped
+from bootwright.kernels.kernel import Kernel, copy_part, load, shelf, shelve
+from bootwright.kernels.profile import Profile
+from bootwright.kernels.source import Source
+from bootwright.store import check_name
+
+_FORMAT = "1"
+"""Of what a build makes of its input; another one builds everything anew."""
+_SMALL_BYTES, _LARGE_BYTES = 1 << 30, 6 << 30
+"""What a build takes without modules, and with a distribution's thousands of them."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What came of a build."""
+
+    digest: Digest
+    dropped: tuple[Dropped, ...]
+    """Options that the profile asks for, and that the kernel left out, with the reason."""
+    options_on: int
+    """How many options are y."""
+    objects: int
+    """How many files were compiled in all."""
+
+
+def build(
+    home: Home,
+    profile: Profile,
+    *,
+    name: str | None = None,
+    tree: Path | None = None,
+    jobs: int | None = None,
+    progress: Progress = lambda step, share: None,
+) -> tuple[Kernel, Built, bool]:
+    """Build a kernel, or take the one that was built from the same input before.
+
+    Args:
+        name: What it is called; the profile's name where there is none.
+        tree: The user's source; none: Debian's.
+        jobs: How many compilers run at once; one for each CPU where there is none.
+        progress: Called with the step and the share done, 0 to 1.
+
+    Returns:
+        The kernel, what is known of its build, and whether it was built just now.
+
+    Raises:
+        BuildError: the kernel's scripts or compiler failed.
+        HostError: a program or space is missing, or the same is being built by another.
+    """
+    name = check_name(name or profile.name, "a kernel")
+    toolchain.require()
+    progress("looking at the source", 0.0)
+    source = (
+        sources.tree(tree)
+        if tree
+        else (
+            sources.known(home)
+            or sources.debian(home, progress=lambda step, share: progress(step, 0.05 * share))
+        )
+    )
+    key = _key(home, profile, source)
+    if built := _remembered(home, key):
+        shelf(home).tag(name, built.digest)
+        return load(home, name), built, False
+    if tree is None:  # its tree may be gone
+        source = sources.debian(home, progress=lambda step, share: progress(step, 0.05 * share))
+    folder = home.cache / "kernel-build" / source.key / profile.name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = locks.take(folder / ".bootwright-lock")
+    except BlockingIOError as error:
+        raise HostError(
+            f"kernel {profile.name} is being built by another command", hint="wait until it is done"
+        ) from error
+    try:
+        with space.full_disk_named(folder, "a kernel was built"):
+            return _build(home, profile, source, folder, name, key, jobs, progress)
+    finally:
+        os.close(lock)
+
+
+def _build(
+    home: Home,
+    profile: Profile,
+    source: Source,
+    folder: Path,
+    name: str,
+    key: Digest,
+    jobs: int | None,
+    progress: Progress,
+) -> tuple[Kernel, Built, bool]:
+    progress("configuring", 0.05)
+    config = configure.write(home, profile, source, folder)
+    toolchain.require(config)
+    has_modules = config.get("MODULES") == "y"
+    if not (folder / "vmlinux").exists():
+        needed = _LARGE_BYTES if "m" in config.values() else _SMALL_BYTES
+        space.require(folder, needed, "building a kernel")
+    missing = _with_reasons(configure.dropped(profile, config), source, folder)
+    make.run(
+        source,
+        folder,
+        ["vmlinux", "bzImage", *(["modules"] if has_modules else [])],
+        jobs=jobs or len(os.sched_getaffinity(0)),
+        expected=make.expected_objects(config),
+        progress=lambda step, share: progress(step, 0.06 + 0.9 * share),
+    )
+    progress("storing it", 0.97)
+    with shelf(home).staged() as staged:
+        kernel = _shelve(home, profile, source, folder, staged, name)
+    built = Built(
+        digest=kernel.digest,
+        dropped=missing,
+        options_on=sum(value == "y" for value in config.values()),
+        objects=make.objects(folder),
+    )
+    _remember(home, key, built)
+    return kernel, built, True
+
+
+def _shelve(
+    home: Home, profile: Profile, source: Source, folder: Path, staged: Path, name: str
+) -> Kernel:
+    """Put the parts of a kernel that was built together, and store them."""
+    place = staged / "kernel"
+    place.mkdir()
+    _must(["objcopy", "--strip-all", folder / "vmlinux", place / "vmlinux"])
+    copy_part(folder / "arch/x86/boot/bzImage", place, "bzImage")
+    copy_part(folder / ".config", place, "config")
+    copy_part(folder / "System.map", place, "System.map")
+    if (folder / "modules.order").exists() and (folder / "modules.order").stat().st_size:
+        make.install_modules(source, folder, place / "modules")
+    content = (place / "vmlinux").read_bytes()
+    return shelve(
+        home,
+        place,
+        name=name,
+        release=vmlinux.release(content),
+        source=f"built: {profile.name}, from {source.title}",
+        pvh=vmlinux.has_pvh_note(content),
+    )
+
+
+def _with_reasons(missing: list[Dropped], source: Source, folder: Path) -> tuple[Dropped, ...]:
+    if not missing:
+        return ()
+    # Imported here: reading all Kconfig files takes two seconds.
+    from bootwright.kernels import kconfig
+
+    options = kconfig.Options(source.path, folder / ".config")
+    return tuple(replace(one, reason=options.missing(one.name)) for one in missing)
+
+
+def _key(home: Home, profile: Profile, source: Source) -> Digest:
+    """Name all that decides what comes of a build."""
+    parts = (
+        _FORMAT,
+        source.digest,
+        profile.base_config(home),
+        profile.base,
+        profile.fragment(),
+        toolchain.versions(),
+        *sorted(f"{key}={value}" for key, value in toolchain.FIXED.items()),
+    )
+    return digests.of_bytes(msgspec.json.encode(parts))
+
+
+def _remembered(home: Home, key: Digest) -> Built | None:
+    try:
+        built = msgspec.json.decode((_notes(home) / f"{key}.json").read_bytes(), type=Built)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    return built if shelf(home).path(built.digest).is_dir() else None
+
+
+def _remember(home: Home, key: Digest, built: Built) -> None:
+    folder = _notes(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{key}-{os.getpid()}"
+    temporary.write_bytes(msgspec.json.encode(built))
+    temporary.rename(folder / f"{key}.json")
+
+
+def _notes(home: Home) -> Path:
+    return home.kernels / "built"
+
+
+def _must(argv: list[str | Path]) -> None:
+    done = commands.run(argv)
+    if done.returncode:
+        space.raise_if_full(done.stderr)
+        raise BuildError(f"{argv[0]} failed", evidence=done.stderr)
