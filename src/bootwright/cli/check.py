@@ -74,6 +74,8 @@ def command(
     """
     if as_json and as_markdown:
         raise InputError("--json and --markdown contradict each other", hint="leave one out")
+    if junit is not None and not junit.absolute().parent.is_dir():
+        raise InputError(f"--junit {junit}: its folder is not there", hint="make it first")
     from msgspec import to_builtins
 
     from bootwright.experiments import baseline, check
@@ -87,7 +89,8 @@ def command(
     prepared = [_prepared(home, one, budget.parent, quiet=as_json) for one in read.boot]
     if not update:
         _check_comparable(prepared, accepted)
-    told, taken = [], dict[str, Measurement]()
+    told: list[Any] = []
+    taken: dict[str, Measurement] = {}
     for one in prepared:
         name = one.wanted.name
         taken[name], warnings = _measured(home, one, parallel, quiet=as_json)
