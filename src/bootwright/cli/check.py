@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -89,7 +89,7 @@ def command(
     prepared = [_prepared(home, one, budget.parent, quiet=as_json) for one in read.boot]
     if not update:
         _check_comparable(prepared, accepted)
-    told: list[Any] = []
+    told: list[dict[str, Any]] = []
     taken: dict[str, Measurement] = {}
     for one in prepared:
         name = one.wanted.name
