@@ -9,6 +9,9 @@ from bootwright.report.measurement import host_line, ms, notes, what
 from bootwright.report.text import BOLD, styled
 
 _NAME_WIDTH = 22
+_ESCAPES = str.maketrans(
+    {char: f"\\{char}" for char in "\\`*_[]|#"} | {char: f"&#{ord(char)};" for char in "<>@&"}
+)
 
 
 def text(told: Mapping[str, Any], *, color: bool = False) -> str:
@@ -115,7 +118,4 @@ def _markdown_row(row: Mapping[str, Any]) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text on one line, in which nothing is markup of GitHub's or GitLab's."""
-    line = " ".join(text.split())
-    for char in "\\`*_[]|<>#@":
-        line = line.replace(char, f"\\{char}" if char not in "<>@" else f"&#{ord(char)};")
-    return line
+    return " ".join(text.split()).translate(_ESCAPES)
