@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from bootwright.cli.check import command
 from bootwright.errors import HostError, InputError
 from bootwright.experiments import baseline, budget
 from bootwright.host.fingerprint import Fingerprint
@@ -138,3 +140,13 @@ def test_which_baselines_compare() -> None:
         wall, "wall", "tcg", there
     )
     assert "is of tcg, and this of kvm" in baseline.why_apart(wall, "wall", "kvm", here)
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_the_workflows_call_what_there_is(name: str) -> None:
+    text = (EXAMPLE.parent / name).read_text()
+    [words] = re.findall(r"^[^#\n]*bin/bootwright (check [^\n>]*(?:\n +--[^\n>]*)?)", text, re.M)
+    context = command.make_context("check", words.split()[1:])
+    assert context.params["budget"] == Path("budget.toml")
+    assert context.params["junit"] == Path("boot-time.xml")
+    assert not re.search(r"/dev/kvm|privileged: true", text)
