@@ -22,6 +22,7 @@ PROGRAMS = {
     "dpkg-deb": ("dpkg", "dpkg", "takes Debian packages apart"),
     "apt-get": ("apt", "apt", "knows the host's package mirror"),
     "tar": ("tar", "tar", "unpacks root filesystems"),
+    "xz": ("xz-utils", "xz", "unpacks the source of a kernel"),
     "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
     "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
 }
