@@ -264,6 +264,8 @@ class Session:
             "phases": cut,
             "accelerator": choice.accelerator,
             "accelerator_reason": choice.reason,
+            "disk": self._spec.recipe.disk,
+            "disk_reason": choice.disk_reason,
             "machine": self._spec.recipe.machine,
             "exit_status": exit_status,
             "output": self._output.decode("utf-8", "replace"),
@@ -277,6 +279,7 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
     return (
         f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine}, "
         f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice}"
+        + (f", disk {recipe.disk} ({choice.disk_reason})" if choice.disk_reason else "")
     )
 
 
