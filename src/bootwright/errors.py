@@ -5,6 +5,7 @@
     │   └── NotFoundError   no image, kernel or machine goes by that name
     ├── FormatError         a file is not the kind of thing it was given as
     ├── HostError           this host lacks something: a program, space, a permission, a free port
+    │   └── DeviceError     a loop or device-mapper device cannot be had, or is still in use
     ├── BuildError          a program that builds something failed (its output is attached)
     ├── VmmError            the VMM did not start, or died by itself
     └── GuestError          the guest died, or never became ready
@@ -45,6 +46,10 @@ class FormatError(BootwrightError):
 
 class HostError(BootwrightError):
     """This host lacks something that is needed."""
+
+
+class DeviceError(HostError):
+    """A loop or device-mapper device cannot be had, or somebody still uses it."""
 
 
 class BuildError(BootwrightError):

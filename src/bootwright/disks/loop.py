@@ -1,0 +1,398 @@
+"""Loop devices that never fail to come, are never somebody else's, and are never left behind.
+
+"Which number is free?" reserves nothing, so others may be told the same number; a number can be
+free and yet claimed; and a device lingers while somebody has it open. So we take turns among
+ourselves, try again on every error that only means "not this one", see for ourselves that the
+device holds our file, and on detaching wait until the kernel has let go.
+
+Numbers that we had the kernel add are not removed again: they are free for whoever asks next, so
+there are never more than were bound at once, and removing one could hit whom it was just given to.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bootwright.disks import holders, loop_ioctl, nodes
+from bootwright.errors import DeviceError, InputError
+
+TAG_PREFIX = "bootwright:"
+"""How the tags of ours begin: bootwright:MACHINE-OR-DIGEST:ROLE."""
+SYS_BLOCK = Path("/sys/block")
+
+_NOT_THIS_ONE = frozenset(
+    (errno.EBUSY, errno.ENXIO, errno.ENODEV, errno.ENOENT, errno.EAGAIN, errno.EACCES)
+)
+_PATIENCE_S = 5.0
+_TURN_S = 1.0
+"""How long to wait for our turn. Who holds it may be stopped; the rest is right without it."""
+_MOST_PAUSE_S = 0.02
+_HITS = 2
+"""How often a number may be refused before we ask for one that nobody can have seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A loop device with a file behind it. Source: sysfs, and LOOP_GET_STATUS64 where allowed."""
+
+    number: int
+    device: int
+    """Of the backing file, as `inode` is: what names a file whatever its path; 0 if unknown."""
+    inode: int
+    file_name: str
+    """What who attached it wrote there: ours is a tag; "" if unknown."""
+    backing_file: str
+    """A path of whoever attached it, in that one's view of the files."""
+    read_only: bool
+    autoclear: bool
+    direct_io: bool
+    offset: int
+    size_limit: int
+    holders: tuple[str, ...]
+    """Devices on top, such as ``dm-3``."""
+
+    @property
+    def node(self) -> Path:
+        return Path(f"/dev/loop{self.number}")
+
+
+class LoopDevice:
+    """A loop device held open; leaving the block lets go of it."""
+
+    def __init__(self, number: int, node: Path, file: int, status: loop_ioctl.Status) -> None:
+        self.number = number
+        self.node = node
+        self.direct_io = bool(status.flags & loop_ioctl.DIRECT_IO)
+        self.read_only = bool(status.flags & loop_ioctl.READ_ONLY)
+        self._file = file
+        self._status = status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor that holds the device."""
+        return self._file
+
+    def close(self) -> None:
+        """Let go. With autoclear the kernel unbinds the device once nobody holds it."""
+        if self._file >= 0:
+            file, self._file = self._file, -1
+            os.close(file)
+
+    def detach(self, timeout_s: float = 5.0) -> None:
+        """Unbind the device, and wait until the kernel has done it.
+
+        Raises:
+            DeviceError: somebody still holds it; it says who. The kernel unbinds it after them.
+
+        Source: loop.c: LOOP_CLR_FD only takes note while others have the device open, and since
+        Linux 6.11 always does so, until the last of them closes it.
+        """
+        if self._file < 0:
+            return
+        binding = _binding(self.number)
+        try:
+            loop_ioctl.clear(self._file)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # not bound any more: all the better
+                raise
+        self.close()
+        deadline = time.monotonic() + timeout_s
+        pause_s = 0.0002
+        while self._is_bound(binding):
+            if time.monotonic() >= deadline:
+                name = f"loop{self.number}"
+                who = holders.described(name, loop_ioctl.MAJOR, self.number)
+                raise DeviceError(
+                    f"/dev/{name} is still bound {timeout_s:g} s after its detach: "
+                    f"{who or 'held by somebody this process cannot see'}",
+                    hint="end or unmount what holds it; the kernel frees the device after that",
+                )
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _MOST_PAUSE_S)
+
+    def _is_bound(self, binding: str) -> bool:
+        """Say whether the number still holds our file. It may hold another's before we look."""
+        if not (SYS_BLOCK / f"loop{self.number}" / "loop").exists():
+            return False
+        if binding:
+            return _binding(self.number) == binding
+        try:  # before Linux 5.15
+            file = os.open(self.node, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return loop_ioctl.status(file) == self._status
+        except OSError:
+            return False
+        finally:
+            os.close(file)
+
+
+def _binding(number: int) -> str:
+    """Return what changes whenever the number is bound anew; "" before Linux 5.15.
+
+    Source: Documentation/ABI/stable/sysfs-block, diskseq.
+    """
+    try:
+        return (SYS_BLOCK / f"loop{number}" / "diskseq").read_text()
+    except OSError:
+        return ""
+
+
+def attach(
+    backing: int,
+    *,
+    tag: str,
+    read_only: bool = False,
+    autoclear: bool = True,
+    direct_io: bool = True,
+) -> LoopDevice:
+    """Bind a loop device to an open file, and hold it.
+
+    Args:
+        backing: The file's descriptor; the file needs no name. If it is not open for writing, the
+            device is read-only.
+        tag: Who it belongs to, such as ``bootwright:m1:cow``; at most 63 bytes.
+        autoclear: Let the kernel unbind it after its last holder, so that our death leaves nothing.
+        direct_io: Go past the file's page cache where its filesystem can; `LoopDevice.direct_io`
+            says whether it does.
+
+    Raises:
+        DeviceError: none can be had: no loop driver, no permission, or others take each one first.
+        InputError: the tag is too long.
+    """
+    with _control() as control:
+        return _attach(control, backing, tag, _flags(read_only, autoclear, direct_io), shared=None)
+
+
+def attach_shared(image: Path, *, tag: str) -> LoopDevice:
+    """Hold the one read-only loop device of a base image: that of our others, or a new one.
+
+    Raises:
+        DeviceError: see `attach`.
+        OSError: the image cannot be opened.
+    """
+    backing = os.open(image, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with _control() as control:
+            flags = _flags(read_only=True, autoclear=True, direct_io=True)
+            return _attach(control, backing, tag, flags, shared=os.fstat(backing))
+    finally:
+        os.close(backing)
+
+
+def bound() -> list[Bound]:
+    """Return all bound loop devices, by number; those that vanish meanwhile are left out.
+
+    Without root, what only the device itself could tell is unknown.
+    """
+    found = (_bound(number) for number in _numbers())
+    return [device for device in found if device is not None]
+
+
+def _flags(read_only: bool, autoclear: bool, direct_io: bool) -> int:
+    return (
+        read_only * loop_ioctl.READ_ONLY
+        | autoclear * loop_ioctl.AUTOCLEAR
+        | direct_io * loop_ioctl.DIRECT_IO
+    )
+
+
+@contextmanager
+def _control() -> Iterator[int]:
+    try:
+        control = os.open(loop_ioctl.CONTROL, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise DeviceError(
+            f"{loop_ioctl.CONTROL} cannot be opened: {error.strerror}",
+            hint="loop devices need root"
+            if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid()
+            else "sudo modprobe loop; a container must be given the device",
+        ) from error
+    try:
+        yield control
+    finally:
+        os.close(control)
+
+
+@contextmanager
+def _our_turn(control: int) -> Iterator[None]:
+    """Keep others of us, and systemd, which takes the same lock, from asking meanwhile."""
+    deadline = time.monotonic() + _TURN_S
+    while True:
+        try:
+            fcntl.flock(control, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(random.uniform(0.0002, 0.002))
+    try:
+        yield
+    finally:
+        fcntl.flock(control, fcntl.LOCK_UN)
+
+
+def _attach(
+    control: int, backing: int, tag: str, flags: int, shared: os.stat_result | None
+) -> LoopDevice:
+    if len(tag.encode()) > loop_ioctl.TAG_BYTES:
+        raise InputError(f"the tag {tag} has more than {loop_ioctl.TAG_BYTES} bytes")
+    refusals: Counter[int] = Counter()
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        number = -1
+        try:
+            with _our_turn(control):
+                if shared is not None and (found := _find(shared, tag)):
+                    return found
+                number = loop_ioctl.get_free(control)
+                if refusals[number] >= _HITS:
+                    number = loop_ioctl.add(control)
+                if device := _bind(number, backing, tag, flags):
+                    return device
+        except OSError as error:
+            if error.errno not in _NOT_THIS_ONE or time.monotonic() >= deadline:
+                raise _refused(number, tag, error, sum(refusals.values()) + 1) from error
+        refusals[number] += 1
+        tries = sum(refusals.values())
+        time.sleep(random.uniform(0, min(_MOST_PAUSE_S, 0.0005 * tries)))
+
+
+def _refused(number: int, tag: str, error: OSError, tries: int) -> DeviceError:
+    device = f"/dev/loop{number}" if number >= 0 else "a loop device"
+    who = holders.described(f"loop{number}", loop_ioctl.MAJOR, number) if number >= 0 else ""
+    hint = {
+        errno.EPERM: "loop devices need root; a container also needs leave for block devices 7:*",
+        errno.EACCES: "loop devices need root; a container also needs leave for block devices 7:*",
+        errno.ENOSPC: "all numbers are taken: bootwright doctor says by whom",
+        errno.ENOTTY: "LOOP_CONFIGURE needs Linux 5.8 or later",
+    }.get(error.errno or 0, "bootwright doctor lists the loop devices and who holds them")
+    text = f"{device} cannot be bound for {tag}: {error.strerror} ({tries} tries)"
+    return DeviceError(f"{text}; held by {who}" if who else text, hint=hint)
+
+
+def _bind(number: int, backing: int, tag: str, flags: int) -> LoopDevice | None:
+    """Bind one number, or return nothing if another's file turns out to be behind it."""
+    node = nodes.block(f"loop{number}", loop_ioctl.MAJOR, number)
+    writing = os.open(node, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            loop_ioctl.configure(writing, backing, flags=flags, tag=tag)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not flags & loop_ioctl.DIRECT_IO:
+                raise
+            # This filesystem knows no direct I/O. Most kernels then go without by themselves.
+            flags &= ~loop_ioctl.DIRECT_IO
+            loop_ioctl.configure(writing, backing, flags=flags, tag=tag)
+        # Held for reading only: kernels can refuse to mount what is open for writing.
+        file = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(writing)
+    return _verified(number, node, file, os.fstat(backing))
+
+
+def _verified(number: int, node: Path, file: int, wanted: os.stat_result) -> LoopDevice | None:
+    try:
+        status = loop_ioctl.status(file)
+        if (status.device, status.inode) == (wanted.st_dev, wanted.st_ino):
+            device = LoopDevice(number, node, file, status)
+            file = -1
+            return device
+        return None
+    finally:
+        if file >= 0:
+            os.close(file)
+
+
+def _find(image: os.stat_result, tag: str) -> LoopDevice | None:
+    """Hold the loop device that one of us made of a base image, if there is one."""
+    for number in _numbers():
+        try:
+            # Those of machines are written to and need not be opened, however many there are.
+            if (SYS_BLOCK / f"loop{number}" / "ro").read_text() != "1\n":
+                continue
+            node = nodes.block(f"loop{number}", loop_ioctl.MAJOR, number)
+            file = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
+        except (OSError, DeviceError):
+            continue  # it vanished
+        try:
+            device = _verified(number, node, file, image)
+        except OSError:
+            continue
+        if device is None:
+            continue
+        status = device._status
+        if status.file_name == tag and not status.offset and not status.size_limit:
+            return device
+        device.close()
+    return None
+
+
+def _numbers() -> list[int]:
+    """Return the numbers that are bound, as sysfs has them."""
+    names = (entry.name for entry in SYS_BLOCK.iterdir() if entry.name.startswith("loop"))
+    numbers = sorted(int(name[4:]) for name in names if name[4:].isdigit())
+    return [number for number in numbers if (SYS_BLOCK / f"loop{number}" / "loop").exists()]
+
+
+def _bound(number: int) -> Bound | None:
+    folder = SYS_BLOCK / f"loop{number}"
+    try:
+        backing_file = (folder / "loop/backing_file").read_text(errors="replace").rstrip("\n")
+        read_only = (folder / "ro").read_text() == "1\n"
+        autoclear = (folder / "loop/autoclear").read_text() == "1\n"
+        direct_io = (folder / "loop/dio").read_text() == "1\n"
+        offset = int((folder / "loop/offset").read_text())
+        size_limit = int((folder / "loop/sizelimit").read_text())
+    except OSError:
+        return None  # it vanished
+    status = _status(number)
+    return Bound(
+        number=number,
+        device=status.device if status else 0,
+        inode=status.inode if status else 0,
+        file_name=status.file_name if status else "",
+        backing_file=backing_file,
+        read_only=read_only,
+        autoclear=autoclear,
+        direct_io=direct_io,
+        offset=offset,
+        size_limit=size_limit,
+        holders=holders.above(folder.name),
+    )
+
+
+def _status(number: int) -> loop_ioctl.Status | None:
+    try:
+        node = nodes.block(f"loop{number}", loop_ioctl.MAJOR, number)
+        file = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, DeviceError):
+        return None
+    try:
+        return loop_ioctl.status(file)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
