@@ -11,7 +11,7 @@ from bootwright.errors import InputError
 Accelerator = Literal["kvm", "tcg"]
 MachineType = Literal["q35", "microvm"]
 InitName = Literal["systemd", "systemd-trimmed", "tini", "bare", "seed"]
-Disk = Literal["qcow2", "reflink", "overlay", "pmem", "copy", "none"]
+Disk = Literal["qcow2", "reflink", "dm-snapshot", "overlay", "pmem", "copy", "none"]
 Network = Literal["user", "none"]
 Clock = Literal["wall", "virtual"]
 

@@ -13,6 +13,7 @@ from bootwright.disks.disk import Disk
 _MODULES = {
     "qcow2": "qcow2",
     "reflink": "reflink",
+    "dm-snapshot": "dm_snapshot",
     "overlay": "overlay",
     "pmem": "pmem",
     "copy": "sparse_copy",

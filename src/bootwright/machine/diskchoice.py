@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
 from bootwright.disks.disk import Lack, Place
+from bootwright.disks.table import KINDS
 from bootwright.disks.table import disk as kind_of
 from bootwright.errors import HostError, InputError
 from bootwright.home import Home
@@ -12,10 +17,11 @@ from bootwright.kernels.kernel import Kernel
 from bootwright.machine.draft import Draft
 from bootwright.recipe import Disk
 from bootwright.vmms.protocol import Vmm
+from bootwright.vmms.table import VMMS
 
 # The first that works is taken. pmem is not among them: it keeps what a guest writes in the host's
 # memory, which is for the one who asks (and for the virtual clock, which has no other).
-ORDER: tuple[Disk, ...] = ("qcow2", "reflink", "overlay", "copy")
+ORDER: tuple[Disk, ...] = ("qcow2", "reflink", "dm-snapshot", "overlay", "copy")
 
 
 def choose(
@@ -41,21 +47,19 @@ def choose(
         cache=home.cache,
     )
     if wanted is not None:
-        if found := cannot(wanted, vmm, kernel, image):
+        if found := cannot(wanted, vmm, kernel):
             raise InputError(f"disk is {wanted!r}, but {found.reason}", hint=found.hint)
         if found := kind_of(wanted).lack(place):
             raise HostError(f"disk {wanted!r} cannot be had: {found.reason}", hint=found.hint)
         return wanted, "asked for"
     works = (
-        name
-        for name in ORDER
-        if not cannot(name, vmm, kernel, image) and not kind_of(name).lack(place)
+        name for name in ORDER if not cannot(name, vmm, kernel) and not kind_of(name).lack(place)
     )
     chosen = next(works)  # a copy needs nothing
     return chosen, kind_of(chosen).merit
 
 
-def cannot(name: Disk, vmm: Vmm, kernel: Kernel | None, image: Image | None) -> Lack | None:
+def cannot(name: str, vmm: Vmm, kernel: Kernel | None) -> Lack | None:
     """Say why a VMM or a kernel cannot have this kind of disk, whatever the host."""
     kind = kind_of(name)
     if kind.form not in vmm.forms:
@@ -73,3 +77,52 @@ def cannot(name: Disk, vmm: Vmm, kernel: Kernel | None, image: Image | None) -> 
             hint=f"use a kernel with {options}; bootwright kernel list shows them",
         )
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """One kind of disk, as it is on this host."""
+
+    disk: str
+    summary: str
+    works: bool
+    can_be_kept: bool
+    reason: str
+    """Why it does not work; empty where it does."""
+    hint: str
+
+
+def survey(home: Home, vmm: str = "qemu") -> list[Surveyed]:
+    """Say of each kind of disk whether it works here, whatever the image and the kernel."""
+    found = []
+    with tempfile.NamedTemporaryFile(dir=_existing(home.machines)) as image:
+        # Something to share, beside the machines as images are.
+        image.write(b"\0" * 4096)
+        image.flush()
+        place = Place(
+            folder=home.machines,
+            image=Path(image.name),
+            image_bytes=4096,
+            size_bytes=4096,
+            cache=home.cache,
+        )
+        for name in KINDS:
+            kind = kind_of(name)
+            lack = cannot(name, VMMS[vmm], None) or kind.lack(place)
+            found.append(
+                Surveyed(
+                    disk=name,
+                    summary=kind.summary,
+                    works=lack is None,
+                    can_be_kept=kind.can_be_kept,
+                    reason=lack.reason if lack else "",
+                    hint=lack.hint if lack else "",
+                )
+            )
+    return found
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
