@@ -35,6 +35,7 @@ COMMANDS = {
     "timeline": ("timeline", "Show where every millisecond of a boot goes."),
     "measure": ("measure", "Boot many times, and say how long that takes and how sure it is."),
     "compare": ("compare", "Say whether one boot is faster than another."),
+    "check": ("check", "Fail where a boot takes longer than its budget; for CI."),
     "history": ("history", "List the boots that were; show one, or remove some."),
     "probe": ("probe", "Try whether a guest is a real computer."),
     "trim": ("trim", "Leave out of a boot what you do not need of systemd."),
