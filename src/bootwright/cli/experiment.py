@@ -96,13 +96,14 @@ def side(
     if not changes or not options["texts"]:
         return title, recipe, ()
     wanted = parse_all(options["texts"], Stores(home))
+    after = changed(recipe, wanted)
     for change in wanted:
         if change(base or recipe) == (base or recipe):
             raise InputError(
                 f"{change} changes nothing: the recipe has it already, or nothing to drop",
                 hint="bootwright recipe show prints the recipe",
             )
-    return title, changed(recipe, wanted), tuple(map(str, wanted))
+    return title, after, tuple(map(str, wanted))
 
 
 def smallest(text: str | None) -> dict[str, Any]:

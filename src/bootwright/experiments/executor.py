@@ -98,8 +98,7 @@ class Local:
         try:
             phases = await boots.boot(self._home, job.recipe, job.timeout_s)
         except (GuestError, VmmError) as error:
-            last = error.evidence.strip().splitlines()[-1:]
-            failure = ": ".join([str(error), *last])
+            failure = ": ".join(filter(None, [str(error), _telling(error.evidence)]))
         return Sample(
             side=job.side,
             number=job.number,
@@ -108,3 +107,9 @@ class Local:
             phases=phases,
             failure=failure,
         )
+
+
+def _telling(evidence: str) -> str:
+    """Return the one line of a console or a log that tells most: a panic's, else the last."""
+    lines = evidence.strip().splitlines()
+    return next((line for line in lines if "panic" in line), "".join(lines[-1:]))

@@ -1,0 +1,72 @@
+"""bootwright measure and compare: what is said before anything boots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bootwright.change_text import FORMS
+from bootwright.history import measurements
+from bootwright.history.history import History
+from bootwright.home import Home
+from bootwright.kernels.kernel import Kernel
+from tests.experiments.measured import measurement
+
+Cli = Callable[..., Any]
+TINY = ("--tiny", "--clock", "virtual")
+
+
+@pytest.mark.parametrize("command", ["measure", "compare"])
+def test_all_changes_are_listed(bootwright: Cli, command: str) -> None:
+    done = bootwright(command, "--with", "help")
+    assert done.status == 0
+    assert [line.split()[0] for line in done.out.splitlines()] == [form for form, _ in FORMS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["measure"], "no image was given"),
+        (["measure", "web"], "no image is called 'web'"),
+        (["measure", *TINY, "--with", "faster"], "it is none of the forms"),
+        (["measure", *TINY, "--with", "cmdline+=quiet"], "cmdline+=quiet changes nothing"),
+        (["measure", *TINY, "--with", "init=tini"], "which does not go with no image"),
+        (["measure", *TINY, "--with", "kernel=nosuch"], "no kernel is called 'nosuch'"),
+        (["measure", *TINY, "--with", "file:/x=/nowhere"], "cannot read /nowhere"),
+        (["measure", *TINY, "--with", "config:CONFIG_SMP=n"], "needs a kernel built with it"),
+        (["measure", *TINY, "--with", "vcpus=2"], "with vcpus=2: vcpus is 2"),
+        (["measure", "--resume", "9"], "no measurement 9"),
+        (["compare", *TINY], "there is nothing to compare with"),
+        (["compare", *TINY, "--with", "memory=1G", "--smallest", "much"], "neither a share"),
+        (["compare", *TINY, "--staged", "-n", "4"], "--staged has its own numbers"),
+        (
+            ["compare", *TINY, "--with", "cmdline+=a", "--with", "cmdline-=a"],
+            "conflict",
+        ),
+    ],
+)
+def test_wrong_usage(bootwright: Cli, debian: Kernel, arguments: list[str], said: str) -> None:
+    done = bootwright(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert "hint: " in done.err
+
+
+def test_one_that_is_whole_is_shown_again_without_a_boot(
+    bootwright: Cli, debian: Kernel, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.machine.trial.remembered_build", lambda home, vmm: "7.2")
+    whole = measurement([1000] * 6, [900] * 6)
+    history = History(home.history)
+    begun = measurements.begin(history, whole)
+    for sample in whole.samples:
+        measurements.add(history, begun.id, sample)
+    done = bootwright("compare", "--resume", str(begun.id))
+    assert done.status == 0
+    assert done.out.startswith("B is faster by 100.0 ms (10%)")
+    told = json.loads(bootwright("compare", "--resume", str(begun.id), "--json").out)
+    assert (told["verdict"], told["pairs"], told["boots"]) == ("faster", 6, 12)
+    assert told["sides"]["B"]["samples"][5]["seed"] == 6
