@@ -59,8 +59,8 @@ def measurement(
     """Return a measurement with these lengths in milliseconds; with *b*, a comparison."""
     other = replace(recipe, cmdline=(*recipe.cmdline, "notests"))
     sides: dict[SideName, Side] = {
-        "A": Side(title="web", recipe=msgspec.to_builtins(recipe)),
-        "B": Side(title="web", recipe=msgspec.to_builtins(other), changes=("cmdline+=notests",)),
+        "A": Side(title="web", recipe=_stored(recipe)),
+        "B": Side(title="web", recipe=_stored(other), changes=("cmdline+=notests",)),
     }
     if b is None:
         del sides["B"]
@@ -77,6 +77,12 @@ def measurement(
         bootwright="0",
         samples=tuple(samples),
     )
+
+
+def _stored(recipe: Recipe) -> dict[str, object]:
+    """Return *recipe* as it is read from where it is stored."""
+    stored: dict[str, object] = msgspec.json.decode(msgspec.json.encode(recipe))
+    return stored
 
 
 class Instant:

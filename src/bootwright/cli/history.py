@@ -10,6 +10,7 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import names, screen, times
+from bootwright.cli import trend as trends
 from bootwright.digest import is_digest, short
 from bootwright.errors import InputError
 from bootwright.history.boot import Filter, Row, Stored
@@ -47,6 +48,8 @@ Examples:
   bootwright history --clock virtual --json | jq '.boots[].total_ns'
   bootwright history show 12                  its recipe, its host, its longest parts
   bootwright timeline --boot 12               all of it again, by today's analysis
+  bootwright history trend web                how its measurements went
+  bootwright history regress web              which of them first became slower
   bootwright history prune --older-than 30d
 """,
 )
@@ -242,6 +245,10 @@ def _show_going(going: list[Row], *, on_stderr: bool) -> None:
 
 def _boots(count: int) -> str:
     return "1 boot" if count == 1 else f"{count} boots"
+
+
+command.add_command(trends.trend)
+command.add_command(trends.regress)
 
 
 def _name(name: str) -> str:

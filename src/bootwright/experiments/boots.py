@@ -42,6 +42,11 @@ def specs(recipe: Recipe) -> tuple[PhaseSpec, ...]:
     return start_up_of(recipe.init)
 
 
+def names(recipe: Recipe) -> tuple[str, ...]:
+    """Return what the phases of a sample of *recipe* are called, in order."""
+    return tuple(_name(spec) for spec in specs(recipe))
+
+
 def ends(recipe: Recipe) -> tuple[str, str]:
     """Return what a sample of *recipe* begins and ends with, in words."""
     runs = "the SSH server accepts" if recipe.lets_in else "the guest's command starts"
@@ -74,8 +79,12 @@ async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
     if len(cut) < len(wanted):
         missing = " or ".join(wanted[len(cut)].ends)
         raise GuestError(f"the guest never told the mark {missing}")
+    return {_name(phase): phase.duration_ns for phase in cut}
+
+
+def _name(phase: Phase | PhaseSpec) -> str:
     # A sample has a seed already: the one of its random numbers.
-    return {phase.name.replace("seed", "initramfs"): phase.duration_ns for phase in cut}
+    return phase.name.replace("seed", "initramfs")
 
 
 def _guest_marks(times_ns: dict[str, int]) -> tuple[Mark, ...]:

@@ -1,0 +1,116 @@
+"""bootwright history trend, history regress"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bootwright import home as homes
+from bootwright.cli import names, screen, times
+from bootwright.errors import InputError
+
+
+@click.command(
+    "trend",
+    epilog="""\b
+Examples:
+  bootwright history trend web
+  bootwright history trend --tiny --clock virtual --html trend.html
+  bootwright history trend web --json | jq '.series[].points[].phases.whole.median_ns'
+""",
+)
+@click.argument("image", required=False, metavar="[IMAGE]", shell_complete=names.images)
+@click.option("--tiny", is_flag=True, help="Of the tiny guest.")
+@click.option("--clock", type=click.Choice(["wall", "virtual"]), help="On this clock only.")
+@click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with a plot.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def trend(
+    image: str | None,
+    tiny: bool,
+    clock: str | None,
+    since: str | None,
+    html: Path | None,
+    as_json: bool,
+) -> int:
+    """Show how long IMAGE took in each measurement of it, and where that changed.
+
+    IMAGE is an image or a recipe file, as measure, compare and check were given it. Only what
+    compares stands in one table: the same changes, one clock, and on the wall clock one host.
+    """
+    told = _told(image, tiny, clock, since)
+    if html is not None:
+        from bootwright.cli.pictures import write_file
+        from bootwright.report.trend_page import page
+
+        title = f"Boot time of {image or ('the tiny guest' if tiny else 'all that was measured')}"
+        write_file(html, page(told, title=title).encode())
+    if as_json:
+        screen.print_json(told)
+        return 0
+    from bootwright.report import trend as report
+
+    if not told["series"]:
+        return _say_none()
+    click.echo(report.trend(told, color=sys.stdout.isatty()))
+    return 0
+
+
+@click.command(
+    "regress",
+    epilog="""\b
+Examples:
+  bootwright history regress web
+  bootwright history regress --since 4w
+""",
+)
+@click.argument("image", required=False, metavar="[IMAGE]", shell_complete=names.images)
+@click.option("--tiny", is_flag=True, help="Of the tiny guest.")
+@click.option("--clock", type=click.Choice(["wall", "virtual"]), help="On this clock only.")
+@click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as trend does.")
+def regress(
+    image: str | None, tiny: bool, clock: str | None, since: str | None, as_json: bool
+) -> int:
+    """Say which measurement first became slower, in which phases, and what its recipe has else.
+
+    A measurement counts as slower where all of the effect's 95 % interval is above 1 % and 1 ms,
+    and no later one is as fast again.
+    """
+    told = _told(image, tiny, clock, since)
+    if as_json:
+        screen.print_json(told)
+        return 0
+    from bootwright.report import trend as report
+
+    if not told["series"]:
+        return _say_none()
+    click.echo(report.regress(told))
+    return 0
+
+
+def _told(image: str | None, tiny: bool, clock: str | None, since: str | None) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    from bootwright.experiments import trend as trends
+    from bootwright.history import measurements
+    from bootwright.history.history import History
+
+    if tiny and image is not None:
+        raise InputError(f"--tiny has no image, but {image!r} was given", hint="leave out one")
+    since_s = 0.0 if since is None else times.moment_s("--since", since)
+    found = [
+        one
+        for one in measurements.find(History(homes.locate().history))
+        if one.began_s >= since_s and clock in (None, one.clock)
+    ]
+    told: dict[str, Any] = to_builtins(trends.values(trends.of_image(found, "" if tiny else image)))
+    return told
+
+
+def _say_none() -> int:
+    screen.say("no such measurement is in the history; bootwright measure and check put some there")
+    return 0

@@ -1,0 +1,140 @@
+"""Budget files: what is read, what is refused, and the baseline beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import HostError, InputError
+from bootwright.experiments import baseline, budget
+from bootwright.host.fingerprint import Fingerprint
+from tests.experiments import measured
+
+EXAMPLE = Path(__file__).parents[2] / "examples/budget.toml"
+
+
+def written(path: Path, text: str) -> Path:
+    file = path / "budget.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_example_is_read() -> None:
+    [kernel] = budget.read(EXAMPLE).boot
+    assert (kernel.tiny, kernel.clock, kernel.boots, kernel.tolerance) == (True, "virtual", 6, "2%")
+    assert budget.time_ns(kernel.budget["whole"], "") == 600_000_000
+    assert budget.draft_of(kernel, EXAMPLE.parent).image is None
+
+
+def test_a_boot_goes_before_the_head(tmp_path: Path) -> None:
+    (tmp_path / "web.toml").write_text('image = "web"\nmemory_mib = 256\n')
+    file = written(
+        tmp_path,
+        'clock = "virtual"\n[[boot]]\nname = "a"\nrecipe = "web.toml"\nclock = "wall"\n'
+        'boots = 3\nmemory = "1G"\nwith = ["mask=cron.service"]\ntolerance = "5ms"\n',
+    )
+    [one] = budget.read(file).boot
+    draft = budget.draft_of(one, tmp_path)
+    assert (one.boots, one.tolerance, one.with_) == (3, "5ms", ("mask=cron.service",))
+    assert (draft.image, draft.memory_mib, draft.clock) == ("web", 1024, "wall")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("boot = 1", "Expected `array`, got `int` - at `boot`"),
+        ("boot = []", "has no boot"),
+        ('[[boot]]\nname = "a"\nimgae = "web"', "unknown field `imgae`"),
+        ('[[boot]]\nname = "a"', "boot 'a' says not one thing to boot"),
+        ('[[boot]]\nname = "a"\ntiny = true\nimage = "web"', "says not one thing to boot"),
+        ('[[boot]]\nname = "a"\ntiny = true\nboots = 0', "boot 'a': boots is 0"),
+        ('[[boot]]\nname = "a"\ntiny = true\n' * 2, "names are not empty, and unlike"),
+        (
+            '[[boot]]\nname = "a"\ntiny = true\nbudget = { whole = "9" }',
+            "budget of whole: '9' is no time",
+        ),
+        (
+            '[[boot]]\nname = "a"\ntiny = true\nbudget = { whole = "9%" }',
+            "budget of whole: '9%' is no time",
+        ),
+        ('[[boot]]\nname = "a"\ntiny = true\ntolerance = "x"', "tolerance 'x' is neither"),
+        ("boot", "is no TOML"),
+    ],
+)
+def test_what_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        budget.read(written(tmp_path, text))
+    assert message in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read the budget .*No such file"):
+        budget.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "of_ns", "tolerated_ns"),
+    [
+        ("2%", 1_000_000_000, 20_000_000),
+        ("2%", 10_000_000, 1_000_000),  # a share is a millisecond at least
+        ("500us", 1_000_000_000, 500_000),
+        ("0ms", 1_000_000_000, 0),
+        ("0.5 s", 0, 500_000_000),
+    ],
+)
+def test_tolerances(text: str, of_ns: int, tolerated_ns: int) -> None:
+    assert budget.tolerated_ns(text, of_ns) == tolerated_ns
+
+
+def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = baseline.path_of(tmp_path / "budget.toml")
+    assert path.name == "budget.baseline.toml"
+    assert baseline.read(path) == {}
+    kept = {"web server": baseline.of(measured.measurement([100, 102, 101]))}
+    baseline.write(path, kept)
+    [read] = baseline.read(path).values()
+    assert read.median_ns == {"kernel": 100_000_000, "initramfs": 1_000_000, "whole": 101_000_000}
+    assert (read.boots, read.first_seed, read.clock) == (3, 1, "virtual")
+    # TOML has no null: the recipe has no image.
+    recipe = kept["web server"].recipe
+    assert read.recipe == {key: value for key, value in recipe.items() if value is not None}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_damaged_baseline_is_no_missing_one(tmp_path: Path) -> None:
+    path = tmp_path / "budget.baseline.toml"
+    path.write_text("version = 1\n[boot.web]\nboots = 3\n")
+    with pytest.raises(InputError, match=r"is damaged: .*missing required field"):
+        baseline.read(path)
+    path.write_text("version = 2\n")
+    with pytest.raises(InputError, match="has version 2, and this bootwright knows up to 1"):
+        baseline.read(path)
+
+
+def test_a_baseline_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="cannot write the baseline"):
+        baseline.write(tmp_path / "none" / "b.toml", {})
+
+
+def test_which_baselines_compare() -> None:
+    virtual = baseline.of(measured.measurement([100, 102, 101]))
+    here, there = Fingerprint(cpu="A CPU", cpus=2), Fingerprint(cpu="B CPU", cpus=2)
+    assert baseline.why_apart(virtual, "virtual", "tcg", there) == ""
+    assert "of the virtual clock, and this is the wall one" in baseline.why_apart(
+        virtual, "wall", "tcg", here
+    )
+    wall = baseline.Baseline(
+        clock="wall",
+        boots=3,
+        bootwright="0",
+        median_ns={"whole": 1},
+        host=baseline.Host(cpu="A CPU", cpus=2),
+        recipe={"accelerator": "tcg"},
+    )
+    assert baseline.why_apart(wall, "wall", "tcg", here) == ""
+    assert "taken on 2 x A CPU, and this is 2 x B CPU" in baseline.why_apart(
+        wall, "wall", "tcg", there
+    )
+    assert "is of tcg, and this of kvm" in baseline.why_apart(wall, "wall", "kvm", here)

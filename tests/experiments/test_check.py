@@ -1,0 +1,89 @@
+"""What keeps its budget, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from bootwright.errors import InputError
+from bootwright.experiments import baseline, check
+from bootwright.experiments.budget import Wanted
+from tests.experiments import measured
+
+WEB = Wanted(name="web", image="web", budget={"whole": "102ms"}, tolerance="1%")
+
+
+def verdicts(*lengths: float | None, wanted: Wanted = WEB) -> list[tuple[bool, bool]]:
+    rows = check.rows(wanted, measured.measurement(lengths), None)
+    return [(row.is_over, row.is_sure) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "is_over", "is_sure"),
+    [
+        ([100] * 6, False, True),
+        ([102] * 6, False, True),  # no more than it may
+        ([103] * 6, True, True),
+        ([100, 100, 100, 101, 104, 104, 104], False, False),
+        ([100, 100, 100, 103, 104, 104, 104], True, False),
+        ([None, None, None], True, True),  # nobody's median keeps none
+    ],
+)
+def test_a_budget(lengths: list[float | None], is_over: bool, is_sure: bool) -> None:
+    assert verdicts(*lengths) == [(is_over, is_sure)]
+
+
+def test_a_boot_that_fails_fails_the_check() -> None:
+    taken = measured.measurement([100] * 6)
+    assert check.passed(check.rows(WEB, taken, None), taken)
+    taken = measured.measurement([100] * 5 + [None])
+    rows = check.rows(WEB, taken, None)
+    assert not any(row.is_over for row in rows)
+    assert not check.passed(rows, taken)
+
+
+def test_boots_that_were_not_tried_fail_it_too() -> None:
+    taken = measured.measurement([100] * 3, looks=(4,))
+    assert not check.passed(check.rows(WEB, taken, None), taken)
+
+
+def test_a_baseline_with_its_tolerance() -> None:
+    accepted = baseline.of(measured.measurement([1000] * 6))
+    for length, over in ((1009.9, []), (1011.5, ["kernel", "whole"]), (900, [])):
+        rows = check.rows(
+            structs.replace(WEB, budget={}), measured.measurement([length] * 6), accepted
+        )
+        assert [row.phase for row in rows] == ["kernel", "initramfs", "whole"]
+        assert [row.phase for row in rows if row.is_over] == over
+        assert {row.kind for row in rows} == {"baseline"}
+    assert [row.limit_ns for row in rows] == [1_008_990_000, 2_000_000, 1_010_000_000]
+
+
+def test_a_phase_of_the_baseline_that_is_gone_is_over() -> None:
+    accepted = baseline.of(measured.measurement([1000] * 6))
+    older = structs.replace(accepted, median_ns={"firmware": 5, **accepted.median_ns})
+    rows = check.rows(WEB, measured.measurement([100] * 6), older)
+    assert [row.phase for row in rows if row.is_over] == ["firmware"]
+
+
+def test_what_changed_since_the_baseline_is_told() -> None:
+    accepted = baseline.of(measured.measurement([100] * 6))
+    recipe = replace(measured.TINY, memory_mib=1024, cmdline=("loud", "fast"))
+    told = check.values(WEB, measured.measurement([100] * 7, recipe=recipe), accepted, [])
+    assert told["changed"] == [
+        "cmdline: -quiet +loud +fast",
+        "memory_mib: 512 → 1024",
+        "the baseline is of 6 boots from seed 1 on",
+    ]
+    same = check.values(WEB, measured.measurement([100] * 6), accepted, [])
+    assert (same["changed"], same["passed"], same["has_baseline"]) == ([], True, True)
+
+
+def test_a_budget_for_no_phase_is_refused_before_any_boot() -> None:
+    check.check_phases(WEB, measured.TINY)
+    wrong = structs.replace(WEB, budget={"firmware": "1s"})
+    with pytest.raises(InputError, match="'firmware', which is no phase of it") as caught:
+        check.check_phases(wrong, measured.TINY)
+    assert caught.value.hint == "its phases on the virtual clock are kernel, initramfs, whole"

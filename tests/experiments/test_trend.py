@@ -1,0 +1,92 @@
+"""Which of many measurements became slower, and what differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from msgspec import structs
+
+from bootwright.experiments import trend
+from bootwright.history.measurement import Measurement
+from bootwright.recipe import Recipe
+from tests.experiments import measured
+
+
+def series(*lengths: float, recipes: dict[int, Recipe] | None = None, n: int = 8) -> trend.Series:
+    """Return a series whose i-th measurement has this length and recipe, and the id i."""
+    found = [
+        structs.replace(
+            measured.measurement(
+                [length + i / 100 for i in range(n)],
+                recipe=(recipes or {}).get(index, measured.TINY),
+            ),
+            id=index,
+        )
+        for index, length in enumerate(lengths, 1)
+    ]
+    [only] = trend.of_image(found, "web")
+    return only
+
+
+def told(one: trend.Series) -> list[tuple[int, str, int | None]]:
+    return [
+        (s.after.measurement.id, s.verdict, s.mended_by.measurement.id if s.mended_by else None)
+        for s in trend.steps(one)
+    ]
+
+
+def test_the_first_slower_one_is_found_with_what_differs() -> None:
+    slow = replace(measured.TINY, cmdline=(), memory_mib=1024)
+    found = series(1000, 1000, 1100, 1100, recipes={3: slow, 4: slow})
+    [step] = trend.regressions(trend.steps(found))
+    assert (step.after.measurement.id, step.before.measurement.id) == (3, 1)
+    assert step.effect.effect_ns == 100 * measured.MS
+    assert step.phases == {"kernel": 100 * measured.MS}
+    assert step.differences == ["cmdline: -quiet", "memory_mib: 512 → 1024"]
+
+
+def test_slow_steps_that_are_small_add_up() -> None:
+    assert told(series(1000, 1004, 1008, 1012, 1016)) == [(4, "slower", None)]
+
+
+def test_what_was_mended_is_no_regression() -> None:
+    found = series(1000, 1100, 1000, 1200)
+    assert told(found) == [(2, "slower", 3), (3, "faster", None), (4, "slower", None)]
+    assert [s.after.measurement.id for s in trend.regressions(trend.steps(found))] == [4]
+
+
+def test_half_mended_is_not_mended() -> None:
+    assert told(series(1000, 1200, 1100)) == [(2, "slower", None), (3, "faster", None)]
+
+
+def test_too_few_boots_tell_nothing() -> None:
+    assert told(series(1000, 1100, n=2)) == []
+
+
+def test_only_what_compares_is_one_series() -> None:
+    wall = replace(measured.TINY, clock="wall", random_seed=None)
+
+    def on(cpu: str, **fields: object) -> Measurement:
+        one = measured.measurement([100] * 6, recipe=wall)
+        return structs.replace(one, host=structs.replace(one.host, cpu=cpu), **fields)
+
+    pair = measured.measurement([100] * 6, [90] * 6)
+    found = trend.of_image([on("X"), on("Y"), on("X"), pair, measured.measurement([None])], None)
+    assert [(s.clock, s.host, s.changes, len(s.points)) for s in found] == [
+        ("wall", "2 x X, tcg", (), 2),
+        ("wall", "2 x Y, tcg", (), 1),
+        ("virtual", "", (), 1),
+        ("virtual", "", ("cmdline+=notests",), 1),
+    ]
+
+
+def test_an_image_goes_by_its_title_or_the_beginning_of_its_digest() -> None:
+    one = measured.measurement([100] * 6)
+    side = one.sides["A"]
+    digest = "sha256-" + "ab" * 32
+    with_image = structs.replace(
+        one, sides={"A": structs.replace(side, recipe={**side.recipe, "image": digest})}
+    )
+    for word, count in (("web", 1), (digest, 1), ("ab" * 6, 1), ("abab", 0), ("db", 0), ("", 0)):
+        assert len(trend.of_image([with_image], word)) == count, word
+    assert len(trend.of_image([one], "")) == 1, "the tiny guest has no image"
