@@ -34,7 +34,7 @@ def _table(plan: Plan, name: str) -> Table:
 def main() -> None:
     console = Console(width=130)
     console.print(_table(Plan(looks=(12,)), "12 pairs"))
-    console.print(_table(STAGED, "staged, 8, 16, 32 pairs"))
+    console.print(_table(STAGED, "staged, 10, 20, 40 pairs"))
 
 
 if __name__ == "__main__":

@@ -225,7 +225,14 @@ def test_a_mask_needs_systemd() -> None:
 def test_what_is_there_already_is_asked_about_from_the_other_side() -> None:
     added = parse("cmdline+=quiet", NAMES)
     assert str(added.opposite()) == "cmdline-=quiet"
+    for text in ("cmdline:nosuch=3", "mask=a.service", "file:/run/x=y"):
+        change = parse(text, NAMES)
+        opposite = change.opposite()
+        assert opposite is not None
+        assert opposite(change(RECIPE)) == RECIPE
+        assert parse(str(opposite), NAMES) == opposite
     assert parse("memory=1G", NAMES).opposite() is None
+    assert parse("drop-file=/run/x", NAMES).opposite() is None
 
 
 def test_another_kernel_boots_its_own_file() -> None:

@@ -14,6 +14,9 @@ from bootwright.host import processes
 from bootwright.journal import Journal, Row, remove_file
 from tests.machine.fakes import WAITS, finish, shell, state_of, together, until
 
+REMOVED: list[str] = []
+"""The devices that any journal of these tests has removed."""
+_DISK = Row(event="take", kind="device", name="bootwright-web-feedface")
 _PIPE = Row(event="take", kind="file", name="knock")
 _VMM = Row(event="take", kind="process", name="vmm", token="feedface")
 
@@ -22,7 +25,7 @@ _VMM = Row(event="take", kind="process", name="vmm", token="feedface")
 def journal(tmp_path: Path) -> Journal:
     folder = tmp_path / "machine"
     folder.mkdir()
-    return Journal(folder / "journal")
+    return Journal(folder / "journal", REMOVED.append)
 
 
 def test_without_a_file_nothing_is_owned(journal: Journal) -> None:
@@ -33,7 +36,7 @@ def test_without_a_file_nothing_is_owned(journal: Journal) -> None:
 def test_rows_come_back_oldest_first(journal: Journal) -> None:
     journal.write(_PIPE)
     journal.write(_VMM)
-    assert Journal(journal.path).owned() == [_PIPE, _VMM]
+    assert Journal(journal.path, REMOVED.append).owned() == [_PIPE, _VMM]
 
 
 def test_what_is_released_is_not_owned(journal: Journal) -> None:
@@ -113,7 +116,7 @@ def test_what_is_no_row_counts_for_nothing(rubbish: bytes, journal: Journal) -> 
 _WRITER = """
 import os, sys; from pathlib import Path
 from bootwright.journal import Journal, Row
-journal = Journal(Path(sys.argv[1]))
+journal = Journal(Path(sys.argv[1]), print)
 begin()
 for number in range(300):
     journal.write(Row(event="take", kind="file", name=f"{os.getpid()}-{number}"))
@@ -134,7 +137,7 @@ def test_a_row_is_in_the_file_when_its_writer_is_killed(journal: Journal) -> Non
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from bootwright.journal import Journal, Row;"
-        "Journal(Path(sys.argv[1])).write(Row(event='take', kind='file', name='x'));"
+        "Journal(Path(sys.argv[1]), print).write(Row(event='take', kind='file', name='x'));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script, journal.path]).returncode == -9
@@ -271,3 +274,20 @@ def test_who_waits_to_open_a_pipe_is_let_go_when_it_is_removed(script: str, tmp_
         remove_file(pipe)
         waiting.wait(10)
     assert not pipe.exists()
+
+
+def test_a_device_is_removed_by_its_name(journal: Journal) -> None:
+    REMOVED.clear()
+    with journal.taking("device", _DISK.name):
+        assert journal.owned() == [_DISK]
+        assert REMOVED == []
+    assert [_DISK.name] == REMOVED
+    assert journal.owned() == []
+
+
+def test_a_device_that_is_none_of_ours_is_never_removed(journal: Journal) -> None:
+    REMOVED.clear()
+    journal.write(Row(event="take", kind="device", name="vg-root"))
+    assert journal.owned() == []
+    journal.undo_all()
+    assert REMOVED == []

@@ -105,12 +105,12 @@ def test_what_just_goes(good: dict[str, Any]) -> None:
         (
             {"image": None, "init": "seed"},
             "disk is 'qcow2', which does not go with no image",
-            'write disk = "qcow2" (or pmem) with an image, "none" without one',
+            'write disk = "qcow2" (or another kind) with an image, "none" without one',
         ),
         (
             {"disk": "none"},
             "disk is 'none', which does not go with an image",
-            'write disk = "qcow2" (or pmem) with an image, "none" without one',
+            'write disk = "qcow2" (or another kind) with an image, "none" without one',
         ),
         (
             {"disk_bytes": 1000},

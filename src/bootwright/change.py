@@ -323,6 +323,10 @@ class Change:
         match self.edit:
             case Argument(word=word, is_there=is_there):
                 return Change(Argument(word=word, is_there=not is_there))
+            case Setting(key=key, value=value):
+                return Change(Argument(word=f"{key}={value}", is_there=False))
+            case Carried(path=path, digest=digest) if digest is not None:
+                return Change(_not_carried(path))
             case _:
                 return None
 
@@ -420,7 +424,11 @@ def _carried_before(edit: Carried, recipe: Recipe) -> Edit:
         if file.path == path:
             text = f"file:{edit.path}={file.digest}:{file.mode:o}"
             return Carried(text=text, path=edit.path, digest=file.digest, mode=file.mode)
-    return Carried(text=f"drop-file={edit.path}", path=edit.path, digest=None)
+    return _not_carried(edit.path)
+
+
+def _not_carried(path: str) -> Carried:
+    return Carried(text=f"drop-file={path}", path=path, digest=None)
 
 
 def _all_files(recipe: Recipe) -> Init:

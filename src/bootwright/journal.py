@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,10 @@ import msgspec
 
 from bootwright.host import processes
 
-Kind = Literal["file", "process"]
+Kind = Literal["file", "process", "device"]
+
+DEVICE_PREFIX = "bootwright-"
+"""How the names of all our block devices begin; no other is ever removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +38,23 @@ class Row:
     event: Literal["take", "release"]
     kind: Kind
     name: str
-    """A file's name in the machine's folder; a process's role."""
+    """A file's name in the machine's folder; a process's role; a block device's name, which no
+    other has on this host."""
     token: str = ""
     """What tells a process from all others; see `host.processes`."""
 
 
 class Journal:
-    """Appends rows for one machine, and undoes them."""
+    """Appends rows for one machine, and undoes them.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Where the rows are.
+        remove_device: Removes the block device of that name, if it is there.
+    """
+
+    def __init__(self, path: Path, remove_device: Callable[[str], None]) -> None:
         self.path = path
+        self._remove_device = remove_device
 
     def write(self, row: Row) -> None:
         """Append *row*; several processes may do so at once."""
@@ -107,6 +117,8 @@ class Journal:
                 processes.end(row.token)
             case "file":
                 remove_file(self.path.parent / row.name)
+            case "device":
+                self._remove_device(row.name)
 
     def undo_all(self, *, sparing: str = "") -> None:
         """Give all back in reverse order, and forget it.
@@ -131,6 +143,8 @@ def _is_sound(row: Row) -> bool:
     """Say whether a row that was read from a file names something that can be ours."""
     if row.kind == "process":
         return bool(row.token)
+    if row.kind == "device" and not row.name.startswith(DEVICE_PREFIX):
+        return False
     return row.name not in ("", ".", "..") and not {"/", "\0"} & set(row.name)
 
 

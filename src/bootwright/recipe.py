@@ -12,7 +12,7 @@ from bootwright.errors import InputError
 Accelerator = Literal["kvm", "tcg"]
 MachineType = Literal["q35", "microvm"]
 InitName = Literal["systemd", "systemd-trimmed", "tini", "bare", "seed"]
-Disk = Literal["qcow2", "pmem", "none"]
+Disk = Literal["qcow2", "reflink", "dm-snapshot", "overlay", "pmem", "copy", "none"]
 Network = Literal["user", "none"]
 Clock = Literal["wall", "virtual"]
 KernelFile = Literal["vmlinux", "bzImage"]
@@ -65,8 +65,8 @@ class Recipe:
     memory_mib: int
     vcpus: int
     disk: Disk
-    """``pmem``: the image itself as persistent memory, mapped privately: what the guest writes
-    lives as long as its VM."""
+    """Where what the guest writes goes; see `disks`. ``pmem``: to memory, which lives as long as
+    its VM. ``none`` goes with no image."""
     disk_bytes: int
     network: Network
     random_seed: int | None = None
@@ -112,7 +112,7 @@ class Recipe:
             raise InputError(
                 f"disk is {self.disk!r}, which does not go with "
                 + ("no image" if self.image is None else "an image"),
-                hint='write disk = "qcow2" (or pmem) with an image, "none" without one',
+                hint='write disk = "qcow2" (or another kind) with an image, "none" without one',
             )
         if self.disk == "pmem" and self.machine != "q35":
             raise InputError(

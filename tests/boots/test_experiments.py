@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,9 @@ def test_a_busy_host_changes_no_sample_and_a_seed_is_a_sample(
 
 def test_crypto_self_tests_are_found(bootwright: Bootwright, kernel: str) -> None:
     words = ("compare", *TINY, "--kernel", kernel, "-n", "6")
+    # It is a default, so A is booted without it.
     told = bootwright.json(*words, "--with", "cmdline+=cryptomgr.notests")
+    assert told["sides"]["A"]["changes"] == ["cmdline-=cryptomgr.notests"]
     assert told["verdict"] == "faster"
     assert told["phases"]["initramfs"]["verdict"] == "no-difference"
     # About 0.9 s of 1.3, on this clock.
@@ -40,6 +43,20 @@ def test_crypto_self_tests_are_found(bootwright: Bootwright, kernel: str) -> Non
     assert told["sides"]["B"]["changes"] == ["cmdline+=cryptomgr.notests"]
     samples = {side: told["sides"][side]["samples"] for side in "AB"}
     assert [s["seed"] for s in samples["A"]] == [s["seed"] for s in samples["B"]]
+
+
+def test_a_against_a_differs_by_no_nanosecond(
+    bootwright: Bootwright, kernel: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    words = ("recipe", "show", "--tiny", "--kernel", kernel, "--clock", "virtual")
+    recipe.write_text(bootwright(*words).stdout)
+    told = bootwright.json("compare", recipe, recipe, "-n", "2")
+    assert (told["effect_ns"], told["ci_ns"], told["p"]) == (0, [0, 0], 1)
+    assert {tuple(phase["ci_ns"]) for phase in told["phases"].values()} == {(0, 0)}
+    assert told["sides"]["A"]["samples"] == told["sides"]["B"]["samples"]
+    assert told["verdict"] == "cannot-tell"  # two boots are too few, whatever they say
+    assert told["may_tell"] == 6
 
 
 def test_an_interrupted_measurement_goes_on(bootwright: Bootwright, kernel: str) -> None:

@@ -13,7 +13,7 @@ from bootwright.history import measurements
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.kernels.kernel import Kernel
-from tests.experiments.measured import measurement
+from tests.experiments.measured import Instant, measurement
 
 Cli = Callable[..., Any]
 TINY = ("--tiny", "--clock", "virtual")
@@ -53,6 +53,37 @@ def test_wrong_usage(bootwright: Cli, debian: Kernel, arguments: list[str], said
     assert (done.status, done.out) == (2, "")
     assert said in done.err
     assert "hint: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("cmdline+=cryptomgr.notests", "cmdline-=cryptomgr.notests"),
+        ("cmdline:panic=-1", "cmdline-=panic=-1"),
+    ],
+)
+def test_what_a_has_already_is_taken_from_a(
+    bootwright: Cli, debian: Kernel, monkeypatch: pytest.MonkeyPatch, text: str, without: str
+) -> None:
+    executor = Instant({"A": 1000, "B": 900})
+    monkeypatch.setattr("bootwright.experiments.executor.Local", lambda home, parallel: executor)
+    done = bootwright("compare", *TINY, "--with", text, "--json")
+    assert (done.status, done.err) == (0, f"A has that already, so A is booted with {without}\n")
+    told = json.loads(done.out)
+    assert (told["verdict"], told["pairs"]) == ("faster", 8)
+    assert {name: side["changes"] for name, side in told["sides"].items()} == {
+        "A": [without],
+        "B": [text],
+    }
+    words = {job.side: job.recipe.cmdline for job in executor.jobs}
+    dropped = without.removeprefix("cmdline-=")
+    assert words["A"] == tuple(word for word in words["B"] if word != dropped) != words["B"]
+
+
+def test_what_cannot_be_taken_from_a_changes_nothing(bootwright: Cli, debian: Kernel) -> None:
+    done = bootwright("compare", *TINY, "--with", "memory=512M")
+    assert (done.status, done.out) == (2, "")
+    assert "memory=512M changes nothing" in done.err
 
 
 def test_one_that_is_whole_is_shown_again_without_a_boot(

@@ -13,6 +13,7 @@ import pytest
 
 from bootwright.digest import of_bytes
 from bootwright.disks import pmem
+from bootwright.disks.disk import Place
 from bootwright.errors import HostError, InputError
 from bootwright.images.image import Image
 
@@ -81,10 +82,17 @@ def test_other_images_are_refused(ext4: Callable[[int], Image]) -> None:
     )
 
 
+def place(image: Path) -> Place:
+    size = image.stat().st_size
+    return Place(
+        folder=image.parent, image=image, image_bytes=size, size_bytes=size, cache=image.parent
+    )
+
+
 def test_the_image_itself_is_mapped_where_it_can_be(tmp_path: Path) -> None:
     image = tmp_path / "image.raw"
     image.write_bytes(b"content")
-    pmem.make(tmp_path / "disk.raw", image)
+    pmem.make(place(image), lambda share: None)
     assert (tmp_path / "disk.raw").readlink() == image
 
 
@@ -102,7 +110,7 @@ def unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_image_that_the_user_cannot_write_to_is_copied(unwritable: Path) -> None:
     target = unwritable.with_name("disk.raw")
-    pmem.make(target, unwritable)
+    pmem.make(place(unwritable), lambda share: None)
     assert not target.is_symlink()
     assert target.read_bytes() == unwritable.read_bytes()
     assert target.stat().st_blocks * 512 < MIB
@@ -112,7 +120,7 @@ def test_an_image_that_the_user_cannot_write_to_is_copied(unwritable: Path) -> N
 def test_a_copy_without_room_is_refused(unwritable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootwright.host.space.free_bytes", lambda folder: 0)
     with pytest.raises(HostError, match=r"^a copy of the image needs 0 MiB, but /"):
-        pmem.make(unwritable.with_name("disk.raw"), unwritable)
+        pmem.make(place(unwritable), lambda share: None)
 
 
 def test_what_a_guest_pays_to_know_the_pages() -> None:

@@ -61,7 +61,7 @@ def add_machine(
     """Make a machine that was stopped some days ago, or whose monitor was killed."""
     recipe = replace(RECIPE, image=image, kernel=kernel, guest_files=guest_files)
     with claimed(home, MachineSpec(name=name, recipe=recipe, kept=kept)) as folder:
-        folder.disk.write_text("disk" * KIB)
+        (folder.path / "disk.qcow2").write_text("disk" * KIB)
         if kept:
             folder.note_let_in()
             ended_s = int(time.time() - days * DAY_S) - 60

@@ -30,12 +30,12 @@ def test_a_machine_that_was_started_meanwhile_stays(home: Home) -> None:
     item = only(survey(home, everything=True), "machine")
     with alive(folder):
         assert free(home, item) == 0
-    assert folder.disk.exists()
+    assert (folder.path / "disk.qcow2").exists()
     # It has run meanwhile, as its monitor's files tell.
     folder.control.touch()
     folder.control.unlink()
     assert free(home, item) == 0
-    assert folder.disk.exists()
+    assert (folder.path / "disk.qcow2").exists()
     assert free(home, only(survey(home, everything=True), "machine")) > 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bootwright.experiments.compare import compare, values
+from bootwright.experiments.effects import holm, paired
+from bootwright.experiments.sequential import STAGED
 from tests.experiments.measured import MS, measurement
 
 
@@ -43,7 +45,26 @@ def test_a_side_that_fails_more_often_has_no_verdict_however_fast_it_is() -> Non
 def test_pairs_that_lost_one_are_left_out() -> None:
     told = values(measurement([None, *[1000] * 8], [1, *[900] * 8]), [])
     assert (told["verdict"], told["pairs"], told["effect_ns"]) == ("faster", 8, -100 * MS)
-    assert compare(measurement([None] * 3, [None] * 3)).why_none == "no pair of boots succeeded"
+    assert compare(measurement([None, 1000], [900, None])).why_none == (
+        "1 of 2 boots of B failed: its kernel panicked"
+    )
+    assert compare(measurement([None] * 3, [900] * 3)).why_none == (
+        "3 of 3 boots of A failed: its kernel panicked"
+    )
+    assert compare(measurement([1000], [])).why_none == "no pair of boots succeeded"
+
+
+def test_pairs_enough_for_the_whole_may_be_too_few_for_each_phase() -> None:
+    """Six pairs of one sign have p = 2/2^6; of the smaller of two phases' p, twice that counts."""
+    told = values(measurement([1000] * 6, [900] * 6), [])
+    assert (told["verdict"], told["p"]) == ("faster", 2 / 2**6)
+    assert told["phases"]["kernel"]["verdict"] == "cannot-tell"  # type: ignore[index]
+    assert told["phases"]["kernel"]["p"] == 2 * 2 / 2**6  # type: ignore[index]
+
+
+def test_the_first_of_the_stages_tells_of_eight_phases() -> None:
+    p = paired([1000] * STAGED.looks[0], [900] * STAGED.looks[0]).p
+    assert holm({str(phase): p for phase in range(8)})["7"] <= STAGED.level
 
 
 def test_several_looks_each_have_a_share_of_alpha() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from bootwright import digest
 from bootwright.errors import InputError, NotFoundError
 from bootwright.experiments import measure
 from bootwright.history import measurements
@@ -76,6 +77,19 @@ def test_what_cannot_be_compared_or_resumed_is_refused(home: Home) -> None:
     begun = begin(home)
     with pytest.raises(InputError, match=f"{begun.id} is a measure, no compare"):
         measure.resumed(home, begun.id, "compare")
+
+
+def test_sides_that_end_at_other_points_are_warned_of(home: Home) -> None:
+    image = digest.of_bytes(b"image")
+    inside = replace(TINY, image=image, init="tini", disk="pmem", disk_bytes=1 << 30)
+    plan = Plan(looks=(1,), timeout_s=60)
+    begun = measure.begin(home, {"A": ("tiny", TINY, ()), "B": ("web", inside, ())}, plan)
+    [warned] = measure.warnings(home, begun)
+    assert warned == (
+        "A ends where the guest's command starts, and B where the SSH server accepts: "
+        "not the same work"
+    )
+    assert measure.warnings(home, begin(home, compares=True)) == []
 
 
 def test_figures_leave_failed_boots_out_and_name_those_far_off() -> None:

@@ -12,7 +12,7 @@ from bootwright.digest import Digest, of_bytes
 from bootwright.errors import FormatError, HostError
 from bootwright.guest import cpio, seed
 from bootwright.guest.identity import Identity
-from bootwright.guest.seed import Wiring
+from bootwright.guest.seed import Root, Wiring
 from bootwright.home import Home
 
 ME = Identity(
@@ -25,12 +25,10 @@ ME = Identity(
 )
 ROOTED = Wiring(
     modules=("modules/virtio.ko", "modules/ext4.ko"),
-    root="/dev/vda1",
-    filesystem="ext4",
+    root=Root(device="/dev/vda1", filesystem="ext4", grow=True),
     init=("/run/bootwright/tini", "--", "/run/start"),
     needs=("/sbin/init", "/usr/sbin/sshd"),
     tools=True,
-    grow=True,
     address="10.0.2.15/24",
     gateway="10.0.2.2",
     resolver="10.0.2.3",
@@ -173,7 +171,7 @@ def test_the_shell_reads_the_machine_as_it_was_written(home: Home, tmp_path: Pat
 
 
 def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
-    unpacked(seed.pack(home, (), ME, Wiring(filesystem="$(touch x); 'y'")), tmp_path)
+    unpacked(seed.pack(home, (), ME, Wiring(root=Root(filesystem="$(touch x); 'y'"))), tmp_path)
     machine = tmp_path / "seed/machine"
     assert sourced(machine, 'printf "%s" "$filesystem"') == "$(touch x); 'y'"
     rest = 'printf "%s|" "$root" "$grow" "$modules" "$init" "$needs" "$tools"'

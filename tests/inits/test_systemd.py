@@ -15,7 +15,7 @@ import pytest
 
 from bootwright.guest import seed
 from bootwright.guest.identity import Identity
-from bootwright.guest.seed import Wiring
+from bootwright.guest.seed import Root, Wiring
 from bootwright.home import Home
 from bootwright.inits import systemd
 from bootwright.inits.sshd import SERVER
@@ -59,7 +59,7 @@ def test_every_path_below_run_is_one_that_is_laid_there(texts: dict[str, str], h
     identity = Identity(
         hostname="h", machine_id="m", mac="", token="t", host_key="k", host_key_public="p"
     )
-    packed = seed.pack(home, named, identity, Wiring(root="/dev/vda"))
+    packed = seed.pack(home, named, identity, Wiring(root=Root(device="/dev/vda")))
     done = subprocess.run(["busybox", "cpio", "-t"], input=packed, capture_output=True, check=True)
     laid = set(done.stdout.decode().splitlines())
     used = {path for text in texts.values() for path in re.findall(r"/run/bootwright/[\w-]+", text)}

@@ -61,7 +61,7 @@ def made(
             folder.note_let_in()
         if end is not None:
             folder.write(end)
-        folder.disk.write_text("a disk")
+        (folder.path / "disk.qcow2").write_text("a disk")
     return folder
 
 

@@ -79,7 +79,7 @@ async def test_a_kept_machine_starts_again_as_it_was(
     folder = at_rest(home)
     folder.write(kept)
     folder.console_log.write_bytes(b"the run before")
-    identity, disk = folder.identity(), folder.disk.read_bytes()
+    identity, disk = folder.identity(), (folder.path / "disk.qcow2").read_bytes()
     async with client.started(home, kept, Recorder(), again=True) as machine:
         last = folder.last_end()
         assert last is not None
@@ -89,7 +89,7 @@ async def test_a_kept_machine_starts_again_as_it_was(
         ssh_that_logs_in(tmp_path / "bin", "echo 'Permission denied (publickey).' >&2; exit 255")
     assert folder.previous_console_log.read_bytes() == b"the run before"
     assert folder.console_log.read_bytes() == b"Linux version 6.1\r\n"
-    assert (folder.identity(), folder.disk.read_bytes()) == (identity, disk)
+    assert (folder.identity(), (folder.path / "disk.qcow2").read_bytes()) == (identity, disk)
     last = folder.last_end()
     assert last is not None
     assert last.reason == "stopped"
@@ -110,4 +110,4 @@ async def test_two_who_start_the_same_machine_at_once(
         assert bad.value.hint == "bootwright ssh web"
         await asyncio.to_thread(control.status, folder)  # and nobody has harmed the first
         await control.end(folder)
-    assert folder.disk.exists()
+    assert (folder.path / "disk.qcow2").exists()

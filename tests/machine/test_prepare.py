@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.disks.disk import Drive
 from bootwright.errors import FormatError, InputError
 from bootwright.guest.seed import remember
 from bootwright.home import Home
@@ -126,8 +127,17 @@ def test_the_images_filesystem_is_a_driver_too(
         written(home, replace(recipe, image=image.digest), tmp_path)
 
 
+def made(home: Home, recipe: Recipe, folder: Path) -> tuple[Drive, ...]:
+    """Make a machine's disk, and return its drives."""
+    found = prepare.disk_of(home, MachineFolder(folder), MachineSpec(name="web", recipe=recipe))
+    assert found is not None
+    kind, place = found
+    kind.make(place, lambda share: None)
+    return kind.drives(place)
+
+
 def test_the_disk_lies_over_the_image(home: Home, recipe: Recipe, tmp_path: Path) -> None:
-    prepare.make_disk(home, recipe, MachineFolder(tmp_path))
+    made(home, recipe, tmp_path)
     argv = ["qemu-img", "info", "--output=json", str(tmp_path / "disk.qcow2")]
     seen = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
     assert seen["virtual-size"] == recipe.disk_bytes
@@ -138,13 +148,12 @@ def test_a_disk_smaller_than_the_image_is_refused(
     home: Home, recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"^a disk of 512 bytes is smaller than its image /"):
-        prepare.make_disk(home, replace(recipe, disk_bytes=512), MachineFolder(tmp_path))
+        made(home, replace(recipe, disk_bytes=512), tmp_path)
 
 
 def test_a_tiny_guest_has_no_disk(home: Home, tiny: Recipe, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    prepare.make_disk(home, tiny, MachineFolder(tmp_path))
-    assert sorted(tmp_path.iterdir()) == before
+    spec = MachineSpec(name="t", recipe=tiny)
+    assert prepare.disk_of(home, MachineFolder(tmp_path), spec) is None
 
 
 def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> None:
@@ -152,14 +161,14 @@ def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> 
     folder = MachineFolder(home.machines / "web")
     place = prepare.placement(home, folder, spec, "52:54:00:00:00:01")
     assert place.forwards == (Forward(host_port=0, guest_port=22), *spec.publish)
-    assert (place.disk, place.initrd, place.log) == (folder.disk, folder.initrd, folder.vmm_log)
+    assert (place.initrd, place.log) == (folder.initrd, folder.vmm_log)
     assert place.kernel == home.kernels / recipe.kernel / "vmlinux"
 
 
 def test_a_tiny_guest_is_placed_without_disk_and_forwards(home: Home, tiny: Recipe) -> None:
     spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
     place = prepare.placement(home, MachineFolder(home.machines / "t"), spec, "")
-    assert (place.disk, place.forwards) == (None, ())
+    assert (place.drives, place.forwards) == ((), ())
 
 
 def test_the_planned_steps_are_the_vmm_and_the_log_in(
@@ -191,12 +200,26 @@ def test_persistent_memory_is_the_image_itself(home: Home, mapped: Recipe, tmp_p
     ]
     told = variables(seed, tmp_path)
     assert (told["root"], told["options"], told["volatile"]) == ("/dev/pmem0", "dax", "pmem0")
-    spec = MachineSpec(name="web", recipe=mapped)
-    folder = MachineFolder(tmp_path)
-    place = prepare.placement(home, folder, spec, "")
-    assert place.disk == folder.mapped_disk
-    prepare.make_disk(home, mapped, folder)
-    assert folder.mapped_disk.resolve() == (home.images / str(mapped.image) / "disk.raw").resolve()
+    [drive] = made(home, mapped, tmp_path)
+    assert drive.form == "memory"
+    assert drive.path.resolve() == (home.images / str(mapped.image) / "disk.raw").resolve()
+
+
+def test_two_disks_are_joined(
+    home: Home, recipe: Recipe, add_kernel: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    names = ("virtio_pci", "virtio_blk", "virtio_net", "ext4", "overlay")
+    kernel = add_kernel("joins", modules={f"{name}.ko": name.encode() for name in names})
+    joined = replace(recipe, kernel=kernel.digest, disk="overlay", disk_bytes=1 << 30)
+    modules, seed = written(home, joined, tmp_path)
+    assert "modules/overlay.ko" in paths(modules)
+    told = variables(seed, tmp_path)
+    assert (told["root"], told["options"], told["scratch"]) == ("/dev/vda", "ro", "/dev/vdb")
+    assert told["grow"] == "", "its second disk has the size that is wanted"
+    image, scratch = made(home, joined, tmp_path)
+    assert image.path == home.images / str(recipe.image) / "disk.raw"
+    assert (image.is_read_only, scratch.is_read_only) == (True, False)
+    assert scratch.path.stat().st_size == scratch.size_bytes == 1 << 30
 
 
 def test_a_disk_of_its_own_is_flushed(home: Home, recipe: Recipe, tmp_path: Path) -> None:

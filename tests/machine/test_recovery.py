@@ -54,7 +54,7 @@ def test_only_what_nobody_needs_is_removed(home: Home) -> None:
         assert entries(home) == ["alive", "kept"]
         assert alive.control.exists()
         assert len(alive.journal.owned()) == 2
-    assert kept.disk.read_text() == "a disk"
+    assert (kept.path / "disk.qcow2").read_text() == "a disk"
     for path in (kept.control, kept.initrd, kept.journal.path):
         assert not path.exists()
 
@@ -178,7 +178,7 @@ def test_a_damaged_machine_survives(damage: str, has_crashed: bool, home: Home) 
         )
     assert settle(home) == []
     assert entries(home) == ["damaged"]
-    assert damaged.disk.exists()
+    assert (damaged.path / "disk.qcow2").exists()
     assert not damaged.journal.path.exists()
     with pytest.raises(FormatError) as bad:
         damaged.spec()
@@ -237,7 +237,7 @@ def test_several_may_settle_at_once(times: int, home: Home) -> None:
         finish(together(_SETTLE, count=4))
         assert vmm.wait() == -9
     assert entries(home) == [f"kept-{number}" for number in range(8)]
-    assert all(folder.disk.exists() for folder in folders.every(home))
+    assert all((folder.path / "disk.qcow2").exists() for folder in folders.every(home))
     assert not any(folder.journal.path.exists() for folder in folders.every(home))
     assert settle(home) == []
 

@@ -48,7 +48,7 @@ def test_a_comparison() -> None:
     assert (
         text
         == """\
-B is faster by 100.0 ms (10%), 95 % interval 100.0 ms to 100.0 ms
+B is faster by 100.0 ms (10%), 95 % interval 100.0 ms to 100.0 ms, p 0.002, 10 pairs
   A: web
   B: web with cmdline+=notests
 
@@ -66,7 +66,7 @@ virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"
 
 def test_verdicts_in_words() -> None:
     assert comparison.verdict(compared([1000] * 8, [1000] * 8)) == (
-        "no difference larger than 10.0 ms"
+        "no difference larger than 10.0 ms (B - A: 96 % interval +0.000 to +0.000 ms, 8 pairs)"
     )
     assert comparison.verdict(compared([1000] * 3, [900] * 3)) == (
         "cannot tell yet whether B differs by more than 10.0 ms; some 6 boots of each may (-n 6)"
@@ -74,3 +74,18 @@ def test_verdicts_in_words() -> None:
     assert comparison.verdict(compared([1000], [None])) == (
         "no verdict: 1 of 1 boots of B failed: its kernel panicked"
     )
+
+
+def test_rows_of_any_length_fit_into_an_issue() -> None:
+    long: list[float | None] = [60_000 + n for n in range(10)]
+    longer: list[float | None] = [100_000 + 2 * n for n in range(10)]
+    text = comparison.text(compared(long, longer))
+    assert text.startswith("B is slower by 40.005 s (67%)")
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_phases_of_one_side_only_are_named() -> None:
+    told = compared([1000.0] * 8, [900.0] * 8)
+    for sample in told["sides"]["B"]["samples"]:
+        sample["PID 1 to sshd"] = 1
+    assert "only B has these phases: PID 1 to sshd\n" in comparison.text(told)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootwright.digest import Digest
+from bootwright.disks.disk import Drive, Form
 from bootwright.errors import HostError, VmmError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
@@ -49,12 +50,13 @@ TINY = replace(
 )
 
 
-def place(folder: Path, *, disk: bool = True) -> Placement:
+def place(folder: Path, *, disk: bool = True, form: Form = "qcow2") -> Placement:
+    drive = Drive(path=folder / "disk", form=form, size_bytes=1 << 30)
     return Placement(
         name="web",
         kernel=folder / "vmlinux",
         initrd=folder / "initrd",
-        disk=folder / "disk.qcow2" if disk else None,
+        drives=(drive,) if disk else (),
         log=folder / "vmm.log",
         mac="52:54:00:01:02:03",
         forwards=(Forward(host_port=0, guest_port=22),) if disk else (),
@@ -84,8 +86,8 @@ def test_the_whole_plan_of_a_machine_with_a_disk() -> None:
         *("-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"),
         *("-chardev", "socket,id=console,fd=4", "-device", "isa-serial,chardev=console"),
         *("-chardev", "socket,id=marks,fd=5", "-device", "isa-serial,chardev=marks"),
-        *("-blockdev", "qcow2,node-name=root,file.driver=file,file.filename=/m/disk.qcow2"),
-        *("-device", "virtio-blk-pci,drive=root"),
+        *("-blockdev", "qcow2,node-name=disk0,file.driver=file,file.filename=/m/disk"),
+        *("-device", "virtio-blk-pci,drive=disk0"),
         *("-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:0-:22"),
         *("-device", "virtio-net-pci,netdev=net,mac=52:54:00:01:02:03,romfile="),
     )
@@ -113,7 +115,7 @@ def test_a_tiny_guest_has_neither_disk_nor_network() -> None:
 
 def test_microvm_has_its_devices_on_another_bus_and_no_boot_rom() -> None:
     options = pairs(Qemu().plan(replace(FULL, machine="microvm"), place(Path("/m"))))
-    assert ("-device", "virtio-blk-device,drive=root") in options
+    assert ("-device", "virtio-blk-device,drive=disk0") in options
     assert ("-device", "virtio-net-device,netdev=net,mac=52:54:00:01:02:03") in options
 
 
@@ -145,7 +147,7 @@ VIRTUAL = replace(
 
 
 def test_the_whole_plan_of_a_machine_on_the_virtual_clock() -> None:
-    assert Qemu().plan(VIRTUAL, place(Path("/m"))) == (
+    assert Qemu().plan(VIRTUAL, place(Path("/m"), form="memory")) == (
         *("setpriv", "--pdeathsig=KILL", "--", "qemu-system-x86_64", "-name", "web"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
         *("-M", "q35", "-accel", "tcg,thread=single,tb-size=512", "-cpu", "qemu64,+rdrand"),
@@ -158,8 +160,8 @@ def test_the_whole_plan_of_a_machine_on_the_virtual_clock() -> None:
         *("-add-fd", "fd=5,set=5", "-chardev", "file,id=marks,path=/dev/fdset/5,append=on"),
         *("-device", "isa-serial,chardev=marks"),
         "-object",
-        "memory-backend-file,id=root,mem-path=/m/disk.qcow2,size=1073741824,share=off",
-        *("-device", "virtio-pmem-pci,memdev=root", "-seed", "7"),
+        "memory-backend-file,id=disk0,mem-path=/m/disk,size=1073741824,share=off",
+        *("-device", "virtio-pmem-pci,memdev=disk0", "-seed", "7"),
         *("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"),
     )
 
@@ -177,16 +179,16 @@ def test_accesses_are_traced_only_where_they_are_counted(recipe: Recipe) -> None
 
 
 def test_persistent_memory_needs_no_virtual_clock() -> None:
-    options = pairs(Qemu().plan(replace(FULL, disk="pmem"), place(Path("/a,b"))))
+    options = pairs(Qemu().plan(replace(FULL, disk="pmem"), place(Path("/a,b"), form="memory")))
     assert ("-accel", "tcg,thread=multi,tb-size=512") in options
     assert ("-chardev", "socket,id=marks,fd=5") in options
-    assert dict(options)["-object"].startswith("memory-backend-file,id=root,mem-path=/a,,b/disk.")
+    assert dict(options)["-object"].startswith("memory-backend-file,id=disk0,mem-path=/a,,b/disk,")
     assert "-icount" not in dict(options)
 
 
 def test_a_comma_in_a_path_is_not_the_end_of_an_option() -> None:
     options = dict(pairs(Qemu().plan(FULL, place(Path("/a,b")))))
-    assert options["-blockdev"].endswith("file.filename=/a,,b/disk.qcow2")
+    assert options["-blockdev"].endswith("file.filename=/a,,b/disk")
     assert options["-kernel"] == "/a,b/vmlinux"
 
 
@@ -211,11 +213,33 @@ def test_the_drivers_that_a_guest_needs(recipe: Recipe, drivers: list[str]) -> N
     assert Qemu().drivers(recipe) == drivers
 
 
-def test_the_root_is_the_whole_disk_or_a_partition() -> None:
-    assert Qemu().root_device(FULL, 0) == "/dev/vda"
-    assert Qemu().root_device(FULL, 2) == "/dev/vda2"
-    assert Qemu().root_device(VIRTUAL, 0) == "/dev/pmem0"
-    assert Qemu().root_device(VIRTUAL, 2) == "/dev/pmem0p2"
+def test_a_drive_is_a_whole_disk_or_a_partition() -> None:
+    assert Qemu().block_device(FULL, 0) == "/dev/vda"
+    assert Qemu().block_device(FULL, 0, 2) == "/dev/vda2"
+    assert Qemu().block_device(FULL, 1) == "/dev/vdb"
+    assert Qemu().block_device(VIRTUAL, 0) == "/dev/pmem0"
+    assert Qemu().block_device(VIRTUAL, 0, 2) == "/dev/pmem0p2"
+
+
+def test_a_shared_image_is_only_read_and_a_device_is_opened_as_one() -> None:
+    drives = (
+        Drive(path=Path("/i/disk.raw"), form="raw", size_bytes=512, is_read_only=True),
+        Drive(
+            path=Path("/dev/dm-3"),
+            form="raw",
+            size_bytes=512,
+            is_block_device=True,
+            is_direct=True,
+        ),
+    )
+    argv = Qemu().plan(FULL, replace(place(Path("/m")), drives=drives))
+    assert [value for option, value in pairs(argv) if option == "-blockdev"] == [
+        "raw,node-name=disk0,read-only=on,file.driver=file,file.filename=/i/disk.raw,"
+        "file.read-only=on",
+        "raw,node-name=disk1,cache.direct=on,file.driver=host_device,file.filename=/dev/dm-3,"
+        "file.cache.direct=on",
+    ]
+    assert ("-device", "virtio-blk-pci,drive=disk1") in pairs(argv)
 
 
 def test_the_build_is_what_qemu_says_of_itself(

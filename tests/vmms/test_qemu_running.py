@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.disks.disk import Drive
 from bootwright.errors import VmmError
 from bootwright.host import processes
 from bootwright.timeline.evidence import Access
@@ -34,7 +35,7 @@ def place(tmp_path: Path) -> Placement:
         name="web",
         kernel=tmp_path / "vmlinux",
         initrd=tmp_path / "initrd",
-        disk=tmp_path / "disk.qcow2",
+        drives=(Drive(path=tmp_path / "disk.qcow2", form="qcow2", size_bytes=512),),
         log=tmp_path / "vmm.log",
         mac="52:54:00:01:02:03",
         token=processes.new_token(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -16,7 +16,7 @@ from bootwright.machine import draft as drafts
 from bootwright.machine.complete import DEFAULT_KERNEL, complete
 from bootwright.machine.draft import Draft
 from bootwright.machine.trial import Choice
-from bootwright.recipe import MIB, Recipe
+from bootwright.recipe import MIB, Disk, Recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,6 +62,11 @@ _OPTIONS = (
         help="auto: KVM where it really runs a guest, else TCG.",
     ),
     click.option("--machine", type=click.Choice(["q35", "microvm"]), help="QEMU's machine type."),
+    click.option(
+        "--disk",
+        type=click.Choice(["auto", *(kind for kind in get_args(Disk) if kind != "none")]),
+        help="Where what is written goes; auto: the best that works; see bootwright disk list.",
+    ),
     click.option("--disk-size", metavar="SIZE", help="Disk larger than the image, such as 20G."),
     click.option(
         "--clock",
@@ -101,6 +106,7 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
         machine=options["machine"],
         memory_mib=_size(options["memory"], MIB, unit="m"),
         vcpus=options["cpus"],
+        disk=options["disk"],
         disk_bytes=_size(options["disk_size"], 1),
         random_seed=options["seed"],
         clock=options["clock"],

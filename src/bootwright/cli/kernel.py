@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bootwright import home as homes
-from bootwright.cli import kernel_build, kernel_config, machines, names, screen
+from bootwright.cli import kernel_build, kernel_compare, kernel_config, machines, names, screen
 from bootwright.digest import Digest, short
 from bootwright.errors import FormatError, InputError
 from bootwright.home import Home
@@ -22,10 +22,11 @@ from bootwright.report import text
 
 @click.group("kernel", epilog="Example: bootwright kernel add debian --suite trixie")
 def command() -> None:
-    """Build, add and list kernels."""
+    """Build, add, list and compare kernels."""
 
 
 command.add_command(kernel_build.command)
+command.add_command(kernel_compare.command)
 command.add_command(kernel_config.command)
 
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "probe": ("probe", "Try whether a guest is a real computer."),
     "trim": ("trim", "Leave out of a boot what you do not need of systemd."),
     "image": ("image", "Build, import and list root filesystems."),
+    "disk": ("disk", "Show which kinds of disk work here, and what each costs."),
     "kernel": ("kernel", "Build, add and list kernels; compare their configs."),
     "recipe": ("recipe", "Show what a boot is made of."),
     "doctor": ("doctor", "Look at this host and at what is ours; mend it."),

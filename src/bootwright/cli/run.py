@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -187,10 +188,29 @@ class Session:
                 machine.set_free()
             return done.exit_status
 
-    def _started(self, *, again: bool = False) -> AbstractAsyncContextManager[Machine]:
-        return client.started(
-            self._home, self._spec, self._recorder, again=again, notice=screen.say
-        )
+    @asynccontextmanager
+    async def _started(self, *, again: bool = False) -> AsyncIterator[Machine]:
+        with ExitStack() as bars:
+            shown: list[Callable[[str, float], None]] = []
+
+            def advance(step: str, share: float) -> None:
+                # What is done at once has no bar.
+                if not shown:
+                    bar = screen.progress(self._spec.name, quiet=self._quiet)
+                    shown.append(bars.enter_context(bar))
+                shown[0](step, share)
+                if share == 1:
+                    bars.close()
+
+            async with client.started(
+                self._home,
+                self._spec,
+                self._recorder,
+                again=again,
+                notice=screen.say,
+                on_progress=advance,
+            ) as machine:
+                yield machine
 
     async def _wait_ready(self, machine: Machine) -> None:
         with screen.status(f"{machine.name}: VMM start", quiet=self._quiet) as show:
@@ -264,6 +284,8 @@ class Session:
             "phases": cut,
             "accelerator": choice.accelerator,
             "accelerator_reason": choice.reason,
+            "disk": self._spec.recipe.disk,
+            "disk_reason": choice.disk_reason,
             "machine": self._spec.recipe.machine,
             "exit_status": exit_status,
             "output": self._output.decode("utf-8", "replace"),
@@ -277,6 +299,7 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
     return (
         f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine}, "
         f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice}"
+        + (f", disk {recipe.disk} ({choice.disk_reason})" if choice.disk_reason else "")
     )
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bootwright.errors import HostError, InputError
-from bootwright.host import commands, space
+from bootwright.disks import sparse_copy
+from bootwright.disks.disk import Disk, Drive, Place, Progress
+from bootwright.errors import InputError
+from bootwright.host import space
 from bootwright.images import disklayout
 from bootwright.images.image import Image
 
@@ -83,20 +85,41 @@ def guest_memory_bytes(disk_bytes: int) -> int:
     return disk_bytes // _PAGE * _BYTES_A_PAGE
 
 
-def make(target: Path, image: Path) -> None:
-    """Make what the VMM is to map, at *target*: a link to the image.
+def make(place: Place, progress: Progress) -> None:
+    """Make what the VMM is to map: a link to the image.
 
     Before its version 8.2, QEMU maps only what it could write to, though it never does: a user who
     cannot write to the image gets a copy.
 
     Raises:
-        HostError: there is no room for the copy, or it failed.
+        HostError: there is no room for the copy.
     """
-    if os.access(image, os.W_OK):
-        target.symlink_to(image)
+    if os.access(place.image, os.W_OK):
+        _file(place).symlink_to(place.image)
         return
-    space.require(target.parent, image.stat().st_blocks * 512, "a copy of the image")
-    done = commands.run(["cp", "--sparse=always", "--reflink=auto", image, target])
-    if done.returncode:
-        raise HostError(f"copying {image} failed: {done.stderr.strip()}")
-    target.chmod(0o600)
+    space.require(place.folder, place.image.stat().st_blocks * 512, "a copy of the image")
+    sparse_copy.copy(place.image, _file(place), place.size_bytes, progress)
+
+
+def drives(place: Place) -> tuple[Drive, ...]:
+    """Return the memory."""
+    return (Drive(path=_file(place), form="memory", size_bytes=place.size_bytes),)
+
+
+def _file(place: Place) -> Path:
+    return place.folder / "disk.raw"
+
+
+DISK = Disk(
+    name="pmem",
+    summary="the image as persistent memory, mapped privately: no disk I/O at all; it is as "
+    "volatile as its VM",
+    merit="nothing waits for a disk",
+    form="memory",
+    make=make,
+    drives=drives,
+    check=check,
+    mount_options=MOUNT_OPTIONS,
+    volatile=NAME,
+    is_slow=True,  # where the image cannot be written to
+)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from bootwright.disks.disk import Disk, Drive, Place, Progress
 from bootwright.errors import InputError
 
 _CLUSTER_BITS = 16
@@ -78,3 +79,27 @@ def create(path: Path, backing: Path, size_bytes: int) -> None:
         file.seek(2 * _CLUSTER_BYTES)
         file.write(struct.pack(">H", 1) * used_clusters)
         file.truncate(used_clusters * _CLUSTER_BYTES)
+
+
+def make(place: Place, progress: Progress) -> None:
+    """Make an overlay of the image."""
+    create(_file(place), place.image, place.size_bytes)
+
+
+def drives(place: Place) -> tuple[Drive, ...]:
+    """Return the overlay; it names the image itself."""
+    return (Drive(path=_file(place), form="qcow2", size_bytes=place.size_bytes),)
+
+
+def _file(place: Place) -> Path:
+    return place.folder / "disk.qcow2"
+
+
+DISK = Disk(
+    name="qcow2",
+    summary="a file of what differs from the image, which the VMM reads below it; for QEMU",
+    merit="made at once by any user, and all machines read one file",
+    form="qcow2",
+    make=make,
+    drives=drives,
+)

@@ -10,7 +10,7 @@ from bootwright.experiments.measure import WHOLE
 from bootwright.experiments.sequential import Plan as Looks
 from bootwright.experiments.statistics import summary
 from bootwright.experiments.verdicts import Verdict, verdict
-from bootwright.history.measurement import Measurement
+from bootwright.history.measurement import Measurement, SideName
 
 _MOST_BOOTS = 1000
 """More are not advised: an effect that needs them is at the bound of what interests."""
@@ -51,12 +51,12 @@ def compare(measurement: Measurement) -> Comparison:
     a, b = measure.lengths(measurement, "A"), measure.lengths(measurement, "B")
     numbers = sorted(a.get(WHOLE, {}).keys() & b.get(WHOLE, {}).keys())
     fails = {side: measure.failed(measurement, side) for side in measurement.sides}
-    why = ""
-    if not numbers:
-        why = "no pair of boots succeeded"
-    if len(fails["B"]) > len(fails["A"]):
-        there = sum(s.side == "B" for s in measurement.samples)
-        why = f"{len(fails['B'])} of {there} boots of B failed: {fails['B'][0].failure}"
+    why = "" if numbers else "no pair of boots succeeded"
+    blamed: SideName = "B" if len(fails["B"]) >= len(fails["A"]) else "A"
+    if fails[blamed] and (not numbers or len(fails["B"]) > len(fails["A"])):
+        there = sum(s.side == blamed for s in measurement.samples)
+        first = fails[blamed][0]
+        why = f"{len(fails[blamed])} of {there} boots of {blamed} failed: {first.failure}"
     plan = measurement.plan
     whole_ns = summary(list(a[WHOLE].values())).median_ns if WHOLE in a else 0
     smallest_ns = max(round(whole_ns * plan.smallest_share), plan.smallest_ns)
@@ -149,6 +149,7 @@ def values(measurement: Measurement, told: list[str]) -> dict[str, object]:
         "failed": measure.failures(measurement),
         "host": measurement.host,
         "warnings": told,
+        "bootwright": measurement.bootwright,
     }
 
 

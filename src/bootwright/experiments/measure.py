@@ -217,6 +217,9 @@ def warnings(home: Home, measurement: Measurement) -> list[str]:
         found.append(
             f"A runs on {accelerators['A']} and B on {accelerators['B']}: the difference is theirs"
         )
+    points = {name: boots.ends(recipe_of(measurement, name))[1] for name in measurement.sides}
+    if len(set(points.values())) > 1:
+        found.append(f"A ends where {points['A']}, and B where {points['B']}: not the same work")
     here = fingerprint.read()
     if measurement.clock == "wall" and (here.cpu, here.kernel) != (
         measurement.host.cpu,
@@ -262,6 +265,7 @@ def values(measurement: Measurement, told: list[str]) -> dict[str, object]:
         "failed": failures(measurement),
         "host": measurement.host,
         "warnings": told,
+        "bootwright": measurement.bootwright,
     }
 
 

@@ -37,24 +37,34 @@ _PT_INTERP = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """What the seed is to mount as the guest's root; without a device: nothing."""
+
+    device: str = ""
+    filesystem: str = ""
+    options: str = ""
+    """What it is mounted with, such as ``dax``."""
+    volatile: str = ""
+    """The disk under the root, such as ``pmem0``, if it does not outlive the machine: nothing on
+    it need be flushed."""
+    scratch: str = ""
+    """An ext4 filesystem for what the guest writes, if the root is only to be read."""
+    grow: bool = False
+    """Whether the disk is larger than its filesystem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """What the seed's program must know of the machine around it."""
 
     modules: tuple[str, ...] = ()
-    root: str = ""
-    filesystem: str = ""
-    options: str = ""
-    """What the root is mounted with, such as ``dax``."""
-    volatile: str = ""
-    """The disk under the root, such as ``pmem0``, if it does not outlive the machine: nothing on
-    it need be flushed."""
+    root: Root = Root()
     init: tuple[str, ...] = ()
     """What to execute in the root."""
     needs: tuple[str, ...] = ()
     """Programs that the image must have."""
     tools: bool = False
     """Whether the init uses the seed's busybox."""
-    grow: bool = False
     address: str = ""
     """With its prefix length, such as 10.0.2.15/24; empty: no network."""
     gateway: str = ""
@@ -147,7 +157,7 @@ def pack(
         "ssh_host_ed25519_key": (identity.host_key, 0o600),
         "ssh_host_ed25519_key.pub": (identity.host_key_public + "\n", 0o644),
     }
-    if wiring.root:
+    if wiring.root.device:
         for name, (text, mode) in own.items():
             entries.append(cpio.file(f"{RUN.strip('/')}/bootwright/{name}", text.encode(), mode))
     if command:
@@ -162,14 +172,15 @@ def _machine(identity: Identity, wiring: Wiring) -> bytes:
         "hostname": identity.hostname,
         "machine_id": identity.machine_id,
         "modules": " ".join(wiring.modules),
-        "root": wiring.root,
-        "filesystem": wiring.filesystem,
-        "options": wiring.options,
-        "volatile": wiring.volatile,
+        "root": wiring.root.device,
+        "filesystem": wiring.root.filesystem,
+        "options": wiring.root.options,
+        "volatile": wiring.root.volatile,
+        "scratch": wiring.root.scratch,
         "init": " ".join(wiring.init),
         "needs": " ".join(wiring.needs),
         "tools": "1" if wiring.tools else "",
-        "grow": "1" if wiring.grow else "",
+        "grow": "1" if wiring.root.grow else "",
         "address": wiring.address,
         "gateway": wiring.gateway,
         "resolver": wiring.resolver,

@@ -8,6 +8,7 @@
 #   modules              files to load, in order; behind a dash those that may fail
 #   root filesystem options   the root's device, type and how to mount it; no root: the tiny guest
 #   volatile             the root's disk, if nothing on it outlives the machine
+#   scratch              an empty ext4 for what is written, if the root is only to be read
 #   init                 what to execute in the root, words
 #   needs                programs that the image must have
 #   tools                1: the init uses our busybox
@@ -74,11 +75,13 @@ if [ -z "$root" ]; then
 fi
 
 # virtio-blk names its disk while it is loaded; only an asynchronous probe makes us wait.
-tries=0
-until [ -b "$root" ]; do
-    tries=$((tries + 1))
-    [ $tries -le 500 ] || fail "the root device $root does not appear"
-    usleep 10000
+for device in "$root" $scratch; do
+    tries=0
+    until [ -b "$device" ]; do
+        tries=$((tries + 1))
+        [ $tries -le 500 ] || fail "the root device $device does not appear"
+        usleep 10000
+    done
 done
 if [ -n "$volatile" ]; then
     # A flush waits for the host, and would keep what nobody can read again.
@@ -86,7 +89,18 @@ if [ -n "$volatile" ]; then
     echo 'write through' >"/sys/block/$volatile/queue/write_cache" || fail "cannot tame $volatile"
     umount /sys
 fi
-mount -t "$filesystem" ${options:+-o "$options"} "$root" /root || fail "cannot mount $root as $filesystem"
+point=/root
+[ -z "$scratch" ] || point=/image
+[ -z "$scratch" ] || mkdir /image /scratch
+mount -t "$filesystem" ${options:+-o "$options"} "$root" $point || fail "cannot mount $root as $filesystem"
+if [ -n "$scratch" ]; then
+    # Its inode tables are holes in a file, and holes are zeros: nobody is to write them.
+    mount -t ext4 -o noinit_itable "$scratch" /scratch || fail "cannot mount $scratch as ext4"
+    mkdir -p /scratch/upper /scratch/work
+    # A folder of the image can be renamed, and a file keeps its number when it is written to.
+    mount -t overlay -o lowerdir=/image,upperdir=/scratch/upper,workdir=/scratch/work \
+        -o redirect_dir=on,xino=auto overlay /root || fail "cannot join $root and $scratch"
+fi
 for needed in $needs; do
     [ -e "/root$needed" ] || [ -L "/root$needed" ] || fail "the image has no $needed"
 done

@@ -10,6 +10,7 @@ from bootwright.errors import HostError
 PROGRAMS = {
     "qemu-system-x86_64": ("qemu-system-x86", "qemu-system-x86-core", "boots machines"),
     "qemu-img": ("qemu-utils", "qemu-img", "reads qcow2 files"),
+    "qemu-io": ("qemu-utils", "qemu-img", "writes to disks as QEMU does, for disk bench"),
     "mmdebstrap": ("mmdebstrap", "mmdebstrap", "builds Debian systems and fetches Debian kernels"),
     "mke2fs": ("e2fsprogs", "e2fsprogs", "writes ext4 images"),
     "debugfs": ("e2fsprogs", "e2fsprogs", "reads ext4 images"),
@@ -22,6 +23,7 @@ PROGRAMS = {
     "dpkg-deb": ("dpkg", "dpkg", "takes Debian packages apart"),
     "apt-get": ("apt", "apt", "knows the host's package mirror"),
     "tar": ("tar", "tar", "unpacks root filesystems"),
+    "xz": ("xz-utils", "xz", "unpacks the source of a kernel"),
     "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
     "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
 }

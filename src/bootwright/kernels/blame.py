@@ -50,7 +50,7 @@ def files_of(folder: Path) -> Iterator[tuple[str, str]]:
         if not found:
             continue
         names = {name for name in found["right"].split() if name.endswith(".o")}
-        if found["left"] not in _LISTS:
+        if found["left"] not in _LISTS and not found["option"]:
             parts.setdefault(f"{found['left']}.o", set()).update(names)
         if found["option"]:
             brought += [(found["option"].removeprefix("CONFIG_"), name) for name in names]

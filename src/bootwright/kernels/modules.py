@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import FormatError
+from bootwright.kernels.kernel import Kernel
 
 # What a driver is called in a kernel's config, to say whether it is built in.
 CONFIG_OF = {
@@ -20,6 +21,7 @@ CONFIG_OF = {
     "ext4": "CONFIG_EXT4_FS",
     "xfs": "CONFIG_XFS_FS",
     "btrfs": "CONFIG_BTRFS_FS",
+    "overlay": "CONFIG_OVERLAY_FS",
 }
 
 
@@ -62,6 +64,10 @@ class ModuleTree:
             if len(words) > 2 and words[0] == "softdep":
                 self._soft.setdefault(_normal(words[1]), []).extend(_before(words[2:]))
 
+    def has(self, driver: str) -> bool:
+        """Say whether the kernel has *driver*, as a module or built in."""
+        return _normal(driver) in self._path_of or _normal(driver) in self._builtin
+
     def load_order(self, drivers: list[str]) -> list[ModuleFile]:
         """Return the module files that *drivers* need, each after those it needs itself.
 
@@ -90,7 +96,7 @@ class ModuleTree:
                 order.append(name)
 
         for driver in map(_normal, drivers):
-            if driver not in self._path_of and driver not in self._builtin:
+            if not self.has(driver):
                 raise FormatError(
                     f"the kernel has no driver {driver}, neither built in nor in {self._folder}",
                     hint=f"use a kernel with {CONFIG_OF.get(driver, driver)}",
@@ -100,6 +106,15 @@ class ModuleTree:
             ModuleFile(path=self._folder / self._path_of[name], optional=name not in needed_hard)
             for name in order
         ]
+
+
+def missing(kernel: Kernel, drivers: list[str]) -> list[str]:
+    """Return which of *drivers* a kernel lacks, as far as can be told without booting it."""
+    if kernel.modules is not None:
+        tree = ModuleTree(kernel.modules) if drivers else None
+        return [driver for driver in drivers if tree and not tree.has(driver)]
+    options = kernel.config()
+    return [driver for driver in drivers if options and options.get(CONFIG_OF[driver]) != "y"]
 
 
 def read_module(path: Path) -> bytes:

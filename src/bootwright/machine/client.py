@@ -24,6 +24,7 @@ from bootwright.machine.messages import (
     MarkTaken,
     Output,
     Paused,
+    Progressed,
     Sample,
     Sampled,
     Started,
@@ -56,6 +57,7 @@ class Machine:
         notice: Callable[[str], None],
         on_mark: Callable[[str, str], None],
         on_output: Callable[[bytes], None] | None,
+        on_progress: Callable[[str, float], None],
     ) -> None:
         self.name = spec.name
         self.spec = spec
@@ -89,6 +91,7 @@ class Machine:
         self._handed_over = asyncio.Event()
         self._output = bytearray()
         self._on_output = on_output
+        self._on_progress = on_progress
         self._follower = asyncio.create_task(self._follow())
 
     async def ready(self, timeout_s: float) -> None:
@@ -233,6 +236,8 @@ class Machine:
                 self.samples, self.lines = message.samples, message.lines
             case Accessed():
                 self.accesses = message.accesses
+            case Progressed():
+                self._on_progress(message.step, message.share)
             case Paused():
                 self._paused = message.text
                 self._notice(
@@ -329,6 +334,7 @@ async def started(
     notice: Callable[[str], None] = lambda text: None,
     on_mark: Callable[[str, str], None] = lambda name, detail: None,
     on_output: Callable[[bytes], None] | None = None,
+    on_progress: Callable[[str, float], None] = lambda step, share: None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -341,6 +347,7 @@ async def started(
         on_mark: Called with each mark that the monitor tells, and its detail.
         on_output: Given what the guest sends over its mark port between marks, as it comes; left
             out, it is kept for `Machine.finished`.
+        on_progress: Called with a step that takes a while, and the share of it that is done.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
@@ -356,7 +363,9 @@ async def started(
     finally:
         theirs.close()
     streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
-    machine = Machine(home, spec, recorder, streams, monitor, notice, on_mark, on_output)
+    machine = Machine(
+        home, spec, recorder, streams, monitor, notice, on_mark, on_output, on_progress
+    )
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()

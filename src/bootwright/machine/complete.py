@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from bootwright.disks import pmem
+from bootwright.disks.table import disk as kind_of_disk
 from bootwright.errors import FormatError, HostError, InputError
 from bootwright.guest import seed
 from bootwright.home import Home
@@ -14,7 +16,7 @@ from bootwright.images.image import Image
 from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine import defaults, trial
+from bootwright.machine import defaults, diskchoice, trial
 from bootwright.machine.draft import Draft
 from bootwright.machine.trial import Choice
 from bootwright.recipe import (
@@ -52,7 +54,7 @@ _VIRTUAL_CMDLINE = ("nokaslr", "norandmaps")
 def complete(
     home: Home, draft: Draft, notice: Callable[[str], None] = lambda text: None
 ) -> tuple[Recipe, Choice]:
-    """Turn a draft into a recipe, and say which accelerator was chosen and why.
+    """Turn a draft into a recipe, and say which accelerator and disk were chosen and why.
 
     Args:
         notice: Told what takes a while.
@@ -90,26 +92,35 @@ def complete(
             contents |= trim.guest_files(trims.load(home, draft.trim))
         guest_files = seed.remember(home, contents)
 
+    disk, disk_reason = diskchoice.choose(home, draft, vmm, kernel, image)
+
     def filled(accelerator: Accelerator) -> Recipe:
-        return _fill(draft, kernel, image, init, build, accelerator, guest_files)
+        return _fill(draft, kernel, image, init, build, accelerator, disk, guest_files)
 
     # Whatever is wrong with the rest is said before an accelerator is tried.
     _check_host(filled("tcg"))
+    choice = _accelerator(home, draft, filled, notice)
+    return filled(choice.accelerator), replace(choice, disk_reason=disk_reason)
+
+
+def _accelerator(
+    home: Home,
+    draft: Draft,
+    filled: Callable[[Accelerator], Recipe],
+    notice: Callable[[str], None],
+) -> Choice:
     if draft.clock == "virtual":
         # KVM has no such clock: the recipe itself refuses it.
-        accelerator: Accelerator = draft.accelerator or "tcg"
-        choice = Choice(accelerator=accelerator, reason="it cannot count instructions")
-        return filled(accelerator), choice
+        return Choice(accelerator=draft.accelerator or "tcg", reason="it cannot count instructions")
     if draft.accelerator == "tcg":
-        choice = Choice(accelerator="tcg", reason="asked for")
-    else:
-        choice = trial.choose(home, filled("kvm"), notice)
-        if draft.accelerator == "kvm" and choice.accelerator != "kvm":
-            raise HostError(
-                f"KVM cannot be used here: {choice.reason}",
-                hint="--accel tcg runs anywhere, slower",
-            )
-    return filled(choice.accelerator), choice
+        return Choice(accelerator="tcg", reason="asked for")
+    choice = trial.choose(home, filled("kvm"), notice)
+    if draft.accelerator == "kvm" and choice.accelerator != "kvm":
+        raise HostError(
+            f"KVM cannot be used here: {choice.reason}",
+            hint="--accel tcg runs anywhere, slower",
+        )
+    return choice
 
 
 def _fill(
@@ -119,10 +130,10 @@ def _fill(
     init: InitName,
     build: str,
     accelerator: Accelerator,
+    disk: Disk,
     guest_files: tuple[GuestFile, ...],
 ) -> Recipe:
     virtual = draft.clock == "virtual"
-    disk = draft.disk or ("none" if image is None else "pmem" if virtual else "qcow2")
     machine = draft.machine or _machine(kernel, image, draft, accelerator, disk)
     cmdline = draft.cmdline
     if cmdline is None:
@@ -237,21 +248,24 @@ def _disk_bytes(draft: Draft, image: Image | None, disk: Disk) -> int:
     if image is None:
         return 0
     wanted = image.size_bytes if draft.disk_bytes is None else draft.disk_bytes
-    if disk == "pmem":
-        pmem.check(image, wanted)
-        return wanted
-    if wanted < image.size_bytes:
+    if wanted < image.size_bytes and disk != "pmem":
         raise InputError(
             f"disk_bytes is {wanted}, but the image is {image.size_bytes} bytes",
             hint=f"write --disk-size {image.size_bytes // MIB}M or more",
         )
-    if wanted > image.size_bytes and (image.partition or image.filesystem != "ext4"):
+    kind_of_disk(disk).check(image, wanted)
+    if _grows(image, wanted, disk) and (image.partition or image.filesystem != "ext4"):
         raise InputError(
             f"a disk of {wanted} bytes is larger than the image, which cannot grow: its root is "
             + (f"partition {image.partition}" if image.partition else image.filesystem),
-            hint="only an ext4 filesystem that fills its disk is grown; leave out --disk-size",
+            hint="only an ext4 filesystem that fills its disk is grown; leave out --disk-size, or "
+            "give --disk overlay, whose size is that of a second filesystem",
         )
     return wanted
+
+
+def _grows(image: Image, disk_bytes: int, disk: Disk) -> bool:
+    return disk_bytes > image.size_bytes and not kind_of_disk(disk).is_joined
 
 
 def _check_host(recipe: Recipe) -> None:

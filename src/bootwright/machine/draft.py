@@ -47,7 +47,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cpu: str | None = None
     memory_mib: int | None = None
     vcpus: int | None = None
-    disk: Disk | None = None
+    disk: Disk | Literal["auto"] | None = None
+    """``auto``, as where nothing is said: the best that works here."""
     disk_bytes: int | None = None
     network: Network | None = None
     random_seed: int | None = None

@@ -35,14 +35,18 @@ _GLANCE_S = 0.5
 """How long a lock may be held by a command that only looks whether anything was left behind."""
 
 
+def _remove_device(name: str) -> None:
+    # Imported here: machines with a block device are few.
+    from bootwright.disks import dm_snapshot
+
+    dm_snapshot.remove(name)
+
+
 class MachineFolder:
     """The files of one machine."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.disk = path / "disk.qcow2"
-        self.mapped_disk = path / "disk.raw"
-        """What a VMM maps as persistent memory."""
         self.initrd = path / "initrd"
         self.console_log = path / "console.log"
         self.previous_console_log = path / "console.previous.log"
@@ -51,7 +55,7 @@ class MachineFolder:
         self.control = path / "control"
         self._visit = path / "visit"
         self.known_hosts = path / "known_hosts"
-        self.journal = Journal(path / "journal")
+        self.journal = Journal(path / "journal", _remove_device)
 
     @property
     def name(self) -> str:

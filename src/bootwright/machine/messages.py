@@ -17,7 +17,7 @@ from bootwright.timeline.evidence import Access, Line
 from bootwright.vmms.protocol import CpuMode
 
 State = Literal["starting", "running", "paused", "stopping"]
-"""``paused``: the VMM holds the guest because the host's disk is full; it goes on by itself."""
+"""``paused``: the guest is held as the host's disk is full, or nearly; it goes on by itself."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -130,6 +130,14 @@ class Status(Message, frozen=True, kw_only=True):
     """Which port of the host's 127.0.0.1 leads to which port of the guest: ``{guest: host}``."""
 
 
+class Progressed(Message, frozen=True, kw_only=True):
+    """What takes a while has come this far."""
+
+    step: str
+    share: float
+    """0 to 1."""
+
+
 class Paused(Message, frozen=True, kw_only=True):
     """The VMM holds the guest until the host has room on its disk again."""
 
@@ -163,7 +171,18 @@ class Garbled(ValueError):
 
 
 ToMonitor = Start | LetIn | SetFree | Stop | Quit | AskStatus | AttachConsole
-FromMonitor = MarkTaken | Started | Output | Sampled | Accessed | Status | Paused | Failed | Ended
+FromMonitor = (
+    MarkTaken
+    | Started
+    | Output
+    | Sampled
+    | Accessed
+    | Status
+    | Progressed
+    | Paused
+    | Failed
+    | Ended
+)
 
 
 def error_of(failed: Failed) -> BootwrightError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -20,12 +21,13 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
 from bootwright import home as homes
+from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import BootwrightError, HostError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.host import processes, space
 from bootwright.host.clock import now_ns
-from bootwright.journal import Row
+from bootwright.journal import DEVICE_PREFIX, Row
 from bootwright.machine import endings, messages, ssh
 from bootwright.machine import folder as folders
 from bootwright.machine.console import Console
@@ -44,6 +46,7 @@ from bootwright.machine.messages import (
     MarkTaken,
     Output,
     Paused,
+    Progressed,
     Quit,
     Sampled,
     SetFree,
@@ -53,7 +56,7 @@ from bootwright.machine.messages import (
     Status,
     Stop,
 )
-from bootwright.machine.prepare import make_disk, placement, write_initrd
+from bootwright.machine.prepare import disk_of, placement, write_initrd
 from bootwright.machine.recovery import settle
 from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler, sampler_of
 from bootwright.machine.shutdown import shut_down
@@ -70,6 +73,10 @@ _WATCH_S = 1.0
 """How often to look whether the machine's folder is still there, and room on a full disk."""
 _LAST_WORDS_S = 1.0
 """How long to wait for what the guest sent last, once its VMM has ended."""
+_PROGRESS_SHARE = 0.01
+"""How far apart two news of a disk that is being made are."""
+_DEVICE_LETTERS = 32
+"""What of a machine's name is in that of its device, so that there is room for the rest."""
 _READ_OUT_S = 5.0
 """How long an attached console may take to show the rest."""
 _STOP_S = 30.0
@@ -97,6 +104,8 @@ class Monitor:
         self._free = False
         self._lets_in = self._is_kept = False
         self._ready = False
+        self._paused = ""
+        """Why the guest is held; empty: it is not."""
         self._stopping: asyncio.Task[None] | None = None
         # What there is of the machine; each is set once.
         self._folder: MachineFolder | None = None
@@ -161,13 +170,15 @@ class Monitor:
             await stack.enter_async_context(self._board.open(folder))
             self._recorder.mark("machine.claimed")
             stack.enter_context(folder.journal.taking("file", folder.initrd.name))
-            mac = self._prepare(folder, spec, again)
+            mac = await self._prepare(folder, spec, again)
+            disk = self._open(folder, spec, stack)
             vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
-            place = placement(self._home, folder, spec, mac, vmm.token)
+            place = placement(self._home, folder, spec, mac, drives=disk.drives, token=vmm.token)
             with _noted(folder, self._started_s):
                 launching = VMMS[recipe.vmm].launch(recipe, place, self._recorder)
                 running = await self._unless_ended(stack.enter_async_context(launching))
                 self._running = running
+                disk.held()
                 console = Console(running.console, folder.console_log, self._prompted)
                 self._console.set_result(console)
                 pumps = [
@@ -184,14 +195,14 @@ class Monitor:
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
-            watch = asyncio.create_task(self._watch(running, folder))
+            watch = asyncio.create_task(self._watch(running, folder, disk))
             stack.callback(watch.cancel)
             ending = await self._until_end(running)
             await asyncio.wait(pumps, timeout=_LAST_WORDS_S)
             await console.read_out(_READ_OUT_S)
             return self._judge(ending, folder)
 
-    def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> str:
+    async def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> str:
         """Make the files that the machine starts from; return its MAC address."""
         recipe = spec.recipe
         _, public = identities.user_key(self._home)
@@ -201,7 +212,8 @@ class Monitor:
             virtual = recipe.clock == "virtual"
             own = identities.fixed() if virtual else identities.make(spec.name, folder.path)
             folder.write(own)
-            make_disk(self._home, recipe, folder)
+            if found := disk_of(self._home, folder, spec):
+                await self._make(*found)
         self._recorder.mark("disk.made")
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
@@ -217,6 +229,39 @@ class Monitor:
         )
         self._recorder.mark("initrd.made")
         return identity.mac
+
+    async def _make(self, kind: Disk, place: Place) -> None:
+        if not kind.is_slow:
+            kind.make(place, lambda share: None)
+            return
+        # In a thread, so that the machine can be ended meanwhile.
+        loop = asyncio.get_running_loop()
+        told = 0.0
+
+        def advance(share: float) -> None:
+            nonlocal told
+            if self._end_wanted.is_set():
+                raise _EndWanted
+            if share - told >= _PROGRESS_SHARE or share == 1:
+                told = share
+                loop.call_soon_threadsafe(self._board.tell, Progressed(step="disk", share=share))
+
+        await asyncio.to_thread(kind.make, place, advance)
+
+    def _open(self, folder: MachineFolder, spec: MachineSpec, stack: AsyncExitStack) -> Opened:
+        """Take what the machine's disk needs of the kernel while it runs."""
+        # Such names are the whole host's: the machine's own would not do.
+        device = f"{spec.name[:_DEVICE_LETTERS]}-{secrets.token_hex(4)}"
+        found = disk_of(self._home, folder, spec, device)
+        if found is None:
+            return Opened(drives=())
+        kind, place = found
+        if kind.opened is None:
+            return Opened(drives=kind.drives(place))
+        stack.enter_context(folder.journal.taking("device", f"{DEVICE_PREFIX}{device}"))
+        opened = stack.enter_context(kind.opened(place))
+        self._recorder.mark("disk.opened")
+        return opened
 
     async def _unless_ended(self, work: Awaitable[T]) -> T:
         """Wait for *work*, and give it up if the machine is to end before it is done.
@@ -266,29 +311,31 @@ class Monitor:
             raise error
         return Ended(reason=last.reason, text=last.text, console=last.console)
 
-    async def _watch(self, running: RunningVmm, folder: MachineFolder) -> None:
-        """See that the machine's folder stays, and let a guest go on that waits for room."""
-        told = False
+    async def _watch(self, running: RunningVmm, folder: MachineFolder, disk: Opened) -> None:
+        """See that the machine's folder stays, hold a guest before its disk fails for want of room,
+        and let one go on that waits for room."""
         while True:
-            if told:
+            if self._paused:
                 await asyncio.sleep(_WATCH_S)
             else:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_WATCH_S):
+                    async with asyncio.timeout(min(_WATCH_S, disk.watch_s)):
                         await running.stalled.wait()
             if not folder.lock.exists():
                 self.end()  # somebody has removed it: the machine has no disk and no name any more
                 return
-            if running.stalled.is_set() and not told:
-                told = True
-                self._board.tell(Paused(text=self._paused_text()))
-            elif told and space.free_bytes(folder.path) >= DISK_FLOOR_BYTES:
-                told = False
+            strain = disk.strained()
+            if not self._paused:
+                if running.stalled.is_set():
+                    strain = f"the disk of {folder.path} is full"
+                elif strain:
+                    await running.pause()
+                if strain:
+                    self._paused = strain
+                    self._board.tell(Paused(text=strain))
+            elif not strain and space.free_bytes(folder.path) >= DISK_FLOOR_BYTES:
+                self._paused = ""
                 await running.resume()
-
-    def _paused_text(self) -> str:
-        assert self._folder is not None
-        return f"the disk of {self._folder.path} is full"
 
     async def _pump_marks(self, running: RunningVmm, token: str) -> None:
         reader = MarkReader(token)
@@ -344,8 +391,8 @@ class Monitor:
     def _status(self) -> Status:
         state: State = "running"
         detail = ""
-        if self._running is not None and self._running.stalled.is_set():
-            state, detail = "paused", self._paused_text()
+        if self._paused:
+            state, detail = "paused", self._paused
         elif self._stopping is not None or self._end_wanted.is_set():
             state = "stopping"
         elif not self._ready:

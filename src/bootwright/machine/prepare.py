@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.disks import pmem, qcow2
+from bootwright.disks.disk import Disk, Drive, Place
+from bootwright.disks.table import disk
 from bootwright.guest import initramfs, seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
@@ -45,26 +46,26 @@ def write_initrd(
     vmm = VMMS[recipe.vmm]
     kernel = kernels.load(home, recipe.kernel)
     drivers = vmm.drivers(recipe)
-    root, filesystem, options, grow = "", "", "", False
+    root = seed.Root()
     if recipe.image is not None:
-        image = images.load(home, recipe.image)
-        root, filesystem = vmm.root_device(recipe, image.partition), image.filesystem
-        if recipe.disk == "pmem":
-            options = pmem.MOUNT_OPTIONS
-        grow = new_disk and recipe.disk_bytes > image.size_bytes
-        drivers = [*drivers, filesystem]
+        image, kind = images.load(home, recipe.image), disk(recipe.disk)
+        root = seed.Root(
+            device=vmm.block_device(recipe, 0, image.partition),
+            filesystem=image.filesystem,
+            options=kind.mount_options,
+            volatile=kind.volatile,
+            scratch=vmm.block_device(recipe, 1) if kind.is_joined else "",
+            grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
+        )
+        drivers = [*drivers, image.filesystem, *kind.modules]
     init = INITS.get(recipe.init)
     modules = initramfs.make(kernel, drivers, home.cache / "initramfs") if drivers else None
     wiring = seed.Wiring(
         modules=modules.modules if modules else (),
         root=root,
-        filesystem=filesystem,
-        options=options,
-        volatile=pmem.NAME if recipe.disk == "pmem" else "",
         init=init.argv if init else (),
         needs=init.needs if init else (),
         tools=bool(init and init.tools) or any(f.path == READY for f in recipe.guest_files),
-        grow=grow,
         address=user.ADDRESS if recipe.network == "user" else "",
         gateway=user.GATEWAY,
         resolver=user.RESOLVER,
@@ -82,24 +83,38 @@ def write_initrd(
     target.write_bytes((modules.archive if modules else b"") + packed)
 
 
-def make_disk(home: Home, recipe: Recipe, folder: MachineFolder) -> None:
-    """Make the machine's own disk in its *folder*; nothing for a machine without one.
+def disk_of(
+    home: Home, folder: MachineFolder, spec: MachineSpec, device: str = ""
+) -> tuple[Disk, Place] | None:
+    """Return which kind of disk a machine has, and where; None for a machine without one.
 
-    Raises:
-        InputError: the disk is to be smaller than the image.
-        HostError: there is no room for it.
+    Args:
+        device: What a block device of this run may be called.
     """
+    recipe = spec.recipe
     if recipe.image is None:
-        return
+        return None
     image = images.load(home, recipe.image)
-    if recipe.disk == "pmem":
-        pmem.make(folder.mapped_disk, image.disk.absolute())
-    else:
-        qcow2.create(folder.disk, image.disk.absolute(), recipe.disk_bytes)
+    place = Place(
+        folder=folder.path,
+        image=image.disk.absolute(),
+        image_bytes=image.size_bytes,
+        size_bytes=recipe.disk_bytes,
+        cache=home.cache,
+        device=device,
+        kept=spec.kept,
+    )
+    return disk(recipe.disk), place
 
 
 def placement(
-    home: Home, folder: MachineFolder, spec: MachineSpec, mac: str, token: str = ""
+    home: Home,
+    folder: MachineFolder,
+    spec: MachineSpec,
+    mac: str,
+    *,
+    drives: tuple[Drive, ...] = (),
+    token: str = "",
 ) -> Placement:
     """Return where the parts of a machine lie."""
     forwards: tuple[Forward, ...] = ()
@@ -112,9 +127,9 @@ def placement(
         name=spec.name,
         kernel=kernels.load(home, spec.recipe.kernel).folder / spec.recipe.kernel_file,
         initrd=folder.initrd,
-        disk={"qcow2": folder.disk, "pmem": folder.mapped_disk, "none": None}[spec.recipe.disk],
         log=folder.vmm_log,
         mac=mac,
+        drives=drives,
         forwards=forwards,
         token=token,
         counted_until=counted_until,
@@ -130,7 +145,9 @@ def planned(
     VMM inherits from the monitor, and the port that leads to the guest's SSH server.
     """
     folder = MachineFolder(home.machines / spec.name)
-    place = placement(home, folder, spec, "52:54:00:00:00:00")
+    found = disk_of(home, folder, spec)
+    drives = found[0].drives(found[1]) if found else ()
+    place = placement(home, folder, spec, "52:54:00:00:00:00", drives=drives)
     argv = VMMS[spec.recipe.vmm].plan(spec.recipe, place)
     steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
     if spec.recipe.lets_in:

@@ -47,11 +47,15 @@ class Sampler:
         self._ring = ring
         self._vm_ns = 0
         self._samples: list[Sample] = []
+        self._is_over = False
         self._task = asyncio.create_task(self._sample())
 
     def stop(self) -> tuple[Sample, ...]:
-        """Look no more, and return what was seen."""
-        self._task.cancel()
+        """Look no more, and return what was seen.
+
+        A look that is under way is finished: it may have stopped the guest.
+        """
+        self._is_over = True
         return tuple(self._samples)
 
     @property
@@ -61,7 +65,7 @@ class Sampler:
 
     async def _sample(self) -> None:
         with suppress(VmmError):  # it has ended; whoever waits for that hears of it
-            while len(self._samples) < _MOST:
+            while len(self._samples) < _MOST and not self._is_over:
                 before_ns = now_ns()
                 window = self._ring.window if self._ring else None
                 seen = await self._running.sight(stopped=self._stopped, window=window)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from bootwright.disks.table import disk
 from bootwright.errors import InputError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
@@ -49,9 +50,10 @@ class MachineSpec:
 
     def __post_init__(self) -> None:
         check_host_name(self.name)
-        if self.kept and self.recipe.disk == "pmem":
+        if self.kept and self.recipe.disk != "none" and not disk(self.recipe.disk).can_be_kept:
             raise InputError(
-                "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept",
+                f"disk is {self.recipe.disk!r}, which lives as long as its VM; "
+                "such a machine cannot be kept",
                 hint="leave out --keep and --detach, or give another disk",
             )
 

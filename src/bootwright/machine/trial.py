@@ -30,10 +30,12 @@ DEADLINE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """An accelerator, and why it was taken or why the better one was not."""
+    """An accelerator, and why it was taken or why the better one was not; and why the disk."""
 
     accelerator: Accelerator
     reason: str
+    disk_reason: str = ""
+    """Empty where there is none."""
 
     def __str__(self) -> str:
         if self.accelerator == "kvm":

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, replace
 
+from bootwright.disks.table import disk
 from bootwright.errors import GuestError
 from bootwright.guest import identity as identities
 from bootwright.guest import seed
@@ -51,12 +52,16 @@ def goes_over_ssh(recipe: Recipe) -> bool:
     return recipe.lets_in and recipe.network != "none"
 
 
+def _is_lasting(recipe: Recipe) -> bool:
+    return recipe.disk == "none" or disk(recipe.disk).can_be_kept
+
+
 def why_not(probe: Probe, recipe: Recipe) -> str:
     """Say why *probe* does not apply to a recipe; empty: it does."""
     if probe.name == "clock" and recipe.clock == "virtual":
         return "on the virtual clock time is what the recipe says, not what it is"
-    if probe == SECOND_BOOT and recipe.disk == "pmem":
-        return "what a guest writes to persistent memory is gone with its machine"
+    if probe == SECOND_BOOT and not _is_lasting(recipe):
+        return f"what a guest writes to disk {recipe.disk!r} is gone with its machine"
     if recipe.lets_in:
         return ""
     if probe.side == "client":
@@ -110,7 +115,7 @@ class _Course:
         self._home = home
         self._over_ssh = goes_over_ssh(spec.recipe)
         # Kept from the first boot to the second; see `MachineFolder.visited`.
-        self._spec = replace(spec, kept=spec.recipe.lets_in and spec.recipe.disk != "pmem")
+        self._spec = replace(spec, kept=spec.recipe.lets_in and _is_lasting(spec.recipe))
         self._probes = probes
         self._watcher = watcher
         self._timeout_s = timeout_s

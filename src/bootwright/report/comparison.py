@@ -30,17 +30,21 @@ def verdict(told: Mapping[str, Any]) -> str:
     smallest = duration(told["smallest_ns"])
     if told["verdict"] is None:
         return f"no verdict: {told['why_none']}"
+    low, high = told["ci_ns"]
+    interval = f"{told['confidence'] * 100:.0f} % interval"
+    between = f"B - A: {interval} {ms(low, '+')} to {ms(high, '+')} ms, {told['pairs']} pairs"
     if told["verdict"] == "no-difference":
-        return f"no difference larger than {smallest}"
+        return f"no difference larger than {smallest} ({between})"
     if told["verdict"] == "cannot-tell":
         more = told["may_tell"]
         how = f"some {more} boots of each may (-n {more})" if more else "more boots may not either"
         return f"cannot tell yet whether B differs by more than {smallest}; {how}"
-    low, high = sorted(abs(bound) for bound in told["ci_ns"])
+    near, far = sorted((abs(low), abs(high)))
     share = abs(told["effect_ns"]) / told["a_median_ns"] if told["a_median_ns"] else 0
     return (
         f"B is {told['verdict']} by {duration(abs(told['effect_ns']))} ({share:.0%}), "
-        f"{told['confidence'] * 100:.0f} % interval {duration(low)} to {duration(high)}"
+        f"{interval} {duration(near)} to {duration(far)}, p {_p(told['p'])}, "
+        f"{told['pairs']} pairs"
     )
 
 
@@ -56,14 +60,22 @@ def _table(told: Mapping[str, Any], color: bool) -> Iterator[str]:
     )
     for name, found in (*told["phases"].items(), ("whole", told)):
         low, high = found["ci_ns"]
-        p = "<0.001" if found["p"] < 0.001 else f"{found['p']:.3f}"
         interval = f"{ms(low, '+')} to {ms(high, '+')}"
         row = (
             f"{name:<{_NAME_WIDTH}}{ms(found['a_median_ns']):>10}{ms(found['b_median_ns']):>10}"
-            f"{ms(found['effect_ns'], '+'):>10}  {interval:<22}{p:>7}  "
+            f"{ms(found['effect_ns'], '+'):>10}  {interval:<22}{_p(found['p']):>7}  "
             f"{_WORDS.get(found['verdict'], found['verdict'])}"
         )
         yield styled(row, BOLD, color and name == "whole")
+    for name, side in told["sides"].items():
+        phases = [phase for sample in side["samples"][:1] for phase in sample]
+        alone = [p for p in phases if p not in (*told["phases"], "boot", "seed", "whole")]
+        if alone:
+            yield f"only {name} has these phases: {', '.join(alone)}"
+
+
+def _p(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _how(told: Mapping[str, Any]) -> Iterator[str]:

@@ -51,6 +51,7 @@ th button { font: inherit; font-weight: bold; color: inherit; background: none; 
 th button:focus-visible { outline: 2px solid #1f66ad; outline-offset: 2px }
 th[aria-sort=ascending] button::after { content: " ▲" }
 th[aria-sort=descending] button::after { content: " ▼" }
+pre { overflow-x: auto; font-size: .8rem; line-height: 1.35 }
 .path { color: var(--more); font-weight: bold }
 @media screen and (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --quiet: #9ba6b2; --paper: #0d1117; --line: #30363d;
@@ -88,12 +89,20 @@ for (const button of document.querySelectorAll("th button")) {
 """
 
 
-def page(diff: Diff, a: Timeline, b: Timeline, *, names: tuple[str, str] = ("A", "B")) -> str:
+def page(
+    diff: Diff,
+    a: Timeline,
+    b: Timeline,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    report: str = "",
+) -> str:
     """Return the page.
 
     Args:
         diff: Of *a* and *b*.
         names: What the two boots are called.
+        report: Text that stands above all, as it is.
     """
     title = f"{names[0]} → {names[1]}"
     whole_ns = max(a.total_ns, b.total_ns)
@@ -102,6 +111,7 @@ def page(diff: Diff, a: Timeline, b: Timeline, *, names: tuple[str, str] = ("A",
         for boot, name, prefix in ((a, names[0], "first"), (b, names[1], "second"))
     )
     notes = "".join(f'<p class="note">{escape(_plain(w))}</p>\n' for w in diff.warnings)
+    told = f"<pre>{escape(report)}</pre>\n" if report else ""
     figures = "\n".join(f"<figure>{picture}</figure>" for picture in pictures)
     side = "less" if diff.change_ns < 0 else "more" if diff.change_ns > 0 else "quiet"
     return f"""<!DOCTYPE html>
@@ -119,7 +129,7 @@ def page(diff: Diff, a: Timeline, b: Timeline, *, names: tuple[str, str] = ("A",
 <p class="big">{duration(diff.before_ns)} → {duration(diff.after_ns)}:
 <strong class="{side}">{signed(diff.change_ns)}</strong></p>
 <p class="quiet">{escape(counts(diff))}; {_CLOCKS[diff.clock]}</p>
-<p class="note">{escape(ONE_EACH)}</p>
+{told}<p class="note">{escape(ONE_EACH)}</p>
 {notes}<h2>Both on one scale</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Pictures of the two boots">
 {figures}

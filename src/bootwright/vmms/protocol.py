@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from bootwright.disks.disk import Drive, Form
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Access
@@ -23,10 +24,10 @@ class Placement:
     name: str
     kernel: Path
     initrd: Path
-    disk: Path | None
     log: Path
     """What the VMM itself prints."""
     mac: str
+    drives: tuple[Drive, ...] = ()
     forwards: tuple[Forward, ...] = ()
     token: str = ""
     """What the VMM's process carries in its environment; see `host.processes`."""
@@ -81,6 +82,10 @@ class RunningVmm(Protocol):
         """Let the guest run; takes the mark ``vmm.running`` at its first instruction."""
         ...
 
+    async def pause(self) -> None:
+        """Hold the guest until `resume`; what it had asked of its disk is still done."""
+        ...
+
     async def press_power_button(self) -> None:
         """Tell the guest that somebody has pressed its power button, if it has one."""
         ...
@@ -121,6 +126,8 @@ class Vmm(Protocol):
     name: str
     program: str
     """The VMM's program, as it is found on PATH."""
+    forms: frozenset[Form]
+    """Which drives it can attach."""
 
     def build(self) -> str:
         """Return the VMM's own version text.
@@ -134,8 +141,12 @@ class Vmm(Protocol):
         """Return the kernel modules that a guest of *recipe* needs to see its devices."""
         ...
 
-    def root_device(self, recipe: Recipe, partition: int) -> str:
-        """Return the guest's name for the root's partition; 0 is the whole disk."""
+    def block_device(self, recipe: Recipe, drive: int, partition: int = 0) -> str:
+        """Return the guest's name for the partition of a drive; 0 is the whole drive.
+
+        Args:
+            drive: Its place among `Placement.drives`.
+        """
         ...
 
     def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:

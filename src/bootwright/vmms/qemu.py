@@ -22,6 +22,8 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootwright.disks.disk import Form
+from bootwright.disks.table import disk
 from bootwright.errors import HostError, VmmError
 from bootwright.host import commands, processes, tools
 from bootwright.recipe import Recipe
@@ -41,11 +43,11 @@ _ANSWER_S = 30.0
 """How long QEMU may take to answer: it loads kernel and initrd before it does."""
 _QUIT_S = 2.0
 """How long QEMU may take to quit by itself before it is killed."""
-_DISK_DRIVERS = {
+_DRIVE_DRIVERS: dict[Form, tuple[str, ...]] = {
+    "raw": ("virtio_blk",),
     "qcow2": ("virtio_blk",),
     # The first makes the device known, the second makes a block device of it.
-    "pmem": ("virtio_pmem", "nd_pmem"),
-    "none": (),
+    "memory": ("virtio_pmem", "nd_pmem"),
 }
 _PIPE_BYTES = 1 << 20
 """What a user may have. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
@@ -58,6 +60,7 @@ class Qemu:
 
     name = "qemu"
     program = PROGRAM
+    forms: frozenset[Form] = frozenset(_DRIVE_DRIVERS)
 
     def build(self) -> str:
         """Return what ``qemu-system-x86_64 --version`` says, without the first two words."""
@@ -70,16 +73,16 @@ class Qemu:
 
     def drivers(self, recipe: Recipe) -> list[str]:
         """Return the kernel modules that a guest of *recipe* needs to see its devices."""
-        devices = list(_DISK_DRIVERS[recipe.disk])
+        devices = [] if recipe.disk == "none" else [*_DRIVE_DRIVERS[disk(recipe.disk).form]]
         devices += ["virtio_net"] if recipe.network != "none" else []
         transport = "virtio_mmio" if recipe.machine == "microvm" else "virtio_pci"
         return [transport, *devices] if devices else []
 
-    def root_device(self, recipe: Recipe, partition: int) -> str:
-        """Return ``/dev/vda`` or ``/dev/pmem0``, or one of its partitions."""
-        if recipe.disk == "pmem":
-            return f"/dev/pmem0p{partition}" if partition else "/dev/pmem0"
-        return f"/dev/vda{partition or ''}"
+    def block_device(self, recipe: Recipe, drive: int, partition: int = 0) -> str:
+        """Return ``/dev/vda`` or ``/dev/pmem0`` for the first drive, or one of its partitions."""
+        if disk(recipe.disk).form == "memory":
+            return f"/dev/pmem{drive}" + (f"p{partition}" if partition else "")
+        return f"/dev/vd{'abcdefgh'[drive]}{partition or ''}"
 
     def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:
         """Return the exact argv; the numbers of the inherited sockets are examples."""
@@ -194,7 +197,7 @@ class _RunningQemu:
         self._reason: EndReason = "died"
         self._told_reason = asyncio.Event()
         self.stalled = asyncio.Event()
-        self._has_run = False
+        self._has_run = self._is_paused = False
         self._qmp: QMPClient | None = None
         self._reaper = asyncio.create_task(self._wait())
         self._listener: asyncio.Task[None] | None = None
@@ -229,8 +232,13 @@ class _RunningQemu:
             self._counter.feed(data)
         return self._counter.accesses() if self._counter.is_done else ()
 
+    async def pause(self) -> None:
+        self._is_paused = True
+        await self._execute("stop")
+
     async def resume(self) -> None:
         self.stalled.clear()
+        self._is_paused = False
         await self._execute("cont")
         if not self._has_run:
             self._has_run = True
@@ -250,7 +258,8 @@ class _RunningQemu:
         read = await self._monitor(f"x /{window[1]}gx {window[0]:#x}") if window else ""
         # What the guest had written to its ports before is heard before it writes more.
         await asyncio.sleep(0)
-        await self._execute("cont")
+        if not self._is_paused:
+            await self._execute("cont")
         return replace(_sighting(registers), vm_ns=_pm_timer_ns(timer), words=_words(read))
 
     async def forwarded(self) -> dict[int, int]:

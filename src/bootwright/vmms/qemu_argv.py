@@ -5,9 +5,8 @@ Source: qemu(1); docs/system/replay.rst and docs/devel/tcg-icount.rst for -icoun
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bootwright.disks import pmem
+from bootwright.disks.disk import Drive
 from bootwright.networks import user
 from bootwright.recipe import MIB, Recipe
 from bootwright.vmms.protocol import Placement
@@ -44,15 +43,15 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
         *(PROGRAM, "-name", placement.name),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
         *("-M", machine, "-accel", accelerator, "-cpu", recipe.cpu),
-        *("-m", _memory(recipe), "-smp", str(recipe.vcpus)),
+        *("-m", _memory(recipe, placement), "-smp", str(recipe.vcpus)),
         *("-kernel", str(placement.kernel), "-initrd", str(placement.initrd)),
         *("-append", " ".join(recipe.cmdline)),
         *("-chardev", f"socket,id=qmp,fd={fds[0]}", "-mon", "chardev=qmp,mode=control"),
         *_serial_port(recipe, "console", fds[1]),
         *_serial_port(recipe, "marks", fds[2]),
     ]
-    if placement.disk is not None:
-        words += _disk(recipe, placement.disk, bus)
+    for number, drive in enumerate(placement.drives):
+        words += _drive(drive, f"disk{number}", bus)
     if recipe.network == "user":
         # Without romfile= QEMU would load a network boot ROM that no machine of ours runs.
         rom = "" if bus == "device" else ",romfile="
@@ -78,21 +77,29 @@ def _serial_port(recipe: Recipe, name: str, fd: int) -> list[str]:
     return [*opened, "-chardev", f"file,id={name},path=/dev/fdset/{fd},append=on", *device]
 
 
-def _memory(recipe: Recipe) -> str:
-    if recipe.disk != "pmem":
+def _memory(recipe: Recipe, placement: Placement) -> str:
+    mapped = [drive for drive in placement.drives if drive.form == "memory"]
+    if not mapped:
         return str(recipe.memory_mib)
     # Persistent memory lies above the other, in room that has to be set aside for it.
-    most_mib = recipe.memory_mib + (recipe.disk_bytes + pmem.ROOM_BYTES) // MIB
-    return f"{recipe.memory_mib},maxmem={most_mib}M,slots=1"
+    room_bytes = sum(drive.size_bytes + pmem.ROOM_BYTES for drive in mapped)
+    most_mib = recipe.memory_mib + room_bytes // MIB
+    return f"{recipe.memory_mib},maxmem={most_mib}M,slots={len(mapped)}"
 
 
-def _disk(recipe: Recipe, disk: Path, bus: str) -> list[str]:
-    file = str(disk).replace(",", ",,")
-    if recipe.disk == "pmem":
+def _drive(drive: Drive, name: str, bus: str) -> list[str]:
+    file = str(drive.path).replace(",", ",,")
+    if drive.form == "memory":
         # share=off: what the guest writes goes to pages of its own, and the file stays as it is.
-        backend = f"memory-backend-file,id=root,mem-path={file},size={recipe.disk_bytes},share=off"
-        return ["-object", backend, "-device", f"virtio-pmem-{bus},memdev=root"]
+        backend = f"memory-backend-file,id={name},mem-path={file},size={drive.size_bytes},share=off"
+        return ["-object", backend, "-device", f"virtio-pmem-{bus},memdev={name}"]
+    read_only = ",read-only=on" if drive.is_read_only else ""
+    cache = ",cache.direct=on" if drive.is_direct else ""
+    driver = "host_device" if drive.is_block_device else "file"
     return [
-        *("-blockdev", f"qcow2,node-name=root,file.driver=file,file.filename={file}"),
-        *("-device", f"virtio-blk-{bus},drive=root"),
+        "-blockdev",
+        f"{drive.form},node-name={name}{read_only}{cache},file.driver={driver},file.filename={file}"
+        + (",file.read-only=on" if drive.is_read_only else "")
+        + (",file.cache.direct=on" if drive.is_direct else ""),
+        *("-device", f"virtio-blk-{bus},drive={name}"),
     ]

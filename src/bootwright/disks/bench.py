@@ -1,0 +1,317 @@
+"""What each kind of disk costs on this host: to make, to write to, to remove, and in memory.
+
+Whatever is measured lies in one folder beside the machines, so on their filesystem; afterwards it
+is gone, and what a killed run left goes with the next.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bootwright.disks import probing
+from bootwright.disks.disk import Disk, Opened, Place
+from bootwright.errors import HostError, InputError
+from bootwright.home import Home
+from bootwright.host import locks, mounts, space
+
+MACHINES = 10
+"""How many share one image where memory is measured."""
+MOST_RUNS = 20
+_RUNS_S = 2.0
+"""How long to go on making one kind of disk of one image, after the first."""
+_WRITES = 48
+_SPARSE_DATA_BYTES = 64 << 20
+"""What of a sparse image is data, and what each of the ten machines reads."""
+_PIECE_BYTES = 2 << 20
+"""Of a full image: between two pieces is a hole of 4 KiB, so that they lie apart on the disk."""
+_BLOCK = 4096
+_GIB = 1 << 30
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Nanoseconds of n runs."""
+
+    n: int
+    median_ns: int
+    least_ns: int
+    most_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One kind of disk over one image. All times are medians; `spreads` has the rest."""
+
+    disk: str
+    image_bytes: int
+    data_bytes: int
+    """What of the image is no hole."""
+    create_ns: int
+    """From nothing to what a VMM can attach; the machine's folder is there."""
+    first_write_ns: int | None
+    """4 KiB where nothing was written before, until the VMM's block layer has taken them (qemu-io);
+    ``pmem``: until they are in memory. Nothing is flushed."""
+    second_write_ns: int | None
+    """The same, again to the same place."""
+    destroy_ns: int
+    """Until devices and files are gone."""
+    spreads: dict[str, Spread]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What ten machines that read the same data of one image take of the host's page cache."""
+
+    disk: str
+    machines: int
+    read_bytes: int
+    """What each of them reads."""
+    cached_bytes: int
+    """Pages of the image and of the ten disks that are in memory afterwards (mincore)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A kind of disk that was not measured."""
+
+    disk: str
+    image_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that was measured."""
+
+    filesystem: str
+    results: tuple[Result, ...]
+    memory: tuple[Memory, ...]
+    refused: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to measure."""
+
+    kinds: tuple[Disk, ...]
+    sparse_bytes: tuple[int, ...]
+    full_bytes: int
+    """Of the one image that is full of data; 0: none."""
+
+
+def check(home: Home, plan: Plan) -> None:
+    """See that what is planned fits on the machines' disk.
+
+    Raises:
+        InputError: an image is too small to be one.
+        HostError: it does not fit.
+    """
+    for size in (*plan.sparse_bytes, *filter(None, (plan.full_bytes,))):
+        if size < 2 * _SPARSE_DATA_BYTES or size % _PIECE_BYTES:
+            raise InputError(
+                f"an image of {size} bytes cannot be measured",
+                hint="give multiples of 2M, 128M or more",
+            )
+    # The image, and its copy.
+    space.require(home.state, 2 * plan.full_bytes + _GIB, "measuring disks")
+
+
+def measure(home: Home, plan: Plan, progress: Progress) -> Report:
+    """Measure every kind of disk that works here.
+
+    Raises:
+        HostError: another process measures just now.
+        InputError: see `check`.
+    """
+    check(home, plan)
+    results: list[Result] = []
+    memory: list[Memory] = []
+    refused: list[Refusal] = []
+    images = [(size, False) for size in plan.sparse_bytes]
+    images += [(plan.full_bytes, True)] if plan.full_bytes else []
+    steps, done = (len(images) + 1) * (len(plan.kinds) + 1), 0
+    with _workshop(home) as folder:
+        image = folder / "image.raw"
+        for size, is_full in images:
+            what = f"{size / _GIB:g} GiB {'full' if is_full else 'sparse'}"
+            progress(f"writing an image, {what}", done / steps)
+            data = _write_image(image, size, is_full=is_full)
+            for kind in plan.kinds:
+                done += 1
+                progress(f"{kind.name}, {what}", done / steps)
+                place = _place(folder, image, size, kind.name)
+                if lack := kind.lack(place):
+                    refused.append(Refusal(disk=kind.name, image_bytes=size, reason=lack.reason))
+                else:
+                    results.append(_measure_one(kind, place, data))
+            done += 1
+            image.unlink()
+        _write_image(image, _GIB, is_full=False)
+        for kind in plan.kinds:
+            done += 1
+            progress(f"{kind.name}, {MACHINES} machines", done / steps)
+            place = _place(folder, image, _GIB, kind.name)
+            if not kind.lack(place):
+                memory.append(_memory_of(kind, place))
+        return Report(
+            filesystem=mounts.kind(folder),
+            results=tuple(results),
+            memory=tuple(memory),
+            refused=tuple(refused),
+        )
+
+
+@contextmanager
+def _workshop(home: Home) -> Iterator[Path]:
+    home.state.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = locks.take(home.state / "bench.lock")
+    except BlockingIOError:
+        raise HostError("disks are being measured already", hint="wait for the other") from None
+    folder = home.state / "bench"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
+        folder.mkdir()
+        with space.full_disk_named(folder, "disks were measured"):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        (home.state / "bench.lock").unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _write_image(image: Path, size_bytes: int, *, is_full: bool) -> int:
+    """Write an image, and return how many bytes of it are data."""
+    piece = os.urandom(_PIECE_BYTES - _BLOCK)
+    written = 0
+    with image.open("xb") as file:
+        file.truncate(size_bytes)
+        for begin in range(0, size_bytes if is_full else _SPARSE_DATA_BYTES, _PIECE_BYTES):
+            written += os.pwrite(file.fileno(), piece, begin)
+        os.fsync(file.fileno())
+    return written
+
+
+def _place(folder: Path, image: Path, size: int, name: str) -> Place:
+    return Place(
+        folder=folder / name,
+        image=image,
+        image_bytes=size,
+        size_bytes=size,
+        cache=folder / "cache",
+        device=f"bench-{os.getpid()}",
+    )
+
+
+def _measure_one(kind: Disk, place: Place, data_bytes: int) -> Result:
+    creates: list[int] = []
+    destroys: list[int] = []
+    first: list[int] = []
+    second: list[int] = []
+    _made_once(kind, place)  # a template, say, is made for the first machine only
+    begun = time.monotonic()
+    while len(creates) < MOST_RUNS and (not creates or time.monotonic() - begun < _RUNS_S):
+        with _made(kind, place, creates, destroys) as opened:
+            if not first:
+                first, second = _writes(opened, place)
+    times = {"create": creates, "first_write": first, "second_write": second, "destroy": destroys}
+    spreads = {name: _spread(values) for name, values in times.items() if values}
+    return Result(
+        disk=kind.name,
+        image_bytes=place.image_bytes,
+        data_bytes=data_bytes,
+        create_ns=spreads["create"].median_ns,
+        first_write_ns=spreads["first_write"].median_ns if first else None,
+        second_write_ns=spreads["second_write"].median_ns if second else None,
+        destroy_ns=spreads["destroy"].median_ns,
+        spreads=spreads,
+    )
+
+
+def _made_once(kind: Disk, place: Place) -> None:
+    if not kind.is_slow:
+        with _made(kind, place, [], []):
+            pass
+
+
+@contextmanager
+def _made(kind: Disk, place: Place, creates: list[int], destroys: list[int]) -> Iterator[Opened]:
+    place.folder.mkdir()
+    try:
+        with ExitStack() as stack:
+            begin = time.perf_counter_ns()
+            kind.make(place, lambda share: None)
+            if kind.opened is None:
+                opened = Opened(drives=kind.drives(place))
+            else:
+                opened = stack.enter_context(kind.opened(place))
+            creates.append(time.perf_counter_ns() - begin)
+            yield opened
+            begin = time.perf_counter_ns()
+    finally:
+        shutil.rmtree(place.folder)
+    destroys.append(time.perf_counter_ns() - begin)
+
+
+def _writes(opened: Opened, place: Place) -> tuple[list[int], list[int]]:
+    """Write 4 KiB at places far apart, twice each; return how long each write took."""
+    drive = opened.drives[-1]
+    count = min(_WRITES, drive.size_bytes // (1 << 20) - 1)
+    # A new place each: every run starts a cluster, a chunk, a block.
+    chosen = random.Random(7).sample(range(drive.size_bytes // (1 << 20) - 1), count)
+    offsets = [number << 20 for number in chosen]
+    if drive.form == "memory":
+        return probing.mapped_writes(drive.path, offsets)
+    return probing.block_writes(drive, offsets)
+
+
+def _memory_of(kind: Disk, place: Place) -> Memory:
+    """Let ten machines' disks be read, and count what is in memory then."""
+    probing.forget(place.image)
+    place.folder.mkdir()
+    try:
+        with ExitStack() as stack:
+            files = {place.image}
+            for number in range(MACHINES):
+                one = replace(
+                    place,
+                    folder=place.folder / str(number),
+                    device=f"{place.device}-{number}",
+                )
+                one.folder.mkdir()
+                kind.make(one, lambda share: None)
+                drives = kind.drives(one)
+                if kind.opened is not None:
+                    drives = stack.enter_context(kind.opened(one)).drives
+                for path in one.folder.iterdir():
+                    probing.forget(path)
+                probing.read(drives[0], _SPARSE_DATA_BYTES)
+                files |= {path.resolve() for path in one.folder.iterdir()}
+            cached = sum(probing.resident_bytes(path, _SPARSE_DATA_BYTES) for path in files)
+    finally:
+        shutil.rmtree(place.folder)
+    return Memory(
+        disk=kind.name,
+        machines=MACHINES,
+        read_bytes=_SPARSE_DATA_BYTES,
+        cached_bytes=cached,
+    )
+
+
+def _spread(values: list[int]) -> Spread:
+    return Spread(
+        n=len(values),
+        median_ns=int(statistics.median(values)),
+        least_ns=min(values),
+        most_ns=max(values),
+    )

@@ -1,0 +1,112 @@
+"""overlay: one read-only image for all, and an empty disk of the machine's own joined over it.
+
+All guests read the same file, so the host caches it once; nothing but a small file is made, by any
+user. The guest's seed joins the two with overlayfs: a file that is written is first copied up.
+
+The empty disk is copied from a template of its size. Its inode tables are holes, which read as
+what they should be, zeros; the seed tells the guest's kernel not to write them.
+
+Source: Documentation/filesystems/overlayfs.rst; mke2fs(8).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bootwright.disks import sparse_copy
+from bootwright.disks.disk import Disk, Drive, Lack, Place, Progress
+from bootwright.errors import BuildError
+from bootwright.host import commands, space, tools
+
+SCRATCH_MOUNT_OPTIONS = "noinit_itable"
+MINIMUM_BYTES = 64 << 20
+"""Room for a journal and what a guest writes at once."""
+_FORMAT = "1"
+"""Of the templates; another one makes them anew."""
+_MIB = 1 << 20
+
+
+def lack(place: Place) -> Lack | None:
+    """Say whether the program that makes empty filesystems is missing."""
+    if tools.find("mke2fs") is None:
+        package = tools.PROGRAMS["mke2fs"][0]
+        return Lack(reason="mke2fs is not installed", hint=f"install the package {package}")
+    return None
+
+
+def template(cache: Path, size_bytes: int) -> Path:
+    """Return an empty ext4 filesystem of *size_bytes*, made once and kept in *cache*.
+
+    Raises:
+        HostError: mke2fs is not installed.
+        BuildError: it failed.
+    """
+    made = cache / "scratch" / f"{_FORMAT}-{size_bytes}.ext4"
+    if made.exists():
+        return made
+    [mke2fs] = tools.require("mke2fs")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    staged = made.with_name(f".{made.name}-{os.getpid()}")
+    try:
+        with staged.open("wb") as file:
+            file.truncate(size_bytes)
+        # A journal that is not larger than it must be: it is all written, in time. Bitmaps at the
+        # beginning, no backups of the superblock, no room to grow: the template stays small.
+        journal_mib = max(4, min(64, size_bytes // _MIB // 16))
+        done = commands.run(
+            [
+                *(mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", "scratch"),
+                *("-J", f"size={journal_mib}", "-O", "^resize_inode,sparse_super2"),
+                *(
+                    "-E",
+                    "lazy_itable_init=1,lazy_journal_init=1,num_backup_sb=0,packed_meta_blocks=1",
+                ),
+                staged,
+            ]
+        )
+        if done.returncode:
+            space.raise_if_full(done.stderr)
+            raise BuildError("mke2fs made no empty filesystem", evidence=done.stderr[-1500:])
+        staged.rename(made)
+    finally:
+        staged.unlink(missing_ok=True)
+    return made
+
+
+def file(place: Place) -> Path:
+    """Return where the machine's own disk lies."""
+    return place.folder / "scratch.raw"
+
+
+def make(place: Place, progress: Progress) -> None:
+    """Copy an empty disk of the right size."""
+    size = scratch_bytes(place)
+    sparse_copy.copy(template(place.cache, size), file(place), size, progress)
+
+
+def scratch_bytes(place: Place) -> int:
+    """Return the size of the machine's own disk: as large as if it held the image too."""
+    return max(place.size_bytes, MINIMUM_BYTES) // _MIB * _MIB
+
+
+def drives(place: Place) -> tuple[Drive, ...]:
+    """Return the image, and the machine's own disk."""
+    return (
+        Drive(path=place.image, form="raw", size_bytes=place.image_bytes, is_read_only=True),
+        Drive(path=file(place), form="raw", size_bytes=scratch_bytes(place)),
+    )
+
+
+DISK = Disk(
+    name="overlay",
+    summary="the image, read-only and shared, below an empty disk; joined in the guest",
+    merit="all machines read one file, whatever the VMM",
+    form="raw",
+    make=make,
+    drives=drives,
+    lack=lack,
+    modules=("ext4", "overlay"),
+    mount_options="ro",
+    is_joined=True,
+)

@@ -1,0 +1,110 @@
+"""Two kernels beside each other: which initcalls and waits only one has, which differ, by how much.
+
+Each moment of a boot is given to one span (see `diff`), so that what is told here adds up to the
+gap. What no initcall, wait or named step explains stays unnamed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bootwright.timeline.diff import Change, Diff
+from bootwright.timeline.diff import diff as set_beside
+from bootwright.timeline.span import Timeline
+
+_MEMORY = re.compile(r"Memory: (\d+)K/(\d+)K available")
+"""Source: mem_init_print_info() in mm/page_alloc.c."""
+_INITCALL = ".initcall."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something that takes time in one kernel or in both; nanoseconds, 0 where it is not."""
+
+    name: str
+    a_ns: int
+    b_ns: int
+
+    @property
+    def change_ns(self) -> int:
+        return self.b_ns - self.a_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasons:
+    """Why one kernel reaches userspace later than the other; one watched boot each."""
+
+    gap_ns: int
+    """By how much B takes longer in these boots; below zero: less."""
+    named_share: float
+    """Of the gap, 0 to 1: what has a name. Where nothing differs, 1."""
+    only_a: tuple[Part, ...]
+    """Initcalls, the longest first."""
+    only_b: tuple[Part, ...]
+    differ: tuple[Part, ...]
+    """Initcalls of both, by how much they differ."""
+    waits: tuple[Part, ...]
+    steps: tuple[Part, ...]
+    """Named work of the kernel that is no initcall."""
+    unnamed: tuple[Part, ...]
+    """Stretches in which nothing says what was done."""
+    diff: Diff
+
+
+def reasons(a: Timeline, b: Timeline) -> Reasons:
+    """Set the kernels of two timelines side by side.
+
+    Raises:
+        InputError: they are on different clocks.
+    """
+    found = set_beside(a, b)
+    kinds = {span.id: span.kind for boot in (a, b) for span in boot.spans}
+    initcalls: list[Change] = []
+    waits: list[Part] = []
+    steps: list[Part] = []
+    unnamed: list[Part] = []
+    gap_ns = 0
+    for change in _of_kernel(found):
+        gap_ns += change.own_ns
+        kind = kinds.get(change.id, "work")
+        if _INITCALL in change.id:
+            initcalls.append(change)
+        elif kind == "frame":
+            unnamed.append(_part(change))
+        elif kind == "wait":
+            waits.append(_part(change))
+        else:
+            steps.append(_part(change))
+    # What two stretches differ by in opposite ways is no explanation either.
+    astray_ns = sum(abs(part.change_ns) for part in unnamed)
+    return Reasons(
+        gap_ns=gap_ns,
+        named_share=max(0.0, 1 - astray_ns / abs(gap_ns)) if gap_ns else float(not astray_ns),
+        only_a=_longest(_part(c) for c in initcalls if c.what == "vanished"),
+        only_b=_longest(_part(c) for c in initcalls if c.what == "appeared"),
+        differ=_longest(_part(c) for c in initcalls if c.what not in ("vanished", "appeared")),
+        waits=_longest(waits),
+        steps=_longest(steps),
+        unnamed=_longest(unnamed),
+        diff=found,
+    )
+
+
+def _of_kernel(found: Diff) -> Iterator[Change]:
+    return (c for c in found.changes if c.id == "kernel" or c.id.startswith("kernel."))
+
+
+def _part(change: Change) -> Part:
+    return Part(name=change.name, a_ns=change.before.own_ns, b_ns=change.after.own_ns)
+
+
+def _longest(parts: Iterator[Part] | list[Part]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda part: -abs(part.change_ns)))
+
+
+def memory_taken_bytes(kernel_log: str) -> int | None:
+    """Return what a kernel kept of its memory for itself when it was up; None: it does not say."""
+    found = _MEMORY.search(kernel_log)
+    return (int(found[2]) - int(found[1])) * 1024 if found else None

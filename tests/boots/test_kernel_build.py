@@ -1,0 +1,163 @@
+"""Kernels built from the real source: what fails, what is interrupted, and what is dropped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bootwright import home as homes
+from bootwright.errors import BuildError
+from bootwright.home import Home
+from bootwright.kernels import configure, kconfig, make, profile
+from bootwright.kernels import source as sources
+from bootwright.kernels.source import Source
+from tests.boots.harness import Bootwright, until
+
+pytestmark = pytest.mark.boot  # no VM, but minutes of a compiler's time
+
+_SMALL = profile.parse(
+    "small",
+    """\
+# small: what a test compiles
+# base: allnoconfig
+CONFIG_BLK_DEV_INITRD=y  # brings init/initramfs.o, which the test breaks
+CONFIG_PRINTK=y          # a kernel that says something
+CONFIG_BPF_JIT=y         # depends on MODULES, which is off, so it is dropped
+CONFIG_NO_SUCH_THING=y   # no kernel has it
+""",
+)
+
+
+@pytest.fixture(scope="module")
+def home(builder: Bootwright, micro: str) -> Home:
+    """The tests' own store; with micro, the source is there."""
+    return homes.locate(builder.environment)
+
+
+@pytest.fixture
+def broken(home: Home, tmp_path: Path) -> Source:
+    """A user's tree: the real one, by links, with one file that does not compile."""
+    real = sources.debian(home)
+    tree = tmp_path / "tree"
+    subprocess.run(["cp", "-a", "--link", real.path, tree], check=True)
+    file = tree / "init" / "initramfs.c"
+    file.rename(file.with_suffix(".c.whole"))
+    file.write_text('#error "a mistake of the user"\n')
+    return Source(key="test", path=tree, title="a test", digest=real.digest)
+
+
+def _objects(source: Source, home: Home, folder: Path) -> None:
+    make.run(source, folder, ["init/"], jobs=2, expected=50, progress=lambda step, share: None)
+
+
+def test_a_failed_build_says_why_and_goes_on_when_mended(
+    broken: Source, home: Home, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    config = configure.write(home, _SMALL, broken, folder)
+
+    found = {one.name: one.got for one in configure.dropped(_SMALL, config)}
+    assert found == {"BPF_JIT": "n", "NO_SUCH_THING": "n"}
+    options = kconfig.Options(broken.path, folder / ".config")
+    assert options.missing("BPF_JIT") == "needs BPF and MODULES"
+    assert options.missing("NO_SUCH_THING") == "this kernel has no such option"
+
+    with pytest.raises(BuildError, match=r"at init/initramfs\.o") as raised:
+        _objects(broken, home, folder)
+    assert "which CONFIG_BLK_DEV_INITRD brought" in str(raised.value)
+    assert "a mistake of the user" in raised.value.evidence
+
+    file = broken.path / "init" / "initramfs.c"
+    file.with_suffix(".c.whole").rename(file)
+    made_before = (folder / "init" / "main.o").stat().st_mtime_ns
+    _objects(broken, home, folder)
+    assert (folder / "init" / "initramfs.o").exists()
+    assert (folder / "init" / "main.o").stat().st_mtime_ns == made_before, "not compiled again"
+
+
+def test_an_interrupted_build_leaves_no_process_and_goes_on(
+    builder: Bootwright, micro: str, home: Home, tmp_path: Path
+) -> None:
+    own = builder.environment | {
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+    }
+    tree = tmp_path / "tree"
+    subprocess.run(["cp", "-a", "--link", sources.debian(home).path, tree], check=True)
+    building = subprocess.Popen(
+        [sys.executable, "-m", "bootwright", "kernel", "build", "micro", "--source", tree],
+        env=own,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    out = tmp_path / "cache" / "bootwright" / "kernel-build"
+    try:
+        until(lambda: list(out.glob("*/micro/init/main.o")), "the first objects", 300)
+        os.killpg(building.pid, signal.SIGINT)
+        assert building.wait(60) == 130
+    finally:
+        building.kill()
+        building.wait()
+        assert building.stderr is not None
+        building.stderr.close()
+    until(lambda: not _compilers(out), "make and its compilers to end", 30)
+    assert not list((tmp_path / "data").rglob("vmlinux")), "half a kernel is in the store"
+    [folder] = out.glob("*/micro")
+    made_before = (folder / "init" / "main.o").stat().st_mtime_ns
+    _objects(sources.tree(tree), home, folder)
+    assert (folder / "init" / "main.o").stat().st_mtime_ns == made_before
+
+
+def _compilers(out: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if os.fsencode(out) in words:
+                found.append(entry.name)
+    return found
+
+
+def test_what_was_built_is_there_at_once(builder: Bootwright, micro: str) -> None:
+    begun_s = time.monotonic()
+    built = builder.json("kernel", "build", "micro")
+    assert time.monotonic() - begun_s < 30
+    assert built["built"] is False
+    assert built["dropped"] == []
+
+
+def test_reasons_come_out_as_the_kernels_own_program_has_them(home: Home, micro: str) -> None:
+    """Every option of the real source has the value that the kernel's own program gave it."""
+    source = sources.debian(home)
+    config = home.kernels / "names" / micro / "config"
+    options = kconfig.Options(source.path, config)
+    values = configure.read(config)
+    values.pop("CC_VERSION_TEXT")  # make hands that over
+    wrong = {
+        name: (value, options.why(name).value)
+        for name, value in values.items()
+        if options.why(name).value != value.strip('"')
+    }
+    assert wrong == {}
+    assert len(values) > 700
+
+
+def test_two_kernels_side_by_side(builder: Bootwright, micro: str, kernel: str) -> None:
+    found = builder.json("kernel", "config", "diff", kernel, micro)
+    by_name = {row["name"]: row for row in found["differences"]}
+    tests = by_name["CRYPTO_MANAGER_DISABLE_TESTS"]
+    assert (tests["a"], tests["b"], tests["group"]) == ("n", "y", "self-tests")
+    assert tests["prompt"] == "Disable run-time self tests"
+    assert by_name["BLK_DEV_IO_TRACE"]["group"] == "debug and tracing"
+    assert "init_blk_tracer" in by_name["BLK_DEV_IO_TRACE"]["initcalls"]
+    assert by_name["USB"]["group"] == "drivers"

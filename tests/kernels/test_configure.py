@@ -1,0 +1,34 @@
+"""Configs: read, and held against what a profile asked for."""
+
+from __future__ import annotations
+
+from bootwright.kernels import configure, profile
+
+_PROFILE = profile.parse(
+    "p",
+    """\
+# p: a test
+# base: allnoconfig
+CONFIG_SMP=y          # there
+CONFIG_BPF_JIT=y      # is dropped
+CONFIG_NR_CPUS=256    # is another number
+CONFIG_DEBUG_WX=n     # is not there, as asked
+CONFIG_KEYS=""        # empty text under a menu that is off
+""",
+)
+
+
+def test_what_is_set_is_read() -> None:
+    text = '# CONFIG_MODULES is not set\nCONFIG_SMP=y\nCONFIG_LSM="a=b"\n#\nCONFIG_HZ=1000\n'
+    assert configure.parse(text) == {"SMP": "y", "LSM": '"a=b"', "HZ": "1000"}
+
+
+def test_what_was_dropped_is_found() -> None:
+    config = {"SMP": "y", "NR_CPUS": "64"}
+    found = {one.name: (one.asked, one.got) for one in configure.dropped(_PROFILE, config)}
+    assert found == {"BPF_JIT": ("y", "n"), "NR_CPUS": ("256", "64")}
+
+
+def test_nothing_is_dropped_where_all_is_as_asked() -> None:
+    config = {"SMP": "y", "NR_CPUS": "256", "BPF_JIT": "y"}
+    assert configure.dropped(_PROFILE, config) == []

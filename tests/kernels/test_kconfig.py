@@ -1,0 +1,114 @@
+"""Why an option is on or off, from a small tree of Kconfig files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import InputError
+from bootwright.kernels.kconfig import Options
+
+_KCONFIG = """\
+config SMP
+\tbool "Symmetric multi-processing"
+
+config NET
+\tbool "Networking"
+
+config INET
+\tbool "TCP/IP"
+\tdepends on NET && SMP
+
+config CRC
+\tbool
+
+config EXT4
+\tbool "ext4"
+\tselect CRC
+
+config HZ
+\tint
+\tdefault 1000 if SMP
+\tdefault 250
+
+choice
+\tprompt "Allocator"
+config SLAB
+\tbool "SLAB"
+config SLUB
+\tbool "SLUB"
+endchoice
+
+menuconfig MODULES
+\tbool "Modules"
+\tmodules
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "Kconfig").write_text(_KCONFIG)
+    (tmp_path / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 9\n")
+    return tmp_path
+
+
+@pytest.fixture
+def options(tree: Path) -> Options:
+    config = tree / "config"
+    config.write_text("CONFIG_NET=y\nCONFIG_EXT4=y\nCONFIG_SLUB=y\n")
+    return Options(tree, config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("NET", "y", "the config says so"),
+        ("CONFIG_NET", "y", "the config says so"),
+        ("INET", "n", "off: it needs SMP"),
+        ("CRC", "y", "selected by EXT4"),
+        ("HZ", "250", "nobody is asked: its default"),
+        ("SLAB", "n", "of its group SLUB was chosen"),
+        ("SLUB", "y", "chosen from its group"),
+        ("MODULES", "n", "its default: the config does not name it"),
+    ],
+)
+def test_each_way_to_be_on_or_off(options: Options, name: str, value: str, reason: str) -> None:
+    answer = options.why(name)
+    assert (answer.value, answer.reason) == (value, reason)
+
+
+def test_conditions_are_told_with_what_they_come_to(options: Options) -> None:
+    answer = options.why("INET")
+    assert [(term.condition, term.value) for term in answer.needs] == [("NET", "y"), ("SMP", "n")]
+    assert answer.prompt == "TCP/IP"
+    assert answer.where == ("Kconfig:7",)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("INET", "needs SMP"),
+        ("SLAB", "of its group SLUB was chosen"),
+        ("NOWHERE", "this kernel has no such option"),
+    ],
+)
+def test_what_a_dropped_option_lacked(options: Options, name: str, told: str) -> None:
+    assert options.missing(name) == told
+
+
+def test_an_option_that_nobody_can_ask_for(tree: Path) -> None:
+    assert Options(tree).missing("CRC") == "nobody can ask for it: others select it"
+
+
+def test_a_misspelt_option_has_a_hint(options: Options) -> None:
+    with pytest.raises(InputError, match="this kernel has no option EXT3") as raised:
+        options.why("EXT3")
+    assert raised.value.hint == "did you mean EXT4?"
+
+
+def test_reading_leaves_folder_and_environment_as_they_were(tree: Path) -> None:
+    before = dict(os.environ), Path.cwd()
+    Options(tree)
+    assert (dict(os.environ), Path.cwd()) == before

@@ -1,0 +1,63 @@
+"""What make prints: how far a build is, and what went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootwright.kernels.make import MakeLog, expected_objects
+
+
+def _log(*, expected: int = 100, there: int = 0) -> tuple[MakeLog, list[tuple[str, float]]]:
+    steps: list[tuple[str, float]] = []
+    return MakeLog(lambda *step: steps.append(step), expected=expected, there=there), steps
+
+
+def test_objects_are_counted_on_top_of_those_that_are_there() -> None:
+    log, steps = _log(there=50)
+    for name in ("a", "b"):
+        log.read(f"  CC      kernel/{name}.o")
+    log.read("  AR      kernel/built-in.a")
+    assert [share for _, share in steps] == pytest.approx([0.95 * 0.51, 0.95 * 0.52])
+
+
+def test_more_objects_than_expected_are_no_more_than_all() -> None:
+    log, steps = _log(expected=1)
+    for _ in range(3):
+        log.read("  AS      arch/x86/entry/entry_64.o")
+    log.read("  LD      vmlinux")
+    assert {share for _, share in steps} == {0.95}
+    assert steps[-1][0] == "linking"
+
+
+def test_a_failure_names_the_file_its_option_and_the_compilers_words(tmp_path: Path) -> None:
+    (tmp_path / "fs").mkdir()
+    (tmp_path / "fs" / "Makefile").write_text("obj-$(CONFIG_AUTOFS_FS) += autofs.o\n")
+    log, _ = _log()
+    for line in (
+        "make[1]: Entering directory '/cache'",
+        "  CC      fs/autofs.o",
+        "/src/fs/autofs.c:1:2: error: #error broken",
+        "make[3]: *** [/src/scripts/Makefile.build:250: fs/autofs.o] Error 1",
+        "make[2]: *** [/src/Makefile:2010: fs] Error 2",
+    ):
+        log.read(line)
+    error = log.failure(tmp_path, tmp_path / "out")
+    assert str(error) == (
+        "the kernel's build failed at fs/autofs.o, which CONFIG_AUTOFS_FS brought"
+    )
+    assert error.evidence == "/src/fs/autofs.c:1:2: error: #error broken"
+    assert "goes on where this one stopped" in error.hint
+
+
+def test_a_full_disk_is_no_fault_of_the_kernel(tmp_path: Path) -> None:
+    log, _ = _log()
+    log.read("as: fs/x.o: No space left on device")
+    with pytest.raises(OSError, match="No space left on device"):
+        log.failure(tmp_path, tmp_path)
+
+
+def test_more_options_make_more_objects() -> None:
+    few, many = ({str(n): "y" for n in range(count)} for count in (700, 1240))
+    assert 1000 < expected_objects(few) < expected_objects(many) < 3000

@@ -1,0 +1,84 @@
+"""Profiles: every line has a reason, and wrong ones are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.home import Home
+from bootwright.kernels import configure, profile
+
+_HEAD = "# p: a test\n# base: allnoconfig\n"
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_every_line_has_a_reason_and_comes_back_as_config(name: str) -> None:
+    loaded = profile.load(name)
+    assert loaded.title
+    assert loaded.options
+    assert all(option.reason.strip() for option in loaded.options)
+    assert configure.parse(loaded.fragment()) == {o.name: o.value for o in loaded.options}
+
+
+def test_there_are_three() -> None:
+    assert profile.names() == ["debian-cloud", "firecracker-ci", "micro"]
+
+
+def test_micro_keeps_what_the_vmms_and_disks_need() -> None:
+    on = {option.name for option in profile.load("micro").options if option.value == "y"}
+    assert on >= {"SMP", "PVH", "ACPI", "PCI", "VIRTIO_MMIO_CMDLINE_DEVICES", "VIRTIO_PMEM"}
+    assert on >= {"EXT4_FS", "XFS_FS", "BTRFS_FS", "DM_SNAPSHOT", "OVERLAY_FS", "NF_TABLES"}
+    assert "MODULES" not in on
+
+
+def test_a_published_config_is_carried_whole(home: Home) -> None:
+    base = configure.parse(profile.load("firecracker-ci").base_config(home))
+    assert base["SERIAL_8250_NR_UARTS"] == "1"
+    assert base["PVH"] == "y"
+    assert len(base) > 1300
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("CONFIG_SMP=y", "is no option with a reason"),
+        ("CONFIG_SMP=y # ", "is no option with a reason"),
+        ("SMP=y  # several vCPUs", "is no option with a reason"),
+        ("CONFIG_NAME=two words  # why", "is no option with a reason"),
+        ("CONFIG_SMP=y  # one\nCONFIG_SMP=n  # two", "line 4: CONFIG_SMP stands twice"),
+    ],
+)
+def test_wrong_lines_are_named(line: str, said: str) -> None:
+    with pytest.raises(FormatError, match=said):
+        profile.parse("p", f"{_HEAD}{line}\n")
+
+
+def test_text_may_hold_spaces() -> None:
+    [option] = profile.parse("p", f'{_HEAD}CONFIG_LSM="yama, landlock"  # both\n').options
+    assert option.value == '"yama, landlock"'
+
+
+def test_a_profile_without_a_base_is_named() -> None:
+    with pytest.raises(FormatError, match="profile p has no base"):
+        profile.parse("p", "CONFIG_SMP=y  # why\n")
+
+
+def test_a_misspelt_profile_has_a_hint() -> None:
+    with pytest.raises(InputError, match="no kernel profile 'mikro'") as raised:
+        profile.load("mikro")
+    assert raised.value.hint == "did you mean 'micro'?"
+
+
+def test_debian_cloud_starts_from_a_kernel_that_must_be_there(home: Home) -> None:
+    with pytest.raises(NotFoundError, match="starts from the config of kernel 'debian'") as raised:
+        profile.load("debian-cloud").base_config(home)
+    assert raised.value.hint == "bootwright kernel add debian"
+
+
+def test_origins_are_named() -> None:
+    folder = Path(profile.__file__).with_name("profiles")
+    told = (folder / "ORIGIN.md").read_text()
+    for config in folder.glob("*.config"):
+        assert f"`{config.name}`" in told

@@ -1,0 +1,60 @@
+"""Source trees: what is one, and how one is named by its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bootwright.errors import InputError
+from bootwright.home import Home
+from bootwright.kernels import source as sources
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "linux"
+    (folder / "scripts" / "kconfig").mkdir(parents=True)
+    (folder / "Kconfig").write_text("config SMP\n\tbool\n")
+    (folder / "link").symlink_to("Kconfig")
+    return folder
+
+
+def test_a_change_gives_another_digest_and_the_same_folder_of_builds(tree: Path) -> None:
+    before = sources.tree(tree)
+    (tree / "init.c").write_text("int x;\n")
+    after = sources.tree(tree)
+    assert before.key == after.key
+    assert before.digest != after.digest
+
+
+def test_git_has_no_say(tree: Path) -> None:
+    before = sources.tree(tree)
+    (tree / ".git").mkdir()
+    (tree / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    assert sources.tree(tree).digest == before.digest
+
+
+def test_another_folder_is_no_source(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no kernel source tree"):
+        sources.tree(tmp_path)
+
+
+def test_a_tree_that_was_built_in_place_is_refused(tree: Path) -> None:
+    (tree / ".config").write_text("CONFIG_SMP=y\n")
+    with pytest.raises(InputError, match="was built in its own folder") as raised:
+        sources.tree(tree)
+    assert "make mrproper" in raised.value.hint
+
+
+def test_the_newest_package_counts_though_its_tree_is_gone(home: Home) -> None:
+    assert sources.known(home) is None
+    folder = home.cache / "kernel-source"
+    folder.mkdir(parents=True)
+    for version in ("6.1.99-1", "6.1.192-2"):
+        note = {"title": f"linux-source {version}", "digest": f"sha256-{version}"}
+        (folder / f"debian-{version}.json").write_bytes(msgspec.json.encode(note))
+    found = sources.known(home)
+    assert found is not None
+    assert (found.key, found.digest) == ("debian-6.1.192-2", "sha256-6.1.192-2")

@@ -1,0 +1,51 @@
+"""What a build needs of the host: missing things are named with their packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootwright.errors import HostError
+from bootwright.host import tools
+from bootwright.kernels import toolchain
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the only folder in which programs are looked for; a build's needs are in it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(tools, "_SBIN", str(tmp_path / "sbin"))
+    for name in ("gcc", "ld", "make", "flex", "bison", "bc", "perl"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_all_is_here(programs: Path) -> None:
+    toolchain.require()
+
+
+def test_missing_programs_come_with_one_command_for_all(programs: Path) -> None:
+    (programs / "flex").unlink()
+    (programs / "ld").unlink()
+    with pytest.raises(HostError, match="needs what is not installed here: ld, flex") as raised:
+        toolchain.require()
+    assert "sudo apt-get install binutils flex;" in raised.value.hint
+
+
+def test_some_are_needed_by_some_options_only(programs: Path) -> None:
+    toolchain.require({"KERNEL_LZ4": "n", "MODULES": "n"})
+    with pytest.raises(HostError, match="lz4, depmod"):
+        toolchain.require({"KERNEL_LZ4": "y", "MODULES": "y"})
+
+
+def test_the_builds_surroundings_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KCFLAGS", "-O0")
+    monkeypatch.setenv("LOCALVERSION", "-mine")
+    environment = toolchain.environment()
+    assert "KCFLAGS" not in environment
+    assert environment["LOCALVERSION"] == ""
+    assert environment["KBUILD_BUILD_TIMESTAMP"].startswith("1970-01-01")
