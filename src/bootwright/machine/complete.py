@@ -183,9 +183,9 @@ def _machine(image: Image | None, draft: Draft, accelerator: Accelerator) -> Mac
     """Choose the machine type.
 
     microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest there cannot
-    switch itself off, and has one timer only, by which a kernel on a busy host fails to measure its
-    clock and falls behind. It is enough for a guest without devices. With KVM it stays with the type
-    that the trial ran.
+    switch itself off. It has one timer only, by which a kernel on a busy host fails to measure its
+    clock and falls behind. For a guest without devices it is enough. With KVM it stays with the
+    type that the trial ran.
     """
     no_devices = image is None and draft.network in (None, "none")
     return "microvm" if no_devices and accelerator != "kvm" else "q35"
