@@ -53,7 +53,7 @@ def run(
     ]
     commands.announce(command)
     log = MakeLog(progress, expected=_remembered(folder) or expected, there=objects(folder))
-    with (folder / _LOG).open("w") as written:
+    with (folder / _LOG).open("w", buffering=1) as written:  # people look while it grows
         process = subprocess.Popen(
             command,
             env=toolchain.environment(),

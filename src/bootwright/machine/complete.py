@@ -134,7 +134,7 @@ def _fill(
     guest_files: tuple[GuestFile, ...],
 ) -> Recipe:
     virtual = draft.clock == "virtual"
-    machine = draft.machine or _machine(kernel, image, draft, accelerator, disk)
+    machine = draft.machine or _machine(image, draft, accelerator)
     cmdline = draft.cmdline
     if cmdline is None:
         cmdline = _CMDLINE
@@ -228,20 +228,18 @@ def _default_vcpus(accelerator: Accelerator) -> int:
     return 1 if accelerator == "tcg" else min(2, len(os.sched_getaffinity(0)))
 
 
-def _machine(
-    kernel: Kernel, image: Image | None, draft: Draft, accelerator: Accelerator, disk: Disk
-) -> MachineType:
+def _machine(image: Image | None, draft: Draft, accelerator: Accelerator) -> MachineType:
     """Choose the machine type.
 
-    microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest finds devices
-    there only when its kernel takes them from the command line. It has no persistent memory. With
-    KVM it stays with the type that the trial ran.
+    microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest there cannot
+    switch itself off. It has one timer only, by which a kernel on a busy host fails to measure its
+    clock and falls behind. For a guest without devices it is enough. With KVM it stays with the
+    type that the trial ran.
     """
-    if accelerator == "kvm" or disk == "pmem" or "microvm" in draft.without:
+    if "microvm" in draft.without:
         return "q35"
     no_devices = image is None and draft.network in (None, "none")
-    finds_devices = kernel.config().get("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES") == "y"
-    return "microvm" if no_devices or finds_devices else "q35"
+    return "microvm" if no_devices and accelerator != "kvm" else "q35"
 
 
 def _disk_bytes(draft: Draft, image: Image | None, disk: Disk) -> int:

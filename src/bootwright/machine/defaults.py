@@ -92,7 +92,7 @@ FAST = (
         measured="296 ms of 665 ms to the seed, a tiny guest, virtual clock, seeds 1 to 3",
         side_effect="no ACPI: the guest cannot be told of a pressed power button",
         is_on=lambda recipe: recipe.machine == "microvm",
-        needs="TCG, and a kernel with VIRTIO_MMIO_CMDLINE_DEVICES or a guest without devices",
+        needs="TCG, and a guest without disk and network",
     ),
 )
 
