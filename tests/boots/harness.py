@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bootwright.home import Home, locate
+
 PROGRAM = Path(sys.executable).with_name("bootwright")
 BOOT_S = 240
 """A boot takes five to ten seconds on an idle machine; a busy one may take its time."""
@@ -95,6 +97,11 @@ def _environment(state: Path) -> dict[str, str]:
         "XDG_CACHE_HOME": str(kept / "cache"),
         "XDG_STATE_HOME": str(state),
     }
+
+
+def home_of(own: Bootwright) -> Home:
+    """Return the folders that it works in."""
+    return locate(own.environment)
 
 
 def commands(state: Path) -> Bootwright:
