@@ -28,6 +28,7 @@ MOST_RUNS = 20
 _RUNS_S = 2.0
 """How long to go on making one kind of disk of one image, after the first."""
 _WRITES = 48
+_APART_BYTES = 1 << 20
 _SPARSE_DATA_BYTES = 64 << 20
 """What of a sparse image is data, and what each of the ten machines reads."""
 _PIECE_BYTES = 2 << 20
@@ -266,10 +267,12 @@ def _made(kind: Disk, place: Place, creates: list[int], destroys: list[int]) -> 
 def _writes(opened: Opened, place: Place) -> tuple[list[int], list[int]]:
     """Write 4 KiB at places far apart, twice each; return how long each write took."""
     drive = opened.drives[-1]
-    count = min(_WRITES, drive.size_bytes // (1 << 20) - 1)
-    # A new place each: every run starts a cluster, a chunk, a block.
-    chosen = random.Random(7).sample(range(drive.size_bytes // (1 << 20) - 1), count)
-    offsets = [number << 20 for number in chosen]
+    places = drive.size_bytes // _APART_BYTES - 1
+    if drive.form == "memory":
+        places = min(places, _GIB // _APART_BYTES)
+    # A new place each: every write begins a cluster, a chunk, a block.
+    chosen = random.Random(7).sample(range(places), min(_WRITES, places))
+    offsets = [number * _APART_BYTES for number in chosen]
     if drive.form == "memory":
         return probing.mapped_writes(drive.path, offsets)
     return probing.block_writes(drive, offsets)

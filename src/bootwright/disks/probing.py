@@ -43,7 +43,8 @@ def mapped_writes(file: Path, offsets: Sequence[int]) -> tuple[list[int], list[i
     page = b"\1" * _PAGE
     both: tuple[list[int], list[int]] = ([], [])
     with file.open("rb") as opened:
-        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+        # No more than is written: the kernel sets memory aside for all that could be.
+        mapped = mmap.mmap(opened.fileno(), max(offsets) + _PAGE, access=mmap.ACCESS_COPY)
         for times in both:
             for offset in offsets:
                 begin = time.perf_counter_ns()
@@ -57,7 +58,7 @@ def read(drive: Drive, count: int) -> None:
     """Read the first *count* bytes as a VMM would."""
     if drive.form == "memory":
         with drive.path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            mapped = mmap.mmap(file.fileno(), count, access=mmap.ACCESS_COPY)
             for offset in range(0, count, _PAGE):
                 mapped[offset]
             mapped.close()
