@@ -60,4 +60,4 @@ def test_a_full_disk_is_no_fault_of_the_kernel(tmp_path: Path) -> None:
 
 def test_more_options_make_more_objects() -> None:
     few, many = ({str(n): "y" for n in range(count)} for count in (700, 1240))
-    assert 1000 < expected_objects(few) < expected_objects(many) < 3000
+    assert 1700 < expected_objects(few) < expected_objects(many) < 2500
