@@ -1,0 +1,44 @@
+"""Measuring disks: what is refused, and that nothing stays."""
+
+from pathlib import Path
+
+import pytest
+
+from bootwright.disks import bench, table
+from bootwright.errors import HostError, InputError
+from bootwright.home import Home
+from bootwright.host import locks
+
+SMALL = 128 << 20
+
+
+def _plan(*sizes: int, full: int = 0) -> bench.Plan:
+    return bench.Plan(kinds=(table.disk("copy"),), sparse_bytes=sizes, full_bytes=full)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(data=tmp_path / "data", state=tmp_path / "state", cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("size", [1 << 20, SMALL + 4096])
+def test_an_image_too_small_or_odd_is_refused(home: Home, size: int) -> None:
+    with pytest.raises(InputError, match="cannot be measured"):
+        bench.check(home, _plan(size))
+
+
+def test_one_at_a_time(home: Home) -> None:
+    home.state.mkdir()
+    locks.take(home.state / "bench.lock")
+    with pytest.raises(HostError, match="measured already"):
+        bench.measure(home, _plan(SMALL), lambda what, share: None)
+
+
+def test_an_interrupted_run_leaves_nothing(home: Home) -> None:
+    def interrupt(what: str, share: float) -> None:
+        if what.startswith("copy"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.measure(home, _plan(SMALL), interrupt)
+    assert list(home.state.iterdir()) == []
