@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,27 @@ def test_it_is_a_computer_with_debian_13(
     done = bootwright("probe", trixie, "--kernel", micro, *options, "--json", timeout_s=600)
     failed = [p for p in json.loads(done.stdout)["probes"] if p["result"] == "fail"]
     assert (failed, done.returncode) == ([], 0)
+
+
+@pytest.mark.acceptance
+def test_what_it_has_before_another_kernel_has_a_name(
+    bootwright: Bootwright, kernel: str, micro: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "kernels.html"
+    told = bootwright.json(
+        *("kernel", "compare", kernel, micro, "-n", "1", "--memory", "256M", "--html", page)
+    )
+    assert told["a_ns"] > told["b_ns"] > 0
+    assert told["effect_ns"] == told["b_ns"] - told["a_ns"]
+    assert told["tiny"]["clock"] == "virtual"
+    reasons = told["reasons"]
+    assert "default_bdi_init" in {part["name"] for part in reasons["differ"]} | {
+        part["name"] for part in reasons["only_a"]
+    }
+    calibration = [part for part in reasons["steps"] if part["name"] == "APIC timer calibration"]
+    assert calibration[0]["b_ns"] > 100_000_000  # what only a machine without KVM has
+    assert told["named_share"] > 0.5
+    for facts in told["facts"].values():
+        assert facts["unpacking_ns"] > 0
+        assert facts["memory_bytes"] > 1 << 20
+    assert "APIC timer calibration" in page.read_text()

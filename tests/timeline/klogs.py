@@ -2,7 +2,8 @@
 
 Made by ``bootwright run``: 5.10 (bullseye), 6.1 (bookworm) and 6.12 (trixie) with ``--tiny`` on a
 microvm, those named ``image`` with a whole Debian 12 on q35; the instrumented ones with
-``initcall_debug log_buf_len=8M``. ``.map``: the kernel's symbols that name initcalls.
+``initcall_debug log_buf_len=8M``; ``micro``, our own kernel, with ``apic=verbose`` as well.
+``.map``: the kernel's symbols that name initcalls.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ _LOGS = Path(__file__).parent / "logs"
 RELEASES = ("5.10", "6.1", "6.12")
 INSTRUMENTED = (*(f"{release}-initcall_debug" for release in RELEASES), "6.1-image-initcall_debug")
 CLEAN = (*(f"{release}-clean" for release in RELEASES), "6.1-image-clean")
-ALL = (*INSTRUMENTED, *CLEAN, "6.1-image-kmsg", "6.1-image-journal", "6.1-image-serial")
+ALL = (
+    *(*INSTRUMENTED, *CLEAN, "6.1-image-kmsg", "6.1-image-journal", "6.1-image-serial"),
+    "6.1-micro-initcall_debug",
+)
 
 
 @cache

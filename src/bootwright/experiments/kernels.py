@@ -22,6 +22,10 @@ from bootwright.timeline.kernels import Reasons, memory_taken_bytes, reasons
 from bootwright.timeline.recorder import Recorder
 from bootwright.timeline.span import Timeline
 
+_TELLING = ("apic=verbose",)
+"""Lets the kernel say when it calibrates its APIC timer: without KVM its longest wait, and one that
+only such a machine has. Source: Documentation/admin-guide/kernel-parameters.txt."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -67,6 +71,7 @@ async def look(
     facts: dict[SideName, Facts] = {}
     for number, side in enumerate(measurement.sides):
         recipe = measure.recipe_of(measurement, side)
+        recipe = replace(recipe, cmdline=(*recipe.cmdline, *_TELLING))
         on_step(f"{side}: with a kernel that tells of its initcalls", number / 2)
         spec = MachineSpec(name=_name(), recipe=recipe)
         evidence = await passes.take(home, spec, Recorder(), timeout_s=timeout_s)

@@ -16,7 +16,7 @@ _TABLES = (
     ("only_b", "initcalls that only B has"),
     ("differ", "initcalls that differ"),
     ("waits", "waits that differ"),
-    ("steps", "other work that has a name"),
+    ("steps", "other parts that the log names"),
     ("unnamed", "stretches in which nothing says what was done"),
 )
 
@@ -37,8 +37,8 @@ def text(told: Mapping[str, Any]) -> str:
     share = found["named_share"]
     lines += [
         "",
-        f"{share:.0%} of the gap of {duration(abs(found['gap_ns']))} has a name; that is of one "
-        "watched boot each, seed by seed the same",
+        f"{share:.0%} of the gap of {duration(abs(found['gap_ns']))} between one watched boot of "
+        "each has a name",
     ]
     return "\n".join(lines)
 
@@ -67,7 +67,7 @@ def _table(title: str, parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield _row(f"  {part['name']}", part["a_ns"], part["b_ns"], part["b_ns"] - part["a_ns"])
     if rest := moved[len(shown) :]:
         a_ns, b_ns = (sum(part[key] for part in rest) for key in ("a_ns", "b_ns"))
-        yield _row(f"  {len(rest)} smaller ones, in sum", a_ns, b_ns, b_ns - a_ns)
+        yield _row(f"  {len(rest)} smaller, in sum", a_ns, b_ns, b_ns - a_ns)
 
 
 def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:

@@ -1,7 +1,8 @@
 """Two kernels beside each other: which initcalls and waits only one has, which differ, by how much.
 
 Each moment of a boot is given to one span (see `diff`), so that what is told here adds up to the
-gap. What no initcall, wait or named step explains stays unnamed.
+gap. A step between two well-known lines of the log counts as named, as it says in which part of the
+kernel the difference lies; what no initcall, wait or step covers stays unnamed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 
 from bootwright.timeline.diff import Change, Diff
 from bootwright.timeline.diff import diff as set_beside
+from bootwright.timeline.kernel.steps import STEPS
 from bootwright.timeline.span import Timeline
 
 _MEMORY = re.compile(r"Memory: (\d+)K/(\d+)K available")
 """Source: mem_init_print_info() in mm/page_alloc.c."""
 _INITCALL = ".initcall."
+_STEPS = {step.name for step in STEPS} - {"rest of start_kernel"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class Reasons:
     """Initcalls of both, by how much they differ."""
     waits: tuple[Part, ...]
     steps: tuple[Part, ...]
-    """Named work of the kernel that is no initcall."""
+    """Other parts of the kernel's way that its log names."""
     unnamed: tuple[Part, ...]
     """Stretches in which nothing says what was done."""
     diff: Diff
@@ -71,7 +74,7 @@ def reasons(a: Timeline, b: Timeline) -> Reasons:
         kind = kinds.get(change.id, "work")
         if _INITCALL in change.id:
             initcalls.append(change)
-        elif kind == "frame":
+        elif kind == "frame" and change.name not in _STEPS:
             unnamed.append(_part(change))
         elif kind == "wait":
             waits.append(_part(change))

@@ -74,6 +74,26 @@ STEPS = (
     _first("ACPI: Core revision ", "ACPI early", "acpi_early_init(), drivers/acpi/bus.c"),
     _first("APIC: Switch to ", "APIC", "apic_intr_mode_init(), arch/x86/kernel/apic/apic.c"),
     _first("..TIMER: vector", "timer check", "check_timer(), arch/x86/kernel/apic/io_apic.c"),
+    _first(
+        "calibrating APIC timer",
+        "APIC timer calibration",
+        "calibrate_APIC_clock(), arch/x86/kernel/apic/apic.c; with apic=verbose",
+    ),
+    _last(
+        "... lapic delta",
+        "APIC timer calibration",
+        "calibrate_APIC_clock(), arch/x86/kernel/apic/apic.c; with apic=verbose",
+    ),
+    _first(
+        "... verify APIC timer",
+        "APIC timer calibration",
+        "calibrate_APIC_clock(), arch/x86/kernel/apic/apic.c; with apic=verbose",
+    ),
+    _last(
+        "... jiffies delta",
+        "APIC timer calibration",
+        "calibrate_APIC_clock(), arch/x86/kernel/apic/apic.c; with apic=verbose",
+    ),
     _first("Calibrating delay loop", "delay loop", "calibrate_delay(), init/calibrate.c"),
     _first("Last level iTLB entries", "boot CPU", "cpu_detect_tlb(), arch/x86/kernel/cpu/common.c"),
     _last("x86/fpu: ", "FPU", "fpu__init_system(), arch/x86/kernel/fpu"),
