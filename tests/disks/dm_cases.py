@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
-from bootwright.disks import devicemapper, dm_ioctl, loop, snapshot
+from bootwright.disks import devicemapper, dm_ioctl, dm_snapshot, loop, snapshot
 from bootwright.disks.devicemapper import Linear, Zero
+from bootwright.disks.disk import Place
 from bootwright.errors import DeviceError
+from bootwright.journal import Journal
 
 MIB = 1 << 20
 WORK = Path("/run/work")
@@ -263,7 +265,74 @@ def a_refused_table_leaves_nothing() -> None:
         devicemapper.create("bad", "BOOTWRIGHT-bad", [Linear(start=0, length=8, device="99:99")])
 
 
+def place(*, kept: bool) -> Place:
+    return Place(
+        folder=WORK,
+        image=image(),
+        image_bytes=4 * MIB,
+        size_bytes=9 * MIB,
+        cache=WORK,
+        device="web-0123",
+        kept=kept,
+    )
+
+
+def a_machines_disk_ends_with_its_vmm() -> None:
+    with dm_snapshot.opened(place(kept=False)) as disk:
+        [drive] = disk.drives
+        assert (drive.form, drive.is_block_device, drive.is_direct) == ("raw", True, True)
+        reading, writing = os.pipe()
+        vmm = os.fork()
+        if not vmm:
+            held = os.open(drive.path, os.O_RDWR)
+            os.pwrite(held, b"y" * MIB, 0)
+            os.write(writing, b".")
+            signal.pause()
+        os.read(reading, 1)
+        disk.held()
+        assert disk.strained() == ""
+        os.kill(vmm, signal.SIGKILL)
+        os.waitpid(vmm, 0)
+        nothing_left()
+
+
+def what_a_killed_monitor_left_goes_with_its_journal() -> None:
+    journal = Journal(WORK / "journal", dm_snapshot.remove)
+    name = snapshot.device_name("web-0123")
+
+    def live() -> object:
+        taking = journal.taking("device", name)
+        taking.__enter__()
+        disk = dm_snapshot.opened(place(kept=True))
+        disk.__enter__()
+        return taking, disk
+
+    killed_after(live)
+    assert name in {device.name for device in devicemapper.every()}
+    journal.undo_all()
+    nothing_left()
+    journal.undo_all()
+    (WORK / "disk.cow").unlink()
+
+
+def a_filesystem_that_runs_full_is_told_before_the_guest_hears_of_it() -> None:
+    with dm_snapshot.opened(place(kept=False)) as disk:
+        assert disk.strained() == ""
+        free = os.statvfs(WORK).f_bavail * os.statvfs(WORK).f_frsize
+        filler = WORK / "filler"
+        with filler.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free - dm_snapshot.HOLD_BYTES + MIB)
+        assert "to which its dm-snapshot grows, has" in disk.strained()
+        os.truncate(filler, free - dm_snapshot.GO_ON_BYTES + 8 * MIB)
+        assert disk.strained() != "", "it must get well before it is called well"
+        filler.unlink()
+        assert disk.strained() == ""
+
+
 CASES = (
+    a_machines_disk_ends_with_its_vmm,
+    what_a_killed_monitor_left_goes_with_its_journal,
+    a_filesystem_that_runs_full_is_told_before_the_guest_hears_of_it,
     what_is_written_stays_in_the_snapshot,
     one_base_serves_several_snapshots,
     a_kept_disk_survives,

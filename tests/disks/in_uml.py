@@ -16,7 +16,7 @@ _MODULES = ("block/loop", "md/dm-mod", "md/dm-bufio", "md/dm-snapshot", "md/dm-z
 _TREE = Path(__file__).parents[2]
 
 
-def run(folder: Path, *arguments: str, memory_mib: int = 512, timeout_s: float = 120) -> str:
+def run(folder: Path, *arguments: str, memory_mib: int = 2048, timeout_s: float = 120) -> str:
     """Run Python with *arguments* as root of a new kernel, in a tmpfs; return what it printed.
 
     Raises:
@@ -31,7 +31,7 @@ def run(folder: Path, *arguments: str, memory_mib: int = 512, timeout_s: float =
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 [ -e /dev/loop-control ] || mount -t devtmpfs dev /dev
-mount -t tmpfs run /run
+mount -t tmpfs -o size=75% run /run
 mkdir /run/work
 for name in {modules}; do
     file=/usr/lib/uml/modules/$(uname -r)/kernel/drivers/$name.ko
