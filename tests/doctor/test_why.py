@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.doctor import holders, sweep
+from bootwright.disks.holders import SYS_BLOCK
+from bootwright.doctor import sweep
 from bootwright.doctor.blockdevices import listed
 from bootwright.doctor.mounting import next_free
 from bootwright.doctor.why import why
@@ -217,4 +218,4 @@ def _tag(node: Path, tag: str) -> None:
 def test_the_next_free_number() -> None:
     assert next_free([0, 1, 3], [0, 1, 2, 3]) == 2
     assert next_free([0, 1], [0, 1]) == 2
-    assert holders.SYS_BLOCK.is_dir()
+    assert SYS_BLOCK.is_dir()

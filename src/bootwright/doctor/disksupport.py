@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootwright.doctor.check import Check, State
-from bootwright.doctor.storage import existing
 from bootwright.home import Home
 from bootwright.host import mounts
+from bootwright.host.space import existing
 
 _SHARES_BLOCKS = ("btrfs", "bcachefs", "ocfs2")
 _NEVER_SHARES = ("ext2", "ext3", "ext4", "tmpfs", "overlay", "f2fs", "vfat", "exfat", "squashfs")

@@ -16,13 +16,13 @@ from typing import Literal
 
 from bootwright.disks import devicemapper, loop
 from bootwright.disks.devicemapper import Mapped
+from bootwright.disks.holders import SYS_BLOCK
 from bootwright.disks.loop import Bound
 from bootwright.host import mounts
 from bootwright.host.mounts import Mount
 from bootwright.host.openers import Openers
 
 Kind = Literal["device mapper", "device", "mount", "swap", "process", "unseen"]
-SYS_BLOCK = Path("/sys/block")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from bootwright.doctor import blockdevices, prune
 from bootwright.doctor.check import Check, asked
-from bootwright.doctor.storage import existing
 from bootwright.errors import BootwrightError, FormatError, GuestError, InputError
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.host import mounts, processes
+from bootwright.host.space import existing
 from bootwright.host.trees import used_bytes
 from bootwright.images import image as images
 from bootwright.inits import trims

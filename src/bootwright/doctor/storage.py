@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bootwright.doctor.check import Check, State
 from bootwright.home import Home
+from bootwright.host.space import existing
 from bootwright.report.text import size
 
 _LOW_BYTES, _FULL_BYTES = 1 << 30, 256 << 20
@@ -87,13 +88,6 @@ def _more_room(content: str) -> str:
     if content == "temporary files":
         return "free some space, or let TMPDIR name a folder on another disk"
     return "free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk"
-
-
-def existing(folder: Path) -> Path:
-    """Return *folder*, or the nearest above it that is there."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
 
 
 def mount_point(folder: Path) -> Path:

@@ -8,10 +8,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootwright.disks.holders import SYS_BLOCK
 from bootwright.disks.loop import Bound
 from bootwright.doctor import holders as holding
 from bootwright.doctor import mounting
-from bootwright.doctor.holders import SYS_BLOCK, Holder, Sight
+from bootwright.doctor.holders import Holder, Sight
 from bootwright.doctor.mounting import Mounting
 from bootwright.doctor.owners import DELETED, Folders, of_loop, of_mapped
 from bootwright.errors import HostError, NotFoundError

@@ -65,19 +65,7 @@ def read(path: Path) -> Budget:
     Raises:
         InputError: it is missing, no TOML, or one of its fields cannot be used.
     """
-    import tomllib
-
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"cannot read the budget {path}: {error.strerror}",
-            hint="bootwright check --help has one to begin with",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is no TOML: {error}", hint="TOML is described at toml.io"
-        ) from error
+    table = drafts.toml_table(path, "budget", "bootwright check --help has one to begin with")
     try:
         found = msgspec.convert(table, type=Budget)
     except msgspec.ValidationError as error:

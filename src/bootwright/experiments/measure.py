@@ -211,7 +211,8 @@ def summaries(measurement: Measurement, side: SideName = "A") -> dict[str, Summa
 
 def warnings(home: Home, measurement: Measurement) -> list[str]:
     """Return what is doubtful about figures that are about to be taken."""
-    found = conditions.warnings(home, fingerprint.read()) if measurement.clock == "wall" else []
+    here = fingerprint.read()
+    found = conditions.warnings(home, here) if measurement.clock == "wall" else []
     accelerators = {name: recipe_of(measurement, name).accelerator for name in measurement.sides}
     if len(set(accelerators.values())) > 1:
         found.append(
@@ -220,7 +221,6 @@ def warnings(home: Home, measurement: Measurement) -> list[str]:
     points = {name: boots.ends(recipe_of(measurement, name))[1] for name in measurement.sides}
     if len(set(points.values())) > 1:
         found.append(f"A ends where {points['A']}, and B where {points['B']}: not the same work")
-    here = fingerprint.read()
     if measurement.clock == "wall" and (here.cpu, here.kernel) != (
         measurement.host.cpu,
         measurement.host.kernel,

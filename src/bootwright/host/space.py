@@ -14,11 +14,16 @@ from bootwright.errors import HostError
 MIB = 1 << 20
 
 
-def free_bytes(folder: Path) -> int:
-    """Return what is free where *folder* is, or where it would be made."""
+def existing(folder: Path) -> Path:
+    """Return *folder*, or the nearest above it that is there."""
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return folder
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what is free where *folder* is, or where it would be made."""
+    return shutil.disk_usage(existing(folder)).free
 
 
 def require(folder: Path, needed_bytes: int, purpose: str) -> None:

@@ -11,6 +11,7 @@ from bootwright.disks.table import KINDS
 from bootwright.disks.table import disk as kind_of
 from bootwright.errors import HostError, InputError
 from bootwright.home import Home
+from bootwright.host import space
 from bootwright.images.image import Image
 from bootwright.kernels import modules
 from bootwright.kernels.kernel import Kernel
@@ -99,7 +100,7 @@ class Surveyed:
 def survey(home: Home, vmm: str = "qemu") -> list[Surveyed]:
     """Say of each kind of disk whether it works here, whatever the image and the kernel."""
     found = []
-    with tempfile.NamedTemporaryFile(dir=_existing(home.machines)) as image:
+    with tempfile.NamedTemporaryFile(dir=space.existing(home.machines)) as image:
         # Something to share, beside the machines as images are.
         image.write(b"\0" * 4096)
         image.flush()
@@ -124,9 +125,3 @@ def survey(home: Home, vmm: str = "qemu") -> list[Surveyed]:
                 )
             )
     return found
-
-
-def _existing(folder: Path) -> Path:
-    while not folder.exists():
-        folder = folder.parent
-    return folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -64,25 +64,35 @@ def read(path: Path) -> Draft:
         InputError: it is missing, no TOML, or has a field that is unknown or of the wrong kind;
             the message names the field and what would be accepted.
     """
-    import tomllib
-
-    try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(
-            f"cannot read the recipe {path}: {error.strerror}",
-            hint="bootwright recipe show prints one to begin with",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is no TOML: {error}", hint="TOML is described at toml.io"
-        ) from error
+    table = toml_table(path, "recipe", "bootwright recipe show prints one to begin with")
     try:
         return msgspec.convert(table, type=Draft)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "`").replace("Object contains", "it contains")
         raise InputError(
             f"{path}: {text}", hint=f"the fields are {', '.join(Draft.__struct_fields__)}"
+        ) from error
+
+
+def toml_table(path: Path, kind: str, hint: str) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Args:
+        kind: What the file is, for people.
+        hint: Where one can be had, should it be missing.
+
+    Raises:
+        InputError: it cannot be read, or is no TOML.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the {kind} {path}: {error.strerror}", hint=hint) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is no TOML: {error}", hint="TOML is described at toml.io"
         ) from error
 
 

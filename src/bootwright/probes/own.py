@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import msgspec
 
 from bootwright.errors import InputError
+from bootwright.machine.draft import toml_table
 from bootwright.probes.probe import Probe
 from bootwright.probes.table import PROBES
 
@@ -52,16 +52,7 @@ def read(path: Path) -> tuple[Probe, ...]:
     Raises:
         InputError: it is missing, no TOML, or has a field that is unknown or of the wrong kind.
     """
-    try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(
-            f"cannot read the probes {path}: {error.strerror}", hint=f"such as:\n{EXAMPLE}"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is no TOML: {error}", hint="TOML is described at toml.io"
-        ) from error
+    table = toml_table(path, "probes", f"such as:\n{EXAMPLE}")
     if not table:
         raise InputError(f"{path} has no probe", hint=f"such as:\n{EXAMPLE}")
     probes = []
