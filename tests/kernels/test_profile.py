@@ -82,3 +82,42 @@ def test_origins_are_named() -> None:
     told = (folder / "ORIGIN.md").read_text()
     for config in folder.glob("*.config"):
         assert f"`{config.name}`" in told
+
+
+def _written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "mine.fragment"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_users_profile_changes_one_of_ours(tmp_path: Path, home: Home) -> None:
+    text = """\
+# base: profile micro
+CONFIG_NR_CPUS=8  # a small host
+CONFIG_SQUASHFS=y  # what we boot is packed so
+"""
+    mine, micro = profile.load(_written(tmp_path, text)), profile.load("micro")
+    assert mine.name == "mine"
+    assert (mine.kind, mine.base_config(home)) == ("allnoconfig", "")
+    changed = {option.name: option.value for option in mine.options}
+    ours = {option.name: option.value for option in micro.options}
+    assert changed == ours | {"NR_CPUS": "8", "SQUASHFS": "y"}
+
+
+@pytest.mark.parametrize(
+    "base", ["defconfig", "profile nix", "profile mine.fragment", "profile ", "../micro.fragment"]
+)
+def test_a_base_that_nobody_knows(base: str, tmp_path: Path) -> None:
+    text = f"# base: {base}\nCONFIG_SMP=y  # several vCPUs\n"
+    with pytest.raises(FormatError, match="profile mine starts from") as raised:
+        profile.load(_written(tmp_path, text))
+    assert raised.value.hint is not None
+    assert "micro" in raised.value.hint
+
+
+def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read the profile .*nix\.fragment: No such file"):
+        profile.load(str(tmp_path / "nix.fragment"))
+    (tmp_path / "binary.fragment").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot read the profile"):
+        profile.load(str(tmp_path / "binary.fragment"))

@@ -18,11 +18,14 @@ Profiles:
   micro           all that a Debian with sshd and containers needs, and nothing else
   firecracker-ci  Firecracker's published guest config for Linux 6.1
   debian-cloud    Debian's cloud kernel, without debug info
+  NAME.fragment   a file of your own: a line "# base: profile micro", and options with reasons
+                  such as "CONFIG_SQUASHFS=y  # what we boot is packed so"
 
 \b
 Examples:
   bootwright kernel build micro
   bootwright kernel build micro --source ~/linux --name mine -j 8
+  bootwright kernel build ./mine.fragment
   bootwright run web --kernel micro -- uname -r
 """,
 )

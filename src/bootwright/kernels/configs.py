@@ -17,8 +17,8 @@ def text_of(home: Home, what: str, progress: Callable[[str, float], None]) -> st
     """Return the text of the config that *what* names.
 
     Args:
-        what: The path of a ``.config``; a kernel in the store; a profile, which is completed by
-            the scripts of Debian's source, fetched where it is not there.
+        what: The path of a ``.config``; a kernel in the store; a profile or the path of one, which
+            is completed by the scripts of Debian's source, fetched where it is not there.
         progress: Called with the step and the share done, 0 to 1.
 
     Raises:
@@ -26,7 +26,7 @@ def text_of(home: Home, what: str, progress: Callable[[str, float], None]) -> st
         FormatError: that kernel came without its config, or the file is none.
     """
     path = Path(what)
-    if path.is_file():
+    if path.is_file() and not profile.is_file(what):
         text = path.read_text(errors="replace")
         if "CONFIG_" not in text:
             raise FormatError(
@@ -43,7 +43,7 @@ def text_of(home: Home, what: str, progress: Callable[[str, float], None]) -> st
                 f"kernel {what!r} came without its config", hint="add it again with --config"
             )
         return (kernel.folder / "config").read_text()
-    if what not in profile.names():
+    if what not in profile.names() and not profile.is_file(what):
         raise InputError(
             f"{what!r} is no kernel, no profile and no file",
             hint=f"kernels: {', '.join(store.names()) or 'none yet'}; "

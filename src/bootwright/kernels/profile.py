@@ -1,10 +1,14 @@
-"""Profiles: small pieces of kernel config, each line with its reason, and what they start from."""
+"""Profiles: small pieces of kernel config, each line with its reason, and what they start from.
+
+Ours are files of the package; users write their own, often from one of ours (``# base: profile
+micro``) and a few lines.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -15,6 +19,8 @@ from bootwright.kernels import kernel as kernels
 
 _LINE = re.compile(r"CONFIG_(?P<name>\w+)=(?P<value>\"[^\"]*\"|[^\s\"]+)\s+# (?P<reason>\S.*)")
 _SUFFIX = ".fragment"
+_PROFILE = "profile "
+_KERNEL = "kernel "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +67,9 @@ class Profile:
         """
         if self.kind == "allnoconfig":
             return ""
-        if not self.base.startswith("kernel "):
+        if not self.base.startswith(_KERNEL):
             return _folder().joinpath(self.base).read_text()
-        reference = self.base.removeprefix("kernel ")
+        reference = self.base.removeprefix(_KERNEL)
         try:
             kernel = kernels.load(home, reference)
         except NotFoundError as error:
@@ -89,30 +95,61 @@ def names() -> list[str]:
     )
 
 
-def load(name: str) -> Profile:
-    """Return the profile called *name*.
+def is_file(what: str) -> bool:
+    """Say whether *what* is the path of a profile, not a name."""
+    return what.endswith(_SUFFIX)
+
+
+def load(what: str) -> Profile:
+    """Return the profile called *what*, or the one in a user's file, ``NAME.fragment``.
 
     Raises:
         InputError: there is none.
+        FormatError: the file is no profile.
     """
+    if is_file(what):
+        path = Path(what)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot read the profile {what}: {getattr(error, 'strerror', None) or error}",
+                hint="it is a text file with lines such as CONFIG_SMP=y  # why",
+            ) from error
+        return _with_base(parse(path.name.removesuffix(_SUFFIX), text))
     known = names()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
+    if what not in known:
+        close = difflib.get_close_matches(what, known, n=1)
         raise InputError(
-            f"there is no kernel profile {name!r}",
-            hint=f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}",
+            f"there is no kernel profile {what!r}",
+            hint=f"did you mean {close[0]!r}?"
+            if close
+            else f"there are: {', '.join(known)}; or give a file of your own, NAME{_SUFFIX}",
         )
-    return parse(name, _folder().joinpath(name + _SUFFIX).read_text())
+    return _with_base(parse(what, _folder().joinpath(what + _SUFFIX).read_text()))
+
+
+def _with_base(profile: Profile) -> Profile:
+    """Return *profile* with the options and the base of the profile that it starts from.
+
+    What stands in both is as *profile* has it.
+    """
+    if not profile.base.startswith(_PROFILE):
+        return profile
+    below = load(profile.base.removeprefix(_PROFILE))
+    options = {option.name: option for option in (*below.options, *profile.options)}
+    return replace(profile, base=below.base, options=tuple(options.values()))
 
 
 def parse(name: str, text: str) -> Profile:
     """Read a profile.
 
     Lines are ``CONFIG_NAME=value  # reason``; the first comment begins with the profile's name and
-    is its title, ``# base:`` says what it starts from, other comments are for people.
+    is its title, ``# base:`` says what it starts from (``allnoconfig``, ``profile NAME``,
+    ``kernel NAME``), other comments are for people.
 
     Raises:
-        FormatError: a line has no reason, or an option stands twice.
+        FormatError: a line has no reason, an option stands twice, or the base is unknown.
     """
     title = base = ""
     options: dict[str, Option] = {}
@@ -133,9 +170,20 @@ def parse(name: str, text: str) -> Profile:
         if option.name in options:
             raise FormatError(f"profile {name}, line {number}: CONFIG_{option.name} stands twice")
         options[option.name] = option
-    if not base:
-        raise FormatError(f"profile {name} has no base", hint="write # base: allnoconfig")
+    if not _is_base(base):
+        raise FormatError(
+            f"profile {name} starts from {base!r}" if base else f"profile {name} has no base",
+            hint="write # base: allnoconfig, or # base: kernel debian, or # base: profile and one "
+            f"of {', '.join(names())}",
+        )
     return Profile(name=name, title=title, base=base, options=tuple(options.values()))
+
+
+def _is_base(base: str) -> bool:
+    if base.startswith(_PROFILE):
+        return base.removeprefix(_PROFILE) in names()
+    is_whole = base == "allnoconfig" or base.startswith(_KERNEL)
+    return is_whole or (bool(base) and _folder().joinpath(base).is_file())
 
 
 def _folder() -> Path:
