@@ -14,7 +14,9 @@ from bootwright.doctor.prune import free, survey
 from bootwright.errors import HostError
 from bootwright.guest import seed
 from bootwright.home import Home, locate
+from bootwright.host import locks
 from bootwright.inits import systemd
+from bootwright.kernels import build, source
 from tests.doctor.samples import (
     DAY_S,
     add_image,
@@ -88,6 +90,28 @@ def test_every_cache_is_one_thing_and_a_link_is_no_more_than_a_link(
         assert free(home, item) == item.used_bytes
     assert list(home.cache.iterdir()) == []
     assert (tmp_path / "elsewhere" / "precious").exists()
+
+
+def test_what_a_kernel_is_being_built_in_stays(home: Home) -> None:
+    tree = source.trees(home) / "debian-6.1"
+    folder = build.builds(home) / "debian-6.1" / "micro"
+    for path in (tree, folder):
+        path.mkdir(parents=True)
+    before = survey(home, everything=True).items
+    assert [item.path for item in before] == [build.builds(home), source.trees(home)]
+    lock = locks.take(folder / ".bootwright-lock")
+    try:
+        assert build.under_way(home)
+        assert survey(home, everything=True).items == ()
+        assert [free(home, item) for item in before] == [0, 0]
+        assert tree.is_dir()
+        assert folder.is_dir()
+    finally:
+        os.close(lock)
+    for item in survey(home, everything=True).items:
+        free(home, item)
+    assert not build.under_way(home)
+    assert list(home.cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_STATE_HOME"])

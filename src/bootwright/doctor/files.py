@@ -17,6 +17,7 @@ from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.host.trees import remove_tree
 from bootwright.inits.table import INITS
+from bootwright.kernels import build, source
 
 _WRITING_S = 3600
 """For so long a file with a temporary name may have a writer."""
@@ -46,13 +47,16 @@ def free_guest_file(home: Home, item: Prunable) -> bool:
 
 
 def caches(home: Home) -> Iterator[Prunable | None]:
-    """Yield all that can be made again."""
+    """Yield all that can be made again, and that no build of a kernel works on."""
     for path in _entries(home.cache, folders_too=True):
-        yield Prunable.at(path, "cache", path.name, "made again when it is needed")
+        if not _is_built_with(home, path):
+            yield Prunable.at(path, "cache", path.name, "made again when it is needed")
 
 
-def free_cache(item: Prunable) -> bool:
-    """Remove a cache, whoever fills it meanwhile."""
+def free_cache(home: Home, item: Prunable) -> bool:
+    """Remove a cache, whoever fills it meanwhile; return False where a kernel is built in it."""
+    if _is_built_with(home, item.path):
+        return False
     if item.path.is_symlink() or not item.path.is_dir():
         item.path.unlink()
         return True
@@ -61,6 +65,10 @@ def free_cache(item: Prunable) -> bool:
     item.path.rename(hidden)
     remove_tree(hidden)
     return True
+
+
+def _is_built_with(home: Home, path: Path) -> bool:
+    return path in (build.builds(home), source.trees(home)) and build.under_way(home)
 
 
 def consoles(home: Home) -> Iterator[Prunable | None]:

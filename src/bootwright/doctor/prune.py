@@ -94,7 +94,7 @@ def free(home: Home, item: Prunable) -> int:
             case "guest file":
                 is_freed = files.free_guest_file(home, item)
             case "cache":
-                is_freed = files.free_cache(item)
+                is_freed = files.free_cache(home, item)
             case "log":
                 item.path.unlink()
                 is_freed = True

@@ -22,6 +22,7 @@ from bootwright.kernels.profile import Profile
 from bootwright.kernels.source import Source
 from bootwright.store import check_name
 
+_LOCK = ".bootwright-lock"
 _FORMAT = "1"
 """Of what a build makes of its input; another one builds everything anew."""
 _SMALL_BYTES, _LARGE_BYTES = 1 << 30, 6 << 30
@@ -84,10 +85,10 @@ def build(
         return load(home, name), built, False
     if tree is None:  # its tree may be gone
         source = sources.debian(home, progress=lambda step, share: progress(step, 0.05 * share))
-    folder = home.cache / "kernel-build" / source.key / profile.name
+    folder = builds(home) / source.key / profile.name
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        lock = locks.take(folder / ".bootwright-lock")
+        lock = locks.take(folder / _LOCK)
     except BlockingIOError as error:
         raise HostError(
             f"kernel {profile.name} is being built by another command", hint="wait until it is done"
@@ -97,6 +98,16 @@ def build(
             return _build(home, profile, source, folder, name, key, jobs, progress)
     finally:
         os.close(lock)
+
+
+def builds(home: Home) -> Path:
+    """Return the folder of all builds, finished or not."""
+    return home.cache / "kernel-build"
+
+
+def under_way(home: Home) -> bool:
+    """Say whether a kernel is being built here now, from whatever source."""
+    return any(locks.is_held(path) for path in builds(home).glob(f"*/*/{_LOCK}"))
 
 
 def _build(

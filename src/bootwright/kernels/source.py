@@ -47,14 +47,14 @@ class _Note:
 def known(home: Home) -> Source | None:
     """Return the newest Debian source that was fetched, whether its tree is still there or not."""
     notes = sorted(
-        _folder(home).glob("debian-*.json"),
+        trees(home).glob("debian-*.json"),
         key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)],
     )
     if not notes:
         return None
     key = notes[-1].stem
     note = msgspec.json.decode(notes[-1].read_bytes(), type=_Note)
-    return Source(key=key, path=_folder(home) / key, title=note.title, digest=note.digest)
+    return Source(key=key, path=trees(home) / key, title=note.title, digest=note.digest)
 
 
 def debian(
@@ -73,7 +73,7 @@ def debian(
     if source is not None and source.path.is_dir():
         return source
     dpkg_deb, _, _ = tools.require("dpkg-deb", "tar", "xz")
-    folder = _folder(home)
+    folder = trees(home)
     space.require(home.cache, _NEEDED_BYTES, "unpacking the kernel's source")
     folder.mkdir(parents=True, exist_ok=True)
     lock = locks.take(folder / ".lock", wait_s=600)  # another build fetches it
@@ -117,7 +117,8 @@ def tree(path: Path) -> Source:
     )
 
 
-def _folder(home: Home) -> Path:
+def trees(home: Home) -> Path:
+    """Return the folder of all trees that were fetched."""
     return home.cache / "kernel-source"
 
 
@@ -146,7 +147,7 @@ def _fetch(
     note = _Note(title=f"Debian {DEFAULT_SUITE}, {title}", digest=digests.of_file(package))
     with space.full_disk_named(home.cache, "the kernel's source was unpacked"):
         unpacked = _unpack(package, staged, dpkg_deb, progress)
-        place = _folder(home) / f"debian-{version}"
+        place = trees(home) / f"debian-{version}"
         place.with_name(place.name + ".json").write_bytes(msgspec.json.encode(note))
         remove_tree(place)
         unpacked.rename(place)
