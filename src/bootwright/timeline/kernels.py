@@ -16,8 +16,11 @@ from bootwright.timeline.diff import diff as set_beside
 from bootwright.timeline.kernel.steps import STEPS
 from bootwright.timeline.span import Timeline
 
-_MEMORY = re.compile(r"Memory: (\d+)K/(\d+)K available")
-"""Source: mem_init_print_info() in mm/page_alloc.c."""
+_RESERVED = re.compile(r"Memory: .*?(\d+)K reserved")
+"""Source: mem_init() in mm/page_alloc.c; what is "available" there leaves out pages that a kernel
+with CONFIG_DEFERRED_STRUCT_PAGE_INIT counts later."""
+_FREED = re.compile(r"\] Freeing [^:\n]*memory: (\d+)K")
+"""Source: free_reserved_area()."""
 _INITCALL = ".initcall."
 _STEPS = {step.name for step in STEPS} - {"rest of start_kernel"}
 
@@ -108,6 +111,12 @@ def _longest(parts: Iterator[Part] | list[Part]) -> tuple[Part, ...]:
 
 
 def memory_taken_bytes(kernel_log: str) -> int | None:
-    """Return what a kernel kept of its memory for itself when it was up; None: it does not say."""
-    found = _MEMORY.search(kernel_log)
-    return (int(found[2]) - int(found[1])) * 1024 if found else None
+    """Return what a kernel keeps of its memory for itself once it is up; None: it does not say.
+
+    That is what it reserved before its allocators ran, less what it gave back; with MemTotal of
+    /proc/meminfo it makes all there is.
+    """
+    reserved = _RESERVED.search(kernel_log)
+    if reserved is None:
+        return None
+    return (int(reserved[1]) - sum(map(int, _FREED.findall(kernel_log)))) * 1024
