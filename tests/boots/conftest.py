@@ -8,12 +8,17 @@ left: no folder, no process.
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bootwright.disks import loop
 from tests.boots.harness import Bootwright, commands
 
 
@@ -91,3 +96,33 @@ def bootwright(tmp_path: Path) -> Iterator[Bootwright]:
     yield own
     left = sorted(path.name for path in own.machines.iterdir()) if own.machines.is_dir() else []
     assert (left, own.processes()) == ([], [])
+
+
+@pytest.fixture
+def on_xfs(tmp_path: Path, bootwright: Bootwright) -> Iterator[Bootwright]:
+    """bootwright with all its folders on a fresh XFS."""
+    if os.geteuid() or shutil.which("mkfs.xfs") is None:
+        pytest.skip("needs root and mkfs.xfs")
+    file, point = tmp_path / "xfs", tmp_path / "mounted"
+    point.mkdir()
+    with file.open("wb") as opened:
+        opened.truncate(4 << 30)
+    subprocess.run(["mkfs.xfs", "-q", file], check=True)
+    backing = os.open(file, os.O_RDWR)
+    try:
+        device = loop.attach(backing, tag="bootwright:tests:xfs")
+    except OSError:
+        pytest.skip("there are no loop devices")
+    finally:
+        os.close(backing)
+    with device:
+        subprocess.run(["mount", device.node, point], check=True)
+        folders = {f"XDG_{name}_HOME": str(point / name) for name in ("DATA", "CACHE", "STATE")}
+        try:
+            yield replace(
+                bootwright,
+                environment=bootwright.environment | folders,
+                machines=point / "STATE/bootwright/machines",
+            )
+        finally:
+            subprocess.run(["umount", point], check=True)

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
 from bootwright import digest as digests
-from bootwright.disks import loop
 from bootwright.images import image as images
-from tests.boots.harness import Bootwright, home_of
+from tests.boots.harness import Bootwright, home_of, put_into
 
 pytestmark = pytest.mark.boot
 
@@ -53,48 +45,14 @@ def test_systemd_starts_on_joined_filesystems_and_a_kept_machine_finds_its_own_a
     assert bootwright("rm", "--force", "db").returncode == 0
 
 
-@pytest.fixture
-def on_xfs(tmp_path: Path, bootwright: Bootwright) -> Iterator[Bootwright]:
-    """bootwright with all its folders on a fresh XFS."""
-    if os.geteuid() or shutil.which("mkfs.xfs") is None:
-        pytest.skip("needs root and mkfs.xfs")
-    file, point = tmp_path / "xfs", tmp_path / "mounted"
-    point.mkdir()
-    with file.open("wb") as opened:
-        opened.truncate(4 << 30)
-    subprocess.run(["mkfs.xfs", "-q", file], check=True)
-    backing = os.open(file, os.O_RDWR)
-    try:
-        device = loop.attach(backing, tag="bootwright:tests:xfs")
-    except OSError:
-        pytest.skip("there are no loop devices")
-    finally:
-        os.close(backing)
-    with device:
-        subprocess.run(["mount", device.node, point], check=True)
-        folders = {f"XDG_{name}_HOME": str(point / name) for name in ("DATA", "CACHE", "STATE")}
-        try:
-            yield replace(
-                bootwright,
-                environment=bootwright.environment | folders,
-                machines=point / "STATE/bootwright/machines",
-            )
-        finally:
-            subprocess.run(["umount", point], check=True)
-
-
 @pytest.mark.root
 def test_blocks_are_shared_where_the_filesystem_can(
     on_xfs: Bootwright, bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
-    store = home_of(bootwright)
-    there = Path(on_xfs.environment["XDG_DATA_HOME"], "bootwright")
-    done = on_xfs("image", "import", "shared", images.load(store, bookworm).disk)
-    assert done.returncode == 0, done.stderr
-    subprocess.run(["cp", "-a", store.kernels, there], check=True)
-    disk = images.load(home_of(on_xfs), "shared").disk
+    put_into(on_xfs, home_of(bootwright), bookworm)
+    disk = images.load(home_of(on_xfs), bookworm).disk
     before = digests.of_disk(disk)
     for _ in range(2):
-        assert _boot(on_xfs, "shared", kernel, "reflink", "--init", "tini") == ["ext4"]
+        assert _boot(on_xfs, bookworm, kernel, "reflink", "--init", "tini") == ["ext4"]
     assert digests.of_disk(disk) == before
     assert list(on_xfs.machines.iterdir()) == []

@@ -24,6 +24,7 @@ from bootwright.vmms.qemu import Qemu
 
 MIB = 1 << 20
 USUAL = ("console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests")
+TCG = ("mitigations=off", "no_timer_check")
 HOST_MIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
 
 
@@ -50,7 +51,7 @@ def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) ->
         kernel=kernel.digest,
         image=image.digest,
         init="systemd",
-        cmdline=(*USUAL, "net.ifnames=0", "mitigations=off"),
+        cmdline=(*USUAL, "net.ifnames=0", *TCG),
         vmm="qemu",
         vmm_build=Qemu().build(),
         accelerator="tcg",
@@ -71,7 +72,8 @@ def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
     recipe = tcg(home)
     assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "seed", "none", 0)
     assert (recipe.network, recipe.machine) == ("none", "microvm")
-    assert recipe.cmdline == (*USUAL, "mitigations=off")
+    assert recipe.cmdline == (*USUAL, *TCG, "noapictimer", "noreplace-smp")
+    assert tcg(home, vcpus=2).cmdline == (*USUAL, *TCG)
     assert {file.path for file in recipe.guest_files} == {"/init", "/bin/busybox"}
 
 
@@ -165,7 +167,7 @@ def test_the_smaller_machine_for_guests_without_devices(
 def test_appended_arguments_come_behind_the_defaults_and_behind_given_ones(
     home: Home, kernel: Kernel
 ) -> None:
-    assert tcg(home, append=("debug",)).cmdline[-2:] == ("mitigations=off", "debug")
+    assert tcg(home, append=("debug",)).cmdline[-2:] == ("noreplace-smp", "debug")
     assert tcg(home, cmdline=("quiet",), append=("debug",)).cmdline == ("quiet", "debug")
     assert tcg(home, cmdline=()).cmdline == ()
 
@@ -310,7 +312,7 @@ def test_the_defaults_on_the_virtual_clock(home: Home, kernel: Kernel, mappable:
     assert (recipe.disk, recipe.disk_bytes) == ("pmem", mappable.size_bytes)
     assert (recipe.network, recipe.random_seed, recipe.machine) == ("none", 1, "q35")
     assert recipe.cmdline == (
-        *(*USUAL, "net.ifnames=0", "mitigations=off"),
+        *(*USUAL, "net.ifnames=0", *TCG),
         *("nokaslr", "norandmaps"),
     )
     other, _ = complete(home, Draft(image="mappable", clock="virtual", random_seed=0))
