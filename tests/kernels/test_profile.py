@@ -30,7 +30,7 @@ def test_micro_keeps_what_the_vmms_and_disks_need() -> None:
     on = {option.name for option in profile.load("micro").options if option.value == "y"}
     assert on >= {"SMP", "PVH", "ACPI", "PCI", "VIRTIO_MMIO_CMDLINE_DEVICES", "VIRTIO_PMEM"}
     assert on >= {"EXT4_FS", "XFS_FS", "BTRFS_FS", "DM_SNAPSHOT", "OVERLAY_FS", "NF_TABLES"}
-    assert "MODULES" not in on
+    assert on >= {"BPF_JIT", "SECCOMP_FILTER", "CGROUP_BPF", "USER_NS"}
 
 
 def test_a_published_config_is_carried_whole(home: Home) -> None:

@@ -123,9 +123,9 @@ def _build(
     progress("configuring", 0.05)
     config = configure.write(home, profile, source, folder)
     toolchain.require(config)
-    has_modules = config.get("MODULES") == "y"
+    has_modules = "m" in config.values()
     if not (folder / "vmlinux").exists():
-        needed = _LARGE_BYTES if "m" in config.values() else _SMALL_BYTES
+        needed = _LARGE_BYTES if has_modules else _SMALL_BYTES
         space.require(folder, needed, "building a kernel")
     missing = _with_reasons(configure.dropped(profile, config), source, folder)
     make.run(

@@ -21,6 +21,14 @@ class Need:
     when: str = ""
     """The option that needs it; empty: every kernel does."""
 
+    def is_needed(self, config: Mapping[str, str] | None) -> bool:
+        """Say whether a kernel with such options needs it; None: whether a look at them does."""
+        if not self.when:
+            return True
+        if self.when == "MODULES":  # to have them is one thing, to build some another
+            return config is not None and "m" in config.values()
+        return config is not None and config.get(self.when) == "y"
+
 
 _NEEDS = (
     Need(name="gcc", debian="gcc", fedora="gcc"),
@@ -73,12 +81,7 @@ def require(config: Mapping[str, str] | None = None) -> None:
     Raises:
         HostError: something is missing; the hint has the command that installs all of it.
     """
-    missing = [
-        need
-        for need in _NEEDS
-        if not need.when or (config is not None and config.get(need.when) == "y")
-        if not _is_here(need.name)
-    ]
+    missing = [need for need in _NEEDS if need.is_needed(config) and not _is_here(need.name)]
     if missing:
         debian = sorted({need.debian for need in missing})
         fedora = sorted({need.fedora for need in missing})
