@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from bootwright.recipe import Recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SMALLEST = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(%|us|µs|ms|s)")
-_UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def experiment_options(function: F) -> F:
@@ -114,14 +111,14 @@ def smallest(text: str | None) -> dict[str, Any]:
     """
     if text is None:
         return {}
-    found = _SMALLEST.fullmatch(text.strip())
-    if not found or not float(found[1]):
+    from bootwright.experiments import amount
+
+    found = amount.parse(text)
+    if found is None or not (found.share or found.ns):
         raise InputError(
             f"--smallest {text!r} is neither a share nor a time", hint="such as 1%, 500us or 2ms"
         )
-    if found[2] == "%":
-        return {"smallest_share": float(found[1]) / 100, "smallest_ns": 0}
-    return {"smallest_share": 0.0, "smallest_ns": round(float(found[1]) * _UNITS_NS[found[2]])}
+    return {"smallest_share": found.share or 0.0, "smallest_ns": found.ns}
 
 
 def list_changes(texts: tuple[str, ...]) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
 
 from bootwright.errors import InputError
+from bootwright.experiments import amount
 from bootwright.experiments.statistics import SMALLEST_NS
 from bootwright.machine import draft as drafts
 from bootwright.machine.draft import Draft
@@ -15,8 +15,6 @@ from bootwright.recipe import MIB, Clock, InitName
 
 BOOTS = 10
 """Of each, where the file does not say."""
-_LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%|us|µs|ms|s)")
-_UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -136,10 +134,10 @@ def time_ns(text: str, where: str) -> int:
     Raises:
         InputError: it is no such text; the message begins with *where*.
     """
-    found = _LIMIT.fullmatch(text.strip())
-    if not found or found[2] == "%":
+    found = amount.parse(text)
+    if found is None or found.share is not None:
         raise InputError(f"{where}: {text!r} is no time", hint="such as '900ms' or '1.5s'")
-    return round(float(found[1]) * _UNITS_NS[found[2]])
+    return found.ns
 
 
 def tolerated_ns(text: str, baseline_ns: int, where: str = "tolerance") -> int:
@@ -150,11 +148,11 @@ def tolerated_ns(text: str, baseline_ns: int, where: str = "tolerance") -> int:
     Raises:
         InputError: it is neither a share nor a time.
     """
-    found = _LIMIT.fullmatch(text.strip())
-    if not found:
+    found = amount.parse(text)
+    if found is None:
         raise InputError(
             f"{where}: tolerance {text!r} is neither a share nor a time", hint="'2%' or '5ms'"
         )
-    if found[2] == "%":
-        return max(round(baseline_ns * float(found[1]) / 100), SMALLEST_NS)
-    return round(float(found[1]) * _UNITS_NS[found[2]])
+    if found.share is not None:
+        return max(round(baseline_ns * found.share), SMALLEST_NS)
+    return found.ns

@@ -1,0 +1,29 @@
+"""An amount of time as people write it: ``900ms``, or ``2%`` of another time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TEXT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%|us|µs|ms|s)")
+_UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """A time, or a share of one."""
+
+    ns: int = 0
+    share: float | None = None
+    """Of the whole, 0 to 1 and beyond; None: it is a time."""
+
+
+def parse(text: str) -> Amount | None:
+    """Return the amount that *text* means; None: it is none."""
+    found = _TEXT.fullmatch(text.strip())
+    if not found:
+        return None
+    number, unit = float(found[1]), found[2]
+    if unit == "%":
+        return Amount(share=number / 100)
+    return Amount(ns=round(number * _UNITS_NS[unit]))
