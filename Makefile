@@ -26,8 +26,8 @@ fast: setup  ## the tests that boot nothing and open no browser
 test: setup-tests check  ## everything: checks, fast tests, a real browser, real boots
 	$(PYTEST) -m "not acceptance"
 
-acceptance: setup  ## the long checks: every kill point of whole Debian systems, 200 random kills
-	.venv/bin/pytest -m acceptance -v tests
+acceptance: setup-tests  ## the long checks: all kill points, real searches, every disk and init with micro
+	$(PYTEST) -m acceptance -v
 
 bench: setup  ## time our start-up, the seed, loop devices, snapshots; count a search's tests
 	.venv/bin/python -m benchmarks.startup
