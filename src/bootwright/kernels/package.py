@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bootwright.errors import BuildError
@@ -35,6 +36,8 @@ def download(package: str, suite: str, mirror: str | None, target: Path, *, hint
     command: list[str | Path] = [
         *sealed(),
         mmdebstrap,
+        # Nothing is unpacked: an ordinary user needs no ids of others for that. It warns root.
+        *(["--mode=chrootless"] if os.geteuid() else []),
         "--variant=custom",
         "--format=null",
         f"--customize-hook={script}",
