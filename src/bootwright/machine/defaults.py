@@ -90,7 +90,7 @@ FAST = (
         name="noapictimer",
         stock="the kernel measures its APIC timer, and uses it",
         reason="measuring it against another timer takes 100 ms, or twice that, and the other one "
-        "serves a short guest as well; KVM tells the rate",
+        "serves a short guest as well; KVM's guests have a timer that wants no measuring",
         measured="204 ms of 247 ms to the seed with kernel micro, which is told of an I/O APIC, on "
         "microvm; nothing with Debian's, which is not; virtual clock, seeds 1 to 3",
         side_effect="a guest that goes on for long sets its timers at a higher price",

@@ -64,7 +64,8 @@ def _table(title: str, parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield _row(title, None, None, total)
     shown = [p for p in moved[:_ROWS] if abs(p["b_ns"] - p["a_ns"]) >= _SMALLEST_NS]
     for part in shown:
-        yield _row(f"  {part['name']}", part["a_ns"], part["b_ns"], part["b_ns"] - part["a_ns"])
+        name = part["name"] + (" (only without KVM)" if part["only_without_kvm"] else "")
+        yield _row(f"  {name}", part["a_ns"], part["b_ns"], part["b_ns"] - part["a_ns"])
     if rest := moved[len(shown) :]:
         a_ns, b_ns = (sum(part[key] for part in rest) for key in ("a_ns", "b_ns"))
         yield _row(f"  {len(rest)} smaller, in sum", a_ns, b_ns, b_ns - a_ns)
@@ -77,9 +78,3 @@ def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:
     if len(name) > _NAME_WIDTH - 1:
         name = name[: _NAME_WIDTH - 2] + "…"
     return f"{name:<{_NAME_WIDTH}}{cells}{change_ns / 1e6:>+10.1f}"
-
-
-def _ms(time_ns: int | None) -> str:
-    if time_ns is None:
-        return ""
-    return f"{time_ns / 1e6:.1f}" if time_ns else "-"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bootwright.timeline.diff import Change, Diff
 from bootwright.timeline.diff import diff as set_beside
-from bootwright.timeline.kernel.steps import STEPS
+from bootwright.timeline.kernel.steps import ONLY_WITHOUT_KVM, STEPS
 from bootwright.timeline.span import Timeline
 
 _RESERVED = re.compile(r"Memory: .*?(\d+)K reserved")
@@ -32,6 +32,8 @@ class Part:
     name: str
     a_ns: int
     b_ns: int
+    only_without_kvm: bool = False
+    """Guests of KVM do not take that time."""
 
     @property
     def change_ns(self) -> int:
@@ -103,7 +105,12 @@ def _of_kernel(found: Diff) -> Iterator[Change]:
 
 
 def _part(change: Change) -> Part:
-    return Part(name=change.name, a_ns=change.before.own_ns, b_ns=change.after.own_ns)
+    return Part(
+        name=change.name,
+        a_ns=change.before.own_ns,
+        b_ns=change.after.own_ns,
+        only_without_kvm=change.name in ONLY_WITHOUT_KVM,
+    )
 
 
 def _longest(parts: Iterator[Part] | list[Part]) -> tuple[Part, ...]:

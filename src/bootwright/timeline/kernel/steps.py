@@ -135,6 +135,11 @@ STEPS = (
 )
 """Lines of x86 kernels 5.10 to 6.12. The first entry whose beginning fits counts."""
 
+ONLY_WITHOUT_KVM = frozenset({"APIC timer calibration", "timer check"})
+"""Steps that guests of KVM do not take: their APIC has a TSC-deadline timer, which wants no
+calibration, and their kernel does not check how the board is wired.
+Source: calibrate_APIC_clock() in arch/x86/kernel/apic/apic.c, paravirt_ops_setup() in kvm.c."""
+
 FIRST_LATE = ("Freeing unused decrypted", "Freeing unused kernel", "Write protecting the kernel")
 """What the kernel prints when the initcalls are over: kernel_init() in init/main.c."""
 LAST_BEFORE_INITCALLS = "devtmpfs: initialized"
