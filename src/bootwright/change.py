@@ -215,7 +215,8 @@ class Config:
     def apply(self, values: dict[str, Any]) -> None:
         raise InputError(
             f"{self} needs a kernel built with it, and there is none",
-            hint="build one, and say kernel=NAME",
+            hint=f'write "# base: profile micro" and "{self.option}={self.value}  # why" into '
+            "mine.fragment, give it to bootwright kernel build, and say kernel=mine",
         )
 
 
