@@ -19,6 +19,10 @@ _MAKEFILES = {
         "ext4-$(CONFIG_EXT4_FS_SECURITY) += xattr_security.o\n"
     ),
     "fs/fat/Makefile": "obj-y += fat.o\nfat-objs := cache.o\n",
+    "fs/isofs/Makefile": (
+        "obj-$(CONFIG_ISO9660_FS) += isofs.o\nisofs-objs-y := inode.o\n"
+        "isofs-objs-$(CONFIG_JOLIET) += joliet.o\nisofs-objs := $(isofs-objs-y)\n"
+    ),
 }
 
 
@@ -37,6 +41,8 @@ def tree(tmp_path: Path) -> Path:
         ("fs/ext4/inode.o", "CONFIG_EXT4_FS"),
         ("fs/ext4/xattr_security.o", "CONFIG_EXT4_FS_SECURITY"),
         ("fs/fat/cache.o", "CONFIG_FAT_FS"),
+        ("fs/isofs/inode.o", "CONFIG_ISO9660_FS"),
+        ("fs/isofs/joliet.o", "CONFIG_JOLIET"),
         ("fs/read_write.o", ""),
         ("fs/ext4/unheard_of.o", "CONFIG_EXT4_FS"),
         ("nowhere/at/all.o", ""),

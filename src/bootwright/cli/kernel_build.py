@@ -19,7 +19,7 @@ Profiles:
   firecracker-ci  Firecracker's published guest config for Linux 6.1
   debian-cloud    Debian's cloud kernel, without debug info
   NAME.fragment   a file of your own: a line "# base: profile micro", and options with reasons
-                  such as "CONFIG_SQUASHFS=y  # what we boot is packed so"
+                  such as "CONFIG_ISO9660_FS=y  # cloud-init's seeds"
 
 \b
 Examples:
@@ -56,10 +56,7 @@ def command(
             homes.locate(), chosen, name=name, tree=source, jobs=jobs, progress=advance
         )
     for option in built.dropped:
-        screen.say(
-            f"warning: CONFIG_{option.name}={option.asked} was asked for, and is {option.got}: "
-            + option.reason
-        )
+        screen.say(f"warning: {option}")
     called = name or chosen.name
     screen.say(
         f"kernel {called}: {kernel.release} ({', '.join(kernel.parts)}; "

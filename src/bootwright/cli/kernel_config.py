@@ -54,12 +54,17 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
     from bootwright.kernels import source as sources
 
     home = homes.locate()
+    dropped: list[str] = []
     with screen.progress("config") as advance:
-        sides = [configure.parse(configs.text_of(home, side, advance)) for side in (a, b)]
+        sides = [
+            configure.parse(configs.text_of(home, side, advance, dropped.append)) for side in (a, b)
+        ]
         tree = source or _here(sources.known(home))
         advance("reading the kernel's options", 0.95)
         options = kconfig.Options(tree) if tree else None
         found = configdiff.differences(*sides, options=options, source=tree)
+    for option in dropped:
+        screen.say(f"warning: {option}")
     if as_json:
         screen.print_json({"a": a, "b": b, "differences": found})
         return
@@ -76,7 +81,8 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
     on = [sum(value == "y" for value in side.values()) for side in sides]
     modules = [sum(value == "m" for value in side.values()) for side in sides]
     click.echo(
-        f"{len(found)} options differ; y: {on[0]} and {on[1]}; m: {modules[0]} and {modules[1]}"
+        f"options that differ: {len(found)}; y: {on[0]} and {on[1]}; "
+        f"m: {modules[0]} and {modules[1]}"
     )
     if tree is None:
         screen.say(
@@ -116,14 +122,17 @@ def why(option: str, kernel: str, source: Path | None, as_json: bool) -> None:
     from bootwright.kernels import source as sources
 
     home = homes.locate()
+    dropped: list[str] = []
     with screen.progress("config") as advance:
-        text = configs.text_of(home, kernel, advance)
+        text = configs.text_of(home, kernel, advance, dropped.append)
         tree = source or sources.debian(home, progress=advance).path
         advance("reading the kernel's options", 0.95)
         with tempfile.NamedTemporaryFile("w", suffix=".config") as file:
             file.write(text)
             file.flush()
             answer = kconfig.Options(tree, Path(file.name)).why(option)
+    for told in dropped:
+        screen.say(f"warning: {told}")
     if as_json:
         screen.print_json(answer)
     else:

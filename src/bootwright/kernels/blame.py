@@ -51,7 +51,7 @@ def files_of(folder: Path) -> Iterator[tuple[str, str]]:
             continue
         names = {name for name in found["right"].split() if name.endswith(".o")}
         if found["left"] not in _LISTS and not found["option"]:
-            parts.setdefault(f"{found['left']}.o", set()).update(names)
+            parts.setdefault(_whole(found["left"]), set()).update(names)
         if found["option"]:
             brought += [(found["option"].removeprefix("CONFIG_"), name) for name in names]
     for option, name in brought:
@@ -74,8 +74,13 @@ def _lookup(folder: Path, name: str) -> str | None:
             return found["option"]
         if found["left"] in _LISTS:
             return ""
-        return f"{found['left']}.o"
+        return _whole(found["left"])
     return None
+
+
+def _whole(left: str) -> str:
+    """Return the object whose parts a list names: of ``ext4-y``, and of ``isofs-objs-y`` too."""
+    return left.removesuffix("-objs") + ".o"
 
 
 def _lines(folder: Path) -> list[str]:

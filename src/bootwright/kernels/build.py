@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -127,7 +127,7 @@ def _build(
     if not (folder / "vmlinux").exists():
         needed = _LARGE_BYTES if has_modules else _SMALL_BYTES
         space.require(folder, needed, "building a kernel")
-    missing = _with_reasons(configure.dropped(profile, config), source, folder)
+    missing = configure.explained(configure.dropped(profile, config), source, folder)
     make.run(
         source,
         folder,
@@ -170,16 +170,6 @@ def _shelve(
         source=f"built: {profile.name}, from {source.title}",
         pvh=vmlinux.has_pvh_note(content),
     )
-
-
-def _with_reasons(missing: list[Dropped], source: Source, folder: Path) -> tuple[Dropped, ...]:
-    if not missing:
-        return ()
-    # Imported here: reading all Kconfig files takes two seconds.
-    from bootwright.kernels import kconfig
-
-    options = kconfig.Options(source.path, folder / ".config")
-    return tuple(replace(one, reason=options.missing(one.name)) for one in missing)
 
 
 def _key(home: Home, profile: Profile, source: Source) -> Digest:

@@ -13,13 +13,19 @@ from bootwright.kernels import source as sources
 from bootwright.kernels.kernel import load, shelf
 
 
-def text_of(home: Home, what: str, progress: Callable[[str, float], None]) -> str:
+def text_of(
+    home: Home,
+    what: str,
+    progress: Callable[[str, float], None],
+    warn: Callable[[str], None],
+) -> str:
     """Return the text of the config that *what* names.
 
     Args:
         what: The path of a ``.config``; a kernel in the store; a profile or the path of one, which
             is completed by the scripts of Debian's source, fetched where it is not there.
         progress: Called with the step and the share done, 0 to 1.
+        warn: Told of each option of a profile that the kernel drops.
 
     Raises:
         InputError: nothing is called so.
@@ -54,7 +60,9 @@ def text_of(home: Home, what: str, progress: Callable[[str, float], None]) -> st
     source = sources.debian(home, progress=progress)
     progress(f"completing {what}", 0.9)
     with tempfile.TemporaryDirectory(prefix="bootwright-config-") as folder:
-        configure.write(home, chosen, source, Path(folder))
+        config = configure.write(home, chosen, source, Path(folder))
+        for option in configure.explained(configure.dropped(chosen, config), source, Path(folder)):
+            warn(str(option))
         return (Path(folder) / ".config").read_text()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootwright.errors import BuildError
@@ -24,6 +24,9 @@ class Dropped:
     """``n`` where it is off."""
     reason: str = ""
     """What it lacks."""
+
+    def __str__(self) -> str:
+        return f"CONFIG_{self.name}={self.asked} was asked for, and is {self.got}: {self.reason}"
 
 
 def write(home: Home, profile: Profile, source: Source, folder: Path) -> dict[str, str]:
@@ -75,6 +78,17 @@ def dropped(profile: Profile, config: dict[str, str]) -> list[Dropped]:
         # Text that is asked to be empty may stand under a menu that is off.
         and not (option.value == '""' and option.name not in config)
     ]
+
+
+def explained(missing: list[Dropped], source: Source, folder: Path) -> tuple[Dropped, ...]:
+    """Return what was dropped with the reasons, from the ``.config`` that is in *folder*."""
+    if not missing:
+        return ()
+    # Imported here: reading all Kconfig files takes two seconds.
+    from bootwright.kernels import kconfig
+
+    options = kconfig.Options(source.path, folder / ".config")
+    return tuple(replace(one, reason=options.missing(one.name)) for one in missing)
 
 
 def _run(argv: list[str], folder: Path) -> None:
