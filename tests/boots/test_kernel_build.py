@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -163,3 +164,21 @@ def test_two_kernels_side_by_side(builder: Bootwright, micro: str, kernel: str) 
     assert by_name["BLK_DEV_IO_TRACE"]["group"] == "debug and tracing"
     assert "init_blk_tracer" in by_name["BLK_DEV_IO_TRACE"]["initcalls"]
     assert by_name["RTC_CLASS"]["group"] == "drivers"
+
+
+def test_what_a_users_profile_asks_for_in_vain_is_said(
+    builder: Bootwright, micro: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.fragment"
+    mine.write_text(
+        "# base: profile micro\n"
+        "CONFIG_ISO9660_FS=y  # seeds of cloud-init\n"
+        "CONFIG_SQUASHFS=y  # its menu is off\n"
+    )
+    done = builder("kernel", "config", "diff", micro, mine, "--json")
+    assert (
+        "warning: CONFIG_SQUASHFS=y was asked for, and is n: needs MISC_FILESYSTEMS" in done.stderr
+    )
+    [only] = json.loads(done.stdout)["differences"]
+    assert (only["name"], only["a"], only["b"]) == ("ISO9660_FS", "n", "y")
+    assert only["initcalls"] == ["init_iso9660_fs"]
