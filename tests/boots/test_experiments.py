@@ -80,5 +80,5 @@ def test_a_boot_that_fails_is_no_fast_one(bootwright: Bootwright, kernel: str) -
     change = "vmm.nosuch=on"
     done = bootwright("compare", *TINY, "--kernel", kernel, "-n", "6", "--with", change)
     assert done.returncode == 1, done.stderr
-    assert re.match(r"no verdict: 3 of 3 boots of B failed: QEMU did not start", done.stdout)
+    assert re.match(r"no verdict: ([34]) of \1 boots of B failed: QEMU did not start", done.stdout)
     assert f"B: the tiny guest with {change}" in done.stdout
