@@ -55,8 +55,7 @@ def command(
         kernel, built, is_new = build.build(
             homes.locate(), chosen, name=name, tree=source, jobs=jobs, progress=advance
         )
-    for option in built.dropped:
-        screen.say(f"warning: {option}")
+    screen.warn(built.dropped)
     called = name or chosen.name
     screen.say(
         f"kernel {called}: {kernel.release} ({', '.join(kernel.parts)}; "

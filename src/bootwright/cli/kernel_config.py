@@ -63,8 +63,7 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
         advance("reading the kernel's options", 0.95)
         options = kconfig.Options(tree) if tree else None
         found = configdiff.differences(*sides, options=options, source=tree)
-    for option in dropped:
-        screen.say(f"warning: {option}")
+    screen.warn(dropped)
     if as_json:
         screen.print_json({"a": a, "b": b, "differences": found})
         return
@@ -131,8 +130,7 @@ def why(option: str, kernel: str, source: Path | None, as_json: bool) -> None:
             file.write(text)
             file.flush()
             answer = kconfig.Options(tree, Path(file.name)).why(option)
-    for told in dropped:
-        screen.say(f"warning: {told}")
+    screen.warn(dropped)
     if as_json:
         screen.print_json(answer)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -14,6 +14,12 @@ from bootwright.errors import InputError
 def say(text: str) -> None:
     """Print a message for people, on stderr."""
     click.echo(text, err=True)
+
+
+def warn(told: Iterable[object]) -> None:
+    """Print a warning for each of *told*, on stderr."""
+    for one in told:
+        say(f"warning: {one}")
 
 
 @contextmanager

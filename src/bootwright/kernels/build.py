@@ -123,7 +123,7 @@ def _build(
     progress("configuring", 0.05)
     config = configure.write(home, profile, source, folder)
     toolchain.require(config)
-    has_modules = "m" in config.values()
+    has_modules = toolchain.builds_modules(config)
     if not (folder / "vmlinux").exists():
         needed = _LARGE_BYTES if has_modules else _SMALL_BYTES
         space.require(folder, needed, "building a kernel")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +18,17 @@ class Need:
     name: str
     debian: str
     fedora: str
-    when: str = ""
-    """The option that needs it; empty: every kernel does."""
+    when: Callable[[Mapping[str, str]], bool] | None = None
+    """Says of a kernel's options whether they need it; None: every kernel does."""
 
-    def is_needed(self, config: Mapping[str, str] | None) -> bool:
-        """Say whether a kernel with such options needs it; None: whether a look at them does."""
-        if not self.when:
-            return True
-        if self.when == "MODULES":  # to have them is one thing, to build some another
-            return config is not None and "m" in config.values()
-        return config is not None and config.get(self.when) == "y"
+
+def builds_modules(config: Mapping[str, str]) -> bool:
+    """Say whether a kernel with such options has modules to build; it may load some without."""
+    return "m" in config.values()
+
+
+def _on(option: str) -> Callable[[Mapping[str, str]], bool]:
+    return lambda config: config.get(option) == "y"
 
 
 _NEEDS = (
@@ -38,18 +39,18 @@ _NEEDS = (
     Need(name="bison", debian="bison", fedora="bison"),
     Need(name="bc", debian="bc", fedora="bc"),
     Need(name="perl", debian="perl", fedora="perl"),
-    Need(name="gelf.h", debian="libelf-dev", fedora="elfutils-libelf-devel", when="OBJTOOL"),
+    Need(name="gelf.h", debian="libelf-dev", fedora="elfutils-libelf-devel", when=_on("OBJTOOL")),
     Need(
         name="openssl/evp.h",
         debian="libssl-dev",
         fedora="openssl-devel",
-        when="SYSTEM_TRUSTED_KEYRING",
+        when=_on("SYSTEM_TRUSTED_KEYRING"),
     ),
-    Need(name="lz4", debian="lz4", fedora="lz4", when="KERNEL_LZ4"),
-    Need(name="zstd", debian="zstd", fedora="zstd", when="KERNEL_ZSTD"),
-    Need(name="xz", debian="xz-utils", fedora="xz", when="KERNEL_XZ"),
-    Need(name="depmod", debian="kmod", fedora="kmod", when="MODULES"),
-    Need(name="pahole", debian="dwarves", fedora="dwarves", when="DEBUG_INFO_BTF"),
+    Need(name="lz4", debian="lz4", fedora="lz4", when=_on("KERNEL_LZ4")),
+    Need(name="zstd", debian="zstd", fedora="zstd", when=_on("KERNEL_ZSTD")),
+    Need(name="xz", debian="xz-utils", fedora="xz", when=_on("KERNEL_XZ")),
+    Need(name="depmod", debian="kmod", fedora="kmod", when=builds_modules),
+    Need(name="pahole", debian="dwarves", fedora="dwarves", when=_on("DEBUG_INFO_BTF")),
 )
 
 # Everything by which two builds of one config could differ.
@@ -81,7 +82,12 @@ def require(config: Mapping[str, str] | None = None) -> None:
     Raises:
         HostError: something is missing; the hint has the command that installs all of it.
     """
-    missing = [need for need in _NEEDS if need.is_needed(config) and not _is_here(need.name)]
+    missing = [
+        need
+        for need in _NEEDS
+        if need.when is None or (config is not None and need.when(config))
+        if not _is_here(need.name)
+    ]
     if missing:
         debian = sorted({need.debian for need in missing})
         fedora = sorted({need.fedora for need in missing})
