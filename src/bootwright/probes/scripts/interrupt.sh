@@ -1,7 +1,9 @@
 cd "$scratch"
 mkfifo keys screen
+# What is to be interrupted says itself that it runs: a bash that gets SIGINT just as it
+# starts a command waits for the whole command, or (5.2) for ever.
 ssh -F "$ssh_config" -tt guest \
-    'trap "echo was-interrupted; exit 0" INT; echo is-ready; sleep 5; echo slept-on' \
+    'trap "echo was-interrupted; exit 0" INT; sh -c "echo is-ready; exec sleep 5"; echo slept-on' \
     <keys >screen 2>&1 &
 exec 3>keys 4<screen
 seen=
