@@ -67,9 +67,11 @@ def build(
     Raises:
         BuildError: the kernel's scripts or compiler failed.
         HostError: a program or space is missing, or the same is being built by another.
+        NotFoundError: the kernel whose config the profile starts from is not here.
     """
     name = check_name(name or profile.name, "a kernel")
     toolchain.require()
+    profile.base_config(home)  # if it is not here, that is said before a source is fetched
     progress("looking at the source", 0.0)
     source = (
         sources.tree(tree)
