@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html import escape
 
 from bootwright.report.diff import ONE_EACH, counts, signed
+from bootwright.report.document import document
 from bootwright.report.svg import svg
 from bootwright.report.text import duration
 from bootwright.timeline.diff import Change, Diff, Side
@@ -22,15 +23,9 @@ _ROWS = 400
 _NONE = "\N{EN DASH}"
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1b2026; --quiet: #57606a; --paper: #fff;
-  --line: #d8dee4; --less: #0b6b2f; --more: #b3261e; --warn: #fff4d6 }
-* { box-sizing: border-box }
-body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  margin: 0 auto; padding: 1.2rem; max-width: 1280px }
-h1 { font-size: 1.35rem; margin: 0 0 .6rem; overflow-wrap: anywhere }
+body { max-width: 1280px }
 h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
 p { margin: .3rem 0 }
-.quiet { color: var(--quiet) }
 .note { background: var(--warn); border-left: 4px solid #c78a00; padding: .4rem .7rem;
   margin: .8rem 0 }
 .big { font-size: 1.15rem; font-variant-numeric: tabular-nums }
@@ -39,10 +34,8 @@ p { margin: .3rem 0 }
 .scroll svg { display: block; width: 100%; min-width: 900px; height: auto }
 .scroll figure { margin: 0 } .scroll figure + figure { border-top: 1px solid var(--line) }
 .cells { overflow-x: auto }
-table { border-collapse: collapse; width: 100% }
 caption { text-align: left; color: var(--quiet); padding-bottom: .4rem }
-th, td { padding: .28rem .5rem; border-bottom: 1px solid var(--line); text-align: right;
-  font-variant-numeric: tabular-nums; white-space: nowrap; vertical-align: top }
+th, td { vertical-align: top }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left }
 td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 13rem }
 th { position: sticky; top: 0; background: var(--paper) }
@@ -53,10 +46,6 @@ th[aria-sort=ascending] button::after { content: " ▲" }
 th[aria-sort=descending] button::after { content: " ▼" }
 pre { overflow-x: auto; font-size: .8rem; line-height: 1.35 }
 .path { color: var(--more); font-weight: bold }
-@media screen and (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --quiet: #9ba6b2; --paper: #0d1117; --line: #30363d;
-    --less: #56d364; --more: #ff7b72; --warn: #2e2608 }
-}
 @media (max-width: 640px) {
   body { padding: .8rem; font-size: 14px }
   .length { display: none }
@@ -114,19 +103,7 @@ def page(
     told = f"<pre>{escape(report)}</pre>\n" if report else ""
     figures = "\n".join(f"<figure>{picture}</figure>" for picture in pictures)
     side = "less" if diff.change_ns < 0 else "more" if diff.change_ns > 0 else "quiet"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="bootwright">
-<title>{escape(_plain(title))}: two boots</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{escape(_plain(title))}</h1>
-<p class="big">{duration(diff.before_ns)} → {duration(diff.after_ns)}:
+    body = f"""<p class="big">{duration(diff.before_ns)} → {duration(diff.after_ns)}:
 <strong class="{side}">{signed(diff.change_ns)}</strong></p>
 <p class="quiet">{escape(counts(diff))}; {_CLOCKS[diff.clock]}</p>
 {told}<p class="note">{escape(ONE_EACH)}</p>
@@ -137,12 +114,14 @@ def page(
 <h2>What changed</h2>
 <div class="cells" tabindex="0" role="region" aria-label="Table of changes">
 {_table(diff, names)}
-</div>
-</main>
-<script>{_SCRIPT}</script>
-</body>
-</html>
-"""
+</div>"""
+    return document(
+        body,
+        heading=_plain(title),
+        title=f"{_plain(title)}: two boots",
+        style=_STYLE,
+        script=_SCRIPT,
+    )
 
 
 _CLOCKS = {

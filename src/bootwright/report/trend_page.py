@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
+from bootwright.report.document import document
 from bootwright.report.measurement import ms
 from bootwright.report.svg import tick_ns
 from bootwright.report.text import duration
@@ -19,14 +20,9 @@ _COLOURS = ("#1f66ad", "#a8660a", "#0d7c70", "#7c51a1", "#48822a", "#69727d")
 """Of the phases, from the bottom; beyond them they begin anew."""
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1b2026; --quiet: #57606a; --paper: #fff;
-  --line: #d8dee4; --less: #0b6b2f; --more: #b3261e }
-* { box-sizing: border-box }
-body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  margin: 0 auto; padding: 1.2rem; max-width: 1100px }
-h1 { font-size: 1.35rem; margin: 0 0 .6rem; overflow-wrap: anywhere }
+body { max-width: 1100px }
 h2 { font-size: 1.05rem; margin: 1.8rem 0 .4rem; overflow-wrap: anywhere }
-p, ul { margin: .4rem 0 } .quiet { color: var(--quiet) }
+p, ul { margin: .4rem 0 }
 .scroll { overflow-x: auto }
 svg { display: block; width: 100%; min-width: 640px; height: auto }
 svg text { font: 11px system-ui, sans-serif; fill: var(--quiet) }
@@ -35,15 +31,8 @@ svg .whole { fill: none; stroke: var(--ink); stroke-width: 2 } svg .dot { fill: 
 svg .slower { fill: var(--more) } svg .faster { fill: var(--less) } svg .area { fill-opacity: .35 }
 .key { display: inline-block; width: .8em; height: .8em; margin-right: .35em; opacity: .6 }
 .legend span { margin-right: 1.1em; white-space: nowrap }
-table { border-collapse: collapse; width: 100% }
-th, td { padding: .28rem .5rem; border-bottom: 1px solid var(--line); text-align: right;
-  font-variant-numeric: tabular-nums; white-space: nowrap }
 th:last-child, td:last-child { text-align: left; white-space: normal; min-width: 14rem }
 .is-slower { color: var(--more) } .is-faster { color: var(--less) }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --quiet: #9ba6b2; --paper: #0d1117; --line: #30363d;
-    --less: #56d364; --more: #ff7b72 }
-}
 """
 
 
@@ -55,23 +44,7 @@ def page(told: Mapping[str, Any], *, title: str) -> str:
         title: Its heading, as plain text.
     """
     body = "\n".join(_section(series) for series in told["series"]) or f"<p>{NOTHING}</p>"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="bootwright">
-<title>{escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{escape(title)}</h1>
-{body}
-</main>
-</body>
-</html>
-"""
+    return document(body, heading=title, style=_STYLE)
 
 
 def _section(series: Mapping[str, Any]) -> str:
