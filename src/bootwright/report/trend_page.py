@@ -30,7 +30,7 @@ svg .grid { stroke: var(--line) } svg .range { stroke: var(--ink); stroke-width:
 svg .whole { fill: none; stroke: var(--ink); stroke-width: 2 } svg .dot { fill: var(--ink) }
 svg .slower { fill: var(--more) } svg .faster { fill: var(--less) } svg .area { fill-opacity: .35 }
 .key { display: inline-block; width: .8em; height: .8em; margin-right: .35em; opacity: .6 }
-.legend span { margin-right: 1.1em; white-space: nowrap }
+.legend span { margin-right: 1.1em; display: inline-block }
 th:last-child, td:last-child { text-align: left; white-space: normal; min-width: 14rem }
 .is-slower { color: var(--more) } .is-faster { color: var(--less) }
 """
