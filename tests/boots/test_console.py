@@ -67,8 +67,11 @@ def _read_until(file: int, wanted: bytes) -> bytes:
     seen = b""
     while wanted not in seen:
         assert select.select([file], [], [], 60)[0], f"waited for {wanted!r} after {seen!r}"
-        data = os.read(file, 1 << 16)
-        assert data, seen
+        try:
+            data = os.read(file, 1 << 16)
+        except OSError:  # EIO: nobody holds the terminal's other end any more
+            data = b""
+        assert data, f"ended without {wanted!r}, after {seen[-500:]!r}"
         seen += data
     return seen
 

@@ -69,6 +69,8 @@ if [ -z "$root" ]; then
     mark command.start
     (exec 3>&-; HOME=/root; export HOME PATH; . /seed/command) </dev/null >&3 2>&3
     status=$?
+    # Whoever is switched off loses what waits for the console; to set a mode is to wait for it.
+    stty -F /dev/console onlcr
     printf '\n%s command.end %s\n' "$token" "$status" >&3
     exec 3>&-
     poweroff -f

@@ -14,6 +14,8 @@ shell=/bin/sh
 (exec 3>&-; exec $shell /run/bootwright/command) </dev/null >&3 2>&3 &
 # A shell that is PID 1 is given the orphans, and reaps them while it waits.
 wait $!
-printf '\n%s command.end %s\n' "$token" "$?" >&3
+status=$?
+drain_console
+printf '\n%s command.end %s\n' "$token" "$status" >&3
 exec 3>&-
 power_off

@@ -40,6 +40,10 @@ others() {
     return 1
 }
 
+# Wait until the console has shown what was printed, as to set a mode does: whoever is switched off
+# loses the rest.
+drain_console() { bb stty -F /dev/console onlcr; }
+
 # End all that runs, in good order, and switch the machine off.
 power_off() {
     trap '' TERM INT
@@ -52,5 +56,6 @@ power_off() {
     kill -KILL -1
     bb sync
     bb mount -o remount,ro /
+    drain_console
     bb poweroff -f
 }
