@@ -36,6 +36,26 @@ def test_a_result_is_passed_on() -> None:
     assert loop.run(work()) == 7
 
 
+def test_signals_are_as_before_when_the_loop_is_closed() -> None:
+    pipes: list[int] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def work() -> None:
+        events = asyncio.get_running_loop()
+        close = events.close
+
+        def closing() -> None:
+            pipes.append(signal.set_wakeup_fd(-1))
+            close()
+
+        events.close = closing  # type: ignore[method-assign]
+        assert signal.getsignal(signal.SIGTERM) != before
+
+    loop.run(work())
+    assert pipes == [-1]  # a signal is told to no pipe that the loop closes
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_all_work_goes_on_at_once_and_to_its_end() -> None:
     done: list[int] = []
     met = asyncio.Event()

@@ -20,10 +20,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
 
     async def cancellable() -> T:
-        task = asyncio.current_task()
+        task, events = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
+        before = signal.getsignal(signal.SIGTERM)
+        events.add_signal_handler(signal.SIGTERM, task.cancel)
+        try:
+            return await work
+        finally:
+            # Before the loop is closed: it closes the pipe to which Python tells of a signal, and
+            # only then says so, and a signal in between is answered with a traceback.
+            events.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, before)
 
     try:
         return asyncio.run(cancellable())
