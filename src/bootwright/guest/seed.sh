@@ -69,7 +69,7 @@ if [ -z "$root" ]; then
     mark command.start
     (exec 3>&-; HOME=/root; export HOME PATH; . /seed/command) </dev/null >&3 2>&3
     status=$?
-    # Whoever is switched off loses what waits for the console; to set a mode is to wait for it.
+    # Whoever is switched off loses what the console has not sent yet; stty waits for that (TCSADRAIN).
     stty -F /dev/console onlcr
     printf '\n%s command.end %s\n' "$token" "$status" >&3
     exec 3>&-

@@ -40,8 +40,8 @@ others() {
     return 1
 }
 
-# Wait until the console has shown what was printed, as to set a mode does: whoever is switched off
-# loses the rest.
+# Wait until the console has sent what was printed, as stty does before it sets a mode (TCSADRAIN):
+# whoever is switched off loses the rest.
 drain_console() { bb stty -F /dev/console onlcr; }
 
 # End all that runs, in good order, and switch the machine off.
