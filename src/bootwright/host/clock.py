@@ -13,26 +13,33 @@ def now_ns() -> int:
 
 
 def process_start_ns() -> int:
-    """Return when this process was forked, on the monotonic clock, in nanoseconds.
+    """Return when this command was entered: its process forked, by the monotonic clock, in ns.
 
     The kernel tells it in clock ticks of 10 ms since boot. Inside that tick we take the latest
     time that leaves room for the time which the process has run or waited to run since, so the
     error is one tick at most and, for a process that has hardly slept, much less.
 
-    Source: proc(5), field 22 of /proc/PID/stat; Documentation/scheduler/sched-stats.rst for
-    /proc/PID/schedstat (second field: nanoseconds spent waiting on a run queue).
+    A process that has waited for children before its first line was a shell when it was forked: a
+    shell executes the last command of ``(make; bootwright run)`` in its own place, and no clock
+    tells when. Of such a process only that latest time is known; it errs by what the process slept
+    since it became ours.
+
+    Source: proc(5), fields 11 (page faults of children waited for) and 22 of /proc/PID/stat;
+    Documentation/scheduler/sched-stats.rst for /proc/PID/schedstat (second field: nanoseconds
+    spent waiting on a run queue).
     """
     now = time.monotonic_ns()
     boot_minus_monotonic = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - now
     tick_ns = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-    stat = Path("/proc/self/stat").read_text()
-    earliest = int(stat.rpartition(")")[2].split()[19]) * tick_ns - boot_minus_monotonic
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()  # from the third on
+    earliest = int(fields[22 - 3]) * tick_ns - boot_minus_monotonic
     try:
         waited_ns = int(Path("/proc/self/schedstat").read_text().split()[1])
     except (FileNotFoundError, IndexError):
         waited_ns = 0  # a kernel without CONFIG_SCHED_INFO
-    latest = min(earliest + tick_ns, now - time.process_time_ns() - waited_ns)
-    return max(earliest, latest)
+    latest = now - time.process_time_ns() - waited_ns
+    was_shell = int(fields[11 - 3]) > 0
+    return max(earliest, latest if was_shell else min(earliest + tick_ns, latest))
 
 
 def boot_id(proc: Path = Path("/proc")) -> str:
