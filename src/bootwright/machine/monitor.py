@@ -71,8 +71,9 @@ T = TypeVar("T")
 
 _WATCH_S = 1.0
 """How often to look whether the machine's folder is still there, and room on a full disk."""
-_LAST_WORDS_S = 1.0
-"""How long to wait for what the guest sent last, once its VMM has ended."""
+_LAST_WORDS_S = 10.0
+"""How long to wait for what the guest sent last and what was counted, once its VMM has ended: a
+busy host may need seconds to read it."""
 _PROGRESS_SHARE = 0.01
 """How far apart two news of a disk that is being made are."""
 _DEVICE_LETTERS = 32
