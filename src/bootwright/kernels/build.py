@@ -71,7 +71,7 @@ def build(
     """
     name = check_name(name or profile.name, "a kernel")
     toolchain.require()
-    profile.base_config(home)  # if it is not here, that is said before a source is fetched
+    base = profile.base_config(home)  # first: if it is not here, no source need be fetched
     progress("looking at the source", 0.0)
     source = (
         sources.tree(tree)
@@ -81,7 +81,7 @@ def build(
             or sources.debian(home, progress=lambda step, share: progress(step, 0.05 * share))
         )
     )
-    key = _key(home, profile, source)
+    key = _key(profile, source, base)
     if built := _remembered(home, key):
         shelf(home).tag(name, built.digest)
         return load(home, name), built, False
@@ -174,12 +174,12 @@ def _shelve(
     )
 
 
-def _key(home: Home, profile: Profile, source: Source) -> Digest:
+def _key(profile: Profile, source: Source, base_config: str) -> Digest:
     """Name all that decides what comes of a build."""
     parts = (
         _FORMAT,
         source.digest,
-        profile.base_config(home),
+        base_config,
         profile.base,
         profile.fragment(),
         toolchain.versions(),
