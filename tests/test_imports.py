@@ -28,7 +28,9 @@ _HEIGHT = {
     "history": 2,  # it stores a timeline's data, and knows no machine
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
     # Values: a change knows recipes, and both know digests.
-    **dict.fromkeys(("recipe", "change", "change_text", "errors", "digest", "__init__"), 0),
+    **dict.fromkeys(
+        ("recipe", "change", "change_text", "errors", "events", "digest", "__init__"), 0
+    ),
 }
 # They take data and return data: whoever has data may import them.
 _DATA_ROOMS = {"timeline", "report"}

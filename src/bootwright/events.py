@@ -1,0 +1,39 @@
+"""What a library function reports while it works: events, given to the caller's observer.
+
+A room that has more to report than this defines its own events, as subclasses of `Event`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of everything that an observer is given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Something that the user should know, and that stops nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Event):
+    """How far a piece of work has come."""
+
+    step: str
+    """What is being done, in words for people."""
+    share: float | None = None
+    """The share of the whole that is done, 0 to 1; None: unknown."""
+
+
+Observer = Callable[[Event], None]
+"""Called in the thread that called the library function, or on its event loop."""
+
+
+def ignore(event: Event) -> None:
+    """Observe nothing."""
