@@ -22,17 +22,15 @@ from bootwright.machine.client import Machine
 from bootwright.machine.complete import DEFAULT_KERNEL
 from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec, check_host_name
+from bootwright.machine.timeouts import default_timeout_s
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
-from bootwright.recipe import Recipe
 from bootwright.report import text
 from bootwright.timeline.phases import AFTER, START, Phase, phases, start_up_of, total_ns
 from bootwright.timeline.recorder import Mark, Recorder
 
 if TYPE_CHECKING:
     from bootwright.history.boot import Command
-
-_TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
 # What a boot is doing after each mark, for the status line.
 _DOING = {
@@ -381,8 +379,3 @@ def _dry_run(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> int:
         click.echo(f"# {comment}")
         click.echo(shlex.join(words))
     return 0
-
-
-def default_timeout_s(recipe: Recipe) -> float:
-    """Return how long a start-up may take where the user does not say."""
-    return _TIMEOUT_S[recipe.accelerator]
