@@ -36,6 +36,10 @@ _HEIGHT = {
 _DATA_ROOMS = {"timeline", "report"}
 
 
+# What experiments return, and reports print: values that live beside the engine they come from.
+_RESULTS = "bootwright.experiments.results"
+
+
 def _room(module: str) -> str:
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "__init__"
@@ -100,6 +104,7 @@ def test_timeline_and_report_know_only_data() -> None:
     allowed = (
         "bootwright.errors",
         "bootwright.host.clock",
+        _RESULTS,
         *(f"bootwright.{r}" for r in _DATA_ROOMS),
     )
     wrong = [
@@ -109,6 +114,30 @@ def test_timeline_and_report_know_only_data() -> None:
         and not any(f"{imported}.".startswith(f"{start}.") for start in allowed)
     ]
     assert wrong == []
+
+
+def _reached(module: str) -> set[str]:
+    """Return *module*, what of ours it imports, and what that imports in turn, but for modules that
+    import nothing of ours."""
+    reached, new = set[str](), {module}
+    while new:
+        reached |= new
+        imported = {name for importer, name in _ARROWS if importer in new}
+        # Of `from bootwright.recipe import Recipe` the module is the first half.
+        new = {m for name in imported for m in (name, name.rpartition(".")[0])} - reached
+    return reached & {importer for importer, _ in _ARROWS}
+
+
+def test_results_know_only_values() -> None:
+    """So that a report that knows them knows no engine."""
+    reached = _reached(_RESULTS)
+    assert {m for m in reached if _room(m) in ("experiments", "history")} == {
+        _RESULTS,
+        "bootwright.experiments.verdicts",
+        "bootwright.history.measurement",
+    }
+    others = {_room(m) for m in reached} - {"experiments", "history"}
+    assert others == {"timeline", "recipe", "host"}
 
 
 def test_below_the_engine_nobody_knows_data_rooms() -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from bootwright.cli import experiment
-from bootwright.experiments import baseline
-from bootwright.history import measurements
-from bootwright.history.history import History
-from bootwright.history.measurement import Measurement
+from bootwright.experiments import baseline, measure
+from bootwright.experiments.executor import Job
+from bootwright.history.measurement import Sample
 from bootwright.home import Home
 from bootwright.kernels.kernel import Kernel
 from tests.experiments import measured
@@ -28,13 +26,12 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """Return how long boots take from now on; nothing is booted."""
     wanted: list[float | None] = [100] * 6
 
-    def take(home: Home, begun: Measurement, options: Any) -> tuple[Measurement, list[str]]:
-        samples = tuple(measured.sample("A", i, length) for i, length in enumerate(wanted))
-        for sample in samples:
-            measurements.add(History(home.history), begun.id, sample)
-        return structs.replace(begun, samples=samples), []
+    class Executor:
+        async def run(self, jobs: Iterable[Job]) -> AsyncGenerator[Sample, None]:
+            for job, length in zip(jobs, wanted, strict=False):
+                yield measured.sample(job.side, job.number, length)
 
-    monkeypatch.setattr(experiment, "take", take)
+    monkeypatch.setattr(measure, "Local", lambda home, parallel: Executor())
     return wanted
 
 
@@ -48,6 +45,7 @@ def test_a_budget_and_a_baseline(
     assert done.status == 0, done.err
     assert done.out.endswith("within budget: 1 boot\n")
     done = bootwright("check", str(file), "--update")
+    assert done.err.startswith("kernel:\nmeasure: boot 1 of 6 done")
     assert "budget.baseline.toml: written" in done.err
     lengths[:] = [120] * 6
     junit = tmp_path / "boots.xml"

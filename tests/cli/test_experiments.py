@@ -41,6 +41,7 @@ def test_all_changes_are_listed(bootwright: Cli, command: str) -> None:
         (["measure", "--resume", "9"], "no measurement 9"),
         (["compare", *TINY], "there is nothing to compare with"),
         (["compare", *TINY, "--with", "memory=1G", "--smallest", "much"], "neither a share"),
+        (["compare", *TINY, "--with", "memory=1G", "--smallest", "0ms"], "of interest is 0"),
         (["compare", *TINY, "--staged", "-n", "4"], "--staged has its own numbers"),
         (
             ["compare", *TINY, "--with", "cmdline+=a", "--with", "cmdline-=a"],
@@ -66,7 +67,7 @@ def test_what_a_has_already_is_taken_from_a(
     bootwright: Cli, debian: Kernel, monkeypatch: pytest.MonkeyPatch, text: str, without: str
 ) -> None:
     executor = Instant({"A": 1000, "B": 900})
-    monkeypatch.setattr("bootwright.experiments.executor.Local", lambda home, parallel: executor)
+    monkeypatch.setattr("bootwright.experiments.measure.Local", lambda home, parallel: executor)
     done = bootwright("compare", *TINY, "--with", text, "--json")
     assert (done.status, done.err) == (0, f"A has that already, so A is booted with {without}\n")
     told = json.loads(done.out)
@@ -101,3 +102,20 @@ def test_one_that_is_whole_is_shown_again_without_a_boot(
     told = json.loads(bootwright("compare", "--resume", str(begun.id), "--json").out)
     assert (told["verdict"], told["pairs"], told["boots"]) == ("faster", 6, 12)
     assert told["sides"]["B"]["samples"][5]["seed"] == 6
+
+
+def test_kernels_are_compared_in_each_guest(
+    bootwright: Cli, debian: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Instant({"A": 1000, "B": 900})
+    monkeypatch.setattr("bootwright.experiments.measure.Local", lambda home, parallel: executor)
+    words = ("kernel", "compare", "debian", "debian", "--clock", "wall", "--accel", "tcg")
+    done = bootwright(*words, "-n", "8")
+    assert done.status == 0
+    assert "compare: boot 16 of 16 done\n" in done.err
+    assert done.out.startswith("B is faster by 100.0 ms (10%)")
+    told = json.loads(bootwright(*words, "-n", "8", "--json").out)
+    assert told["kernel"]["effect_ns"] == -100_000_000
+    assert told["tiny"]["sides"]["B"]["changes"] == ["kernel=debian"]
+    assert (told["image"], told["reasons"], told["facts"]) == (None, None, None)
+    assert {job.recipe.clock for job in executor.jobs} == {"wall"}

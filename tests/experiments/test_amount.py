@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bootwright.experiments.amount import Amount, parse
+from bootwright.errors import InputError
+from bootwright.experiments.amount import Amount, parse, read
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,5 @@ def test_a_share(text: str, share: float) -> None:
 @pytest.mark.parametrize("text", ["", "much", "5", "-5ms", "1e3ms", "5 min", "ms", "٣ms", "5ms 2%"])
 def test_neither(text: str) -> None:
     assert parse(text) is None
+    with pytest.raises(InputError, match=r"--smallest .* is neither a share nor a time"):
+        read(text, "--smallest")

@@ -118,6 +118,8 @@ def test_a_damaged_baseline_is_no_missing_one(tmp_path: Path) -> None:
 def test_a_baseline_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="cannot write the baseline"):
         baseline.write(tmp_path / "none" / "b.toml", {})
+    with pytest.raises(HostError, match="its folder is not writable"):
+        baseline.check_writable(tmp_path / "none" / "b.toml")
 
 
 def test_which_baselines_compare() -> None:

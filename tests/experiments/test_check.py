@@ -36,17 +36,14 @@ def test_a_budget(lengths: list[float | None], is_over: bool, is_sure: bool) -> 
 
 
 def test_a_boot_that_fails_fails_the_check() -> None:
-    taken = measured.measurement([100] * 6)
-    assert check.passed(check.rows(WEB, taken, None), taken)
-    taken = measured.measurement([100] * 5 + [None])
-    rows = check.rows(WEB, taken, None)
-    assert not any(row.is_over for row in rows)
-    assert not check.passed(rows, taken)
+    assert check.result(WEB, measured.measurement([100] * 6), None).passed
+    found = check.result(WEB, measured.measurement([100] * 5 + [None]), None)
+    assert not any(row.is_over for row in found.rows)
+    assert not found.passed
 
 
 def test_boots_that_were_not_tried_fail_it_too() -> None:
-    taken = measured.measurement([100] * 3, looks=(4,))
-    assert not check.passed(check.rows(WEB, taken, None), taken)
+    assert not check.result(WEB, measured.measurement([100] * 3, looks=(4,)), None).passed
 
 
 def test_a_baseline_with_its_tolerance() -> None:
@@ -71,14 +68,14 @@ def test_a_phase_of_the_baseline_that_is_gone_is_over() -> None:
 def test_what_changed_since_the_baseline_is_told() -> None:
     accepted = baseline.of(measured.measurement([100] * 6))
     recipe = replace(measured.TINY, memory_mib=1024, cmdline=("loud", "fast"))
-    told = check.values(WEB, measured.measurement([100] * 7, recipe=recipe), accepted, [])
-    assert told["changed"] == [
+    found = check.result(WEB, measured.measurement([100] * 7, recipe=recipe), accepted)
+    assert found.changed == (
         "cmdline: -quiet +loud +fast",
         "memory_mib: 512 → 1024",
         "the baseline is of 6 boots from seed 1 on",
-    ]
-    same = check.values(WEB, measured.measurement([100] * 6), accepted, [])
-    assert (same["changed"], same["passed"], same["has_baseline"]) == ([], True, True)
+    )
+    same = check.result(WEB, measured.measurement([100] * 6), accepted)
+    assert (same.changed, same.passed, same.has_baseline) == ((), True, True)
 
 
 def test_a_budget_for_no_phase_is_refused_before_any_boot() -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from bootwright.experiments.compare import compare, values
+from bootwright.experiments.compare import result
 from bootwright.experiments.effects import holm, paired
+from bootwright.experiments.results import WHOLE, CompareResult
 from bootwright.experiments.sequential import STAGED
 from tests.experiments.measured import MS, measurement
 
 
+def effect_ns(found: CompareResult) -> int:
+    return found.phases[WHOLE].effect_ns
+
+
 def test_the_same_twice_is_no_difference() -> None:
-    found = compare(measurement([1000.0 + n for n in range(10)], [1000.0 + n for n in range(10)]))
+    found = result(measurement([1000.0 + n for n in range(10)], [1000.0 + n for n in range(10)]))
     assert found.whole is not None
-    assert (found.whole.verdict, found.whole.effect.ci_ns) == ("no-difference", (0, 0))
+    assert (found.whole.verdict, found.whole.ci_ns) == ("no-difference", (0, 0))
     assert {phase.verdict for phase in found.phases.values()} == {"no-difference"}
 
 
@@ -22,44 +27,42 @@ def test_the_same_twice_is_no_difference() -> None:
 )
 def test_a_difference_counts_from_the_smallest_that_interests(by: float, verdict: str) -> None:
     """1 % of A's median, here 10 ms."""
-    told = values(
-        measurement([1000 + n for n in range(10)], [1000 + by + n for n in range(10)]), []
-    )
-    assert (told["verdict"], told["effect_ns"]) == (verdict, by * MS)
-    assert told["smallest_ns"] == 10_045_000
-    assert told["phases"]["kernel"]["verdict"] == verdict  # type: ignore[index]
-    assert told["phases"]["initramfs"]["verdict"] == "no-difference"  # type: ignore[index]
+    found = result(measurement([1000 + n for n in range(10)], [1000 + by + n for n in range(10)]))
+    assert (found.verdict, effect_ns(found)) == (verdict, by * MS)
+    assert found.smallest_ns == 10_045_000
+    assert found.phases["kernel"].verdict == verdict
+    assert found.phases["initramfs"].verdict == "no-difference"
 
 
 def test_few_pairs_cannot_tell_and_say_how_many_might() -> None:
-    told = values(measurement([1000, 1001, 1002], [900, 901, 902]), [])
-    assert (told["verdict"], told["may_tell"]) == ("cannot-tell", 6)
+    found = result(measurement([1000, 1001, 1002], [900, 901, 902]))
+    assert (found.verdict, found.may_tell) == ("cannot-tell", 6)
 
 
 def test_a_side_that_fails_more_often_has_no_verdict_however_fast_it_is() -> None:
-    told = values(measurement([1000] * 8, [10] * 7 + [None]), [])
-    assert (told["verdict"], told["effect_ns"], told["p"]) == (None, None, None)
-    assert told["why_none"] == "1 of 8 boots of B failed: its kernel panicked"
+    found = result(measurement([1000] * 8, [10] * 7 + [None]))
+    assert (found.verdict, found.whole, found.phases) == (None, None, {})
+    assert found.why_none == "1 of 8 boots of B failed: its kernel panicked"
 
 
 def test_pairs_that_lost_one_are_left_out() -> None:
-    told = values(measurement([None, *[1000] * 8], [1, *[900] * 8]), [])
-    assert (told["verdict"], told["pairs"], told["effect_ns"]) == ("faster", 8, -100 * MS)
-    assert compare(measurement([None, 1000], [900, None])).why_none == (
+    found = result(measurement([None, *[1000] * 8], [1, *[900] * 8]))
+    assert (found.verdict, found.pairs, effect_ns(found)) == ("faster", 8, -100 * MS)
+    assert result(measurement([None, 1000], [900, None])).why_none == (
         "1 of 2 boots of B failed: its kernel panicked"
     )
-    assert compare(measurement([None] * 3, [900] * 3)).why_none == (
+    assert result(measurement([None] * 3, [900] * 3)).why_none == (
         "3 of 3 boots of A failed: its kernel panicked"
     )
-    assert compare(measurement([1000], [])).why_none == "no pair of boots succeeded"
+    assert result(measurement([1000], [])).why_none == "no pair of boots succeeded"
 
 
 def test_pairs_enough_for_the_whole_may_be_too_few_for_each_phase() -> None:
     """Six pairs of one sign have p = 2/2^6; of the smaller of two phases' p, twice that counts."""
-    told = values(measurement([1000] * 6, [900] * 6), [])
-    assert (told["verdict"], told["p"]) == ("faster", 2 / 2**6)
-    assert told["phases"]["kernel"]["verdict"] == "cannot-tell"  # type: ignore[index]
-    assert told["phases"]["kernel"]["p"] == 2 * 2 / 2**6  # type: ignore[index]
+    found = result(measurement([1000] * 6, [900] * 6))
+    assert (found.verdict, found.phases[WHOLE].p) == ("faster", 2 / 2**6)
+    assert found.phases["kernel"].verdict == "cannot-tell"
+    assert found.phases["kernel"].p == 2 * 2 / 2**6
 
 
 def test_the_first_of_the_stages_tells_of_eight_phases() -> None:
@@ -69,6 +72,6 @@ def test_the_first_of_the_stages_tells_of_eight_phases() -> None:
 
 def test_several_looks_each_have_a_share_of_alpha() -> None:
     a, b = [1000.0] * 7, [900.0] * 7
-    assert values(measurement(a, b), [])["verdict"] == "faster"
-    assert values(measurement(a, b, looks=(7, 14, 28)), [])["verdict"] == "faster"
-    assert values(measurement(a[:6], b[:6], looks=(6, 12, 24)), [])["verdict"] == "cannot-tell"
+    assert result(measurement(a, b)).verdict == "faster"
+    assert result(measurement(a, b, looks=(7, 14, 28))).verdict == "faster"
+    assert result(measurement(a[:6], b[:6], looks=(6, 12, 24))).verdict == "cannot-tell"

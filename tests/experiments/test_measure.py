@@ -6,21 +6,27 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from bootwright import digest
 from bootwright.errors import InputError, NotFoundError
-from bootwright.experiments import measure
+from bootwright.events import Event
+from bootwright.experiments import figures, measure
+from bootwright.experiments.events import MeasurementBegun, MeasurementInterrupted, SampleTaken
+from bootwright.experiments.results import MeasureResult
+from bootwright.experiments.subject import Subject
 from bootwright.history import measurements
 from bootwright.history.history import History
-from bootwright.history.measurement import Measurement, Plan
+from bootwright.history.measurement import Measurement, Plan, SideName
 from bootwright.home import Home
-from tests.experiments.measured import MS, TINY, Instant, measurement
+from bootwright.recipe import Recipe
+from tests.experiments.measured import TINY, Instant
 
 
 def begin(home: Home, *, compares: bool = False, looks: Sequence[int] = (4,)) -> Measurement:
-    one = ("web", TINY, ())
-    other = ("web", replace(TINY, cmdline=()), ("cmdline-=quiet",))
+    one = Subject(title="web", recipe=TINY)
+    other = Subject(title="web", recipe=replace(TINY, cmdline=()), changes=("cmdline-=quiet",))
     plan = Plan(looks=tuple(looks), timeout_s=60)
     return measure.begin(home, {"A": one, "B": other} if compares else {"A": one}, plan)
 
@@ -50,7 +56,7 @@ def test_an_interrupted_one_goes_on_where_it_was(home: Home) -> None:
 def test_a_side_that_never_boots_is_given_up(home: Home) -> None:
     executor = Instant({"A": 20, "B": None})
     taken = asyncio.run(measure.take(home, begin(home, compares=True, looks=[50]), executor))
-    assert len(measure.failed(taken, "B")) == measure.HOPELESS
+    assert len(figures.failed(taken, "B")) == measure.HOPELESS
     assert len(executor.jobs) < 8
 
 
@@ -69,9 +75,8 @@ def test_at_a_look_one_may_stop(home: Home) -> None:
 
 def test_what_cannot_be_compared_or_resumed_is_refused(home: Home) -> None:
     wall = replace(TINY, clock="wall")
-    plan = Plan(looks=(1,), timeout_s=60)
     with pytest.raises(InputError, match="never compare"):
-        measure.begin(home, {"A": ("a", TINY, ()), "B": ("b", wall, ())}, plan)
+        measure.begin(home, _pair(TINY, wall), Plan(looks=(1,), timeout_s=60))
     with pytest.raises(NotFoundError, match="no measurement 77"):
         measure.resumed(home, 77, "measure")
     begun = begin(home)
@@ -82,8 +87,7 @@ def test_what_cannot_be_compared_or_resumed_is_refused(home: Home) -> None:
 def test_sides_that_end_at_other_points_are_warned_of(home: Home) -> None:
     image = digest.of_bytes(b"image")
     inside = replace(TINY, image=image, init="tini", disk="pmem", disk_bytes=1 << 30)
-    plan = Plan(looks=(1,), timeout_s=60)
-    begun = measure.begin(home, {"A": ("tiny", TINY, ()), "B": ("web", inside, ())}, plan)
+    begun = measure.begin(home, _pair(TINY, inside), Plan(looks=(1,), timeout_s=60))
     [warned] = measure.warnings(home, begun)
     assert warned == (
         "A ends where the guest's command starts, and B where the SSH server accepts: "
@@ -92,10 +96,41 @@ def test_sides_that_end_at_other_points_are_warned_of(home: Home) -> None:
     assert measure.warnings(home, begin(home, compares=True)) == []
 
 
-def test_figures_leave_failed_boots_out_and_name_those_far_off() -> None:
-    told = measure.values(measurement([100, 101, None, 100, 102, 101, 100, 300]), [])
-    whole = told["phases"]["whole"]  # type: ignore[index]
-    assert (whole["median_ns"], whole["max_ns"]) == (101 * MS, 300 * MS)
-    assert whole["outliers"] == [8]
-    assert told["boots"] == 7
-    assert told["failed"] == [{"side": "A", "boot": 3, "seed": 3, "reason": "its kernel panicked"}]
+def test_an_interrupted_one_says_how_far_it_came(home: Home) -> None:
+    seen: list[Event] = []
+    begun = begin(home, compares=True)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(
+            measure.take(
+                home, begun, Instant({"A": 20, "B": None}, stop_after=3), observe=seen.append
+            )
+        )
+    kinds = [MeasurementBegun, SampleTaken, SampleTaken, SampleTaken, MeasurementInterrupted]
+    assert [type(event) for event in seen] == kinds
+    taken = [event for event in seen if isinstance(event, SampleTaken)]
+    assert [event.sample.failure for event in taken] == ["", *["its kernel panicked"] * 2]
+    assert [(event.taken, event.planned) for event in taken] == [(1, 8), (2, 8), (3, 8)]
+    [last] = [event for event in seen if isinstance(event, MeasurementInterrupted)]
+    assert (last.taken, last.planned, last.measurement.id) == (3, 8, begun.id)
+
+
+def _pair(a: Recipe, b: Recipe) -> dict[SideName, Subject]:
+    return {"A": Subject(title="a", recipe=a), "B": Subject(title="b", recipe=b)}
+
+
+def test_a_recipe_is_measured_with_its_changes(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = Instant({"A": 20})
+    monkeypatch.setattr(measure, "Local", lambda home, parallel: executor)
+    found = asyncio.run(measure.measure(home, TINY, 3, changes=["cmdline-=quiet"]))
+    assert (found.boots, found.wanted, found.title) == (3, 3, "")
+    assert found.changes == ("cmdline-=quiet",)
+    assert found.recipe == executor.jobs[0].recipe == replace(TINY, cmdline=())
+    assert [sample.seed for sample in found.samples] == [1, 2, 3]
+    with pytest.raises(InputError, match="cmdline-=loud changes nothing"):
+        asyncio.run(measure.measure(home, TINY, 3, changes=["cmdline-=loud"]))
+
+
+def test_a_result_is_encoded_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "Local", lambda home, parallel: Instant({"A": 20}))
+    found = asyncio.run(measure.measure(home, TINY, 2))
+    assert msgspec.json.decode(msgspec.json.encode(found), type=MeasureResult) == found

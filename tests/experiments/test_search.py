@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from benchmarks.search import mean_tests
 from bootwright.errors import HostError, InputError
-from bootwright.experiments.search import Found, Progress, Search
+from bootwright.events import Event
+from bootwright.experiments.search import Found, Search, SearchProgress
 from bootwright.experiments.trials import Budget, Outcome, Stage
 
 MS = 1_000_000
@@ -255,14 +256,15 @@ async def test_wrong_changes_are_refused() -> None:
 
 
 async def test_progress_tells_how_far_and_how_long() -> None:
-    told: list[Progress] = []
-    found = await Search([NAMES], Oracle(_without(["unit-3"])), told=told.append).run()
-    assert [step.tests for step in told] == list(range(1, found.tests + 1))
-    assert told[0].remaining_tests > 1
-    for step in told:
+    seen: list[Event] = []
+    found = await Search([NAMES], Oracle(_without(["unit-3"])), observe=seen.append).run()
+    steps = [event for event in seen if isinstance(event, SearchProgress)]
+    assert [step.tests for step in steps] == list(range(1, found.tests + 1))
+    assert steps[0].remaining_tests > 1
+    for step in steps:
         assert step.decided + step.undecided == len(NAMES)
         assert abs(step.tests + step.remaining_tests - found.tests) < len(NAMES)
-    assert (told[-1].decided, told[-1].undecided) == (24, 0)
+    assert (steps[-1].decided, steps[-1].undecided) == (24, 0)
 
 
 @pytest.mark.parametrize("way", ["scattered", "clustered"])

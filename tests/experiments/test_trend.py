@@ -7,12 +7,13 @@ from dataclasses import replace
 from msgspec import structs
 
 from bootwright.experiments import trend
+from bootwright.experiments.results import TrendSeries
 from bootwright.history.measurement import Measurement
 from bootwright.recipe import Recipe
 from tests.experiments import measured
 
 
-def series(*lengths: float, recipes: dict[int, Recipe] | None = None, n: int = 8) -> trend.Series:
+def series(*lengths: float, recipes: dict[int, Recipe] | None = None, n: int = 8) -> TrendSeries:
     """Return a series whose i-th measurement has this length and recipe, and the id i."""
     found = [
         structs.replace(
@@ -28,21 +29,18 @@ def series(*lengths: float, recipes: dict[int, Recipe] | None = None, n: int = 8
     return only
 
 
-def told(one: trend.Series) -> list[tuple[int, str, int | None]]:
-    return [
-        (s.after.measurement.id, s.verdict, s.mended_by.measurement.id if s.mended_by else None)
-        for s in trend.steps(one)
-    ]
+def told(one: TrendSeries) -> list[tuple[int, str, int | None]]:
+    return [(step.id, step.verdict, step.mended_by) for step in one.steps]
 
 
 def test_the_first_slower_one_is_found_with_what_differs() -> None:
     slow = replace(measured.TINY, cmdline=(), memory_mib=1024)
     found = series(1000, 1000, 1100, 1100, recipes={3: slow, 4: slow})
-    [step] = trend.regressions(trend.steps(found))
-    assert (step.after.measurement.id, step.before.measurement.id) == (3, 1)
-    assert step.effect.effect_ns == 100 * measured.MS
+    [step] = found.steps
+    assert (step.id, step.against, found.regressions) == (3, 1, (3,))
+    assert step.effect_ns == 100 * measured.MS
     assert step.phases == {"kernel": 100 * measured.MS}
-    assert step.differences == ["cmdline: -quiet", "memory_mib: 512 → 1024"]
+    assert step.differences == ("cmdline: -quiet", "memory_mib: 512 → 1024")
 
 
 def test_slow_steps_that_are_small_add_up() -> None:
@@ -52,7 +50,7 @@ def test_slow_steps_that_are_small_add_up() -> None:
 def test_what_was_mended_is_no_regression() -> None:
     found = series(1000, 1100, 1000, 1200)
     assert told(found) == [(2, "slower", 3), (3, "faster", None), (4, "slower", None)]
-    assert [s.after.measurement.id for s in trend.regressions(trend.steps(found))] == [4]
+    assert found.regressions == (4,)
 
 
 def test_half_mended_is_not_mended() -> None:

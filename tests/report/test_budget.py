@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 from xml.etree import ElementTree
 
-import msgspec
 from msgspec import structs
 
 from bootwright.experiments import baseline, check, trend
 from bootwright.experiments.budget import Wanted
+from bootwright.experiments.results import CheckResult, Trend
 from bootwright.report import budget as report
 from bootwright.report import trend as trend_report
 from bootwright.report.junit import junit
@@ -22,12 +21,12 @@ from tests.experiments import measured
 WEB = Wanted(name="web", image="web", budget={"whole": "105ms"}, tolerance="2%")
 
 
-def told(lengths: Sequence[float | None], wanted: Wanted = WEB) -> dict[str, Any]:
+def told(lengths: Sequence[float | None], wanted: Wanted = WEB) -> CheckResult:
     accepted = baseline.of(measured.measurement([100] * 6))
     recipe = replace(measured.TINY, memory_mib=1024)
     taken = measured.measurement(lengths, recipe=recipe)
-    boot = msgspec.to_builtins(check.values(wanted, taken, accepted, []))
-    return {"version": 1, "passed": boot["passed"], "boots": [boot]}
+    boot = check.result(wanted, taken, accepted)
+    return CheckResult(passed=boot.passed, boots=(boot,))
 
 
 def test_a_table() -> None:
@@ -83,14 +82,13 @@ def test_junit_holds_any_name() -> None:
     assert root[0].get("name") == 'a\ufffd<&"\N{SNOWMAN}'
 
 
-def trends(*lengths: float, title: str = "web") -> dict[str, Any]:
+def trends(*lengths: float, title: str = "web") -> Trend:
     taken = []
     for index, length in enumerate(lengths, 1):
         one = structs.replace(measured.measurement([length] * 6), id=index)
         side = structs.replace(one.sides["A"], title=title)
         taken.append(structs.replace(one, sides={"A": side}))
-    found: dict[str, Any] = msgspec.to_builtins(trend.values(trend.of_image(taken, title)))
-    return found
+    return Trend(series=trend.of_image(taken, title))
 
 
 def test_a_trend_has_a_row_for_each_measurement() -> None:
@@ -112,7 +110,7 @@ def test_regress_in_words() -> None:
     assert trend_report.regress(trends(100, 120, 100)).endswith(
         "none is slower than those before it (1 was, and was mended)"
     )
-    assert trend_report.regress({"series": []}) == "no measurement of it is in the history"
+    assert trend_report.regress(Trend(series=())) == "no measurement of it is in the history"
 
 
 def test_the_page_has_a_plot_and_no_name_becomes_markup() -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
-from bootwright.experiments import compare, measure
+from bootwright.experiments import compare, figures
+from bootwright.experiments.results import CompareResult
 from bootwright.report import comparison, measurement
 from tests.experiments import measured
 
 
 def measured_text(*lengths: float | None) -> str:
-    told = measure.values(measured.measurement(lengths), ["the host is busy"])
-    return measurement.text(msgspec.to_builtins(told))
+    return measurement.text(figures.result(measured.measurement(lengths), ("the host is busy",)))
 
 
-def compared(a: list[float | None], b: list[float | None]) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(compare.values(measured.measurement(a, b), []))
-    return told
+def compared(a: list[float | None], b: list[float | None]) -> CompareResult:
+    return compare.result(measured.measurement(a, b))
 
 
 def test_a_measurement() -> None:
@@ -85,7 +80,7 @@ def test_rows_of_any_length_fit_into_an_issue() -> None:
 
 
 def test_phases_of_one_side_only_are_named() -> None:
-    told = compared([1000.0] * 8, [900.0] * 8)
-    for sample in told["sides"]["B"]["samples"]:
-        sample["PID 1 to sshd"] = 1
-    assert "only B has these phases: PID 1 to sshd\n" in comparison.text(told)
+    found = compared([1000.0] * 8, [900.0] * 8)
+    for sample in found.sides["B"].samples:
+        sample.phases["PID 1 to sshd"] = 1
+    assert "only B has these phases: PID 1 to sshd\n" in comparison.text(found)

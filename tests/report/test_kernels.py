@@ -2,54 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from bootwright.experiments import compare
+from bootwright.experiments.results import KernelCompareResult, KernelFacts
+from bootwright.report import comparison
 from bootwright.report.kernels import text
-
-MS = 1_000_000
-
-
-def _part(name: str, a_ms: float, b_ms: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "a_ns": round(a_ms * MS),
-        "b_ns": round(b_ms * MS),
-        "only_without_kvm": name == "timer check",
-    }
+from bootwright.timeline.kernels import Part, Reasons
+from tests.experiments import measured
+from tests.experiments.measured import MS
 
 
-TOLD: dict[str, Any] = {
-    "facts": {
-        "A": {
-            "release": "6.1.0",
-            "boots": "vmlinux",
-            "file_bytes": {"vmlinux": 53 << 20, "bzImage": 8 << 20},
-            "memory_bytes": 40 << 20,
-            "unpacking_ns": 300 * MS,
-        },
-        "B": {
-            "release": "6.1-micro",
-            "boots": "vmlinux",
-            "file_bytes": {"vmlinux": 20 << 20},
-            "memory_bytes": None,
-            "unpacking_ns": None,
-        },
-    },
-    "reasons": {
-        "gap_ns": -60 * MS,
-        "named_share": 0.9,
-        "only_a": [_part("a_very_slow_initcall", 40, 0)],
-        "only_b": [],
-        "differ": [_part("both_init", 15, 1), _part("tiny_init", 0.05, 0.04)],
-        "waits": [],
-        "steps": [_part("timer check", 5, 0), _part("same", 1, 1)],
-        "unnamed": [_part("before initcalls", 8, 2)],
-    },
-}
+def _part(name: str, a_ms: float, b_ms: float) -> Part:
+    return Part(
+        name=name,
+        a_ns=round(a_ms * MS),
+        b_ns=round(b_ms * MS),
+        only_without_kvm=name == "timer check",
+    )
+
+
+FACTS_A = KernelFacts(
+    release="6.1.0",
+    boots="vmlinux",
+    file_bytes={"vmlinux": 53 << 20, "bzImage": 8 << 20},
+    memory_bytes=40 << 20,
+    unpacking_ns=300 * MS,
+)
+FACTS_B = KernelFacts(
+    release="6.1-micro",
+    boots="vmlinux",
+    file_bytes={"vmlinux": 20 << 20},
+    memory_bytes=None,
+    unpacking_ns=None,
+)
+REASONS = Reasons(
+    gap_ns=-60 * MS,
+    named_share=0.9,
+    only_a=(_part("a_very_slow_initcall", 40, 0),),
+    only_b=(),
+    differ=(_part("both_init", 15, 1), _part("tiny_init", 0.05, 0.04)),
+    waits=(),
+    steps=(_part("timer check", 5, 0), _part("same", 1, 1)),
+    unnamed=(_part("before initcalls", 8, 2),),
+)
+TINY = compare.result(measured.measurement([1000] * 8, [900] * 8))
+RESULT = KernelCompareResult(
+    kernel=TINY.phases["kernel"],
+    tiny=TINY,
+    image=None,
+    reasons=REASONS,
+    facts={"A": FACTS_A, "B": FACTS_B},
+)
 
 
 def test_what_differs_is_told_and_what_does_not_is_left_out() -> None:
-    assert text(TOLD).splitlines() == [
+    head, _, rest = text(RESULT).partition("\n\nA: ")
+    assert head == comparison.text(TINY)
+    assert f"A: {rest}".splitlines() == [
         "A: 6.1.0, boots its vmlinux (vmlinux 53.0 MiB, bzImage 8.0 MiB)",
         "   keeps 40.0 MiB of the guest's memory for itself",
         "   as a bzImage its clock would start 300.0 ms later: loading and decompression",

@@ -1,25 +1,37 @@
-"""What measure and compare share: their options, the two sides, and the way through the boots."""
+"""What measure, compare, check and kernel compare share: options, and how events are shown."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bootwright.cli import loop, screen
-from bootwright.cli.boot_options import completed, draft_of
-from bootwright.cli.run import default_timeout_s
-from bootwright.errors import InputError
-from bootwright.home import Home
+from bootwright.cli import screen
+from bootwright.cli.boot_options import draft_of
+from bootwright.events import Event, Notice, Observer, Progress
 
 if TYPE_CHECKING:
-    from bootwright.history.measurement import Measurement
-    from bootwright.recipe import Recipe
+    from bootwright.experiments.events import SampleTaken
+    from bootwright.machine.draft import Draft
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+PARALLEL = click.option(
+    "--parallel",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Run N boots at once. Default: one on the wall clock, as boots disturb each other; one "
+    "for each CPU on the virtual.",
+)
+TIMEOUT = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long one boot may take.",
+)
 
 
 def experiment_options(function: F) -> F:
@@ -34,19 +46,8 @@ def experiment_options(function: F) -> F:
                 help="Change the recipe (may be repeated): cmdline+=ARG, cmdline-=ARG, mask=UNIT, "
                 "kernel=NAME, memory=1G and others; --with help lists them.",
             ),
-            click.option(
-                "--parallel",
-                type=click.IntRange(1, 64),
-                metavar="N",
-                help="Run N boots at once. Default: one on the wall clock, as boots disturb each "
-                "other; one for each CPU on the virtual.",
-            ),
-            click.option(
-                "--timeout",
-                type=click.FloatRange(min=0, min_open=True),
-                metavar="SECONDS",
-                help="How long one boot may take.",
-            ),
+            PARALLEL,
+            TIMEOUT,
             click.option(
                 "--resume", type=click.IntRange(1), metavar="ID", help="Go on with one that ended."
             ),
@@ -55,70 +56,6 @@ def experiment_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-Side = tuple[str, "Recipe", tuple[str, ...]]
-"""What it is called, its recipe and its changes."""
-
-
-def side(
-    home: Home,
-    reference: str | None,
-    options: dict[str, Any],
-    *,
-    changes: bool,
-    base: Recipe | None = None,
-) -> Side:
-    """Return what a side is called, its recipe and its changes.
-
-    Args:
-        reference: An image, or a recipe file; None: the tiny guest, or --recipe.
-        changes: Whether --with is for this side.
-        base: In what each change must make a difference; None: in this side's own recipe.
-
-    Raises:
-        InputError: a change cannot be read, conflicts with another, or changes nothing.
-    """
-    from bootwright.change import changed
-    from bootwright.change_text import parse_all
-    from bootwright.experiments.resolver import Stores
-
-    own = dict(options)
-    image = reference
-    if reference is not None and reference.endswith(".toml"):
-        own["recipe_file"], image = Path(reference), None
-    draft = draft_of(image, own)
-    recipe, _ = completed(home, draft, quiet=options["as_json"])
-    title = reference or (str(own["recipe_file"]) if own["recipe_file"] else "")
-    if not changes or not options["texts"]:
-        return title, recipe, ()
-    wanted = parse_all(options["texts"], Stores(home))
-    after = changed(recipe, wanted)
-    for change in wanted:
-        if change(base or recipe) == (base or recipe):
-            raise InputError(
-                f"{change} changes nothing: the recipe has it already, or nothing to drop",
-                hint="bootwright recipe show prints the recipe",
-            )
-    return title, after, tuple(map(str, wanted))
-
-
-def smallest(text: str | None) -> dict[str, Any]:
-    """Return the fields of a plan that --smallest means.
-
-    Raises:
-        InputError: it is neither a share nor a time.
-    """
-    if text is None:
-        return {}
-    from bootwright.experiments import amount
-
-    found = amount.parse(text)
-    if found is None or not (found.share or found.ns):
-        raise InputError(
-            f"--smallest {text!r} is neither a share nor a time", hint="such as 1%, 500us or 2ms"
-        )
-    return {"smallest_share": found.share or 0.0, "smallest_ns": found.ns}
 
 
 def list_changes(texts: tuple[str, ...]) -> bool:
@@ -132,53 +69,85 @@ def list_changes(texts: tuple[str, ...]) -> bool:
     return True
 
 
-def timeout_s(options: dict[str, Any], recipe: Recipe) -> float:
-    """Return how long one boot may take."""
-    return options["timeout"] or default_timeout_s(recipe)
+def side(reference: str | None, options: dict[str, Any]) -> tuple[Draft, str]:
+    """Return the draft of a side, and what the side is called.
+
+    Args:
+        reference: An image, or a recipe file; None: the tiny guest, or --recipe.
+
+    Raises:
+        InputError: see `draft_of`.
+    """
+    own, image = options, reference
+    if reference is not None and reference.endswith(".toml"):
+        own, image = options | {"recipe_file": Path(reference)}, None
+    return draft_of(image, own), reference or str(own["recipe_file"] or "")
 
 
-def take(
-    home: Home,
-    begun: Measurement,
-    options: dict[str, Any],
-    is_over: Callable[[Measurement], bool] = lambda measurement: False,
-) -> tuple[Measurement, list[str]]:
-    """Run the boots that are left, telling how it goes; return all samples, and warnings."""
-    from bootwright.experiments import conditions, measure
-    from bootwright.experiments.executor import Local
+@contextmanager
+def observer(*, quiet: bool, progress: str = "kernel") -> Iterator[Observer]:
+    """Give an observer that shows what experiments report: lines, and a bar for a measurement.
 
-    most = begun.plan.looks[-1] * len(begun.sides)
-    before, start_s = len(begun.samples), time.monotonic()
-    there = before
-    told = measure.warnings(home, begun)
-    swapped = conditions.swapped_pages()
-    executor = Local(home, parallel=options["parallel"])
-    if begun.clock == "wall" and (options["parallel"] or 1) > 1:
-        told.append(f"{options['parallel']} boots ran at once, and slowed each other down")
-    with screen.progress(begun.command, quiet=options["as_json"]) as advance:
-
-        def on_sample(now: Measurement) -> None:
-            nonlocal there
-            there = len(now.samples)
-            each_s = (time.monotonic() - start_s) / (there - before)
-            last = "failed" if now.samples[-1].failure else "done"
-            left = f", at most {_left((most - there) * each_s)} left" if there < most else ""
-            advance(f"boot {there} of {most} {last}{left}", there / most)
-
-        try:
-            taken = loop.run(
-                measure.take(home, begun, executor, is_over=is_over, on_sample=on_sample)
-            )
-        except BaseException:
-            screen.say(
-                f"{there} of {most} boots are kept: bootwright {begun.command} --resume {begun.id} "
-                "goes on"
-            )
-            raise
-    if begun.clock == "wall" and conditions.swapped_pages() != swapped:
-        told.append("the host swapped meanwhile; it has too little memory free")
-    return taken, told
+    Args:
+        quiet: Show only what one must know to read the result, or to resume the measurement.
+        progress: What a bar is called that is no measurement's.
+    """
+    display = _Display(quiet=quiet, progress=progress)
+    try:
+        yield display.observe
+    finally:
+        display.close()
 
 
-def _left(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+class _Display:
+    def __init__(self, *, quiet: bool, progress: str) -> None:
+        self._quiet = quiet
+        self._progress = progress
+        self._bar = ExitStack()
+        self._title = ""
+        self._advance: Callable[[str, float], None] = lambda step, share: None
+
+    def observe(self, event: Event) -> None:
+        """Show an event."""
+        from bootwright.experiments import events
+
+        match event:
+            case Notice() if not self._quiet:
+                screen.say(event.text)
+            case Progress(share=share) if share is not None:
+                if self._title != self._progress:
+                    self._open(self._progress)
+                self._advance(event.step, share)
+            case events.ChangeDropped(side=side):
+                screen.say(f"{side} has that already, so {side} is booted with {event.change}")
+            case events.CheckBegun() if not self._quiet:
+                self.close()
+                screen.say(f"{event.name}:")
+            case events.MeasurementBegun():
+                self._open(event.measurement.command)
+            case events.SampleTaken():
+                self._advance(_sample(event), event.taken / event.planned)
+            case events.MeasurementInterrupted(measurement=begun):
+                self.close()
+                screen.say(
+                    f"{event.taken} of {event.planned} boots are kept: bootwright "
+                    f"{begun.command} --resume {begun.id} goes on"
+                )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+        self._title = ""
+
+    def _open(self, title: str) -> None:
+        self.close()
+        self._title = title
+        self._advance = self._bar.enter_context(screen.progress(title, quiet=self._quiet))
+
+
+def _sample(event: SampleTaken) -> str:
+    last = "failed" if event.sample.failure else "done"
+    seconds = event.left_s
+    left = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    at_most = f", at most {left} left" if event.taken < event.planned else ""
+    return f"boot {event.taken} of {event.planned} {last}{at_most}"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bootwright import home as homes
-from bootwright.cli import experiment, names, screen
+from bootwright.cli import experiment, loop, names, screen
 from bootwright.cli.boot_options import boot_options
 
 EPILOG = """\b
@@ -41,22 +41,28 @@ def command(image: str | None, number: int, **options: Any) -> int:
     if experiment.list_changes(options["texts"]):
         return 0
     home = homes.locate()
-    from bootwright.experiments import measure
-    from bootwright.history.measurement import Plan
+    from bootwright.experiments.measure import measure, resume
     from bootwright.report import measurement as report
 
-    if options["resume"] is not None:
-        begun = measure.resumed(home, options["resume"], "measure")
-    else:
-        one = experiment.side(home, image, options, changes=True)
-        plan = Plan(looks=(number,), timeout_s=experiment.timeout_s(options, one[1]))
-        begun = measure.begin(home, {"A": one}, plan)
-    taken, told = experiment.take(home, begun, options)
-    values = measure.values(taken, told)
+    quiet, parallel = options["as_json"], options["parallel"]
+    with experiment.observer(quiet=quiet) as observe:
+        if options["resume"] is not None:
+            work = resume(home, options["resume"], parallel=parallel, observe=observe)
+        else:
+            draft, title = experiment.side(image, options)
+            work = measure(
+                home,
+                draft,
+                number,
+                changes=options["texts"],
+                title=title,
+                timeout_s=options["timeout"],
+                parallel=parallel,
+                observe=observe,
+            )
+        result = loop.run(work)
     if options["as_json"]:
-        screen.print_json(values)
+        screen.print_json(result)
     else:
-        from msgspec import to_builtins
-
-        click.echo(report.text(to_builtins(values), color=sys.stdout.isatty()))
-    return 0 if values["boots"] else 1
+        click.echo(report.text(result, color=sys.stdout.isatty()))
+    return 0 if result.boots else 1

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bootwright import home as homes
 from bootwright.cli import names, screen, times
 from bootwright.errors import InputError
+
+if TYPE_CHECKING:
+    from bootwright.experiments.results import Trend
+    from bootwright.recipe import Clock
 
 
 @click.command(
@@ -31,7 +35,7 @@ Examples:
 def trend(
     image: str | None,
     tiny: bool,
-    clock: str | None,
+    clock: Clock | None,
     since: str | None,
     html: Path | None,
     as_json: bool,
@@ -41,21 +45,21 @@ def trend(
     IMAGE is an image or a recipe file, as measure, compare and check were given it. Only what
     compares stands in one table: the same changes, one clock, and on the wall clock one host.
     """
-    told = _told(image, tiny, clock, since)
+    found = _found(image, tiny, clock, since)
     if html is not None:
         from bootwright.cli.pictures import write_file
         from bootwright.report.trend_page import page
 
         title = f"Boot time of {image or ('the tiny guest' if tiny else 'all that was measured')}"
-        write_file(html, page(told, title=title).encode())
+        write_file(html, page(found, title=title).encode())
     if as_json:
-        screen.print_json(told)
+        screen.print_json(found)
         return 0
     from bootwright.report import trend as report
 
-    if not told["series"]:
+    if not found.series:
         return _say_none()
-    click.echo(report.trend(told, color=sys.stdout.isatty()))
+    click.echo(report.trend(found, color=sys.stdout.isatty()))
     return 0
 
 
@@ -73,42 +77,32 @@ Examples:
 @click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as trend does.")
 def regress(
-    image: str | None, tiny: bool, clock: str | None, since: str | None, as_json: bool
+    image: str | None, tiny: bool, clock: Clock | None, since: str | None, as_json: bool
 ) -> int:
     """Say which measurement first became slower, in which phases, and what its recipe has else.
 
     A measurement counts as slower where all of the effect's 95 % interval is above 1 % and 1 ms,
     and no later one is as fast again.
     """
-    told = _told(image, tiny, clock, since)
+    found = _found(image, tiny, clock, since)
     if as_json:
-        screen.print_json(told)
+        screen.print_json(found)
         return 0
     from bootwright.report import trend as report
 
-    if not told["series"]:
+    if not found.series:
         return _say_none()
-    click.echo(report.regress(told))
+    click.echo(report.regress(found))
     return 0
 
 
-def _told(image: str | None, tiny: bool, clock: str | None, since: str | None) -> dict[str, Any]:
-    from msgspec import to_builtins
-
-    from bootwright.experiments import trend as trends
-    from bootwright.history import measurements
-    from bootwright.history.history import History
+def _found(image: str | None, tiny: bool, clock: Clock | None, since: str | None) -> Trend:
+    from bootwright.experiments.trend import trend
 
     if tiny and image is not None:
         raise InputError(f"--tiny has no image, but {image!r} was given", hint="leave out one")
     since_s = 0.0 if since is None else times.moment_s("--since", since)
-    found = [
-        one
-        for one in measurements.find(History(homes.locate().history))
-        if one.began_s >= since_s and clock in (None, one.clock)
-    ]
-    told: dict[str, Any] = to_builtins(trends.values(trends.of_image(found, "" if tiny else image)))
-    return told
+    return trend(homes.locate(), "" if tiny else image, clock=clock, since_s=since_s)
 
 
 def _say_none() -> int:

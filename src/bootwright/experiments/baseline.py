@@ -6,13 +6,13 @@ its own in ``budget.baseline.toml``. It is made to be committed.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
 
 from bootwright.errors import HostError, InputError
-from bootwright.experiments import measure
-from bootwright.experiments.measure import WHOLE
+from bootwright.experiments import figures
 from bootwright.history.measurement import Measurement
 from bootwright.host.fingerprint import Fingerprint
 from bootwright.recipe import Clock
@@ -80,6 +80,16 @@ def read(path: Path) -> dict[str, Baseline]:
     return found.boot
 
 
+def check_writable(path: Path) -> None:
+    """See that the baselines can be written, before boots are spent on them.
+
+    Raises:
+        HostError: they cannot.
+    """
+    if not os.access(path.parent, os.W_OK):
+        raise HostError(f"cannot write the baseline {path}: its folder is not writable")
+
+
 def write(path: Path, baselines: dict[str, Baseline]) -> None:
     """Write the baselines; after a crash there are the old ones, or the new.
 
@@ -100,13 +110,12 @@ def write(path: Path, baselines: dict[str, Baseline]) -> None:
 
 def of(taken: Measurement) -> Baseline:
     """Return a measurement as a baseline."""
-    found = measure.summaries(taken)
     return Baseline(
         clock=taken.clock,
-        boots=found[WHOLE].n,
+        boots=len(figures.succeeded(taken)),
         first_seed=taken.plan.first_seed,
         bootwright=taken.bootwright,
-        median_ns={phase: summary.median_ns for phase, summary in found.items()},
+        median_ns={phase: one.median_ns for phase, one in figures.figures(taken).items()},
         host=host_of(taken.host),
         recipe=taken.sides["A"].recipe,
     )

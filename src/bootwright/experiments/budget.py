@@ -148,11 +148,6 @@ def tolerated_ns(text: str, baseline_ns: int, where: str = "tolerance") -> int:
     Raises:
         InputError: it is neither a share nor a time.
     """
-    found = amount.parse(text)
-    if found is None:
-        raise InputError(
-            f"{where}: tolerance {text!r} is neither a share nor a time", hint="'2%' or '5ms'"
-        )
-    if found.share is not None:
-        return max(round(baseline_ns * found.share), SMALLEST_NS)
-    return found.ns
+    found = amount.read(text, f"{where}: tolerance")
+    least_ns = 0 if found.share is None else SMALLEST_NS
+    return max(found.of(baseline_ns), least_ns)

@@ -1,165 +1,238 @@
-"""What two sides of a measurement say of each other: effect, interval, p and verdict, per phase."""
+"""Comparing: whether B boots faster than A, by effect, interval, p and verdict, per phase."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from bootwright.experiments import boots, measure
-from bootwright.experiments.effects import Effect, holm, paired
-from bootwright.experiments.measure import WHOLE
+from msgspec import structs
+
+from bootwright.change_text import parse_all
+from bootwright.errors import InputError
+from bootwright.events import Observer, ignore
+from bootwright.experiments import boots, figures, measure, subject
+from bootwright.experiments.amount import Amount
+from bootwright.experiments.effects import holm, paired
+from bootwright.experiments.resolver import Stores
+from bootwright.experiments.results import WHOLE, CompareResult, PhaseComparison, SideResult
+from bootwright.experiments.sequential import PAIRS
 from bootwright.experiments.sequential import Plan as Looks
 from bootwright.experiments.statistics import summary
-from bootwright.experiments.verdicts import Verdict, verdict
-from bootwright.history.measurement import Measurement, SideName
+from bootwright.experiments.subject import Subject
+from bootwright.experiments.verdicts import verdict
+from bootwright.history.measurement import Measurement, Plan, SideName
+from bootwright.home import Home
+from bootwright.machine.draft import Draft
+from bootwright.machine.timeouts import default_timeout_s
+from bootwright.recipe import Recipe
 
 _MOST_BOOTS = 1000
 """More are not advised: an effect that needs them is at the bound of what interests."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What the pairs say of one phase, or of the whole."""
+async def compare(
+    home: Home,
+    a: Draft | Recipe,
+    b: Draft | Recipe | None = None,
+    *,
+    changes: Sequence[str] = (),
+    titles: tuple[str | None, str | None] = (None, None),
+    looks: tuple[int, ...] | None = None,
+    smallest: Amount | None = None,
+    timeout_s: float | None = None,
+    parallel: int | None = None,
+    observe: Observer = ignore,
+) -> CompareResult:
+    """Say whether *b* boots faster than *a*.
 
-    effect: Effect
-    verdict: Verdict
-    p: float
-    """The effect's own of the whole; of a phase, adjusted as several are asked about at once."""
-    a_median_ns: int
-    b_median_ns: int
+    Args:
+        b: None: *a* with the changes. One that *a* has already is taken from *a*, and reported as
+            `experiments.events.ChangeDropped`.
+        changes: Texts of changes to B's recipe, such as ``cmdline+=quiet``; see `change_text`.
+        titles: What results call them; None: their images' names.
+        looks: After how many boots of each to look and perhaps stop, rising; the last is how many
+            at most. None: `sequential.PAIRS`. `sequential.STAGED` has good ones.
+        smallest: The smallest effect of interest; None: 1 %, and at least 1 ms.
+        timeout_s, parallel, observe: As of `measure.measure`.
+
+    Raises:
+        InputError: there is nothing to compare with; a change cannot be read, conflicts with
+            another, or changes nothing; A and B are on different clocks.
+        BootwrightError: no boot can work here. Boots that fail are part of the result.
+    """
+    first, second = await _sides(home, a, b, changes, titles, observe)
+    plan = _plan(first, looks, smallest, timeout_s)
+    return await measured(home, {"A": first, "B": second}, plan, parallel=parallel, observe=observe)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """B against A."""
+async def resume(
+    home: Home, measurement_id: int, *, parallel: int | None = None, observe: Observer = ignore
+) -> CompareResult:
+    """Run the boots of a comparison that are left; see `compare`.
 
-    whole: Found | None
-    """None: there is no verdict; see `why_none`."""
-    phases: dict[str, Found]
-    pairs: int
-    smallest_ns: int
-    """The smallest effect of interest, for the whole and for each phase."""
-    why_none: str = ""
-    may_tell: int | None = None
-    """Where one cannot tell yet: with how many pairs one might; None: nobody knows."""
+    Raises:
+        NotFoundError, InputError: as `measure.resumed`.
+        BootwrightError: no boot can work here.
+    """
+    begun = measure.resumed(home, measurement_id, "compare")
+    return await _finished(home, begun, parallel, observe)
 
 
-def compare(measurement: Measurement) -> Comparison:
-    """Compare the two sides of a measurement, by the pairs that both have.
+async def measured(
+    home: Home,
+    sides: dict[SideName, Subject],
+    plan: Plan,
+    *,
+    parallel: int | None,
+    observe: Observer,
+) -> CompareResult:
+    """Boot two sides in turns, and compare them."""
+    return await _finished(home, measure.begin(home, sides, plan), parallel, observe)
+
+
+async def _finished(
+    home: Home, begun: Measurement, parallel: int | None, observe: Observer
+) -> CompareResult:
+    taken, warned = await measure.finish(
+        home, begun, parallel=parallel, is_over=is_over, observe=observe
+    )
+    return result(taken, warned)
+
+
+async def _sides(
+    home: Home,
+    a: Draft | Recipe,
+    b: Draft | Recipe | None,
+    changes: Sequence[str],
+    titles: tuple[str | None, str | None],
+    observe: Observer,
+) -> tuple[Subject, Subject]:
+    if b is None and not changes:
+        raise InputError(
+            "there is nothing to compare with",
+            hint="name B, or say what B has of its own, such as --with memory=1G",
+        )
+    first = await subject.completed(home, a, observe, title=titles[0])
+    wanted = parse_all(changes, Stores(home))
+    if b is None:
+        stripped = subject.without(first, wanted, observe)
+        return stripped, subject.with_changes(first, wanted, base=stripped.recipe)
+    second = await subject.completed(home, b, observe, title=titles[1])
+    return first, subject.with_changes(second, wanted, base=second.recipe)
+
+
+def _plan(
+    first: Subject,
+    looks: tuple[int, ...] | None,
+    smallest: Amount | None,
+    timeout_s: float | None,
+) -> Plan:
+    plan = Plan(
+        looks=looks or (PAIRS[first.recipe.clock],),
+        timeout_s=timeout_s or default_timeout_s(first.recipe),
+    )
+    if smallest is None:
+        return plan
+    if not (smallest.share or smallest.ns):
+        raise InputError("the smallest effect of interest is 0", hint="such as 1%, 500us or 2ms")
+    return structs.replace(plan, smallest_share=smallest.share or 0.0, smallest_ns=smallest.ns)
+
+
+def result(measurement: Measurement, warnings: tuple[str, ...] = ()) -> CompareResult:
+    """Return what the two sides of a measurement say of each other, by the pairs that both have.
 
     A side B that failed more often than A gets no verdict: a boot that does not come is not fast.
     """
-    a, b = measure.lengths(measurement, "A"), measure.lengths(measurement, "B")
+    a, b = figures.lengths(measurement, "A"), figures.lengths(measurement, "B")
     numbers = sorted(a.get(WHOLE, {}).keys() & b.get(WHOLE, {}).keys())
-    fails = {side: measure.failed(measurement, side) for side in measurement.sides}
-    why = "" if numbers else "no pair of boots succeeded"
-    blamed: SideName = "B" if len(fails["B"]) >= len(fails["A"]) else "A"
-    if fails[blamed] and (not numbers or len(fails["B"]) > len(fails["A"])):
-        there = sum(s.side == blamed for s in measurement.samples)
-        first = fails[blamed][0]
-        why = f"{len(fails[blamed])} of {there} boots of {blamed} failed: {first.failure}"
     plan = measurement.plan
     whole_ns = summary(list(a[WHOLE].values())).median_ns if WHOLE in a else 0
     smallest_ns = max(round(whole_ns * plan.smallest_share), plan.smallest_ns)
-    if why:
-        return Comparison(
-            whole=None, phases={}, pairs=len(numbers), smallest_ns=smallest_ns, why_none=why
-        )
-    level = Looks(looks=plan.looks).level
-    effects = {
-        phase: paired([a[phase][n] for n in numbers], [b[phase][n] for n in numbers], alpha=level)
+    why_none = _why_none(measurement, pairs=len(numbers))
+    looks = Looks(looks=plan.looks)
+    pairs = {
+        phase: ([a[phase][n] for n in numbers], [b[phase][n] for n in numbers])
         for phase in a
         if phase in b
     }
+    phases = {} if why_none else _phases(pairs, looks.level, smallest_ns)
+    whole = phases.get(WHOLE)
+    begins, ends = boots.ends(figures.recipe_of(measurement))
+    may_tell = None
+    if whole is not None:
+        may_tell = _may_tell(whole, len(numbers), smallest_ns, looks.least)
+    return CompareResult(
+        id=measurement.id,
+        clock=measurement.clock,
+        boots=len(measurement.samples),
+        begins=begins,
+        ends=ends,
+        failed=figures.failures(measurement),
+        host=measurement.host,
+        warnings=warnings,
+        bootwright=measurement.bootwright,
+        verdict=None if whole is None else whole.verdict,
+        why_none=why_none,
+        pairs=len(numbers),
+        looks=plan.looks,
+        may_tell=may_tell,
+        smallest_ns=smallest_ns,
+        phases=phases,
+        sides={
+            name: SideResult(
+                title=side.title,
+                changes=side.changes,
+                recipe=figures.recipe_of(measurement, name),
+                samples=figures.samples(measurement, name),
+            )
+            for name, side in measurement.sides.items()
+        },
+    )
+
+
+def _why_none(measurement: Measurement, *, pairs: int) -> str:
+    """Say why there is no verdict; empty: there is one."""
+    fails = {side: figures.failed(measurement, side) for side in measurement.sides}
+    blamed: SideName = "B" if len(fails["B"]) >= len(fails["A"]) else "A"
+    if fails[blamed] and (not pairs or len(fails["B"]) > len(fails["A"])):
+        there = sum(s.side == blamed for s in measurement.samples)
+        first = fails[blamed][0]
+        return f"{len(fails[blamed])} of {there} boots of {blamed} failed: {first.failure}"
+    return "" if pairs else "no pair of boots succeeded"
+
+
+def _phases(
+    pairs: dict[str, tuple[list[int], list[int]]], level: float, smallest_ns: int
+) -> dict[str, PhaseComparison]:
+    effects = {phase: paired(a_ns, b_ns, alpha=level) for phase, (a_ns, b_ns) in pairs.items()}
     adjusted = holm({phase: e.p for phase, e in effects.items() if phase != WHOLE})
-    found = {
-        phase: Found(
-            effect=effect,
+    return {
+        phase: PhaseComparison(
             verdict=verdict(effect, smallest_ns, p=adjusted.get(phase)),
+            effect_ns=effect.effect_ns,
+            ci_ns=effect.ci_ns,
+            confidence=effect.confidence,
             p=adjusted.get(phase, effect.p),
-            a_median_ns=summary([a[phase][n] for n in numbers]).median_ns,
-            b_median_ns=summary([b[phase][n] for n in numbers]).median_ns,
+            a_median_ns=summary(pairs[phase][0]).median_ns,
+            b_median_ns=summary(pairs[phase][1]).median_ns,
         )
         for phase, effect in effects.items()
     }
-    whole = found.pop(WHOLE)
-    return Comparison(
-        whole=whole,
-        phases=found,
-        pairs=len(numbers),
-        smallest_ns=smallest_ns,
-        may_tell=_may_tell(whole, len(numbers), smallest_ns, Looks(looks=plan.looks).least),
-    )
 
 
 def is_over(measurement: Measurement) -> bool:
     """Say whether a look at *measurement* gives a verdict, so that no more boots are needed."""
-    whole = compare(measurement).whole
-    return whole is not None and whole.verdict != "cannot-tell"
+    return result(measurement).verdict not in (None, "cannot-tell")
 
 
-def _may_tell(whole: Found, pairs: int, smallest_ns: int, least: int) -> int | None:
+def _may_tell(whole: PhaseComparison, pairs: int, smallest_ns: int, least: int) -> int | None:
     """Guess how many pairs give a verdict: an interval shrinks as the root of their number."""
     if whole.verdict != "cannot-tell":
         return None
-    low, high = whole.effect.ci_ns
-    gap = abs(abs(whole.effect.effect_ns) - smallest_ns)
+    low, high = whole.ci_ns
+    gap = abs(abs(whole.effect_ns) - smallest_ns)
     if not gap:
         return None
     wanted = max(least, round(pairs * ((high - low) / 2 / gap) ** 2 + 0.5))
     if wanted <= pairs:
         wanted = pairs * 2
     return wanted if wanted <= _MOST_BOOTS else None
-
-
-def values(measurement: Measurement, told: list[str]) -> dict[str, object]:
-    """Return a comparison as --json prints it; documented in docs/json.md.
-
-    Args:
-        told: Warnings.
-    """
-    compared = compare(measurement)
-    begins, ends = boots.ends(measure.recipe_of(measurement))
-    whole = None if compared.whole is None else _found(compared.whole)
-    return {
-        "id": measurement.id,
-        "verdict": None,
-        "effect_ns": None,
-        "ci_ns": None,
-        "p": None,
-        **(whole or {}),
-        "why_none": compared.why_none,
-        "boots": len(measurement.samples),
-        "pairs": compared.pairs,
-        "looks": measurement.plan.looks,
-        "may_tell": compared.may_tell,
-        "smallest_ns": compared.smallest_ns,
-        "phases": {phase: _found(found) for phase, found in compared.phases.items()},
-        "clock": measurement.clock,
-        "begins": begins,
-        "ends": ends,
-        "sides": {
-            name: {
-                "title": side.title,
-                "changes": side.changes,
-                "recipe": side.recipe,
-                "samples": measure.samples(measurement, name),
-            }
-            for name, side in measurement.sides.items()
-        },
-        "failed": measure.failures(measurement),
-        "host": measurement.host,
-        "warnings": told,
-        "bootwright": measurement.bootwright,
-    }
-
-
-def _found(found: Found) -> dict[str, object]:
-    return {
-        "verdict": found.verdict,
-        "effect_ns": found.effect.effect_ns,
-        "ci_ns": found.effect.ci_ns,
-        "confidence": found.effect.confidence,
-        "p": found.p,
-        "a_median_ns": found.a_median_ns,
-        "b_median_ns": found.b_median_ns,
-    }

@@ -1,24 +1,32 @@
-"""Looking into kernels that are compared: one watched boot each, and what their files are.
+"""Comparing kernels: which boots faster, by how much, and why.
 
-How long they take is measured as anything else is (`measure`, `compare`); here is found why.
+How long they take is measured as anything else is (see `compare`). Why is looked into with one
+watched boot of each.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bootwright.experiments import measure
-from bootwright.history.measurement import Measurement, SideName
+from bootwright.events import Observer, Progress, ignore
+from bootwright.experiments import compare, subject
+from bootwright.experiments.results import CompareResult, KernelCompareResult, KernelFacts
+from bootwright.experiments.sequential import PAIRS
+from bootwright.experiments.subject import Subject
+from bootwright.history.measurement import Plan, SideName
 from bootwright.home import Home
 from bootwright.kernels import kernel as kernels
+from bootwright.machine import draft as drafts
 from bootwright.machine import passes
 from bootwright.machine.collect import collect
+from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec
+from bootwright.machine.timeouts import default_timeout_s
 from bootwright.recipe import KernelFile, Recipe
 from bootwright.timeline.assemble import assemble
-from bootwright.timeline.kernels import Reasons, memory_taken_bytes, reasons
+from bootwright.timeline.kernels import memory_taken_bytes, reasons
 from bootwright.timeline.recorder import Recorder
 from bootwright.timeline.span import Timeline
 
@@ -28,57 +36,104 @@ only such a machine has. Source: Documentation/admin-guide/kernel-parameters.txt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What one kernel is, beside how long it takes."""
+class KernelComparison:
+    """Two kernels compared: the result, and what pictures of it are drawn from."""
 
-    release: str
-    boots: KernelFile
-    file_bytes: dict[str, int]
-    """Sizes of vmlinux and bzImage, those that there are."""
-    memory_bytes: int | None
-    """What it keeps of a guest's memory for itself, by its own log."""
-    unpacking_ns: int | None
-    """By how much its bzImage gets to the kernel's clock later than its vmlinux, on the virtual
-    clock: loading, firmware and decompression. None: it has not both, or nobody looked."""
+    result: KernelCompareResult
+    timelines: tuple[Timeline, Timeline] | None
+    """Of the watched boot of each; None: nobody looked."""
+
+
+async def compare_kernels(
+    home: Home,
+    a: str,
+    b: str,
+    image: str | None = None,
+    *,
+    draft: Draft | None = None,
+    n: int = PAIRS["virtual"],
+    timeout_s: float | None = None,
+    parallel: int | None = None,
+    observe: Observer = ignore,
+) -> KernelComparison:
+    """Boot two kernels in turns, and say which is faster, by how much, and why.
+
+    The tiny guest is booted, and *image* as well where it is given; on the virtual clock unless
+    *draft* says otherwise. Why is looked into on the virtual clock only.
+
+    Args:
+        a, b: The kernels' names.
+        draft: What else the recipes have.
+        n: How many boots of each.
+        timeout_s, parallel, observe: As of `measure.measure`.
+
+    Raises:
+        BootwrightError: no boot can work here, or a watched boot failed.
+    """
+    base = drafts.merged(Draft(clock="virtual"), draft or Draft())
+    guests: list[CompareResult] = []
+    for name in (None, image) if image is not None else (None,):
+        sides = await _sides(home, (a, b), drafts.merged(base, Draft(image=name)), observe)
+        limit_s = timeout_s or default_timeout_s(sides["A"].recipe)
+        plan = Plan(looks=(n,), timeout_s=limit_s)
+        guests.append(await compare.measured(home, sides, plan, parallel=parallel, observe=observe))
+    tiny = guests[0]
+    result = KernelCompareResult(
+        kernel=tiny.phases.get("kernel") or tiny.phases.get("firmware and kernel"),
+        tiny=tiny,
+        image=guests[1] if image is not None else None,
+        reasons=None,
+        facts=None,
+    )
+    if tiny.verdict is None or tiny.clock == "wall":
+        return KernelComparison(result=result, timelines=None)
+    watched = await _watch(home, tiny, timeout_s, observe)
+    timelines = (watched["A"].timeline, watched["B"].timeline)
+    facts = {side: one.facts for side, one in watched.items()}
+    return KernelComparison(
+        result=replace(result, reasons=reasons(*timelines), facts=facts), timelines=timelines
+    )
+
+
+async def _sides(
+    home: Home, pair: tuple[str, str], base: Draft, observe: Observer
+) -> dict[SideName, Subject]:
+    sides: dict[SideName, Subject] = {}
+    named: tuple[SideName, SideName] = ("A", "B")
+    for side, kernel in zip(named, pair, strict=True):
+        draft = drafts.merged(base, Draft(kernel=kernel))
+        plain = await subject.completed(home, draft, observe)
+        sides[side] = replace(plain, changes=(f"kernel={kernel}",))
+    return sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """Two kernels looked into."""
-
-    reasons: Reasons
-    facts: dict[SideName, Facts]
-    timelines: dict[SideName, Timeline]
+class _Watched:
+    timeline: Timeline
+    facts: KernelFacts
 
 
-async def look(
-    home: Home,
-    measurement: Measurement,
-    timeout_s: float,
-    *,
-    on_step: Callable[[str, float], None] = lambda text, share: None,
-) -> Looked:
-    """Boot both sides of *measurement* once more, watched, and say why they differ.
-
-    Args:
-        measurement: Of tiny guests, on the virtual clock.
-        on_step: Told what comes, and the share that is done.
+async def _watch(
+    home: Home, compared: CompareResult, timeout_s: float | None, observe: Observer
+) -> Mapping[SideName, _Watched]:
+    """Boot both sides of a comparison of tiny guests once more, watched.
 
     Raises:
         BootwrightError: a boot failed.
     """
-    timelines: dict[SideName, Timeline] = {}
-    facts: dict[SideName, Facts] = {}
-    for number, side in enumerate(measurement.sides):
-        recipe = measure.recipe_of(measurement, side)
-        recipe = replace(recipe, cmdline=(*recipe.cmdline, *_TELLING))
-        on_step(f"{side}: with a kernel that tells of its initcalls", number / 2)
+    watched: dict[SideName, _Watched] = {}
+    for number, (name, side) in enumerate(compared.sides.items()):
+        recipe = replace(side.recipe, cmdline=(*side.recipe.cmdline, *_TELLING))
+        limit_s = timeout_s or default_timeout_s(recipe)
+        step = f"{name}: with a kernel that tells of its initcalls"
+        observe(Progress(step=step, share=number / 2))
         spec = MachineSpec(name=_name(), recipe=recipe)
-        evidence = await passes.take(home, spec, Recorder(), timeout_s=timeout_s)
-        timelines[side] = assemble(evidence)
-        on_step(f"{side}: its bzImage and its vmlinux", number / 2 + 0.3)
+        evidence = await passes.take(home, spec, Recorder(), timeout_s=limit_s)
+        step = f"{name}: its bzImage and its vmlinux"
+        observe(Progress(step=step, share=number / 2 + 0.3))
         kernel = kernels.load(home, recipe.kernel)
-        facts[side] = Facts(
+        has_both = {"vmlinux", "bzImage"} <= set(kernel.parts)
+        facts = KernelFacts(
             release=kernel.release,
             boots=recipe.kernel_file,
             file_bytes={
@@ -87,11 +142,12 @@ async def look(
                 if part in kernel.parts
             },
             memory_bytes=memory_taken_bytes(evidence.clean.kernel_log),
-            unpacking_ns=await _unpacking_ns(home, recipe, timeout_s)
-            if kernel.pvh and {"vmlinux", "bzImage"} <= set(kernel.parts)
+            unpacking_ns=await _unpacking_ns(home, recipe, limit_s)
+            if kernel.pvh and has_both
             else None,
         )
-    return Looked(reasons=reasons(timelines["A"], timelines["B"]), facts=facts, timelines=timelines)
+        watched[name] = _Watched(timeline=assemble(evidence), facts=facts)
+    return watched
 
 
 async def _unpacking_ns(home: Home, recipe: Recipe, timeout_s: float) -> int | None:

@@ -1,51 +1,103 @@
-"""Taking a measurement: its boots in their order, each stored when it is over."""
+"""Measuring: boots in their order, each stored when it is over."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import cast
 
 import msgspec
 from msgspec import structs
 
 from bootwright import __version__
+from bootwright.change_text import parse_all
 from bootwright.errors import InputError
-from bootwright.experiments import boots, conditions
+from bootwright.events import Observer, ignore
+from bootwright.experiments import boots, conditions, figures, subject
 from bootwright.experiments.effects import abba
-from bootwright.experiments.executor import Executor, Job
-from bootwright.experiments.statistics import Summary, summary
+from bootwright.experiments.events import MeasurementBegun, MeasurementInterrupted, SampleTaken
+from bootwright.experiments.executor import Executor, Job, Local
+from bootwright.experiments.figures import failed, recipe_of
+from bootwright.experiments.resolver import Stores
+from bootwright.experiments.results import MeasureResult
+from bootwright.experiments.subject import Subject
 from bootwright.history import measurements
 from bootwright.history.history import History
-from bootwright.history.measurement import Measurement, Plan, Sample, Side, SideName
+from bootwright.history.measurement import Measurement, Plan, Side, SideName
 from bootwright.home import Home
 from bootwright.host import fingerprint
 from bootwright.machine import trial
+from bootwright.machine.draft import Draft
+from bootwright.machine.timeouts import default_timeout_s
 from bootwright.recipe import Recipe
 from bootwright.vmms.table import VMMS
 
-WHOLE = "whole"
-"""How the sum of all phases is called."""
 HOPELESS = 3
 """So many boots of one side fail, and none succeeds, before the rest is spared."""
 _LARGEST_SEED = (1 << 63) - 1
 
 
-def begin(
-    home: Home, sides: dict[SideName, tuple[str, Recipe, tuple[str, ...]]], plan: Plan
-) -> Measurement:
-    """Store what is to be measured, before anything is booted.
+async def measure(
+    home: Home,
+    what: Draft | Recipe,
+    n: int = 10,
+    *,
+    changes: Sequence[str] = (),
+    title: str | None = None,
+    timeout_s: float | None = None,
+    parallel: int | None = None,
+    observe: Observer = ignore,
+) -> MeasureResult:
+    """Boot *what* several times, and return how long each phase takes and how sure that is.
 
     Args:
-        sides: Of each its title, its recipe with all changes, and the changes' texts.
+        n: How many boots.
+        changes: Texts of changes to the recipe, such as ``cmdline+=quiet``; see `change_text`.
+        title: What results call it; None: the image's name.
+        timeout_s: How long one boot may take.
+        parallel: How many boots run at once; None: one on the wall clock, as boots disturb each
+            other, and one for each CPU on the virtual clock.
+        observe: Given the events of `experiments.events`, notices and progress.
+
+    Raises:
+        InputError: a change cannot be read, conflicts with another, or changes nothing.
+        BootwrightError: no boot can work here. A boot that fails is part of the result.
+    """
+    plain = await subject.completed(home, what, observe, title=title)
+    one = subject.with_changes(plain, parse_all(changes, Stores(home)), base=plain.recipe)
+    plan = Plan(looks=(n,), timeout_s=timeout_s or default_timeout_s(one.recipe))
+    return await _finished(home, begin(home, {"A": one}, plan), parallel, observe)
+
+
+async def resume(
+    home: Home, measurement_id: int, *, parallel: int | None = None, observe: Observer = ignore
+) -> MeasureResult:
+    """Run the boots of a measurement that are left; see `measure`.
+
+    Raises:
+        NotFoundError, InputError: as `resumed`.
+        BootwrightError: no boot can work here.
+    """
+    begun = resumed(home, measurement_id, "measure")
+    return await _finished(home, begun, parallel, observe)
+
+
+async def _finished(
+    home: Home, begun: Measurement, parallel: int | None, observe: Observer
+) -> MeasureResult:
+    taken, warned = await finish(home, begun, parallel=parallel, observe=observe)
+    return figures.result(taken, warned)
+
+
+def begin(home: Home, sides: Mapping[SideName, Subject], plan: Plan) -> Measurement:
+    """Store what is to be measured, before anything is booted.
 
     Raises:
         InputError: the two have different clocks, or there are not enough seeds.
     """
-    recipes = [recipe for _, recipe, _ in sides.values()]
+    recipes = [one.recipe for one in sides.values()]
     clocks = {recipe.clock for recipe in recipes}
     if len(clocks) > 1:
         raise InputError(
@@ -65,8 +117,8 @@ def begin(
         clock=clock,
         plan=plan,
         sides={
-            name: Side(title=title, recipe=_stored(recipe), changes=changes)
-            for name, (title, recipe, changes) in sides.items()
+            name: Side(title=one.title, recipe=_stored(one.recipe), changes=one.changes)
+            for name, one in sides.items()
         },
         host=fingerprint.read(),
         bootwright=__version__,
@@ -99,15 +151,34 @@ def resumed(home: Home, measurement_id: int, command: str) -> Measurement:
     return found
 
 
-def recipe_of(measurement: Measurement, side: SideName = "A") -> Recipe:
-    """Return the recipe of one side."""
-    return msgspec.convert(measurement.sides[side].recipe, Recipe)
-
-
 def _stored(recipe: Recipe) -> dict[str, object]:
     """Return *recipe* as it is read again from where it is stored: lists, no tuples."""
     stored: dict[str, object] = msgspec.json.decode(msgspec.json.encode(recipe))
     return stored
+
+
+async def finish(
+    home: Home,
+    begun: Measurement,
+    *,
+    parallel: int | None = None,
+    is_over: Callable[[Measurement], bool] = lambda measurement: False,
+    observe: Observer = ignore,
+) -> tuple[Measurement, tuple[str, ...]]:
+    """Run the boots that are left on this host; return all samples, and warnings about them.
+
+    See `take` for the arguments and what is raised.
+    """
+    found = warnings(home, begun)
+    on_wall_clock = begun.clock == "wall"
+    if on_wall_clock and (parallel or 1) > 1:
+        found.append(f"{parallel} boots ran at once, and slowed each other down")
+    swapped = conditions.swapped_pages()
+    executor = Local(home, parallel=parallel)
+    taken = await take(home, begun, executor, is_over=is_over, observe=observe)
+    if on_wall_clock and conditions.swapped_pages() != swapped:
+        found.append("the host swapped meanwhile; it has too little memory free")
+    return taken, tuple(found)
 
 
 async def take(
@@ -116,32 +187,52 @@ async def take(
     executor: Executor,
     *,
     is_over: Callable[[Measurement], bool] = lambda measurement: False,
-    on_sample: Callable[[Measurement], None] = lambda measurement: None,
+    observe: Observer = ignore,
 ) -> Measurement:
     """Run the boots that are left, and return the measurement with their samples.
 
     Args:
         begun: With the samples that are there already.
         is_over: Asked at each look of the plan but the last whether it has seen enough.
-        on_sample: Called after each boot, with all that there is by then.
 
     Raises:
         BootwrightError: no boot can work here; what was taken is stored.
     """
     current = begun
+    start_s = time.monotonic()
 
     def now() -> Measurement:
         return current
 
-    for target in begun.plan.looks:
-        async with aclosing(executor.run(_jobs(now, target))) as samples:
-            async for sample in samples:
-                measurements.add(History(home.history), begun.id, sample)
-                current = structs.replace(current, samples=(*current.samples, sample))
-                on_sample(current)
-        if hopeless(current) or is_over(current):
-            break
+    observe(MeasurementBegun(measurement=begun))
+    try:
+        for target in begun.plan.looks:
+            async with aclosing(executor.run(_jobs(now, target))) as samples:
+                async for sample in samples:
+                    measurements.add(History(home.history), begun.id, sample)
+                    current = structs.replace(current, samples=(*current.samples, sample))
+                    observe(_sample_taken(current, len(begun.samples), start_s))
+            if hopeless(current) or is_over(current):
+                break
+    except BaseException:
+        observe(MeasurementInterrupted(measurement=current))
+        raise
     return current
+
+
+def _sample_taken(current: Measurement, before: int, start_s: float) -> SampleTaken:
+    """Return the event for the newest sample.
+
+    Args:
+        before: How many samples there were at *start_s*.
+    """
+    planned = current.plan.looks[-1] * len(current.sides)
+    each_s = (time.monotonic() - start_s) / (len(current.samples) - before)
+    return SampleTaken(
+        measurement=current,
+        sample=current.samples[-1],
+        left_s=each_s * (planned - len(current.samples)),
+    )
 
 
 def _jobs(now: Callable[[], Measurement], target: int) -> Iterator[Job]:
@@ -174,11 +265,6 @@ def order(sides: tuple[SideName, ...], clock: str, target: int) -> Iterator[tupl
         counts[side] += 1
 
 
-def failed(measurement: Measurement, side: SideName = "A") -> list[Sample]:
-    """Return the boots of one side that failed."""
-    return [s for s in measurement.samples if s.side == side and s.failure]
-
-
 def hopeless(measurement: Measurement) -> bool:
     """Say whether one side has failed so often, and never booted, that it never will."""
     for side in measurement.sides:
@@ -187,26 +273,6 @@ def hopeless(measurement: Measurement) -> bool:
         if not succeeded and len(fails) >= min(HOPELESS, measurement.plan.looks[-1]):
             return True
     return False
-
-
-def lengths(measurement: Measurement, side: SideName = "A") -> dict[str, dict[int, int]]:
-    """Return the phases of one side, and the whole: ``{phase: {number: ns}}``."""
-    good = sorted(
-        (s for s in measurement.samples if s.side == side and s.phases), key=lambda s: s.number
-    )
-    columns: dict[str, dict[int, int]] = {}
-    for sample in good:
-        for phase, length_ns in (*sample.phases.items(), (WHOLE, cast(int, sample.total_ns))):
-            columns.setdefault(phase, {})[sample.number] = length_ns
-    return columns
-
-
-def summaries(measurement: Measurement, side: SideName = "A") -> dict[str, Summary]:
-    """Return what the samples of one side say of each phase, and of the whole."""
-    return {
-        phase: summary(list(column.values()))
-        for phase, column in lengths(measurement, side).items()
-    }
 
 
 def warnings(home: Home, measurement: Measurement) -> list[str]:
@@ -227,61 +293,3 @@ def warnings(home: Home, measurement: Measurement) -> list[str]:
     ):
         found.append("it was begun on another host, and times of two hosts do not compare")
     return found
-
-
-def values(measurement: Measurement, told: list[str]) -> dict[str, object]:
-    """Return a measurement as --json prints it; documented in docs/json.md.
-
-    Args:
-        told: Warnings.
-    """
-    side = measurement.sides["A"]
-    recipe = recipe_of(measurement)
-    phases = summaries(measurement)
-    numbers = list(lengths(measurement).get(WHOLE, ()))
-    return {
-        "id": measurement.id,
-        "title": side.title,
-        "changes": side.changes,
-        "clock": measurement.clock,
-        "begins": boots.ends(recipe)[0],
-        "ends": boots.ends(recipe)[1],
-        "recipe": side.recipe,
-        "wanted": measurement.plan.looks[-1],
-        "boots": len(numbers),
-        "phases": {
-            phase: {
-                "median_ns": s.median_ns,
-                "min_ns": s.min_ns,
-                "max_ns": s.max_ns,
-                "ci_ns": s.ci_ns,
-                "confidence": s.confidence,
-                "spread_ns": s.spread_ns,
-                "outliers": [numbers[index] + 1 for index in s.outliers],
-            }
-            for phase, s in phases.items()
-        },
-        "samples": samples(measurement, "A"),
-        "failed": failures(measurement),
-        "host": measurement.host,
-        "warnings": told,
-        "bootwright": measurement.bootwright,
-    }
-
-
-def samples(measurement: Measurement, side: SideName) -> list[dict[str, int | None]]:
-    """Return one side's samples as JSON has them, in the order of their numbers."""
-    good = [s for s in measurement.samples if s.side == side and s.phases]
-    return [
-        {"boot": s.number + 1, "seed": s.seed, **s.phases, WHOLE: s.total_ns}
-        for s in sorted(good, key=lambda s: s.number)
-    ]
-
-
-def failures(measurement: Measurement) -> list[dict[str, object]]:
-    """Return the boots that failed as JSON has them."""
-    return [
-        {"side": s.side, "boot": s.number + 1, "seed": s.seed, "reason": s.failure}
-        for s in measurement.samples
-        if s.failure
-    ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from bootwright.errors import InputError
+from bootwright.events import Event, Observer, ignore
 from bootwright.experiments.effects import least_pairs, paired
 from bootwright.experiments.splitting import Needs, Splitting, in_order
 from bootwright.experiments.statistics import smallest_effect_ns, summary
@@ -26,8 +27,8 @@ Ending = Literal["1-minimal", "budget-spent", "interrupted", "baseline-fails"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a search is."""
+class SearchProgress(Event):
+    """How far a search is, after each test."""
 
     tests: int
     boots: int
@@ -74,7 +75,7 @@ class Search:
         at_once: How many tests may run at the same time.
         journal: Where answers are kept; a search with the same changes goes on from there.
         subject: What else decides the answers, such as the recipe's digest and the probes' names.
-        told: Called after each test.
+        observe: Given a `SearchProgress` after each test.
 
     Raises:
         InputError: a change is named twice, needs form a circle, or the journal is of another
@@ -94,7 +95,7 @@ class Search:
         budget: Budget | None = None,
         journal: Path | None = None,
         subject: str = "",
-        told: Callable[[Progress], None] = lambda progress: None,
+        observe: Observer = ignore,
     ) -> None:
         given = [list(group) for group in groups]
         self._names = [name for group in given for name in group]
@@ -112,7 +113,7 @@ class Search:
             subject=_subject(subject, self._names),
             votes=votes,
             budget=budget or Budget(),
-            told=lambda: told(self.progress()),
+            after_test=lambda: observe(self.progress()),
         )
         self._baseline: Outcome | None = None
         self._reference: Outcome | None = None
@@ -152,13 +153,13 @@ class Search:
             outcome=next((outcome for outcome in outcomes if outcome.passed), None),
         )
 
-    def progress(self) -> Progress:
+    def progress(self) -> SearchProgress:
         """Return how far the search is."""
         counts = self._trials.counts
         splitting = self._splitting
         remaining = 1 + (splitting.expected_tests() if splitting else len(self._names))
         each_s = counts.seconds / max(1, counts.tests) / self._at_once
-        return Progress(
+        return SearchProgress(
             tests=counts.tests,
             boots=counts.boots,
             decided=len(splitting.gone) + len(splitting.staying) if splitting else 0,

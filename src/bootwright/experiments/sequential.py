@@ -60,6 +60,11 @@ STAGED = Plan(looks=(10, 20, 40))
 """A clear answer takes 10 boots of each, a hard one 40. With 10 the first look can tell of each of
 up to eight phases too, whose p are adjusted: 8 x 2/2^10 is less than a third of 5 %."""
 
+PAIRS = {"virtual": 8, "wall": 10}
+"""By clock, how many where nobody says. Seeds hardly differ, and with 8 pairs that all say the same
+up to six phases have an adjusted p below 5 %, which 6 pairs cannot give. Hosts differ from one boot
+to the next."""
+
 
 def look(
     plan: Plan, a_ns: Sequence[int], b_ns: Sequence[int], smallest_ns: int

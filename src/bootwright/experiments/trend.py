@@ -6,19 +6,29 @@ wall clock on one kind of host. Its recipe may be another each time; that is wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from bootwright.experiments import measure
+from bootwright.experiments import figures
 from bootwright.experiments.differences import differences
 from bootwright.experiments.effects import Effect, least_pairs, paired
-from bootwright.experiments.measure import WHOLE
+from bootwright.experiments.results import (
+    WHOLE,
+    PhaseFigures,
+    Trend,
+    TrendPoint,
+    TrendSeries,
+    TrendStep,
+)
 from bootwright.experiments.shifts import shifted
-from bootwright.experiments.statistics import Summary, smallest_effect_ns
+from bootwright.experiments.statistics import smallest_effect_ns
 from bootwright.experiments.verdicts import Verdict, verdict
+from bootwright.history import measurements
+from bootwright.history.history import History
 from bootwright.history.measurement import Measurement, SideName
+from bootwright.home import Home
+from bootwright.recipe import Clock
 
-JSON_VERSION = 1
 _DIGITS = 8
 """With so many a word can be the beginning of a digest."""
 _LOAD = 1.0
@@ -26,73 +36,60 @@ _LOAD = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class _Taken:
     """One side of a measurement, of which at least one boot succeeded."""
 
     measurement: Measurement
     side: SideName
-    phases: dict[str, Summary]
+    phases: dict[str, PhaseFigures]
 
     @property
-    def recipe(self) -> dict[str, object]:
-        return self.measurement.sides[self.side].recipe
-
-    @property
-    def whole(self) -> Summary:
-        return self.phases[WHOLE]
+    def whole_ns(self) -> int:
+        return self.phases[WHOLE].median_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A point that is surely slower, or faster, than the one it is held against."""
-
-    before: Point
-    after: Point
-    verdict: Verdict
-    effect: Effect
-    phases: dict[str, int]
-    """By how much the medians of the phases differ, where that is of interest; largest first."""
-    differences: list[str]
-    """What is not as it was: of the recipe, the host, bootwright itself."""
-    mended_by: Point | None = None
-    """Of a slower one: the later point that is as fast again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """Points that compare, the oldest first."""
-
-    title: str
-    changes: tuple[str, ...]
-    clock: str
-    host: str
-    """On the wall clock; empty on the virtual one, which no host matters to."""
-    points: list[Point] = field(default_factory=list)
-
-
-def of_image(measurements: Iterable[Measurement], image: str | None) -> list[Series]:
-    """Sort measurements into series.
+def trend(
+    home: Home, image: str | None = None, *, clock: Clock | None = None, since_s: float = 0
+) -> Trend:
+    """Return how long an image took in each measurement of it, and where that changed.
 
     Args:
         image: As the user gave it when measuring, or its digest, or the beginning of that; empty:
             the tiny guest; None: whatever was measured.
+        clock: Only measurements on this clock.
+        since_s: Only those that were begun since then, in seconds since 1970.
+
+    Raises:
+        HostError, FormatError: the history cannot be read.
     """
-    found: dict[tuple[object, ...], Series] = {}
+    found = (
+        one
+        for one in measurements.find(History(home.history))
+        if one.began_s >= since_s and clock in (None, one.clock)
+    )
+    return Trend(series=of_image(found, image))
+
+
+def of_image(
+    measurements: Iterable[Measurement], image: str | None = None
+) -> tuple[TrendSeries, ...]:
+    """Sort measurements into series; see `trend`."""
+    found: dict[tuple[object, ...], list[_Taken]] = {}
     for one in measurements:
         for name, side in one.sides.items():
-            phases = measure.summaries(one, name)
+            phases = figures.figures(one, name)
             if not phases or not (image is None or _is(image, side.title, side.recipe)):
                 continue
-            host = ""
-            if one.clock == "wall":
-                accelerator = side.recipe.get("accelerator")
-                host = f"{one.host.cpus} x {one.host.cpu or 'unknown CPU'}, {accelerator}"
-            key = (side.title, side.changes, one.clock, host, side.recipe.get("init"))
-            series = found.setdefault(
-                key, Series(title=side.title, changes=side.changes, clock=one.clock, host=host)
-            )
-            series.points.append(Point(measurement=one, side=name, phases=phases))
-    return list(found.values())
+            key = (side.title, side.changes, one.clock, _host(one, name), side.recipe.get("init"))
+            found.setdefault(key, []).append(_Taken(measurement=one, side=name, phases=phases))
+    return tuple(map(_series, found.values()))
+
+
+def _host(one: Measurement, side: SideName) -> str:
+    if one.clock == "virtual":
+        return ""
+    accelerator = one.sides[side].recipe.get("accelerator")
+    return f"{one.host.cpus} x {one.host.cpu or 'unknown CPU'}, {accelerator}"
 
 
 def _is(image: str, title: str, recipe: dict[str, object]) -> bool:
@@ -103,21 +100,46 @@ def _is(image: str, title: str, recipe: dict[str, object]) -> bool:
     return title == image or (len(digits) >= _DIGITS and digest.startswith(digits))
 
 
-def steps(series: Series) -> list[Step]:
+def _series(points: Sequence[_Taken]) -> TrendSeries:
+    first = points[0]
+    side = first.measurement.sides[first.side]
+    steps = _steps(points)
+    return TrendSeries(
+        title=side.title,
+        changes=side.changes,
+        clock=first.measurement.clock,
+        host=_host(first.measurement, first.side),
+        points=tuple(map(_point, points)),
+        steps=tuple(steps),
+        regressions=tuple(step.id for step in steps if step.is_regression),
+    )
+
+
+def _point(taken: _Taken) -> TrendPoint:
+    one = taken.measurement
+    return TrendPoint(
+        id=one.id,
+        side=taken.side,
+        began_s=one.began_s,
+        boots=len(figures.succeeded(one, taken.side)),
+        failed=len(figures.failed(one, taken.side)),
+        phases=taken.phases,
+        recipe=one.sides[taken.side].recipe,
+        bootwright=one.bootwright,
+    )
+
+
+def _steps(points: Sequence[_Taken]) -> list[TrendStep]:
     """Return where a series became slower or faster, by more than anyone should care about.
 
     Each point is held against the last step, not against its neighbour: nine slow-downs of half a
     per cent are one of four and a half. One that cannot be told apart from it moves nothing.
     """
-    found: list[Step] = []
-    anchor: Point | None = None
-    for point in series.points:
-        if anchor is None:
-            anchor = point
-            continue
-        effect = _effect(anchor, point, series.clock)
-        smallest_ns = smallest_effect_ns(anchor.whole.median_ns)
-        said = verdict(effect, smallest_ns)
+    found: list[TrendStep] = []
+    anchor = points[0]
+    for point in points[1:]:
+        effect = _effect(anchor, point)
+        said = verdict(effect, smallest_effect_ns(anchor.whole_ns))
         if said in ("slower", "faster"):
             if said == "faster":
                 found = [_mended(step, point) for step in found]
@@ -126,63 +148,62 @@ def steps(series: Series) -> list[Step]:
     return found
 
 
-def regressions(found: Iterable[Step]) -> list[Step]:
-    """Return the slower steps that were not mended since, the first one first."""
-    return [step for step in found if step.verdict == "slower" and step.mended_by is None]
-
-
-def _effect(before: Point, after: Point, clock: str) -> Effect:
+def _effect(before: _Taken, after: _Taken) -> Effect:
     """Compare seed by seed where enough are common, else each boot with each."""
-    if clock == "virtual":
+    if after.measurement.clock == "virtual":
         a, b = _by_seed(before), _by_seed(after)
         common = sorted(a.keys() & b.keys())
         if len(common) >= least_pairs():
             return paired([a[seed] for seed in common], [b[seed] for seed in common])
-    return shifted(list(_by_number(before).values()), list(_by_number(after).values()))
+    return shifted(_wholes_ns(before), _wholes_ns(after))
 
 
-def _by_seed(point: Point) -> dict[int, int]:
-    samples = point.measurement.samples
+def _by_seed(point: _Taken) -> dict[int, int]:
     return {
         s.seed: s.total_ns
-        for s in samples
-        if s.side == point.side and s.seed is not None and s.total_ns is not None
+        for s in figures.succeeded(point.measurement, point.side)
+        if s.seed is not None and s.total_ns is not None
     }
 
 
-def _by_number(point: Point) -> dict[int, int]:
-    return measure.lengths(point.measurement, point.side)[WHOLE]
+def _wholes_ns(point: _Taken) -> list[int]:
+    return list(figures.lengths(point.measurement, point.side)[WHOLE].values())
 
 
-def _mended(step: Step, point: Point) -> Step:
-    was_ns = step.before.whole.median_ns
-    is_mended = point.whole.median_ns <= was_ns + smallest_effect_ns(was_ns)
-    if step.verdict != "slower" or step.mended_by is not None or not is_mended:
-        return step
-    return replace(step, mended_by=point)
-
-
-def _step(before: Point, after: Point, said: Verdict, effect: Effect) -> Step:
-    grown = {
-        phase: after.phases[phase].median_ns - summary.median_ns
-        for phase, summary in before.phases.items()
-        if phase != WHOLE and phase in after.phases
-    }
-    telling = smallest_effect_ns(before.whole.median_ns)
-    phases = {phase: off for phase, off in grown.items() if abs(off) >= telling}
-    return Step(
-        before=before,
-        after=after,
-        verdict=said,
-        effect=effect,
-        phases=dict(sorted(phases.items(), key=lambda item: -abs(item[1]))),
-        differences=_differences(before, after),
+def _mended(step: TrendStep, point: _Taken) -> TrendStep:
+    is_mended = point.whole_ns <= step.before_ns + smallest_effect_ns(step.before_ns)
+    return (
+        replace(step, mended_by=point.measurement.id) if step.is_regression and is_mended else step
     )
 
 
-def _differences(before: Point, after: Point) -> list[str]:
-    lines = differences(before.recipe, after.recipe)
+def _step(before: _Taken, after: _Taken, said: Verdict, effect: Effect) -> TrendStep:
+    grown = {
+        phase: after.phases[phase].median_ns - one.median_ns
+        for phase, one in before.phases.items()
+        if phase != WHOLE and phase in after.phases
+    }
+    telling = smallest_effect_ns(before.whole_ns)
+    phases = {phase: off for phase, off in grown.items() if abs(off) >= telling}
+    return TrendStep(
+        id=after.measurement.id,
+        side=after.side,
+        began_s=after.measurement.began_s,
+        against=before.measurement.id,
+        verdict=said,
+        effect_ns=effect.effect_ns,
+        ci_ns=effect.ci_ns,
+        p=effect.p,
+        before_ns=before.whole_ns,
+        after_ns=after.whole_ns,
+        phases=dict(sorted(phases.items(), key=lambda item: -abs(item[1]))),
+        differences=tuple(_differences(before, after)),
+    )
+
+
+def _differences(before: _Taken, after: _Taken) -> list[str]:
     old, new = before.measurement, after.measurement
+    lines = differences(old.sides[before.side].recipe, new.sides[after.side].recipe)
     if old.bootwright != new.bootwright:
         lines.append(f"bootwright: {old.bootwright} → {new.bootwright}")
     if new.clock == "wall":
@@ -194,62 +215,3 @@ def _differences(before: Point, after: Point) -> list[str]:
         if loads[0] is not None and loads[1] is not None and abs(loads[0] - loads[1]) > _LOAD:
             lines.append(f"host's load: {loads[0]:.1f} → {loads[1]:.1f}")
     return lines
-
-
-def values(all_series: Iterable[Series]) -> dict[str, object]:
-    """Return series as --json prints them; documented in docs/json.md."""
-    return {"version": JSON_VERSION, "series": [_series(series) for series in all_series]}
-
-
-def _series(series: Series) -> dict[str, object]:
-    found = steps(series)
-    return {
-        "title": series.title,
-        "changes": series.changes,
-        "clock": series.clock,
-        "host": series.host,
-        "points": [_point(point) for point in series.points],
-        "steps": [_step_values(step) for step in found],
-        "regressions": [step.after.measurement.id for step in regressions(found)],
-    }
-
-
-def _point(point: Point) -> dict[str, object]:
-    one = point.measurement
-    return {
-        "id": one.id,
-        "side": point.side,
-        "began_s": one.began_s,
-        "boots": point.whole.n,
-        "failed": len(measure.failed(one, point.side)),
-        "phases": {
-            phase: {
-                "median_ns": s.median_ns,
-                "min_ns": s.min_ns,
-                "max_ns": s.max_ns,
-                "ci_ns": s.ci_ns,
-            }
-            for phase, s in point.phases.items()
-        },
-        "recipe": point.recipe,
-        "bootwright": one.bootwright,
-    }
-
-
-def _step_values(step: Step) -> dict[str, object]:
-    mended = step.mended_by
-    return {
-        "id": step.after.measurement.id,
-        "side": step.after.side,
-        "began_s": step.after.measurement.began_s,
-        "against": step.before.measurement.id,
-        "verdict": step.verdict,
-        "effect_ns": step.effect.effect_ns,
-        "ci_ns": step.effect.ci_ns,
-        "p": step.effect.p,
-        "before_ns": step.before.whole.median_ns,
-        "after_ns": step.after.whole.median_ns,
-        "phases": step.phases,
-        "differences": step.differences,
-        "mended_by": None if mended is None else mended.measurement.id,
-    }

@@ -92,7 +92,7 @@ class Trials:
             is tried again until two answers agree, and a finalist has to pass twice.
         journal: None: nothing is written down.
         subject: What is searched, in words or as a digest; a journal of another one is refused.
-        told: Called after each test.
+        after_test: Called once a test is in the journal.
 
     Raises:
         InputError: the journal is one of another search.
@@ -103,7 +103,7 @@ class Trials:
     subject: str = ""
     votes: int = 1
     budget: Budget = field(default_factory=Budget)
-    told: Callable[[], None] = lambda: None
+    after_test: Callable[[], None] = lambda: None
     counts: Counts = field(default_factory=Counts)
     known: dict[tuple[frozenset[str], Stage], list[Outcome]] = field(default_factory=dict)
     reserved: bool = True
@@ -168,7 +168,7 @@ class Trials:
             _append(self.journal, msgspec.json.encode(row))
         self._count(row, self.counts, self._used)
         outcomes.append(outcome)
-        self.told()
+        self.after_test()
         return outcome
 
     def _count(self, row: _Row, *all_counts: Counts) -> None:

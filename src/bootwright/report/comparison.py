@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from bootwright.experiments.results import WHOLE, CompareResult
 from bootwright.report.measurement import host_line, ms, notes, what
 from bootwright.report.text import BOLD, duration, styled
 
@@ -12,79 +12,79 @@ _NAME_WIDTH = 22
 _WORDS = {"no-difference": "no difference", "cannot-tell": "cannot tell"}
 
 
-def text(told: Mapping[str, Any], *, color: bool = False) -> str:
+def text(result: CompareResult, *, color: bool = False) -> str:
     """Return a comparison's report.
 
     Args:
-        told: What ``bootwright compare --json`` prints.
         color: Whether the verdict is bold.
     """
-    lines = [styled(verdict(told), BOLD, color), *_sides(told)]
-    if told["verdict"] is not None:
-        lines += ["", *_table(told, color), ""]
-    return "\n".join([*lines, *notes(told), *_how(told)])
+    lines = [styled(verdict(result), BOLD, color), *_sides(result)]
+    if result.phases:
+        lines += ["", *_table(result, color), ""]
+    return "\n".join([*lines, *notes(result), *_how(result)])
 
 
-def verdict(told: Mapping[str, Any]) -> str:
+def verdict(result: CompareResult) -> str:
     """Return the verdict as one sentence."""
-    smallest = duration(told["smallest_ns"])
-    if told["verdict"] is None:
-        return f"no verdict: {told['why_none']}"
-    low, high = told["ci_ns"]
-    interval = f"{told['confidence'] * 100:.0f} % interval"
-    between = f"B - A: {interval} {ms(low, '+')} to {ms(high, '+')} ms, {told['pairs']} pairs"
-    if told["verdict"] == "no-difference":
+    smallest = duration(result.smallest_ns)
+    whole = result.whole
+    if whole is None:
+        return f"no verdict: {result.why_none}"
+    low, high = whole.ci_ns
+    interval = f"{whole.confidence * 100:.0f} % interval"
+    between = f"B - A: {interval} {ms(low, '+')} to {ms(high, '+')} ms, {result.pairs} pairs"
+    if whole.verdict == "no-difference":
         return f"no difference larger than {smallest} ({between})"
-    if told["verdict"] == "cannot-tell":
-        more = told["may_tell"]
+    if whole.verdict == "cannot-tell":
+        more = result.may_tell
         how = f"some {more} boots of each may (-n {more})" if more else "more boots may not either"
         return f"cannot tell yet whether B differs by more than {smallest}; {how}"
     near, far = sorted((abs(low), abs(high)))
-    share = abs(told["effect_ns"]) / told["a_median_ns"] if told["a_median_ns"] else 0
+    share = abs(whole.effect_ns) / whole.a_median_ns if whole.a_median_ns else 0
     return (
-        f"B is {told['verdict']} by {duration(abs(told['effect_ns']))} ({share:.0%}), "
-        f"{interval} {duration(near)} to {duration(far)}, p {_p(told['p'])}, "
-        f"{told['pairs']} pairs"
+        f"B is {whole.verdict} by {duration(abs(whole.effect_ns))} ({share:.0%}), "
+        f"{interval} {duration(near)} to {duration(far)}, p {_p(whole.p)}, "
+        f"{result.pairs} pairs"
     )
 
 
-def _sides(told: Mapping[str, Any]) -> Iterator[str]:
-    for name, side in told["sides"].items():
-        yield f"  {name}: {what(side['title'], side['changes'])}"
+def _sides(result: CompareResult) -> Iterator[str]:
+    for name, side in result.sides.items():
+        yield f"  {name}: {what(side.title, side.changes)}"
 
 
-def _table(told: Mapping[str, Any], color: bool) -> Iterator[str]:
+def _table(result: CompareResult, color: bool) -> Iterator[str]:
     yield (
         f"{'phase, ms':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}  "
         f"{'interval':<22}{'p':>7}  verdict"
     )
-    for name, found in (*told["phases"].items(), ("whole", told)):
-        low, high = found["ci_ns"]
+    for name, found in result.phases.items():
+        low, high = found.ci_ns
         interval = f"{ms(low, '+')} to {ms(high, '+')}"
         row = (
-            f"{name:<{_NAME_WIDTH}}{ms(found['a_median_ns']):>10}{ms(found['b_median_ns']):>10}"
-            f"{ms(found['effect_ns'], '+'):>10}  {interval:<22}{_p(found['p']):>7}  "
-            f"{_WORDS.get(found['verdict'], found['verdict'])}"
+            f"{name:<{_NAME_WIDTH}}{ms(found.a_median_ns):>10}{ms(found.b_median_ns):>10}"
+            f"{ms(found.effect_ns, '+'):>10}  {interval:<22}{_p(found.p):>7}  "
+            f"{_WORDS.get(found.verdict, found.verdict)}"
         )
-        yield styled(row, BOLD, color and name == "whole")
-    for name, side in told["sides"].items():
-        phases = [phase for sample in side["samples"][:1] for phase in sample]
-        alone = [p for p in phases if p not in (*told["phases"], "boot", "seed", "whole")]
+        yield styled(row, BOLD, color and name == WHOLE)
+    for side_name, side in result.sides.items():
+        phases = [phase for sample in side.samples[:1] for phase in sample.phases]
+        alone = [phase for phase in phases if phase not in result.phases]
         if alone:
-            yield f"only {name} has these phases: {', '.join(alone)}"
+            yield f"only {side_name} has these phases: {', '.join(alone)}"
 
 
 def _p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _how(told: Mapping[str, Any]) -> Iterator[str]:
-    if told["verdict"] is None:
-        yield host_line(told)
+def _how(result: CompareResult) -> Iterator[str]:
+    if result.verdict is None:
+        yield host_line(result)
         return
-    looks = " or ".join(map(str, told["looks"]))
-    pairing = "of one seed" if told["clock"] == "virtual" else "interleaved A B B A"
-    yield f"{told['pairs']} pairs of boots, {pairing}; decided before the first: {looks}"
+    looks = " or ".join(map(str, result.looks))
+    pairing = "of one seed" if result.clock == "virtual" else "interleaved A B B A"
+    yield f"{result.pairs} pairs of boots, {pairing}; decided before the first: {looks}"
     yield "A and B are medians, B - A is by pairs; p by signs, for phases adjusted (Holm)"
-    yield f"from where {told['begins']} until {told['ends']}"
-    yield host_line(told)
+    yield f"from where {result.begins} until {result.ends}"
+    yield host_line(result)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from bootwright.report.text import BOLD, DIM, duration, styled
-from bootwright.timeline.diff import Change, Diff, What
+from bootwright.timeline.diff import Change, Diff, Side, What
+from bootwright.timeline.span import Layer
 
-JSON_VERSION = 1
 ONE_EACH = "one boot each: what differs may be chance"
 """What nobody may forget who reads a difference of two boots."""
 
@@ -118,39 +119,60 @@ def _cut(name: str, width: int) -> str:
     return name if len(name) <= width else name[: width - 1] + "…"
 
 
-def values(diff: Diff) -> dict[str, Any]:
-    """Return what ``--json`` prints; docs/json.md says what the fields mean."""
-    return {
-        "version": JSON_VERSION,
-        "clock": diff.clock,
-        "boots_each": 1,
-        "before_ns": diff.before_ns,
-        "after_ns": diff.after_ns,
-        "change_ns": diff.change_ns,
-        "warnings": list(diff.warnings),
-        "same": diff.count("same"),
-        "changes": [_value(c) for c in diff.changes if c.what != "same" or c.part_ns or c.own_ns],
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffChange:
+    """One span in both boots, or in one of them, as ``--json`` prints it."""
+
+    id: str
+    parent: str
+    layer: Layer
+    name: str
+    what: What
+    length_change_ns: int
+    part_change_ns: int
+    own_change_ns: int
+    before: Side
+    after: Side
 
 
-def _value(change: Change) -> dict[str, Any]:
-    sides = {"before": change.before, "after": change.after}
-    return {
-        "id": change.id,
-        "parent": change.parent,
-        "layer": change.layer,
-        "name": change.name,
-        "what": change.what,
-        "length_change_ns": change.length_ns,
-        "part_change_ns": change.part_ns,
-        "own_change_ns": change.own_ns,
-        **{
-            name: {
-                "length_ns": side.length_ns,
-                "part_ns": side.part_ns,
-                "own_ns": side.own_ns,
-                "critical": side.critical,
-            }
-            for name, side in sides.items()
-        },
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffValues:
+    """What ``--json`` prints; docs/json.md says what the fields mean."""
+
+    version: int = 1
+    clock: Literal["wall", "virtual", "guest"]
+    boots_each: int = 1
+    before_ns: int
+    after_ns: int
+    change_ns: int
+    warnings: tuple[str, ...]
+    same: int
+    changes: tuple[DiffChange, ...]
+
+
+def values(diff: Diff) -> DiffValues:
+    """Return a difference without the spans that are the same in both boots."""
+    return DiffValues(
+        clock=diff.clock,
+        before_ns=diff.before_ns,
+        after_ns=diff.after_ns,
+        change_ns=diff.change_ns,
+        warnings=diff.warnings,
+        same=diff.count("same"),
+        changes=tuple(_value(c) for c in diff.changes if c.what != "same" or c.part_ns or c.own_ns),
+    )
+
+
+def _value(change: Change) -> DiffChange:
+    return DiffChange(
+        id=change.id,
+        parent=change.parent,
+        layer=change.layer,
+        name=change.name,
+        what=change.what,
+        length_change_ns=change.length_ns,
+        part_change_ns=change.part_ns,
+        own_change_ns=change.own_ns,
+        before=change.before,
+        after=change.after,
+    )

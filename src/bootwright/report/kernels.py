@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from bootwright.experiments.results import KernelCompareResult
+from bootwright.report import comparison
 from bootwright.report.text import duration, size
+from bootwright.timeline.kernels import Part, Reasons
 
 _NAME_WIDTH = 46
 _ROWS = 8
 _SMALLEST_NS = 100_000
 """Parts that differ by less are summed up."""
-_TABLES = (
-    ("only_a", "initcalls that only A has"),
-    ("only_b", "initcalls that only B has"),
-    ("differ", "initcalls that differ"),
-    ("waits", "waits that differ"),
-    ("steps", "other parts that the log names"),
-    ("unnamed", "stretches in which nothing says what was done"),
-)
 
 
-def text(told: Mapping[str, Any]) -> str:
-    """Return the report.
+def text(result: KernelCompareResult, *, color: bool = False) -> str:
+    """Return the whole report: how much longer one takes, then why.
 
     Args:
-        told: ``reasons`` and ``facts`` of what ``kernel compare --json`` prints.
+        color: Whether verdicts are bold.
     """
-    lines = [*_facts(told["facts"]), ""]
-    found = told["reasons"]
-    lines.append(
-        f"{'why, ms; each moment counted once':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}"
-    )
-    for key, title in _TABLES:
-        lines += _table(title, found[key])
-    share = found["named_share"]
-    lines += [
-        "",
-        f"{share:.0%} of the gap of {duration(abs(found['gap_ns']))} between one watched boot of "
-        "each has a name",
-    ]
-    return "\n".join(lines)
+    parts = [comparison.text(result.tiny, color=color)]
+    if result.image is not None:
+        parts.append(comparison.text(result.image, color=color))
+    if result.reasons is not None:
+        parts.append("\n".join((*_facts(result), "", *_reasons(result.reasons))))
+    return "\n\n".join(parts)
 
 
-def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    for side, fact in facts.items():
-        files = ", ".join(f"{name} {size(count)}" for name, count in fact["file_bytes"].items())
-        yield f"{side}: {fact['release']}, boots its {fact['boots']} ({files})"
-        if fact["memory_bytes"] is not None:
-            yield f"   keeps {size(fact['memory_bytes'])} of the guest's memory for itself"
-        if fact["unpacking_ns"] is not None:
+def _facts(result: KernelCompareResult) -> Iterator[str]:
+    for side, fact in (result.facts or {}).items():
+        files = ", ".join(f"{name} {size(count)}" for name, count in fact.file_bytes.items())
+        yield f"{side}: {fact.release}, boots its {fact.boots} ({files})"
+        if fact.memory_bytes is not None:
+            yield f"   keeps {size(fact.memory_bytes)} of the guest's memory for itself"
+        if fact.unpacking_ns is not None:
             yield (
-                f"   as a bzImage its clock would start {duration(fact['unpacking_ns'])} later: "
+                f"   as a bzImage its clock would start {duration(fact.unpacking_ns)} later: "
                 "loading and decompression"
             )
 
 
-def _table(title: str, parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    moved = [part for part in parts if part["a_ns"] != part["b_ns"]]
+def _reasons(found: Reasons) -> Iterator[str]:
+    yield f"{'why, ms; each moment counted once':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}"
+    for title, parts in (
+        ("initcalls that only A has", found.only_a),
+        ("initcalls that only B has", found.only_b),
+        ("initcalls that differ", found.differ),
+        ("waits that differ", found.waits),
+        ("other parts that the log names", found.steps),
+        ("stretches in which nothing says what was done", found.unnamed),
+    ):
+        yield from _table(title, parts)
+    yield ""
+    yield (
+        f"{found.named_share:.0%} of the gap of {duration(abs(found.gap_ns))} between one watched "
+        "boot of each has a name"
+    )
+
+
+def _table(title: str, parts: Sequence[Part]) -> Iterator[str]:
+    moved = [part for part in parts if part.a_ns != part.b_ns]
     if not moved:
         return
-    total = sum(part["b_ns"] - part["a_ns"] for part in moved)
+    total = sum(part.change_ns for part in moved)
     yield _row(title, None, None, total)
-    shown = [p for p in moved[:_ROWS] if abs(p["b_ns"] - p["a_ns"]) >= _SMALLEST_NS]
+    shown = [p for p in moved[:_ROWS] if abs(p.change_ns) >= _SMALLEST_NS]
     for part in shown:
-        name = part["name"] + (" (only without KVM)" if part["only_without_kvm"] else "")
-        yield _row(f"  {name}", part["a_ns"], part["b_ns"], part["b_ns"] - part["a_ns"])
+        name = part.name + (" (only without KVM)" if part.only_without_kvm else "")
+        yield _row(f"  {name}", part.a_ns, part.b_ns, part.change_ns)
     if rest := moved[len(shown) :]:
-        a_ns, b_ns = (sum(part[key] for part in rest) for key in ("a_ns", "b_ns"))
+        a_ns, b_ns = (sum(part.a_ns for part in rest), sum(part.b_ns for part in rest))
         yield _row(f"  {len(rest)} smaller, in sum", a_ns, b_ns, b_ns - a_ns)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from typing import Any
 
+from bootwright.experiments.results import WHOLE, Trend, TrendPoint, TrendSeries
 from bootwright.report.document import document
 from bootwright.report.measurement import ms
 from bootwright.report.svg import tick_ns
@@ -36,19 +36,18 @@ th:last-child, td:last-child { text-align: left; white-space: normal; min-width:
 """
 
 
-def page(told: Mapping[str, Any], *, title: str) -> str:
+def page(found: Trend, *, title: str) -> str:
     """Return the page.
 
     Args:
-        told: What ``bootwright history trend --json`` prints.
         title: Its heading, as plain text.
     """
-    body = "\n".join(_section(series) for series in told["series"]) or f"<p>{NOTHING}</p>"
+    body = "\n".join(_section(series) for series in found.series) or f"<p>{NOTHING}</p>"
     return document(body, heading=title, style=_STYLE)
 
 
-def _section(series: Mapping[str, Any]) -> str:
-    phases = [phase for phase in series["points"][-1]["phases"] if phase != "whole"]
+def _section(series: TrendSeries) -> str:
+    phases = [phase for phase in series.points[-1].phases if phase != WHOLE]
     keys = "".join(
         f'<span><i class="key" style="background:{_colour(i)}"></i>{escape(phase)}</span>'
         for i, phase in enumerate(phases)
@@ -63,13 +62,13 @@ def _section(series: Mapping[str, Any]) -> str:
 </table></div>"""
 
 
-def plot(series: Mapping[str, Any], phases: list[str]) -> str:
+def plot(series: TrendSeries, phases: list[str]) -> str:
     """Return a series as an SVG element: phases as areas, one on the other, and the whole.
 
     Measurements stand at equal distances: when they were taken says nothing of their length.
     """
-    points = series["points"]
-    top_ns: int = max(1, *(point["phases"]["whole"]["ci_ns"][1] for point in points)) * 21 // 20
+    points = series.points
+    top_ns: int = max(1, *(point.phases[WHOLE].ci_ns[1] for point in points)) * 21 // 20
     room = _WIDTH - _LEFT - _RIGHT
     xs = [_LEFT + room * (i + 0.5) / len(points) for i in range(len(points))]
 
@@ -97,11 +96,15 @@ def _axis(top_ns: int, y: _Height) -> Iterator[str]:
         yield f'<text x="{_LEFT - 8}" y="{y(at) + 4:.1f}" text-anchor="end">{label}</text>'
 
 
-def _areas(points: Any, phases: list[str], xs: list[float], y: _Height) -> Iterator[str]:
+def _areas(
+    points: Sequence[TrendPoint], phases: list[str], xs: list[float], y: _Height
+) -> Iterator[str]:
     """Yield the phases' areas. Medians need not add up, so the areas may miss the line a little."""
     below = [0] * len(points)
     for index, phase in enumerate(phases):
-        lengths = [point["phases"].get(phase, {"median_ns": 0})["median_ns"] for point in points]
+        lengths = [
+            point.phases[phase].median_ns if phase in point.phases else 0 for point in points
+        ]
         above = [low + length for low, length in zip(below, lengths, strict=True)]
         there = [f"{x:.1f},{y(v):.1f}" for x, v in zip(xs, above, strict=True)]
         back = [f"{x:.1f},{y(v):.1f}" for x, v in zip(xs, below, strict=True)]
@@ -112,41 +115,41 @@ def _areas(points: Any, phases: list[str], xs: list[float], y: _Height) -> Itera
         below = above
 
 
-def _whole(series: Mapping[str, Any], xs: list[float], y: _Height) -> Iterator[str]:
-    points = series["points"]
-    wholes = [point["phases"]["whole"] for point in points]
-    line = " ".join(f"{x:.1f},{y(w['median_ns']):.1f}" for x, w in zip(xs, wholes, strict=True))
+def _whole(series: TrendSeries, xs: list[float], y: _Height) -> Iterator[str]:
+    points = series.points
+    wholes = [point.phases[WHOLE] for point in points]
+    line = " ".join(f"{x:.1f},{y(w.median_ns):.1f}" for x, w in zip(xs, wholes, strict=True))
     yield f'<polyline class="whole" points="{line}"/>'
-    steps = {(step["id"], step["side"]): step for step in series["steps"]}
+    steps = {(step.id, step.side): step for step in series.steps}
     every = -(-len(points) // 20)
     for index, (point, x, whole) in enumerate(zip(points, xs, wholes, strict=True)):
-        low, high = whole["ci_ns"]
-        step = steps.get((point["id"], point["side"]))
-        words = f"{point['id']}: {duration(whole['median_ns'])}, n = {point['boots']}"
+        low, high = whole.ci_ns
+        step = steps.get((point.id, point.side))
+        words = f"{point.id}: {duration(whole.median_ns)}, n = {point.boots}"
         if step is not None:
             words += f", {step_words(step)}"
-        kind = f"dot {step['verdict']}" if step is not None else "dot"
+        kind = f"dot {step.verdict}" if step is not None else "dot"
         yield (
             f'<line class="range" x1="{x:.1f}" y1="{y(low):.1f}" x2="{x:.1f}" y2="{y(high):.1f}"/>'
-            f'<circle class="{kind}" cx="{x:.1f}" cy="{y(whole["median_ns"]):.1f}" '
+            f'<circle class="{kind}" cx="{x:.1f}" cy="{y(whole.median_ns):.1f}" '
             f'r="{4 if step is None else 6}"><title>{escape(words)}</title></circle>'
         )
         if index % every == 0:
             at = f'x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}"'
-            yield f'<text {at} text-anchor="middle">{point["id"]}</text>'
+            yield f'<text {at} text-anchor="middle">{point.id}</text>'
 
 
-def _rows(series: Mapping[str, Any]) -> Iterator[str]:
-    steps = {(step["id"], step["side"]): step for step in series["steps"]}
-    for point in series["points"]:
-        step = steps.get((point["id"], point["side"]))
+def _rows(series: TrendSeries) -> Iterator[str]:
+    steps = {(step.id, step.side): step for step in series.steps}
+    for point in series.points:
+        step = steps.get((point.id, point.side))
         said = ""
         if step is not None:
-            told = "; ".join((step_words(step), *step["differences"]))
-            said = f'<span class="is-{step["verdict"]}">{escape(told)}</span>'
+            words = "; ".join((step_words(step), *step.differences))
+            said = f'<span class="is-{step.verdict}">{escape(words)}</span>'
         yield (
-            f"<tr><td>{point['id']}</td><td>{when(point['began_s'])}</td><td>{point['boots']}</td>"
-            f"<td>{ms(point['phases']['whole']['median_ns'])}</td><td>{said}</td></tr>\n"
+            f"<tr><td>{point.id}</td><td>{when(point.began_s)}</td><td>{point.boots}</td>"
+            f"<td>{ms(point.phases[WHOLE].median_ns)}</td><td>{said}</td></tr>\n"
         )
 
 

@@ -58,7 +58,6 @@ class Reasons:
     """Other parts of the kernel's way that its log names."""
     unnamed: tuple[Part, ...]
     """Stretches in which nothing says what was done."""
-    diff: Diff
 
 
 def reasons(a: Timeline, b: Timeline) -> Reasons:
@@ -96,7 +95,6 @@ def reasons(a: Timeline, b: Timeline) -> Reasons:
         waits=_longest(waits),
         steps=_longest(steps),
         unnamed=_longest(unnamed),
-        diff=found,
     )
 
 

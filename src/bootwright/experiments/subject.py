@@ -1,0 +1,104 @@
+"""What one side of an experiment boots: a recipe, completed and changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bootwright.change import Change, changed
+from bootwright.digest import short
+from bootwright.errors import InputError
+from bootwright.events import Event, Notice, Observer, Progress
+from bootwright.experiments.events import ChangeDropped
+from bootwright.home import Home
+from bootwright.images import image as images
+from bootwright.kernels import debian
+from bootwright.kernels import kernel as kernels
+from bootwright.machine.complete import DEFAULT_KERNEL, complete
+from bootwright.machine.draft import Draft
+from bootwright.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A recipe that is measured."""
+
+    title: str
+    """What people call it, such as its image; empty for the tiny guest."""
+    recipe: Recipe
+    """With its changes."""
+    changes: tuple[str, ...] = ()
+
+
+async def completed(
+    home: Home, what: Draft | Recipe, observe: Observer, *, title: str | None = None
+) -> Subject:
+    """Return what is booted as a subject without changes; a draft is completed.
+
+    Args:
+        title: None: the image's name.
+
+    Raises:
+        BootwrightError: a draft cannot be completed; see `machine.complete`.
+    """
+    if isinstance(what, Recipe):
+        named = "" if what.image is None else short(what.image)
+        return Subject(title=named if title is None else title, recipe=what)
+    recipe = await _complete(home, what, observe)
+    return Subject(title=(what.image or "") if title is None else title, recipe=recipe)
+
+
+async def _complete(home: Home, draft: Draft, observe: Observer) -> Recipe:
+    """Complete a draft, fetching Debian's kernel where there is none yet.
+
+    In a thread: where KVM has to be tried, `complete` runs an event loop of its own.
+    """
+    loop = asyncio.get_running_loop()
+
+    def tell(event: Event) -> None:
+        loop.call_soon_threadsafe(observe, event)
+
+    def work() -> Recipe:
+        if draft.image is not None:
+            images.load(home, draft.image)  # an unknown one is reported before anything is fetched
+        if draft.kernel is None and DEFAULT_KERNEL not in kernels.shelf(home).names():
+            tell(Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"))
+            debian.add(home, progress=lambda step, share: tell(Progress(step=step, share=share)))
+        return complete(home, draft, lambda text: tell(Notice(text=text)))[0]
+
+    return await asyncio.to_thread(work)
+
+
+def with_changes(
+    subject: Subject, changes: Sequence[Change], *, base: Recipe | None = None
+) -> Subject:
+    """Return *subject* with changes.
+
+    Args:
+        base: A recipe in which each change must make a difference.
+
+    Raises:
+        InputError: a change conflicts with another, or changes nothing.
+    """
+    recipe = changed(subject.recipe, changes)
+    for change in changes:
+        if base is not None and change(base) == base:
+            raise InputError(
+                f"{change} changes nothing: the recipe has it already, or nothing to drop",
+                hint="bootwright recipe show prints the recipe",
+            )
+    return replace(subject, recipe=recipe, changes=tuple(map(str, changes)))
+
+
+def without(subject: Subject, changes: Iterable[Change], observe: Observer) -> Subject:
+    """Return *subject* without those of *changes* that it has already.
+
+    They are defaults, for instance, and the question is what they do.
+    """
+    opposites = [c.opposite() for c in changes if c(subject.recipe) == subject.recipe]
+    dropping = [change for change in opposites if change is not None]
+    for change in dropping:
+        observe(ChangeDropped(side="A", change=str(change)))
+    recipe = changed(subject.recipe, dropping)
+    return replace(subject, recipe=recipe, changes=tuple(map(str, dropping)))
