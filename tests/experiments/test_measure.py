@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from bootwright import digest
@@ -14,7 +13,6 @@ from bootwright.errors import InputError, NotFoundError
 from bootwright.events import Event
 from bootwright.experiments import figures, measure
 from bootwright.experiments.events import MeasurementBegun, MeasurementInterrupted, SampleTaken
-from bootwright.experiments.results import MeasureResult
 from bootwright.experiments.subject import Subject
 from bootwright.history import measurements
 from bootwright.history.history import History
@@ -128,9 +126,3 @@ def test_a_recipe_is_measured_with_its_changes(home: Home, monkeypatch: pytest.M
     assert [sample.seed for sample in found.samples] == [1, 2, 3]
     with pytest.raises(InputError, match="cmdline-=loud changes nothing"):
         asyncio.run(measure.measure(home, TINY, 3, changes=["cmdline-=loud"]))
-
-
-def test_a_result_is_encoded_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "Local", lambda home, parallel: Instant({"A": 20}))
-    found = asyncio.run(measure.measure(home, TINY, 2))
-    assert msgspec.json.decode(msgspec.json.encode(found), type=MeasureResult) == found

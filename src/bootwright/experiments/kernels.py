@@ -71,11 +71,15 @@ async def compare_kernels(
         BootwrightError: no boot can work here, or a watched boot failed.
     """
     base = drafts.merged(Draft(clock="virtual"), draft or Draft())
+    images = (None,) if image is None else (None, image)
+    # What is wrong with the image is reported before the tiny guest is booted.
+    pairs = [
+        await _sides(home, (a, b), drafts.merged(base, Draft(image=name)), observe)
+        for name in images
+    ]
     guests: list[CompareResult] = []
-    for name in (None, image) if image is not None else (None,):
-        sides = await _sides(home, (a, b), drafts.merged(base, Draft(image=name)), observe)
-        limit_s = timeout_s or default_timeout_s(sides["A"].recipe)
-        plan = Plan(looks=(n,), timeout_s=limit_s)
+    for sides in pairs:
+        plan = Plan(looks=(n,), timeout_s=timeout_s or default_timeout_s(sides["A"].recipe))
         guests.append(await compare.measured(home, sides, plan, parallel=parallel, observe=observe))
     tiny = guests[0]
     result = KernelCompareResult(
