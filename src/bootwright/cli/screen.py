@@ -171,8 +171,14 @@ def print_json(value: object) -> None:
     """Print *value* on stdout as JSON."""
     import msgspec
 
-    encoded = msgspec.json.encode(value, enc_hook=_plain)
-    click.echo(msgspec.json.format(encoded, indent=2).decode())
+    click.echo(msgspec.json.format(json_line(value), indent=2).decode())
+
+
+def json_line(value: object) -> bytes:
+    """Return *value* as JSON in one line."""
+    import msgspec
+
+    return msgspec.json.encode(value, enc_hook=_plain)
 
 
 def _plain(value: object) -> str:

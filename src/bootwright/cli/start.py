@@ -40,8 +40,8 @@ def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) ->
         image, kernel = spec.recipe.image, spec.recipe.kernel
         session.remember(
             "start",
-            image=names.of_digest(images.shelf(home), image) if image else None,
-            kernel=names.of_digest(kernels.shelf(home), kernel),
+            image=images.shelf(home).name_of(image) if image else None,
+            kernel=kernels.shelf(home).name_of(kernel),
         )
     if as_json:
         screen.print_json(session.result(choice, exit_status))
