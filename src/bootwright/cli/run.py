@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -18,21 +17,19 @@ from bootwright.cli.boot_options import boot_options, check_timeout, completed, 
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
+from bootwright.machine.booting import default_timeout_s, fresh_name
 from bootwright.machine.client import Machine
 from bootwright.machine.complete import DEFAULT_KERNEL
 from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec, check_host_name
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
-from bootwright.recipe import Recipe
 from bootwright.report import text
 from bootwright.timeline.phases import AFTER, START, Phase, phases, start_up_of, total_ns
 from bootwright.timeline.recorder import Mark, Recorder
 
 if TYPE_CHECKING:
     from bootwright.history.boot import Command
-
-_TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
 # What a boot is doing after each mark, for the status line.
 _DOING = {
@@ -264,14 +261,15 @@ class Session:
             recipe=msgspec.to_builtins(recipe),
             clean=Pass(marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in marks)),
         )
-        remember(
-            self._home,
-            evidence,
-            command=command,
-            image=image,
-            kernel=kernel,
-            notice=screen.say,
-        )
+        with screen.observer(self._spec.name) as observe:
+            remember(
+                self._home,
+                evidence,
+                command=command,
+                image=image,
+                kernel=kernel,
+                observe=observe,
+            )
 
     def result(self, choice: Choice, exit_status: int) -> dict[str, object]:
         """Return what --json prints; documented in docs/json.md."""
@@ -349,19 +347,6 @@ def _check_virtual(draft: Draft, options: dict[str, Any]) -> None:
         )
 
 
-def fresh_name(image: str | None) -> str:
-    """Return a name that no machine has: 30 random bits behind what it boots."""
-    letters = "abcdefghijklmnopqrstuvwxyz234567"
-    return f"{_base_name(image)}-" + "".join(secrets.choice(letters) for _ in range(6))
-
-
-def _base_name(image: str | None) -> str:
-    if image is None:
-        return "tiny"
-    kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
-    return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
-
-
 def _forward(rule: str) -> Forward:
     host, _, guest = rule.rpartition(":")
     if not re.fullmatch("[0-9]{1,5}:[0-9]{1,5}", rule):
@@ -381,8 +366,3 @@ def _dry_run(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> int:
         click.echo(f"# {comment}")
         click.echo(shlex.join(words))
     return 0
-
-
-def default_timeout_s(recipe: Recipe) -> float:
-    """Return how long a start-up may take where the user does not say."""
-    return _TIMEOUT_S[recipe.accelerator]

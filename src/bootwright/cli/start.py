@@ -6,10 +6,11 @@ import click
 
 from bootwright.cli import loop, machines, names, screen
 from bootwright.cli.boot_options import check_timeout
-from bootwright.cli.run import Session, default_timeout_s, describe
+from bootwright.cli.run import Session, describe
 from bootwright.images import image as images
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import folder as folders
+from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.trial import Choice
 from bootwright.timeline.phases import START
 from bootwright.timeline.recorder import Recorder
