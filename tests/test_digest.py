@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootwright import digest
+from tests.observed import Observed
 
 _ABC = "sha256-ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 _PAGE_BYTES = 4096
@@ -158,12 +159,14 @@ def test_a_terabyte_of_holes_is_named_by_its_size(tmp_path: Path) -> None:
 
 
 def test_of_disk_tells_how_far_it_is(tmp_path: Path) -> None:
-    shares: list[float] = []
+    observed = Observed()
     with (tmp_path / "disk").open("wb") as file:
         for index in (0, 40, 99):
             file.seek(index * digest.BLOCK_BYTES)
             file.write(b"data")
-    digest.of_disk(tmp_path / "disk", shares.append)
-    assert len(shares) >= 2
+    digest.of_disk(tmp_path / "disk", observed)
+    shares = observed.shares
+    assert len(shares) >= 3
+    assert shares[0] == 0.0
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import NewType
+
+from bootwright.events import Observer, Progress, ignore
 
 Digest = NewType("Digest", str)
 """``sha256-`` and 64 hexadecimal digits. A dash, so that it is a file name as well."""
@@ -52,7 +53,7 @@ def of_tree(folder: Path) -> Digest:
     return Digest(PREFIX + outer.hexdigest())
 
 
-def of_disk(path: Path, advance: Callable[[float], None] = lambda _: None) -> Digest:
+def of_disk(path: Path, observe: Observer = ignore) -> Digest:
     """Return the digest of a disk image, in time that follows its data, not its size.
 
     Only blocks that hold something else than zeros count, each with its offset, so that an image
@@ -60,11 +61,13 @@ def of_disk(path: Path, advance: Callable[[float], None] = lambda _: None) -> Di
 
     Args:
         path: The raw image; sparse or not.
-        advance: Called with the share that is done, 0 to 1.
+        observe: Given how far it is.
 
     Source: lseek(2), SEEK_DATA and SEEK_HOLE.
     """
     outer = hashlib.sha256()
+    step = "naming it by its content"
+    observe(Progress(step=step, share=0.0))
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         outer.update(f"disk {size}\n".encode())
@@ -85,5 +88,6 @@ def of_disk(path: Path, advance: Callable[[float], None] = lambda _: None) -> Di
                     outer.update(block)
                 offset += BLOCK_BYTES
             end = offset
-            advance(min(1.0, end / size))
+            observe(Progress(step=step, share=min(1.0, end / size)))
+    observe(Progress(step=step, share=1.0))
     return Digest(PREFIX + outer.hexdigest())

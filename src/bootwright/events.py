@@ -37,3 +37,14 @@ Observer = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """Observe nothing."""
+
+
+def within(observe: Observer, begin: float, end: float) -> Observer:
+    """Return an observer for a part of the work: its shares lie between *begin* and *end*."""
+
+    def scaled(event: Event) -> None:
+        if isinstance(event, Progress) and event.share is not None:
+            event = Progress(step=event.step, share=begin + event.share * (end - begin))
+        observe(event)
+
+    return scaled

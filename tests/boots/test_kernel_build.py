@@ -14,6 +14,7 @@ import pytest
 
 from bootwright import home as homes
 from bootwright.errors import BuildError
+from bootwright.events import ignore
 from bootwright.home import Home
 from bootwright.kernels import configure, kconfig, make, profile
 from bootwright.kernels import source as sources
@@ -54,7 +55,7 @@ def broken(home: Home, tmp_path: Path) -> Source:
 
 
 def _objects(source: Source, home: Home, folder: Path) -> None:
-    make.run(source, folder, ["init/"], jobs=2, expected=50, progress=lambda step, share: None)
+    make.run(source, folder, ["init/"], jobs=2, expected=50, observe=ignore)
 
 
 def test_a_failed_build_says_why_and_goes_on_when_mended(

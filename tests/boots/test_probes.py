@@ -266,7 +266,7 @@ def test_parts_fail_for_the_right_reason(
         tini.do("; ".join(line for line, _, _ in broken.values()))
         outcomes = tini.tried_together(*broken)
     for outcome in outcomes:
-        _, said, cure = broken[outcome.probe.name]
+        _, said, cure = broken[outcome.name]
         assert outcome.result == "fail", outcome
         assert said in outcome.text
         assert cure in outcome.cure

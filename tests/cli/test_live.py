@@ -5,19 +5,20 @@ from __future__ import annotations
 import pytest
 
 from bootwright.cli.live import LivePhases, phases_shown
+from bootwright.events import Notice, Progress
+from bootwright.machine.booting import Marked
 from bootwright.timeline.phases import START, START_UP
-from bootwright.timeline.recorder import Recorder
+from bootwright.timeline.recorder import Mark
 
 
-def _recorder(*marks: tuple[str, int]) -> Recorder:
-    recorder = Recorder()
-    for name, time_ms in marks:
-        recorder.mark(name, time_ms * 1_000_000)
-    return recorder
+def _mark(name: str, time_ms: int) -> Mark:
+    return Mark(name=name, time_ns=time_ms * 1_000_000)
 
 
 def test_last_phase_grows_and_what_is_waited_for_is_said() -> None:
-    live = LivePhases(_recorder((START, 0), ("vmm.exec", 200), ("vmm.running", 300)), START_UP)
+    live = LivePhases(START_UP)
+    for name, time_ms in ((START, 0), ("vmm.exec", 200), ("vmm.running", 300)):
+        live.take(_mark(name, time_ms))
     early, late = live.text(400_000_000), live.text(1_300_000_000)
     assert [line.split("  ")[0] for line in early.splitlines()] == [
         "host preparation",
@@ -33,26 +34,47 @@ def test_last_phase_grows_and_what_is_waited_for_is_said() -> None:
 
 
 def test_before_the_first_mark_there_is_nothing() -> None:
-    assert LivePhases(Recorder(), START_UP).text(5) == ""
+    assert LivePhases(START_UP).text(5) == ""
+
+
+EVENTS = (
+    Marked(mark=_mark(START, 0)),
+    Notice(text="the host is busy"),
+    Marked(mark=_mark("vmm.exec", 200)),
+    Marked(mark=_mark("vmm.ready", 250)),
+    Marked(mark=_mark("vmm.running", 300)),
+    Progress(step="again"),
+)
 
 
 def test_elsewhere_each_phase_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    recorder = _recorder((START, 0))
-    with phases_shown(recorder, START_UP, quiet=False) as say:
-        recorder.mark("vmm.exec", 200_000_000)
-        recorder.mark("vmm.ready", 250_000_000)
-        recorder.mark("vmm.running", 300_000_000)
-        say("again")
+    with phases_shown(START_UP, quiet=False) as observe:
+        for event in EVENTS:
+            observe(event)
     assert capsys.readouterr().err.splitlines() == [
+        "the host is busy",
         "host preparation: 200.0 ms",
         "VMM start: 100.0 ms",
         "again",
     ]
 
 
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    recorder = _recorder((START, 0))
-    with phases_shown(recorder, START_UP, quiet=True) as say:
-        recorder.mark("vmm.exec", 200_000_000)
-        say("again")
-    assert capsys.readouterr().err == ""
+def test_quiet_says_nothing_but_notices(capsys: pytest.CaptureFixture[str]) -> None:
+    with phases_shown(START_UP, quiet=True) as observe:
+        for event in EVENTS:
+            observe(event)
+    assert capsys.readouterr().err == "the host is busy\n"
+
+
+def test_on_a_terminal_phases_grow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with phases_shown(START_UP, quiet=False) as observe:
+        for event in EVENTS:
+            observe(event)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "firmware and kernel" in said.err
+    assert "the host is busy" in said.err

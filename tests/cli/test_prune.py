@@ -65,7 +65,13 @@ def test_nothing_to_remove(bootwright: Cli, home: Home) -> None:
     done = bootwright("prune", "--all")
     assert (done.status, done.out, done.err) == (0, "", "there is nothing to remove\n")
     done = bootwright("prune", "--json")
-    assert json.loads(done.out) == {"items": [], "removed": [], "freed_bytes": 0, "notes": []}
+    assert json.loads(done.out) == {
+        "items": [],
+        "removed": [],
+        "freed_bytes": 0,
+        "notes": [],
+        "failed": [],
+    }
     assert (done.status, done.err) == (0, "")
     assert not home.data.parent.exists()
 
@@ -124,12 +130,15 @@ def test_json_tells_all_and_stderr_nothing(
                 "why": item.why,
                 "used_bytes": item.used_bytes,
                 "path": str(item.path),
+                "changed_ns": item.changed_ns,
+                "tags": list(item.tags),
             }
             for item in items
         ],
         "removed": [item.name for item in items] if removes else [],
         "freed_bytes": sum(item.used_bytes for item in items) if removes else 0,
         "notes": [],
+        "failed": [],
     }
     assert all(item.path.exists() != removes for item in items)
 
@@ -198,6 +207,7 @@ def test_what_cannot_be_removed_does_not_keep_the_rest(
     assert done.status == 1
     assert json.loads(done.out)["notes"] == [note]
     assert json.loads(done.out)["removed"] == ["qemu-build"]
+    assert json.loads(done.out)["failed"] == [items[0].name]
     done = bootwright("prune", "--yes")
     assert done.err.splitlines()[-2:] == [note, "removed 0 things, freed 0 B"]
     assert done.status == 1
@@ -228,7 +238,7 @@ def test_what_takes_its_time_is_shown_as_it_goes_on(
     items: tuple[Prunable, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prune_command, "_PATIENCE_NS", -1)
+    monkeypatch.setattr(prune_command, "_PATIENCE_S", 0.0)
     done = bootwright("prune", "--yes", *options)
     shown = [line for line in done.err.splitlines() if line.startswith("prune: ")]
     expected = [f"prune: image {items[0].name}", "prune: cache qemu-build"]
@@ -300,7 +310,8 @@ def test_image_prune_removes_images_alone(
     digest = items[0].path.name
     done = bootwright("image", "prune", "--json")
     assert (done.status, done.err) == (0, "")
-    assert json.loads(done.out) == {"removed": [digest], "freed_bytes": items[0].used_bytes}
+    freed_bytes = items[0].used_bytes
+    assert json.loads(done.out) == {"removed": [digest], "freed_bytes": freed_bytes, "notes": []}
     assert [item.path.exists() for item in items] == [False, True]
     done = bootwright("image", "prune")
     assert (done.status, done.out, done.err) == (0, "", "removed 0 images, freed 0 B\n")

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from bootwright.cli import pictures
 from bootwright.cli.main import cli
-from bootwright.cli.pictures import Shown
 from bootwright.timeline.evidence import Access
 from bootwright.timeline.span import ROOT, Timeline
 from tests.report.boots import span
@@ -20,7 +19,7 @@ def test_each_device_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     root = span(ROOT, "", 0, 1, "frame", "host")
     counted = (Access("UART ttyS0 (console)", 83, 239, 322), Access("HPET", 2, 0, 8))
     timeline = Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=counted)
-    pictures.show(Shown(timeline=timeline, title="web"), as_json=True)
+    pictures.show(timeline, as_json=True)
     assert json.loads(capsys.readouterr().out)["accesses"] == [
         {"device": "UART ttyS0 (console)", "reads": 83, "writes": 239, "bytes": 322},
         {"device": "HPET", "reads": 2, "writes": 0, "bytes": 8},

@@ -6,6 +6,7 @@ import pytest
 
 from bootwright.disks import bench, table
 from bootwright.errors import HostError, InputError
+from bootwright.events import Event, Progress
 from bootwright.home import Home
 from bootwright.host import locks
 
@@ -31,12 +32,12 @@ def test_one_at_a_time(home: Home) -> None:
     home.state.mkdir()
     locks.take(home.state / "bench.lock")
     with pytest.raises(HostError, match="measured already"):
-        bench.measure(home, _plan(SMALL), lambda what, share: None)
+        bench.measure(home, _plan(SMALL))
 
 
 def test_an_interrupted_run_leaves_nothing(home: Home) -> None:
-    def interrupt(what: str, share: float) -> None:
-        if what.startswith("copy"):
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Progress) and event.step.startswith("copy"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

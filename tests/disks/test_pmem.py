@@ -15,6 +15,7 @@ from bootwright.digest import of_bytes
 from bootwright.disks import pmem
 from bootwright.disks.disk import Place
 from bootwright.errors import HostError, InputError
+from bootwright.events import ignore
 from bootwright.images.image import Image
 
 MIB = 1 << 20
@@ -92,7 +93,7 @@ def place(image: Path) -> Place:
 def test_the_image_itself_is_mapped_where_it_can_be(tmp_path: Path) -> None:
     image = tmp_path / "image.raw"
     image.write_bytes(b"content")
-    pmem.make(place(image), lambda share: None)
+    pmem.make(place(image), ignore)
     assert (tmp_path / "disk.raw").readlink() == image
 
 
@@ -110,7 +111,7 @@ def unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_image_that_the_user_cannot_write_to_is_copied(unwritable: Path) -> None:
     target = unwritable.with_name("disk.raw")
-    pmem.make(place(unwritable), lambda share: None)
+    pmem.make(place(unwritable), ignore)
     assert not target.is_symlink()
     assert target.read_bytes() == unwritable.read_bytes()
     assert target.stat().st_blocks * 512 < MIB
@@ -120,7 +121,7 @@ def test_an_image_that_the_user_cannot_write_to_is_copied(unwritable: Path) -> N
 def test_a_copy_without_room_is_refused(unwritable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootwright.host.space.free_bytes", lambda folder: 0)
     with pytest.raises(HostError, match=r"^a copy of the image needs 0 MiB, but /"):
-        pmem.make(place(unwritable), lambda share: None)
+        pmem.make(place(unwritable), ignore)
 
 
 def test_what_a_guest_pays_to_know_the_pages() -> None:

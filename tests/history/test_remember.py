@@ -14,6 +14,7 @@ from bootwright.recipe import Recipe
 from bootwright.timeline.outline import outline
 from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
 from tests.machine.samples import RECIPE
+from tests.observed import Observed
 
 
 def test_a_run_is_listed_with_its_phases(home: Home) -> None:
@@ -65,10 +66,10 @@ def test_equal_recipes_have_one_digest(home: Home) -> None:
 def test_a_history_that_cannot_be_written_is_a_notice(home: Home) -> None:
     home.state.mkdir(parents=True)
     home.history.write_text("no database" * 100)
-    said: list[str] = []
+    observed = Observed()
     told = evidence()
-    assert remember(home, told, command="run", image=None, kernel="k", notice=said.append) is None
-    assert said == [
+    assert remember(home, told, command="run", image=None, kernel="k", observe=observed) is None
+    assert observed.notices == [
         f"note: this boot is not kept in the history: the history {home.history} is damaged: "
         f"file is not a database (mv {home.history} {home.history}.aside moves it away, "
         "and the next boot begins a new one)"
@@ -78,7 +79,7 @@ def test_a_history_that_cannot_be_written_is_a_notice(home: Home) -> None:
 def test_a_folder_that_cannot_be_made_is_a_notice(home: Home) -> None:
     home.state.parent.mkdir()
     home.state.touch()
-    said: list[str] = []
-    remember(home, evidence(), command="run", image=None, kernel="k", notice=said.append)
-    [line] = said
+    observed = Observed()
+    remember(home, evidence(), command="run", image=None, kernel="k", observe=observed)
+    [line] = observed.notices
     assert line.startswith("note: this boot is not kept in the history: the history ")

@@ -15,6 +15,7 @@ from bootwright.host import tools
 from bootwright.images import debian
 from bootwright.images.debian import Build, BuildLog
 from bootwright.images.image import shelf
+from tests.observed import Observed
 
 # Recorded from mmdebstrap 1.3.5 --verbose --variant=minbase --include=tini trixie, shortened.
 _DOWNLOAD = """\
@@ -75,23 +76,23 @@ E: apt-get update --error-on=any failed
 E: mmdebstrap failed to run""".splitlines()
 
 
-def _read(*parts: list[str]) -> tuple[BuildLog, list[tuple[str, float]]]:
-    told: list[tuple[str, float]] = []
-    log = BuildLog(lambda step, share: told.append((step, share)))
+def _read(*parts: list[str]) -> tuple[BuildLog, Observed]:
+    observed = Observed()
+    log = BuildLog(observed)
     for part in parts:
         for line in part:
             log.read(line)
-    return log, told
+    return log, observed
 
 
 def test_progress_only_goes_forward() -> None:
-    _, told = _read(_DOWNLOAD, _ESSENTIAL, _REMAINING)
-    shares = [share for _, share in told]
+    _, observed = _read(_DOWNLOAD, _ESSENTIAL, _REMAINING)
+    shares = observed.shares
     # Sums of floats may differ in their last digit.
     assert all(later >= earlier - 1e-9 for earlier, later in pairwise(shares))
     assert shares[0] == 0.0
     assert 0.8 <= shares[-1] <= 0.85
-    assert list(dict.fromkeys(step for step, _ in told)) == [
+    assert list(dict.fromkeys(observed.steps)) == [
         "starting",
         "running apt-get update",
         "downloading packages with apt",
@@ -104,18 +105,20 @@ def test_progress_only_goes_forward() -> None:
 
 def test_each_download_counts_as_much() -> None:
     _, told = _read(_DOWNLOAD)
-    shares = [share for step, share in told if step == "downloading packages with apt"]
+    shares = [
+        share or 0 for step, share in told.progress if step == "downloading packages with apt"
+    ]
     assert sorted(set(shares)) == pytest.approx([0.05, 0.075, 0.1, 0.125, 0.15])
 
 
 def test_half_of_the_essential_packages_is_not_the_end_of_the_step() -> None:
     _, told = _read(_DOWNLOAD, _ESSENTIAL[:7])
-    assert told[-1][1] < 0.40
+    assert told.shares[-1] < 0.40
 
 
 def test_unpacking_the_remaining_packages_is_not_the_end_of_the_step() -> None:
     _, told = _read(_DOWNLOAD, _ESSENTIAL, _REMAINING[:8])
-    assert told[-1][1] < 0.75
+    assert told.shares[-1] < 0.75
 
 
 def test_a_suite_that_is_not_there() -> None:
@@ -229,35 +232,34 @@ _TRIXIE = Build(suite="trixie", include=("nginx",), mirror="http://mirror/debian
 
 
 def test_the_same_description_is_built_once(home: Home, mmdebstrap: Path) -> None:
-    told: list[tuple[str, float]] = []
-    image, is_new = debian.build(
-        home, "web", _TRIXIE, progress=lambda step, share: told.append((step, share))
-    )
-    again, is_new_again = debian.build(home, "second", _TRIXIE)
-    assert (is_new, is_new_again) == (True, False)
-    assert again == image
+    observed = Observed()
+    built = debian.build(home, "web", _TRIXIE, observe=observed)
+    image = built.image
+    again = debian.build(home, "second", _TRIXIE)
+    assert (built.built, again.built) == (True, False)
+    assert again.image == image
     assert (image.filesystem, image.source) == ("ext4", "Debian trixie + nginx")
     assert shelf(home).names() == {"second": image.digest, "web": image.digest}
     [call] = mmdebstrap.read_text().splitlines()
     assert f"--include={','.join(_TRIXIE.packages)} trixie " in call
     assert call.endswith("/root.tar deb http://mirror/debian trixie main")
-    assert told[-2:] == [("writing ext4", 0.85), ("naming it by its content", 0.95)]
-    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert list(dict.fromkeys(observed.steps))[-2:] == ["writing ext4", "naming it by its content"]
+    assert (observed.shares[0], observed.shares[-1]) == (0.0, 1.0)
+    assert observed.shares == sorted(observed.shares)
     assert list((home.images / "staging").iterdir()) == []
 
 
 def test_another_description_is_built_anew(home: Home, mmdebstrap: Path) -> None:
     debian.build(home, "web", _TRIXIE)
     minimal = Build(suite="trixie", minimal=True, mirror="http://mirror/debian")
-    image, is_new = debian.build(home, "web", minimal)
-    assert (is_new, image.source) == (True, "Debian trixie minimal")
+    built = debian.build(home, "web", minimal)
+    assert (built.built, built.image.source) == (True, "Debian trixie minimal")
     assert "--include" not in mmdebstrap.read_text().splitlines()[1]
 
 
 def test_an_image_that_was_removed_is_built_anew(home: Home, mmdebstrap: Path) -> None:
-    image, _ = debian.build(home, "web", _TRIXIE)
-    shelf(home).remove(image.digest)
-    assert debian.build(home, "web", _TRIXIE)[1] is True
+    shelf(home).remove(debian.build(home, "web", _TRIXIE).image.digest)
+    assert debian.build(home, "web", _TRIXIE).built is True
 
 
 def test_a_failed_build_leaves_nothing(

@@ -10,6 +10,7 @@ import pytest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.home import Home
 from bootwright.images.image import Image, load, shelf, shelve
+from tests.observed import Observed
 
 
 def _add(
@@ -49,7 +50,7 @@ def test_a_name_moves_to_the_newer_image(home: Home) -> None:
 
 
 def test_naming_it_tells_how_far_it_is(home: Home) -> None:
-    shares: list[float] = []
+    observed = Observed()
     with shelf(home).staged() as staged:
         (staged / "image").mkdir()
         (staged / "image" / "disk.raw").write_bytes(b"x" * 512)
@@ -59,9 +60,9 @@ def test_naming_it_tells_how_far_it_is(home: Home) -> None:
             name="web",
             source="",
             filesystem="ext4",
-            advance=shares.append,
+            observe=observed,
         )
-    assert shares == [1.0]
+    assert observed.shares == [0.0, 1.0, 1.0]
 
 
 def test_an_image_that_is_not_there(home: Home) -> None:

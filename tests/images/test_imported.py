@@ -16,6 +16,7 @@ from bootwright.host import tools
 from bootwright.host.namespaces import as_namespace_root
 from bootwright.images import imported
 from bootwright.images.image import load, shelf
+from tests.observed import Observed
 
 _SECTOR = 2048
 _MIB = 1 << 20
@@ -129,13 +130,14 @@ def test_the_root_of_a_partitioned_disk_is_found(
 
 
 def test_the_steps_are_told_in_order(home: Home, filesystem: Path) -> None:
-    told: list[tuple[str, float]] = []
-    imported.add(home, "web", filesystem, progress=lambda step, share: told.append((step, share)))
-    assert told == [
+    observed = Observed()
+    imported.add(home, "web", filesystem, observe=observed)
+    assert observed.progress[:3] == [
         ("copying", 0.1),
         ("looking for the root filesystem", 0.8),
         ("naming it by its content", 0.9),
     ]
+    assert observed.progress[-1] == ("naming it by its content", 1.0)
 
 
 def test_the_file_stays_as_it_is(home: Home, filesystem: Path) -> None:

@@ -8,11 +8,12 @@ from bootwright.errors import NotFoundError
 from bootwright.home import Home
 from bootwright.kernels import profile
 from bootwright.kernels.build import build
+from tests.observed import Observed
 
 
 def test_a_missing_base_is_told_before_a_source_is_fetched(home: Home) -> None:
-    steps: list[str] = []
+    observed = Observed()
     with pytest.raises(NotFoundError, match="starts from the config of kernel 'debian'") as raised:
-        build(home, profile.load("debian-cloud"), progress=lambda step, share: steps.append(step))
+        build(home, profile.load("debian-cloud"), observe=observed)
     assert raised.value.hint == "bootwright kernel add debian"
-    assert steps == []
+    assert observed.events == []

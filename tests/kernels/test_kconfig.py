@@ -112,3 +112,31 @@ def test_reading_leaves_folder_and_environment_as_they_were(tree: Path) -> None:
     before = dict(os.environ), Path.cwd()
     Options(tree)
     assert (dict(os.environ), Path.cwd()) == before
+
+
+def test_kconfig_files_see_their_tree_and_not_the_users_surroundings(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "Kconfig").write_text("config WRONG\n\tbool\n")
+    monkeypatch.chdir(elsewhere)
+    for name, value in (("srctree", str(elsewhere)), ("CC", "wrong"), ("ARCH", "wrong")):
+        monkeypatch.setenv(name, value)
+    (tree / "arch" / "x86").mkdir(parents=True)
+    (tree / "arch" / "x86" / "Kconfig").write_text("config X86\n\tdef_bool y\n")
+    (tree / "Kconfig").write_text(
+        'source "arch/$(SRCARCH)/Kconfig"\n'
+        'config COMPILER\n\tstring\n\tdefault "$(CC) for $(ARCH)"\n'
+        'config MAKEFILE\n\tstring\n\tdefault "$(shell,cat $(srctree)/Makefile; pwd)"\n'
+        "$(info,this goes nowhere)\n"
+        'config VERSION\n\tstring\n\toption env="KERNELVERSION"\n'
+    )
+    options = Options(tree)
+    values = {n: options.why(n).value for n in ("X86", "COMPILER", "MAKEFILE", "VERSION")}
+    assert values == {
+        "X86": "y",
+        "COMPILER": "gcc for x86_64",
+        "MAKEFILE": f"VERSION = 6 PATCHLEVEL = 1 SUBLEVEL = 9 {tree}",
+        "VERSION": "6.1.9",
+    }
+    assert options.where("X86") == "arch/x86/Kconfig"

@@ -7,28 +7,29 @@ from pathlib import Path
 import pytest
 
 from bootwright.kernels.make import MakeLog, expected_objects
+from tests.observed import Observed
 
 
-def _log(*, expected: int = 100, there: int = 0) -> tuple[MakeLog, list[tuple[str, float]]]:
-    steps: list[tuple[str, float]] = []
-    return MakeLog(lambda *step: steps.append(step), expected=expected, there=there), steps
+def _log(*, expected: int = 100, there: int = 0) -> tuple[MakeLog, Observed]:
+    observed = Observed()
+    return MakeLog(observed, expected=expected, there=there), observed
 
 
 def test_objects_are_counted_on_top_of_those_that_are_there() -> None:
-    log, steps = _log(there=50)
+    log, observed = _log(there=50)
     for name in ("a", "b"):
         log.read(f"  CC      kernel/{name}.o")
     log.read("  AR      kernel/built-in.a")
-    assert [share for _, share in steps] == pytest.approx([0.95 * 0.51, 0.95 * 0.52])
+    assert observed.shares == pytest.approx([0.95 * 0.51, 0.95 * 0.52])
 
 
 def test_more_objects_than_expected_are_no_more_than_all() -> None:
-    log, steps = _log(expected=1)
+    log, observed = _log(expected=1)
     for _ in range(3):
         log.read("  AS      arch/x86/entry/entry_64.o")
     log.read("  LD      vmlinux")
-    assert {share for _, share in steps} == {0.95}
-    assert steps[-1][0] == "linking"
+    assert set(observed.shares) == {0.95}
+    assert observed.steps[-1] == "linking"
 
 
 def test_a_failure_names_the_file_its_option_and_the_compilers_words(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bootwright import __version__
+from bootwright.events import Observer
 from bootwright.home import Home
 from bootwright.machine import passes
 from bootwright.machine.collect import Collected
@@ -17,6 +18,7 @@ from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
 from bootwright.timeline.recorder import Mark, Recorder
 from tests.machine.samples import RECIPE, SPEC
+from tests.observed import Observed
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ class Boots:
         timeout_s: float,
         recorder: Recorder,
         watch: Watch | None,
+        observe: Observer,
     ) -> Collected:
         self.collected.append((recipe, name))
         logs = {
@@ -80,9 +83,9 @@ class Boots:
 async def test_on_the_wall_clock_the_second_pass_is_watched_by_samples(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boots, recorder, steps = Boots(monkeypatch), Recorder(), list[str]()
+    boots, recorder, observed = Boots(monkeypatch), Recorder(), Observed()
     recorder.mark("command.entered", 1)
-    evidence = await take(home, SPEC, recorder, timeout_s=1, on_step=steps.append)
+    evidence = await take(home, SPEC, recorder, timeout_s=1, observe=observed)
     clean, watched = boots.witnessed
     assert clean == SPEC
     assert watched == replace(
@@ -97,7 +100,7 @@ async def test_on_the_wall_clock_the_second_pass_is_watched_by_samples(
     assert [mark.name for mark in evidence.clean.marks] == ["command.entered", "seed.start"]
     assert [mark.name for mark in evidence.instrumented.marks] == ["seed.start"]
     assert (evidence.clock, evidence.bootwright) == ("wall", __version__)
-    assert steps == ["again, with a kernel that tells of its initcalls"]
+    assert observed.steps == ["again, with a kernel that tells of its initcalls"]
 
 
 async def test_the_evidence_holds_the_clean_recipe_and_can_be_stored(

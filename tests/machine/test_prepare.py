@@ -13,6 +13,7 @@ import pytest
 
 from bootwright.disks.disk import Drive
 from bootwright.errors import FormatError, InputError
+from bootwright.events import ignore
 from bootwright.guest.seed import remember
 from bootwright.home import Home
 from bootwright.images.image import Image
@@ -132,7 +133,7 @@ def made(home: Home, recipe: Recipe, folder: Path) -> tuple[Drive, ...]:
     found = prepare.disk_of(home, MachineFolder(folder), MachineSpec(name="web", recipe=recipe))
     assert found is not None
     kind, place = found
-    kind.make(place, lambda share: None)
+    kind.make(place, ignore)
     return kind.drives(place)
 
 

@@ -127,7 +127,7 @@ def test_those_that_never_began_are_given_up() -> None:
     for line in ("probe.begin a", "probe.end a 0", "probe.begin b"):
         reader.take(line)
     reader.give_up(probes, "ssh: lost")
-    assert [(o.probe.name, o.result, o.text) for o in found] == [
+    assert [(o.name, o.result, o.text) for o in found] == [
         ("a", "pass", ""),
         ("b", "fail", "there was no answer any more: ssh: lost"),
         ("c", "fail", "it was not tried: ssh: lost"),

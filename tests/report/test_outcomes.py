@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from bootwright.probes.probe import Outcome, Probe, Result
+from bootwright.probes.probe import Outcome, Result
 from bootwright.report import outcomes
-
-_PROBE = Probe(name="pty", summary="ssh -tt gives a terminal", side="client")
 
 
 def _outcome(result: Result, text: str = "", cure: str = "") -> Outcome:
-    return Outcome(probe=_PROBE, result=result, text=text, cure=cure, duration_ns=12_000_000)
+    return Outcome(
+        name="pty",
+        summary="ssh -tt gives a terminal",
+        result=result,
+        text=text,
+        cure=cure,
+        duration_ns=12_000_000,
+    )
 
 
 def test_one_that_passed() -> None:

@@ -149,8 +149,8 @@ def completed(home: Home, draft: Draft, *, quiet: bool = False) -> tuple[Recipe,
 
         if not quiet:
             screen.say("no kernel yet: fetching Debian's (bootwright kernel add debian)")
-        with screen.progress("kernel", quiet=quiet) as advance:
-            debian.add(home, progress=advance)
+        with screen.observer("kernel", quiet=quiet) as observe:
+            debian.add(home, observe=observe)
     return complete(home, draft, (lambda text: None) if quiet else screen.say)
 
 

@@ -97,9 +97,8 @@ def bench(kinds: tuple[str, ...], sparse: tuple[str, ...], full: str, as_json: b
         sparse_bytes=tuple(parse_size(size) for size in sparse),
         full_bytes=parse_size(full),
     )
-    home = homes.locate()
-    with screen.progress("disk bench", quiet=as_json) as advance:
-        report = benches.measure(home, plan, advance)
+    with screen.observer("disk bench", quiet=as_json) as observe:
+        report = benches.measure(homes.locate(), plan, observe)
     if as_json:
         screen.print_json(report)
     else:

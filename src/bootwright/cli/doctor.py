@@ -34,25 +34,21 @@ def command(context: click.Context, fix: bool, as_json: bool) -> int:
         if fix or as_json:
             context.fail("--fix and --json stand behind no other command: doctor why PATH --json")
         return 0
-    from bootwright.doctor import blockdevices, host, ours
-    from bootwright.doctor import fix as fixing
+    from bootwright.doctor.examine import examine
     from bootwright.report import checks
 
-    home = homes.locate()
-    fixed = fixing.fix(home) if fix else []
-    found = [*host.examine(home), *ours.examine(home)]
+    found = examine(homes.locate(), mend=fix)
     if as_json:
-        devices = blockdevices.listed(home)
-        screen.print_json({"checks": found, "devices": devices, "fixed": fixed})
+        screen.print_json(found)
     else:
-        click.echo(checks.text(found))
-        for line in fixed:
+        click.echo(checks.text(found.checks))
+        for line in found.fixed:
             click.echo(f"fixed: {line}")
-        if fix and not fixed:
+        if fix and not found.fixed:
             click.echo("there was nothing to fix")
-        elif not fix and any(check.fixable for check in found):
+        elif not fix and any(check.fixable for check in found.checks):
             click.echo("bootwright doctor --fix mends what is marked as left behind")
-    return 1 if any(check.state == "problem" for check in found) else 0
+    return 1 if found.has_problem else 0
 
 
 @command.command(
@@ -74,14 +70,12 @@ def why(path: Path, as_json: bool) -> int:
 
     Exit status: 0 where nothing stands in the way, 1 where something does.
     """
-    from dataclasses import asdict
-
     from bootwright.doctor.why import why as explain
     from bootwright.report import explanation
 
     found = explain(path, homes.locate())
     if as_json:
-        screen.print_json(asdict(found))
+        screen.print_json(found)
     else:
         click.echo(explanation.text(found))
     return 1 if found.stands_in_the_way else 0

@@ -13,12 +13,12 @@ from bootwright.cli import names, screen, times
 from bootwright.cli import trend as trends
 from bootwright.digest import is_digest, short
 from bootwright.errors import InputError
+from bootwright.history import listing
 from bootwright.history.boot import Filter, Row, Stored
 from bootwright.history.history import History
+from bootwright.history.listing import BootList, BootRecord, PrunedBoots
 from bootwright.recipe import Clock, InitName
 from bootwright.report import text
-
-JSON_VERSION = 1
 
 _LIMIT = 20
 _SHOWN = 10
@@ -121,7 +121,7 @@ def _list(
     rows = history.find(wanted)
     shown = rows[:limit][::-1]
     if as_json:
-        screen.print_json({"version": JSON_VERSION, "boots": shown})
+        screen.print_json(BootList(boots=tuple(shown)))
     elif shown:
         click.echo(_table(shown))
         if len(rows) > len(shown):
@@ -164,14 +164,7 @@ def show(boot_id: int, recipe: bool, as_json: bool) -> None:
     if recipe:
         click.echo(_toml(stored), nl=False)
     elif as_json:
-        screen.print_json(
-            {
-                "version": JSON_VERSION,
-                "boot": stored.row,
-                "host": stored.host,
-                "recipe": stored.recipe,
-            }
-        )
+        screen.print_json(BootRecord.of(stored))
     else:
         click.echo("\n".join(_lines(stored)))
 
@@ -215,22 +208,16 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as
     going = history.find(Filter(before_s=before_s, skip=keep or 0))[::-1]
     if going and not as_json:
         _show_going(going, on_stderr=not dry_run)
-    removes = bool(going) and not dry_run
-    freed_bytes = 0
-    if removes:
+    pruned = PrunedBoots(boots=tuple(row.id for row in going))
+    if going and not dry_run:
         if not yes and not screen.confirmed("Delete these?", as_json=as_json):
             screen.say("nothing was removed")
             return 1
-        used = history.used_bytes()
-        history.remove((row.id for row in going), missing_ok=True)
-        freed_bytes = max(0, used - history.used_bytes())
-    ids = [row.id for row in going]
+        pruned = listing.prune(history, going)
     if as_json:
-        screen.print_json(
-            {"boots": ids, "removed": ids if removes else [], "freed_bytes": freed_bytes}
-        )
-    elif removes:
-        screen.say(f"removed {_boots(len(going))}, freed {text.size(freed_bytes)}")
+        screen.print_json(pruned)
+    elif pruned.removed:
+        screen.say(f"removed {_boots(len(going))}, freed {text.size(pruned.freed_bytes)}")
     elif not going:
         screen.say("there is nothing to remove")
     return 0

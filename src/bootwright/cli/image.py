@@ -9,13 +9,12 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import machines, names, screen
-from bootwright.digest import Digest, is_digest, short
-from bootwright.errors import FormatError, InputError
-from bootwright.home import Home
+from bootwright.digest import short
 from bootwright.host.trees import used_bytes
-from bootwright.images import image as images
+from bootwright.images import listing
 from bootwright.images.image import Image
-from bootwright.machine import folder as folders
+from bootwright.images.listing import DamagedImage, ImageInfo
+from bootwright.machine import stores
 from bootwright.report import text
 
 
@@ -53,10 +52,10 @@ def build(
 
     packages = tuple(sorted(p for words in include for p in words.replace(",", " ").split()))
     what = Build(suite=suite, include=packages, minimal=minimal, mirror=mirror)
-    with screen.progress(f"image {name}") as advance:
-        image, is_new = build_image(homes.locate(), name, what, progress=advance)
-    how = "built" if is_new else "was built before, answered from the store"
-    screen.say(f"image {name}: {how} ({_summary(image)})")
+    with screen.observer(f"image {name}") as observe:
+        made = build_image(homes.locate(), name, what, observe=observe)
+    how = "built" if made.built else "was built before, answered from the store"
+    screen.say(f"image {name}: {how} ({_summary(made.image)})")
 
 
 @command.command(
@@ -77,8 +76,8 @@ def import_(name: str, file: Path) -> None:
     """
     from bootwright.images import imported
 
-    with screen.progress(f"image {name}") as advance:
-        image = imported.add(homes.locate(), name, file, progress=advance)
+    with screen.observer(f"image {name}") as observe:
+        image = imported.add(homes.locate(), name, file, observe=observe)
     screen.say(f"image {name}: imported ({_summary(image)})")
 
 
@@ -86,31 +85,23 @@ def import_(name: str, file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> int:
     """List images."""
-    home = homes.locate()
-    shelf = images.shelf(home)
-    rows = [_row_or_damage(home, name, digest) for name, digest in shelf.names().items()]
-    status = 1 if any("damaged" in row for row in rows) else 0
+    found = listing.images(homes.locate())
+    status = 1 if any(isinstance(image, DamagedImage) for image in found) else 0
     if as_json:
-        screen.print_json(rows)
-        return status
-    now = time.time()
-    lines = [
-        [
-            str(row["name"]),
-            short(str(row["digest"])),
-            text.size(int(str(row["used_bytes"]))),
-            "" if row["added_s"] is None else text.age(float(str(row["added_s"])), now),
-            f"damaged: bootwright image rm {row['name']}"
-            if "damaged" in row
-            else str(row["source"]),
-        ]
-        for row in rows
-    ]
-    if lines:
-        click.echo(screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], lines))
+        screen.print_json(found)
+    elif found:
+        rows = [_row(image, time.time()) for image in found]
+        click.echo(screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], rows))
     else:
         screen.say("there is no image yet: bootwright image build web --debian bookworm")
     return status
+
+
+def _row(image: ImageInfo | DamagedImage, now_s: float) -> list[str]:
+    row = [image.name, short(image.digest), text.size(image.used_bytes)]
+    if isinstance(image, DamagedImage):
+        return [*row, "", f"damaged: bootwright image rm {image.name}"]
+    return [*row, text.age(image.added_s, now_s), image.source]
 
 
 @command.command()
@@ -118,12 +109,11 @@ def list_(as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of image NAME."""
-    row = _row(name, images.load(homes.locate(), name))
+    image = listing.info(homes.locate(), name)
     if as_json:
-        screen.print_json(row)
-        return
-    for key, value in row.items():
-        click.echo(f"{key + ':':<13}{value}")
+        screen.print_json(image)
+    else:
+        click.echo(screen.fields(image))
 
 
 @command.command()
@@ -131,20 +121,8 @@ def show(name: str, as_json: bool) -> None:
 def rm(names_: tuple[str, ...]) -> None:
     """Remove images by name; what no other name stands for is deleted."""
     home = machines.home()  # a dead machine holds on to nothing
-    shelf = images.shelf(home)
     for name in names_:
-        digest = shelf.resolve(name)
-        aliases = [other for other, stands_for in shelf.names().items() if stands_for == digest]
-        if len(aliases) <= 1:
-            _refuse_if_used(home, name, digest)
-        if name in aliases:
-            shelf.untag(name)
-        elif aliases:
-            raise InputError(
-                f"image {name!r} has the names {', '.join(aliases)}", hint="remove those"
-            )
-        if digest in shelf.unnamed():
-            shelf.remove(digest)
+        stores.remove_image(home, name)
         screen.say(f"image {name}: removed")
 
 
@@ -157,59 +135,14 @@ def prune(as_json: bool) -> None:
     """
     from bootwright.doctor import prune as prunes
 
-    home = homes.locate()
-    found = prunes.survey(home, everything=False)
-    unused = [item for item in found.items if item.kind == "image" and is_digest(item.path.name)]
-    freed = {}
-    for item in unused:
-        size_bytes = prunes.free(home, item)
-        if not item.path.exists():  # else it came into use just now
-            freed[item.path.name] = size_bytes
-    for note in found.notes:
+    done = prunes.prune_images(homes.locate())
+    for note in done.notes:
         screen.say(f"note: {note}")
     if as_json:
-        screen.print_json({"removed": list(freed), "freed_bytes": sum(freed.values())})
+        screen.print_json(done)
     else:
-        screen.say(f"removed {len(freed)} images, freed {text.size(sum(freed.values()))}")
-
-
-def _refuse_if_used(home: Home, name: str, digest: Digest) -> None:
-    if used_by := folders.users(home, digest):
-        raise InputError(
-            f"image {name!r} is used by machine {', '.join(used_by)}",
-            hint=f"remove that first: bootwright rm {' '.join(used_by)}",
-        )
+        screen.say(f"removed {len(done.removed)} images, freed {text.size(done.freed_bytes)}")
 
 
 def _summary(image: Image) -> str:
     return f"{text.size(used_bytes(image.folder))}, {short(image.digest)}, {image.source}"
-
-
-def _row_or_damage(home: Home, name: str, digest: Digest) -> dict[str, object]:
-    try:
-        return _row(name, images.load(home, name))
-    except (FormatError, FileNotFoundError) as error:
-        folder = images.shelf(home).path(digest)
-        unknown = ("source", "filesystem", "partition", "size_bytes", "added_s")
-        return {
-            "name": name,
-            "digest": digest,
-            **dict.fromkeys(unknown),
-            "used_bytes": used_bytes(folder),
-            "path": str(folder / "disk.raw"),
-            "damaged": str(error),
-        }
-
-
-def _row(name: str, image: Image) -> dict[str, object]:
-    return {
-        "name": name,
-        "digest": image.digest,
-        "source": image.source,
-        "filesystem": image.filesystem,
-        "partition": image.partition,
-        "size_bytes": image.size_bytes,
-        "used_bytes": used_bytes(image.folder),
-        "added_s": image.added_s,
-        "path": str(image.disk),
-    }

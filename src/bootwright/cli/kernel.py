@@ -9,14 +9,12 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import kernel_build, kernel_compare, kernel_config, machines, names, screen
-from bootwright.digest import Digest, short
-from bootwright.errors import FormatError, InputError
-from bootwright.home import Home
-from bootwright.host.trees import used_bytes
+from bootwright.digest import short
+from bootwright.errors import InputError
 from bootwright.kernels import debian as debian_kernels
-from bootwright.kernels import kernel as kernels
-from bootwright.kernels.kernel import Kernel
-from bootwright.machine import folder as folders
+from bootwright.kernels import listing
+from bootwright.kernels.listing import DamagedKernel, KernelInfo
+from bootwright.machine import stores
 from bootwright.report import text
 
 
@@ -75,14 +73,14 @@ def add(
             + ", ".join(for_debian if what == "debian" else for_path),
         )
     if what == "debian":
-        with screen.progress("kernel") as advance:
+        with screen.observer("kernel") as observe:
             kernel = debian_kernels.add(
                 home,
                 suite=suite or debian_kernels.DEFAULT_SUITE,
                 flavour=flavour or debian_kernels.DEFAULT_FLAVOUR,
                 name=name,
                 mirror=mirror,
-                progress=advance,
+                observe=observe,
             )
         name = name or debian_kernels.default_name(
             suite or debian_kernels.DEFAULT_SUITE, flavour or debian_kernels.DEFAULT_FLAVOUR
@@ -102,31 +100,23 @@ def add(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> int:
     """List kernels."""
-    home = homes.locate()
-    shelf = kernels.shelf(home)
-    rows = [_row_or_damage(home, name, digest) for name, digest in shelf.names().items()]
-    status = 1 if any("damaged" in row for row in rows) else 0
+    found = listing.kernels(homes.locate())
+    status = 1 if any(isinstance(kernel, DamagedKernel) for kernel in found) else 0
     if as_json:
-        screen.print_json(rows)
-        return status
-    now = time.time()
-    lines = [
-        [
-            str(row["name"]),
-            str(row["release"] or ""),
-            short(str(row["digest"])),
-            "" if row["added_s"] is None else text.age(float(str(row["added_s"])), now),
-            f"damaged: bootwright kernel rm {row['name']}"
-            if "damaged" in row
-            else str(row["source"]),
-        ]
-        for row in rows
-    ]
-    if lines:
-        click.echo(screen.table(["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"], lines))
+        screen.print_json(found)
+    elif found:
+        rows = [_row(kernel, time.time()) for kernel in found]
+        click.echo(screen.table(["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"], rows))
     else:
         screen.say("there is no kernel yet: bootwright kernel add debian")
     return status
+
+
+def _row(kernel: KernelInfo | DamagedKernel, now_s: float) -> list[str]:
+    row = [kernel.name, kernel.release or "", short(kernel.digest)]
+    if isinstance(kernel, DamagedKernel):
+        return [*row, "", f"damaged: bootwright kernel rm {kernel.name}"]
+    return [*row, text.age(kernel.added_s, now_s), kernel.source]
 
 
 @command.command()
@@ -134,12 +124,11 @@ def list_(as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of kernel NAME."""
-    row = _row(name, kernels.load(homes.locate(), name))
+    kernel = listing.info(homes.locate(), name)
     if as_json:
-        screen.print_json(row)
-        return
-    for key, value in row.items():
-        click.echo(f"{key + ':':<13}{', '.join(value) if isinstance(value, tuple) else value}")
+        screen.print_json(kernel)
+    else:
+        click.echo(screen.fields(kernel))
 
 
 @command.command()
@@ -147,48 +136,6 @@ def show(name: str, as_json: bool) -> None:
 def rm(names_: tuple[str, ...]) -> None:
     """Remove kernels by name."""
     home = machines.home()  # a dead machine holds on to nothing
-    shelf = kernels.shelf(home)
     for name in names_:
-        digest = shelf.resolve(name)
-        if used_by := folders.users(home, digest):
-            raise InputError(
-                f"kernel {name!r} is used by machine {', '.join(used_by)}",
-                hint=f"remove that first: bootwright rm {' '.join(used_by)}",
-            )
-        shelf.untag(name)
-        if digest in shelf.unnamed():
-            shelf.remove(digest)
+        stores.remove_kernel(home, name)
         screen.say(f"kernel {name}: removed")
-
-
-def _row_or_damage(home: Home, name: str, digest: Digest) -> dict[str, object]:
-    try:
-        return _row(name, kernels.load(home, name))
-    except (FormatError, FileNotFoundError) as error:
-        folder = kernels.shelf(home).path(digest)
-        return {
-            "name": name,
-            "release": None,
-            "digest": digest,
-            **dict.fromkeys(("source", "parts", "pvh", "boots")),
-            "used_bytes": used_bytes(folder),
-            "added_s": None,
-            "path": str(folder),
-            "damaged": str(error),
-        }
-
-
-def _row(name: str, kernel: Kernel) -> dict[str, object]:
-    boots = kernel.fastest_file
-    return {
-        "name": name,
-        "release": kernel.release,
-        "digest": kernel.digest,
-        "source": kernel.source,
-        "parts": kernel.parts,
-        "pvh": kernel.pvh,
-        "boots": text.size((kernel.folder / boots).stat().st_size) + f" {boots}",
-        "used_bytes": used_bytes(kernel.folder),
-        "added_s": kernel.added_s,
-        "path": str(kernel.folder),
-    }

@@ -51,27 +51,15 @@ def command(
     # Imported here: completion and --help are to be quick.
     from bootwright.kernels import build
 
-    with screen.progress("kernel") as advance:
-        kernel, built, is_new = build.build(
-            homes.locate(), chosen, name=name, tree=source, jobs=jobs, progress=advance
+    with screen.observer("kernel") as observe:
+        kernel = build.build(
+            homes.locate(), chosen, name=name, tree=source, jobs=jobs, observe=observe
         )
-    screen.warn(built.dropped)
-    called = name or chosen.name
+    screen.warn(kernel.dropped)
     screen.say(
-        f"kernel {called}: {kernel.release} ({', '.join(kernel.parts)}; "
-        f"{built.options_on} options y, {built.objects} files compiled; "
-        + ("built)" if is_new else "built before)")
+        f"kernel {kernel.name}: {kernel.release} ({', '.join(kernel.parts)}; "
+        f"{kernel.options_on} options y, {kernel.objects} files compiled; "
+        + ("built)" if kernel.built else "built before)")
     )
     if as_json:
-        screen.print_json(
-            {
-                "name": called,
-                "digest": kernel.digest,
-                "release": kernel.release,
-                "built": is_new,
-                "options_on": built.options_on,
-                "objects": built.objects,
-                "dropped": built.dropped,
-                "path": str(kernel.folder),
-            }
-        )
+        screen.print_json(kernel)

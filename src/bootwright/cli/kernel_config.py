@@ -50,40 +50,29 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
 
     A and B are kernels, profiles, or .config files.
     """
-    from bootwright.kernels import configdiff, configs, configure, kconfig
-    from bootwright.kernels import source as sources
+    from bootwright.kernels import configdiff, configs
 
-    home = homes.locate()
-    dropped: list[str] = []
-    with screen.progress("config") as advance:
-        sides = [
-            configure.parse(configs.text_of(home, side, advance, dropped.append)) for side in (a, b)
-        ]
-        tree = source or _here(sources.known(home))
-        advance("reading the kernel's options", 0.95)
-        options = kconfig.Options(tree) if tree else None
-        found = configdiff.differences(*sides, options=options, source=tree)
-    screen.warn(dropped)
+    with screen.observer("config") as observe:
+        found = configs.diff(homes.locate(), a, b, source=source, observe=observe)
     if as_json:
-        screen.print_json({"a": a, "b": b, "differences": found})
+        screen.print_json(found)
         return
     for group, meaning in configdiff.GROUPS.items():
-        rows = [difference for difference in found if difference.group == group]
+        rows = [difference for difference in found.differences if difference.group == group]
         if rows:
             click.echo(f"{group}: {len(rows)} ({meaning})")
             # Options that only follow from others say nothing to people, where prompts are known.
-            told = [row for row in rows if row.prompt or row.initcalls or options is None]
+            told = [row for row in rows if row.prompt or row.initcalls or not found.source]
             click.echo(screen.table(["", a, b, ""], [_row(row) for row in told]))
             if len(told) < len(rows):
                 click.echo(f"  and {len(rows) - len(told)} that only follow from others (--json)")
             click.echo("")
-    on = [sum(value == "y" for value in side.values()) for side in sides]
-    modules = [sum(value == "m" for value in side.values()) for side in sides]
     click.echo(
-        f"options that differ: {len(found)}; y: {on[0]} and {on[1]}; "
-        f"m: {modules[0]} and {modules[1]}"
+        f"options that differ: {len(found.differences)}; "
+        f"y: {' and '.join(map(str, found.options_on))}; "
+        f"m: {' and '.join(map(str, found.modules))}"
     )
-    if tree is None:
+    if found.source is None:
         screen.say(
             "without the kernel's source, prompts, drivers and initcalls are not known: "
             "bootwright kernel config why SMP fetches it, or give --source DIR"
@@ -115,31 +104,14 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(option: str, kernel: str, source: Path | None, as_json: bool) -> None:
     """Say why OPTION is on or off, as the kernel's own Kconfig has it."""
-    import tempfile
+    from bootwright.kernels import configs
 
-    from bootwright.kernels import configs, kconfig
-    from bootwright.kernels import source as sources
-
-    home = homes.locate()
-    dropped: list[str] = []
-    with screen.progress("config") as advance:
-        text = configs.text_of(home, kernel, advance, dropped.append)
-        tree = source or sources.debian(home, progress=advance).path
-        advance("reading the kernel's options", 0.95)
-        with tempfile.NamedTemporaryFile("w", suffix=".config") as file:
-            file.write(text)
-            file.flush()
-            answer = kconfig.Options(tree, Path(file.name)).why(option)
-    screen.warn(dropped)
+    with screen.observer("config") as observe:
+        answer = configs.why(homes.locate(), option, kernel, source=source, observe=observe)
     if as_json:
         screen.print_json(answer)
     else:
         click.echo(_told(answer, kernel))
-
-
-def _here(source: object) -> Path | None:
-    path: Path | None = getattr(source, "path", None)
-    return path if path is not None and path.is_dir() else None
 
 
 def _row(difference: Difference) -> list[str]:

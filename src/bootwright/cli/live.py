@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bootwright.cli import screen
+from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.host.clock import now_ns
+from bootwright.machine.booting import Marked
 from bootwright.report import text
-from bootwright.timeline.phases import PhaseSpec, phases
-from bootwright.timeline.recorder import Mark, Recorder
+from bootwright.timeline.phases import Phase, PhaseSpec, phases
+from bootwright.timeline.recorder import Mark
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -30,19 +32,27 @@ WAITING_FOR = {
 class LivePhases:
     """The phases of a boot under way; the last one grows."""
 
-    def __init__(self, recorder: Recorder, specs: tuple[PhaseSpec, ...]) -> None:
-        self._recorder = recorder
+    def __init__(self, specs: tuple[PhaseSpec, ...]) -> None:
+        self._marks: tuple[Mark, ...] = ()
         self._specs = specs
         self._step = ""
+
+    def take(self, mark: Mark) -> None:
+        """Take in a mark of the boot."""
+        self._marks = (*self._marks, mark)
 
     def say(self, step: str) -> None:
         """Show *step* below the phases from now on, instead of what is waited for."""
         self._step = step
 
+    def done(self) -> tuple[Phase, ...]:
+        """Return the phases that are over."""
+        return phases(self._marks, self._specs)
+
     def text(self, at_ns: int) -> str:
         """Return the phases as they are at *at_ns*, and what is waited for."""
-        marks = self._recorder.marks()
-        done = len(phases(marks, self._specs))
+        marks = self._marks
+        done = len(self.done())
         waiting = self._step or _waiting(marks)
         if done < len(self._specs):
             marks = (*marks, Mark(name=self._specs[done].ends[0], time_ns=at_ns))
@@ -56,36 +66,52 @@ class LivePhases:
 
 
 @contextmanager
-def phases_shown(
-    recorder: Recorder, specs: tuple[PhaseSpec, ...], *, quiet: bool
-) -> Iterator[Callable[[str], None]]:
-    """Show the phases of the boot that *recorder* has the marks of, for the length of the block.
+def phases_shown(specs: tuple[PhaseSpec, ...], *, quiet: bool) -> Iterator[Observer]:
+    """Give an observer that shows the phases of the boot that it is told of.
 
-    Gives a function that says what is being done beside. On a terminal all of it is gone after the
-    block; elsewhere each phase is a line when it is over, and so is what is said.
+    What is being done beside is shown below them. On a terminal all of it is gone after the block;
+    elsewhere each phase is a line when it is over, and so is what is done. Notices are lines.
     """
-    if quiet:
-        yield lambda step: None
-        return
-    if not sys.stderr.isatty():
-        told = 0
-
-        def follow(mark: Mark) -> None:
-            nonlocal told
-            cut = phases(recorder.marks(), specs)
-            for phase in cut[told:]:
-                screen.say(f"{phase.name}: {text.duration(phase.duration_ns)}")
-            told = len(cut)
-
-        recorder.listen(follow)
-        yield screen.say
+    shown = LivePhases(specs)
+    if quiet or not sys.stderr.isatty():
+        yield _lines(shown, quiet=quiet)
         return
     from rich.console import Console
     from rich.live import Live
 
-    shown = LivePhases(recorder, specs)
+    def observe(event: Event) -> None:
+        match event:
+            case Notice():
+                screen.say(event.text)
+            case Progress():
+                shown.say(event.step)
+            case Marked():
+                shown.take(event.mark)
+
     with Live(shown, console=Console(stderr=True), transient=True, refresh_per_second=10):
-        yield shown.say
+        yield observe
+
+
+def _lines(shown: LivePhases, *, quiet: bool) -> Observer:
+    told: set[str] = set()
+
+    def say_once(line: str) -> None:
+        if line not in told and not quiet:
+            told.add(line)
+            screen.say(line)
+
+    def observe(event: Event) -> None:
+        match event:
+            case Notice():
+                screen.say(event.text)
+            case Progress():
+                say_once(event.step)
+            case Marked():
+                shown.take(event.mark)
+                for phase in shown.done():
+                    say_once(f"{phase.name}: {text.duration(phase.duration_ns)}")
+
+    return observe
 
 
 def _waiting(marks: tuple[Mark, ...]) -> str:

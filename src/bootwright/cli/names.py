@@ -1,22 +1,10 @@
-"""What things are called: the name for a digest, and completion of names in the shell."""
+"""Completion of names in the shell."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import click
 
 from bootwright import home as homes
-from bootwright.digest import short
-
-if TYPE_CHECKING:
-    from bootwright.store import Store
-
-
-def of_digest(shelf: Store, digest: str) -> str:
-    """Return a name that stands for *digest*, or its first digits."""
-    names = [name for name, stands_for in shelf.names().items() if stands_for == digest]
-    return names[0] if names else short(digest)
 
 
 def images(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -9,14 +9,14 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
-from bootwright.cli.run import describe, fresh_name
+from bootwright.cli.boot_options import boot_options, check_timeout, draft_of
+from bootwright.cli.run import describe
 from bootwright.errors import InputError
-from bootwright.machine.spec import MachineSpec
-from bootwright.machine.timeouts import default_timeout_s
+from bootwright.events import Event
+from bootwright.machine.booting import Prepared
 from bootwright.probes import course, own
-from bootwright.probes.course import Watcher
-from bootwright.probes.probe import Outcome, Probe
+from bootwright.probes.probe import Probe, ProbeTried
+from bootwright.probes.probing import probe
 from bootwright.probes.table import PROBES
 from bootwright.report import outcomes
 
@@ -34,7 +34,7 @@ Examples:
 
 
 def _probe_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return [probe.name for probe in PROBES if probe.name.startswith(incomplete)]
+    return [one.name for one in PROBES if one.name.startswith(incomplete)]
 
 
 @click.command("probe", epilog=EPILOG)
@@ -81,64 +81,37 @@ def command(image: str | None, **options: Any) -> int:
             hint="name an image; bootwright image list shows them",
         )
     draft = draft_of(image, options)
-    if draft.image is None:
-        raise InputError("the recipe has no image", hint="name one: bootwright probe IMAGE")
-    home = homes.locate()
     quiet = options["as_json"]
-    recipe, choice = completed(home, draft, quiet=quiet)
-    spec = MachineSpec(name=fresh_name(draft.image), recipe=recipe)
-    if not quiet:
-        way = "over SSH" if course.goes_over_ssh(recipe) else "by itself, over its mark port"
-        screen.say(f"{describe(spec, choice)}, init {recipe.init}, probed {way}")
-    with screen.status(f"{spec.name}: booting", quiet=quiet) as show:
-        watcher = Watcher(
-            on_step=lambda step: show(f"{spec.name}: {step}"),
-            on_outcome=_ignore if quiet else _print,
-            notice=screen.say,
+    with screen.observer(draft.image or "probe", quiet=quiet) as show:
+
+        def observe(event: Event) -> None:
+            show(event)
+            if quiet:
+                return
+            if isinstance(event, Prepared):
+                screen.say(_described(event))
+            elif isinstance(event, ProbeTried):
+                click.echo(outcomes.line(event.outcome))
+
+        found = loop.run(
+            probe(homes.locate(), draft, chosen, timeout_s=options["timeout"], observe=observe)
         )
-        timeout_s = options["timeout"] or default_timeout_s(recipe)
-        found = loop.run(course.take(home, spec, chosen, watcher, timeout_s=timeout_s))
-    good = all(outcome.result != "fail" for outcome in found)
     if quiet:
-        screen.print_json(
-            {
-                "name": spec.name,
-                "image": recipe.image,
-                "init": recipe.init,
-                "accelerator": recipe.accelerator,
-                "passed": good,
-                "probes": [_table(outcome) for outcome in found],
-            }
-        )
+        screen.print_json(found)
     else:
-        screen.say(outcomes.verdict(found))
-    return 0 if good else 1
+        screen.say(outcomes.verdict(found.probes))
+    return 0 if found.passed else 1
 
 
-def _ignore(outcome: Outcome) -> None:
-    """Print nothing: it is printed with the others."""
-
-
-def _print(outcome: Outcome) -> None:
-    click.echo(outcomes.line(outcome))
-
-
-def _table(outcome: Outcome) -> dict[str, object]:
-    return {
-        "name": outcome.probe.name,
-        "summary": outcome.probe.summary,
-        "result": outcome.result,
-        "text": outcome.text,
-        "cure": outcome.cure,
-        "duration_ns": outcome.duration_ns,
-    }
+def _described(prepared: Prepared) -> str:
+    recipe = prepared.spec.recipe
+    way = "over SSH" if course.goes_over_ssh(recipe) else "by itself, over its mark port"
+    return f"{describe(prepared.spec, prepared.choice)}, init {recipe.init}, probed {way}"
 
 
 def _list(probes: tuple[Probe, ...], *, as_json: bool) -> None:
     if as_json:
-        screen.print_json(
-            [{"name": p.name, "summary": p.summary, "limit_s": p.limit_s} for p in probes]
-        )
+        screen.print_json([one.info for one in probes])
         return
-    rows = [[probe.name, f"{probe.limit_s} s", probe.summary] for probe in probes]
+    rows = [[one.name, f"{one.limit_s} s", one.summary] for one in probes]
     click.echo(screen.table(["NAME", "LIMIT", "PASSES IF"], rows))

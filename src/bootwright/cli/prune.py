@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-
 import click
 
 from bootwright import home as homes
 from bootwright.cli import screen
 from bootwright.doctor import prune as prunes
-from bootwright.doctor.prunable import Prunable
-from bootwright.doctor.prune import Survey
-from bootwright.errors import BootwrightError
+from bootwright.doctor.prune import Pruned, Removed, Survey
+from bootwright.events import Event
 from bootwright.home import Home
 from bootwright.report import text
 
-_PATIENCE_NS = 1_000_000_000
+_PATIENCE_S = 1.0
 """What takes longer than this is shown as it goes on."""
 
 
@@ -51,40 +45,19 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     found = prunes.survey(home, everything=everything)
     if not as_json:
         _show(found, everything=everything, on_stderr=not dry_run)
-    done = _Done()
+    done = Pruned(items=found.items, notes=found.notes)
     if found.items and not dry_run:
         if not yes and not screen.confirmed("Delete these?", as_json=as_json):
             screen.say("nothing was removed")
             return 1
-        _remove(home, found.items, done, quiet=as_json)
+        done = _remove(home, found, quiet=as_json)
     if as_json:
-        screen.print_json(
-            {
-                "items": [_row(item) for item in found.items],
-                "removed": [item.name for item in done.removed],
-                "freed_bytes": done.freed_bytes,
-                "notes": [*found.notes, *done.notes],
-            }
-        )
+        screen.print_json(done)
     elif found.items and not dry_run:
-        for note in done.notes:
+        for note in done.notes[len(found.notes) :]:
             screen.say(note)
-        screen.say(str(done))
-    return 1 if done.has_failed else 0
-
-
-@dataclass(slots=True)
-class _Done:
-    """What has been removed so far."""
-
-    removed: list[Prunable] = field(default_factory=list)
-    freed_bytes: int = 0
-    notes: list[str] = field(default_factory=list)
-    has_failed: bool = False
-
-    def __str__(self) -> str:
-        things = "1 thing" if len(self.removed) == 1 else f"{len(self.removed)} things"
-        return f"removed {things}, freed {text.size(self.freed_bytes)}"
+        screen.say(_summary(len(done.removed), done.freed_bytes))
+    return 1 if done.failed else 0
 
 
 def _show(found: Survey, *, everything: bool, on_stderr: bool) -> None:
@@ -102,42 +75,24 @@ def _show(found: Survey, *, everything: bool, on_stderr: bool) -> None:
         screen.say(f"note: {note}")
 
 
-def _remove(home: Home, items: tuple[Prunable, ...], done: _Done, *, quiet: bool) -> None:
-    """Remove *items* one by one; what cannot be removed does not keep the others."""
-    began_ns = time.monotonic_ns()
+def _remove(home: Home, found: Survey, *, quiet: bool) -> Pruned:
+    """Remove what was found; an interrupt says how far it came."""
+    removed: list[Removed] = []
     try:
-        with ExitStack() as stack:
-            advance = None
-            for index, item in enumerate(items):
-                if advance is None and time.monotonic_ns() - began_ns > _PATIENCE_NS:
-                    advance = stack.enter_context(screen.progress("prune", quiet=quiet))
-                if advance is not None:
-                    advance(f"{item.kind} {item.name}", index / len(items))
-                _remove_one(home, item, done)
+        with screen.observer("prune", quiet=quiet, patience_s=_PATIENCE_S) as show:
+
+            def observe(event: Event) -> None:
+                if isinstance(event, Removed):
+                    removed.append(event)
+                show(event)
+
+            return prunes.remove(home, found, observe)
     except KeyboardInterrupt:
-        screen.say(f"interrupted: {done}")
+        freed_bytes = sum(event.freed_bytes for event in removed)
+        screen.say(f"interrupted: {_summary(len(removed), freed_bytes)}")
         raise
 
 
-def _remove_one(home: Home, item: Prunable, done: _Done) -> None:
-    was_there = os.path.lexists(item.path)
-    try:
-        done.freed_bytes += prunes.free(home, item)
-    except (BootwrightError, OSError) as error:
-        done.has_failed = True
-        done.notes.append(f"{item.kind} {item.name}: not removed: {error}")
-        return
-    if os.path.lexists(item.path):
-        done.notes.append(f"{item.kind} {item.name}: kept, as it is in use now")
-    elif was_there:
-        done.removed.append(item)
-
-
-def _row(item: Prunable) -> dict[str, object]:
-    return {
-        "kind": item.kind,
-        "name": item.name,
-        "why": item.why,
-        "used_bytes": item.used_bytes,
-        "path": str(item.path),
-    }
+def _summary(count: int, freed_bytes: int) -> str:
+    things = "1 thing" if count == 1 else f"{count} things"
+    return f"removed {things}, freed {text.size(freed_bytes)}"

@@ -12,8 +12,7 @@ from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, completed, draft_of
 
 if TYPE_CHECKING:
-    from bootwright.machine.defaults import FastDefault
-    from bootwright.recipe import Recipe
+    from bootwright.machine.defaults import ExplainedDefault
 
 
 @click.group("recipe", epilog="Example: bootwright recipe show web > web.toml")
@@ -50,33 +49,21 @@ def show(image: str | None, as_json: bool, why: bool, **options: Any) -> None:
         else:
             click.echo(to_toml(recipe), nl=False)
         return
-    from bootwright.machine.defaults import FAST
+    from bootwright.machine.defaults import explain
 
+    explained = explain(recipe)
     if as_json:
-        defaults = [_row(default, recipe) for default in FAST]
-        screen.print_json({"recipe": recipe, "defaults": defaults})
+        screen.print_json(explained)
         return
     click.echo(to_toml(recipe), nl=False)
     # As comments, so that all of it is still a recipe.
     click.echo("\n# What is there for speed; --without NAME switches one off, --stock all:")
-    for default in FAST:
-        click.echo("\n".join(_explained(default, recipe)))
+    for default in explained.defaults:
+        click.echo("\n".join(_lines(default)))
 
 
-def _row(default: FastDefault, recipe: Recipe) -> dict[str, object]:
-    return {
-        "name": default.name,
-        "is_on": default.is_on(recipe),
-        "reason": default.reason,
-        "measured": default.measured,
-        "side_effect": default.side_effect,
-        "stock": default.stock,
-        "needs": default.needs,
-    }
-
-
-def _explained(default: FastDefault, recipe: Recipe) -> list[str]:
-    state = "on" if default.is_on(recipe) else "off here"
+def _lines(default: ExplainedDefault) -> list[str]:
+    state = "on" if default.is_on else "off here"
     if default.needs:
         state += f"; needs {default.needs}"
     lines = ["#", f"# {default.name} ({state})"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -18,11 +17,11 @@ from bootwright.cli.boot_options import boot_options, check_timeout, completed, 
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
+from bootwright.machine.booting import default_timeout_s, fresh_name
 from bootwright.machine.client import Machine
 from bootwright.machine.complete import DEFAULT_KERNEL
 from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec, check_host_name
-from bootwright.machine.timeouts import default_timeout_s
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
 from bootwright.report import text
@@ -262,14 +261,15 @@ class Session:
             recipe=msgspec.to_builtins(recipe),
             clean=Pass(marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in marks)),
         )
-        remember(
-            self._home,
-            evidence,
-            command=command,
-            image=image,
-            kernel=kernel,
-            notice=screen.say,
-        )
+        with screen.observer(self._spec.name) as observe:
+            remember(
+                self._home,
+                evidence,
+                command=command,
+                image=image,
+                kernel=kernel,
+                observe=observe,
+            )
 
     def result(self, choice: Choice, exit_status: int) -> dict[str, object]:
         """Return what --json prints; documented in docs/json.md."""
@@ -345,19 +345,6 @@ def _check_virtual(draft: Draft, options: dict[str, Any]) -> None:
             "a guest on the virtual clock has no network, so no port can lead into it",
             hint="leave out --publish, or --clock virtual",
         )
-
-
-def fresh_name(image: str | None) -> str:
-    """Return a name that no machine has: 30 random bits behind what it boots."""
-    letters = "abcdefghijklmnopqrstuvwxyz234567"
-    return f"{_base_name(image)}-" + "".join(secrets.choice(letters) for _ in range(6))
-
-
-def _base_name(image: str | None) -> str:
-    if image is None:
-        return "tiny"
-    kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
-    return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
 
 
 def _forward(rule: str) -> Forward:

@@ -10,7 +10,7 @@ from bootwright.cli.run import Session, describe
 from bootwright.images import image as images
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import folder as folders
-from bootwright.machine.timeouts import default_timeout_s
+from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.trial import Choice
 from bootwright.timeline.phases import START
 from bootwright.timeline.recorder import Recorder
@@ -41,8 +41,8 @@ def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) ->
         image, kernel = spec.recipe.image, spec.recipe.kernel
         session.remember(
             "start",
-            image=names.of_digest(images.shelf(home), image) if image else None,
-            kernel=names.of_digest(kernels.shelf(home), kernel),
+            image=images.shelf(home).name_of(image) if image else None,
+            kernel=kernels.shelf(home).name_of(kernel),
         )
     if as_json:
         screen.print_json(session.result(choice, exit_status))

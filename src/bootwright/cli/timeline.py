@@ -9,22 +9,19 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
+from bootwright.cli.boot_options import boot_options, check_timeout, draft_of
 from bootwright.cli.live import phases_shown
-from bootwright.cli.run import describe, fresh_name
+from bootwright.cli.run import describe
 from bootwright.errors import InputError
-from bootwright.home import Home
+from bootwright.events import Event
 from bootwright.host.clock import now_ns
-from bootwright.machine import passes
-from bootwright.machine.complete import DEFAULT_KERNEL
-from bootwright.machine.spec import MachineSpec
-from bootwright.machine.timeouts import default_timeout_s
+from bootwright.machine.boot_timeline import timeline
+from bootwright.machine.booting import Prepared
 from bootwright.timeline.phases import START, START_UP
-from bootwright.timeline.recorder import Recorder
+from bootwright.timeline.recorder import Mark
 
 if TYPE_CHECKING:
-    from bootwright.cli.pictures import Shown
-    from bootwright.timeline.evidence import Evidence
+    from bootwright.machine.analysis import BootTimeline
 
 EPILOG = """\b
 Examples:
@@ -123,97 +120,52 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     for target in targets:
         _check_target(target)
     if options["log"] is not None:
-        shown = _of_logs(options["log"], options["units"])
-    elif options["boot_id"] is not None:
-        from bootwright.cli.pictures import of_stored
+        from bootwright.machine import analysis
 
-        shown = of_stored(homes.locate(), options["boot_id"])
+        shown = analysis.of_logs(options["log"], options["units"])
+    elif options["boot_id"] is not None:
+        from bootwright.machine import analysis
+
+        shown = analysis.stored(homes.locate(), options["boot_id"])
     else:
         shown = _boot(image, options, entered_ns, begun_ns)
     from bootwright.cli import pictures
 
     pictures.write(shown, options)
-    pictures.show(shown, as_json=options["as_json"])
+    pictures.show(shown.timeline, as_json=options["as_json"])
 
 
-def _boot(image: str | None, options: dict[str, Any], entered_ns: int, begun_ns: int) -> Shown:
-    """Boot, keep the boot in the history, and return what is to be shown of it."""
+def _boot(
+    image: str | None, options: dict[str, Any], entered_ns: int, begun_ns: int
+) -> BootTimeline:
+    """Boot, and return what is to be shown of it."""
     check_timeout(options["timeout"])
     draft = draft_of(image, options)
-    if draft.init == "bare" or (draft.image is None and draft.clock != "virtual"):
-        raise InputError(
-            "a timeline ends when one can log in, and nobody can log in to this guest",
-            hint="name an image, with init systemd or tini; or look into a tiny guest with "
-            "--clock virtual; bootwright run shows others' phases",
-        )
-    home = homes.locate()
     quiet = options["as_json"]
-    recipe, choice = completed(home, draft, quiet=quiet)
-    spec = MachineSpec(name=fresh_name(draft.image), recipe=recipe)
-    if not quiet:
-        screen.say(describe(spec, choice))
-    recorder = Recorder()
-    recorder.mark(START, entered_ns)
-    recorder.mark("command.begun", begun_ns)
-    timeout_s = options["timeout"] or default_timeout_s(recipe)
-    evidence = _take(home, spec, recorder, timeout_s, quiet=quiet, sample=options["sample"])
-    # Not at our start, which is part of the boot: it would be some 40 ms of it.
-    from bootwright.cli.pictures import of_evidence
-    from bootwright.history.remember import remember
-
-    shown = of_evidence(evidence, title=draft.image or "the tiny guest")
-    boot_id = remember(
-        home,
-        evidence,
-        command="timeline",
-        image=draft.image or "",
-        kernel=draft.kernel or DEFAULT_KERNEL,
-        timeline=shown.timeline,
-        notice=screen.say,
+    earlier = (
+        Mark(name=START, time_ns=entered_ns),
+        Mark(name="command.begun", time_ns=begun_ns),
     )
-    if boot_id is not None and not quiet:
-        screen.say(f"kept as boot {boot_id}: bootwright timeline --boot {boot_id}")
-    return shown
+    with phases_shown(START_UP, quiet=quiet) as show:
 
+        def observe(event: Event) -> None:
+            if isinstance(event, Prepared) and not quiet:
+                screen.say(describe(event.spec, event.choice))
+            show(event)
 
-def _take(
-    home: Home,
-    spec: MachineSpec,
-    recorder: Recorder,
-    timeout_s: float,
-    *,
-    quiet: bool,
-    sample: bool,
-) -> Evidence:
-    """Take all passes, telling how it goes."""
-    with phases_shown(recorder, START_UP, quiet=quiet) as say:
-        return loop.run(
-            passes.take(
-                home,
-                spec,
-                recorder,
-                timeout_s=timeout_s,
-                sample=sample,
-                notice=screen.say,
-                on_step=say,
+        shown = loop.run(
+            timeline(
+                homes.locate(),
+                draft,
+                sample=options["sample"],
+                timeout_s=options["timeout"],
+                earlier=earlier,
+                observe=observe,
             )
         )
-
-
-def _of_logs(log: Path, units: Path | None) -> Shown:
-    from bootwright.cli.pictures import Shown
-    from bootwright.timeline.assemble import from_logs
-
-    told = _read(log, "dmesg >dmesg.txt")
-    dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
-    return Shown(timeline=from_logs(told, dump), title=log.name, facts={"log": str(log)})
-
-
-def _read(path: Path, how: str) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", hint=f"such as: {how}") from error
+    if shown.boot_id is not None and not quiet:
+        screen.say(f"kept as boot {shown.boot_id}: bootwright timeline --boot {shown.boot_id}")
+    return shown
 
 
 def _check_target(path: Path) -> None:

@@ -9,9 +9,9 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import names, screen
-from bootwright.cli.pictures import of_stored, write_file
+from bootwright.cli.pictures import write_file
+from bootwright.machine.analysis import two_boots
 from bootwright.report import diff as report
-from bootwright.timeline import diff as diffs
 
 
 @click.command(
@@ -27,14 +27,13 @@ def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
 
     One boot each: what differs may be chance.
     """
-    home = homes.locate()
-    first, second = of_stored(home, a), of_stored(home, b)
-    found = diffs.diff(first.timeline, second.timeline, ran_a=first.ran, ran_b=second.ran)
-    titles = (first.title, second.title)
+    boots = two_boots(homes.locate(), a, b)
+    found = boots.diff
     if html is not None:
         from bootwright.report.diff_page import page
 
-        content = page(found, first.timeline, second.timeline, names=titles)
+        titles = (boots.a.title, boots.b.title)
+        content = page(found, boots.a.timeline, boots.b.timeline, names=titles)
         write_file(html, content.encode())
     if as_json:
         screen.print_json(report.values(found))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bootwright import home as homes
 from bootwright.cli import names, screen
 from bootwright.digest import short
-from bootwright.errors import BootwrightError, InputError
 from bootwright.inits import trims
 from bootwright.inits.staying import DEFAULT_KEEP
-from bootwright.inits.trim import Plan, Trim
+from bootwright.inits.trims import DamagedTrim, StoredTrim
+
+if TYPE_CHECKING:
+    from bootwright.inits.making import MadeTrim
+    from bootwright.inits.trim import Trim
 
 _WIDTH = 100
 _UNIT_WIDTH = 44
@@ -77,77 +80,44 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make(image: str, keep: tuple[str, ...], name: str | None, dry_run: bool, as_json: bool) -> None:
     """Make a trim of IMAGE; say what goes, what stays and why."""
-    from bootwright.images import image as images
-    from bootwright.images.reading import read
-    from bootwright.inits import graph, trim
-    from bootwright.store import check_name
+    from bootwright.inits import making
 
-    home = homes.locate()
-    loaded = images.load(home, image)
-    chosen = check_name(name or image, "a trim")
-    planned = trim.plan(
-        graph.read(read(loaded, graph.WANTED)),
-        name=chosen,
-        image=loaded.digest,
-        keep=keep or DEFAULT_KEEP,
+    made = making.trim(
+        homes.locate(), image, keep=keep or DEFAULT_KEEP, name=name, save=not dry_run
     )
-    is_new = not dry_run and trims.save(home, planned.trim)
     if as_json:
-        screen.print_json(
-            {
-                **_row(planned.trim),
-                "stays": planned.stays,
-                "notes": planned.notes,
-                "path": None if dry_run else str(trims.path(home, chosen)),
-            }
-        )
+        screen.print_json(made)
         return
-    click.echo("\n".join(_plan_lines(planned)))
-    for note in planned.notes:
+    click.echo("\n".join(_lines(made)))
+    for note in made.notes:
         screen.say(f"note: {note}")
     if dry_run:
         screen.say("nothing was written (--dry-run)")
     else:
-        how = "written" if is_new else "was there already"
-        screen.say(f"trim {chosen}: {how} ({trims.path(home, chosen)})")
+        how = "written" if made.is_new else "was there already"
+        screen.say(f"trim {made.name}: {how} ({made.path})")
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> int:
     """List trims."""
-    home = homes.locate()
-    found: dict[str, Trim | BootwrightError] = {}
-    for name in trims.names(home):
-        try:
-            found[name] = trims.load(home, name)
-        except BootwrightError as error:
-            found[name] = error
-    status = 1 if any(isinstance(trim, BootwrightError) for trim in found.values()) else 0
+    found = trims.every(homes.locate())
+    status = 1 if any(isinstance(trim, DamagedTrim) for trim in found) else 0
     if as_json:
-        screen.print_json(
-            [
-                _row(trim) if isinstance(trim, Trim) else {"name": name, "damaged": str(trim)}
-                for name, trim in found.items()
-            ]
-        )
-        return status
-    rows = [
-        [
-            name,
-            *(
-                [short(trim.image), str(len(trim.masks)), str(len(trim.generators))]
-                if isinstance(trim, Trim)
-                else ["damaged", f"bootwright trim show {name} says more", ""]
-            ),
-        ]
-        for name, trim in found.items()
-    ]
-    if rows:
+        screen.print_json(found)
+    elif found:
+        rows = [_row(trim) for trim in found]
         click.echo(screen.table(["NAME", "IMAGE", "MASKS", "GENERATORS"], rows))
     else:
         screen.say("there is no trim yet: bootwright trim IMAGE makes one")
     return status
+
+
+def _row(trim: StoredTrim | DamagedTrim) -> list[str]:
+    if isinstance(trim, DamagedTrim):
+        return [trim.name, "damaged", f"bootwright trim show {trim.name} says more", ""]
+    return [trim.name, short(trim.image), str(len(trim.masks)), str(len(trim.generators))]
 
 
 @command.command()
@@ -155,12 +125,11 @@ def list_(as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show what trim NAME leaves out, and why."""
-    home = homes.locate()
-    trim = trims.load(home, name)
+    trim = trims.stored(homes.locate(), name)
     if as_json:
-        screen.print_json({**_row(trim), "path": str(trims.path(home, name))})
+        screen.print_json(trim)
         return
-    click.echo(f"trim {trim.name} of image {short(trim.image)}, in {trims.path(home, name)}")
+    click.echo(f"trim {trim.name} of image {short(trim.image)}, in {trim.path}")
     click.echo("\n".join(_wrapped("keep", trim.keep)))
     click.echo("\n".join(_goes_lines(trim)))
 
@@ -171,18 +140,15 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(a: str, b: str, as_json: bool) -> None:
     """Show what only trim A leaves out (-), and what only B does (+)."""
-    home = homes.locate()
-    first, second = (_left_out(trims.load(home, name)) for name in (a, b))
-    only_a = {key: first[key] for key in first if second.get(key) != first[key]}
-    only_b = {key: second[key] for key in second if first.get(key) != second[key]}
+    found = trims.diff(homes.locate(), a, b)
     if as_json:
-        screen.print_json({"only_a": only_a, "only_b": only_b})
+        screen.print_json(found)
         return
-    for key in sorted({*only_a, *only_b}):
-        for sign, side in (("-", only_a), ("+", only_b)):
+    for key in sorted({*found.only_a, *found.only_b}):
+        for sign, side in (("-", found.only_a), ("+", found.only_b)):
             if key in side:
                 click.echo(f"{sign} {key}")
-    if not only_a and not only_b:
+    if not found.only_a and not found.only_b:
         screen.say(f"{a} and {b} leave out the same")
 
 
@@ -193,21 +159,14 @@ def diff(a: str, b: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def apply(image: str, trim: str, name: str, as_json: bool) -> None:
     """Make a new image: a copy of IMAGE with TRIM in its /etc. IMAGE is not changed."""
-    from bootwright.images import image as images
-    from bootwright.inits import baked
+    from bootwright.inits import making
 
-    home = homes.locate()
-    loaded, chosen = images.load(home, image), trims.load(home, trim)
-    if name in images.shelf(home).names():
-        raise InputError(f"there is an image called {name!r}", hint="give another --name")
-    new = baked.bake(home, loaded, chosen, name=name)
-    other = "" if chosen.image == loaded.digest else "the trim was made from another image"
+    new = making.apply(homes.locate(), image, trim, name=name)
     if as_json:
-        notes = [other] if other else []
-        screen.print_json({"name": name, "digest": new.digest, "trim": trim, "notes": notes})
+        screen.print_json(new)
         return
-    if other:
-        screen.say(f"note: {other}")
+    for note in new.notes:
+        screen.say(f"note: {note}")
     screen.say(f"image {name}: {image} with trim {trim} ({short(new.digest)})")
 
 
@@ -220,27 +179,11 @@ def rm(names_: tuple[str, ...]) -> None:
         screen.say(f"trim {name}: removed")
 
 
-def _row(trim: Trim) -> dict[str, Any]:
-    import msgspec
-
-    row: dict[str, Any] = msgspec.to_builtins(trim)
-    return row
-
-
-def _left_out(trim: Trim) -> dict[str, str]:
-    """Return what a trim leaves out or adds: ``{name: content}``."""
-    return {
-        **{mask.unit: "masked" for mask in trim.masks},
-        **{generator.path: "does not run" for generator in trim.generators},
-        **{drop_in.path: drop_in.content for drop_in in trim.drop_ins},
-    }
-
-
-def _plan_lines(planned: Plan) -> list[str]:
-    stays = _grouped({stay.unit: stay.reason for stay in planned.stays})
+def _lines(made: MadeTrim) -> list[str]:
+    stays = _grouped({stay.unit: stay.reason for stay in made.stays})
     return [
-        *_goes_lines(planned.trim),
-        f"stays ({len(planned.stays)}), besides targets, slices and devices:",
+        *_goes_lines(made),
+        f"stays ({len(made.stays)}), besides targets, slices and devices:",
         *stays,
     ]
 

@@ -11,7 +11,7 @@ import random
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from bootwright.disks import probing
 from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import HostError, InputError
+from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import locks, mounts, space
 
@@ -35,8 +36,6 @@ _PIECE_BYTES = 2 << 20
 """Of a full image: between two pieces is a hole of 4 KiB, so that they lie apart on the disk."""
 _BLOCK = 4096
 _GIB = 1 << 30
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +126,7 @@ def check(home: Home, plan: Plan) -> None:
     space.require(home.state, 2 * plan.full_bytes + _GIB, "measuring disks")
 
 
-def measure(home: Home, plan: Plan, progress: Progress) -> Report:
+def measure(home: Home, plan: Plan, observe: Observer = ignore) -> Report:
     """Measure every kind of disk that works here.
 
     Raises:
@@ -145,11 +144,11 @@ def measure(home: Home, plan: Plan, progress: Progress) -> Report:
         image = folder / "image.raw"
         for size, is_full in images:
             what = f"{size / _GIB:g} GiB {'full' if is_full else 'sparse'}"
-            progress(f"writing an image, {what}", done / steps)
+            observe(Progress(step=f"writing an image, {what}", share=done / steps))
             data = _write_image(image, size, is_full=is_full)
             for kind in plan.kinds:
                 done += 1
-                progress(f"{kind.name}, {what}", done / steps)
+                observe(Progress(step=f"{kind.name}, {what}", share=done / steps))
                 place = _place(folder, image, size, kind.name)
                 if lack := kind.lack(place):
                     refused.append(Refusal(disk=kind.name, image_bytes=size, reason=lack.reason))
@@ -160,7 +159,7 @@ def measure(home: Home, plan: Plan, progress: Progress) -> Report:
         _write_image(image, _GIB, is_full=False)
         for kind in plan.kinds:
             done += 1
-            progress(f"{kind.name}, {MACHINES} machines", done / steps)
+            observe(Progress(step=f"{kind.name}, {MACHINES} machines", share=done / steps))
             place = _place(folder, image, _GIB, kind.name)
             if not kind.lack(place):
                 memory.append(_memory_of(kind, place))
@@ -251,7 +250,7 @@ def _made(kind: Disk, place: Place, creates: list[int], destroys: list[int]) -> 
     try:
         with ExitStack() as stack:
             begin = time.perf_counter_ns()
-            kind.make(place, lambda share: None)
+            kind.make(place, ignore)
             if kind.opened is None:
                 opened = Opened(drives=kind.drives(place))
             else:
@@ -292,7 +291,7 @@ def _memory_of(kind: Disk, place: Place) -> Memory:
                     device=f"{place.device}-{number}",
                 )
                 one.folder.mkdir()
-                kind.make(one, lambda share: None)
+                kind.make(one, ignore)
                 drives = kind.drives(one)
                 if kind.opened is not None:
                     drives = stack.enter_context(kind.opened(one)).drives

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bootwright.events import Observer
 from bootwright.images.image import Image
 
 Form = Literal["raw", "qcow2", "memory"]
 """How a VMM is to read a drive. ``memory``: raw bytes, mapped privately as persistent memory."""
-Progress = Callable[[float], None]
-"""Told the share that is done, 0 to 1; what it raises stops the work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +89,8 @@ class Disk:
     """Why it is taken where it works: half a sentence."""
     form: Form
     """Of its drives: what a VMM must be able to read."""
-    make: Callable[[Place, Progress], None]
-    """Make what lasts as long as the machine, in its folder.
+    make: Callable[[Place, Observer], None]
+    """Make what lasts as long as the machine, in its folder; what the observer raises stops it.
 
     Raises:
         HostError: there is no room, or the host refused.

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootwright.disks import devicemapper, snapshot
-from bootwright.disks.disk import Disk, Drive, Lack, Opened, Place, Progress
+from bootwright.disks.disk import Disk, Drive, Lack, Opened, Place
 from bootwright.errors import DeviceError
+from bootwright.events import Observer
 from bootwright.host import space
 
 HOLD_BYTES = 256 << 20
@@ -44,7 +45,7 @@ def lack(place: Place) -> Lack | None:
     return None
 
 
-def make(place: Place, progress: Progress) -> None:
+def make(place: Place, observe: Observer) -> None:
     """Nothing lasts but the store, which the first run makes."""
 
 

@@ -15,8 +15,9 @@ import os
 from pathlib import Path
 
 from bootwright.disks import sparse_copy
-from bootwright.disks.disk import Disk, Drive, Lack, Place, Progress
+from bootwright.disks.disk import Disk, Drive, Lack, Place
 from bootwright.errors import BuildError
+from bootwright.events import Observer
 from bootwright.host import commands, space, tools
 
 SCRATCH_MOUNT_OPTIONS = "noinit_itable"
@@ -79,10 +80,10 @@ def file(place: Place) -> Path:
     return place.folder / "scratch.raw"
 
 
-def make(place: Place, progress: Progress) -> None:
+def make(place: Place, observe: Observer) -> None:
     """Copy an empty disk of the right size."""
     size = scratch_bytes(place)
-    sparse_copy.copy(template(place.cache, size), file(place), size, progress)
+    sparse_copy.copy(template(place.cache, size), file(place), size, observe)
 
 
 def scratch_bytes(place: Place) -> int:

@@ -12,8 +12,9 @@ import os
 from pathlib import Path
 
 from bootwright.disks import sparse_copy
-from bootwright.disks.disk import Disk, Drive, Place, Progress
+from bootwright.disks.disk import Disk, Drive, Place
 from bootwright.errors import InputError
+from bootwright.events import Observer
 from bootwright.host import space
 from bootwright.images import disklayout
 from bootwright.images.image import Image
@@ -85,7 +86,7 @@ def guest_memory_bytes(disk_bytes: int) -> int:
     return disk_bytes // _PAGE * _BYTES_A_PAGE
 
 
-def make(place: Place, progress: Progress) -> None:
+def make(place: Place, observe: Observer) -> None:
     """Make what the VMM is to map: a link to the image.
 
     Before its version 8.2, QEMU maps only what it could write to, though it never does: a user who
@@ -98,7 +99,7 @@ def make(place: Place, progress: Progress) -> None:
         _file(place).symlink_to(place.image)
         return
     space.require(place.folder, place.image.stat().st_blocks * 512, "a copy of the image")
-    sparse_copy.copy(place.image, _file(place), place.size_bytes, progress)
+    sparse_copy.copy(place.image, _file(place), place.size_bytes, observe)
 
 
 def drives(place: Place) -> tuple[Drive, ...]:

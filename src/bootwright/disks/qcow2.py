@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from bootwright.disks.disk import Disk, Drive, Place, Progress
+from bootwright.disks.disk import Disk, Drive, Place
 from bootwright.errors import InputError
+from bootwright.events import Observer
 
 _CLUSTER_BITS = 16
 _CLUSTER_BYTES = 1 << _CLUSTER_BITS
@@ -81,7 +82,7 @@ def create(path: Path, backing: Path, size_bytes: int) -> None:
         file.truncate(used_clusters * _CLUSTER_BYTES)
 
 
-def make(place: Place, progress: Progress) -> None:
+def make(place: Place, observe: Observer) -> None:
     """Make an overlay of the image."""
     create(_file(place), place.image, place.size_bytes)
 

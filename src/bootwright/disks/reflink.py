@@ -11,8 +11,9 @@ import os
 import struct
 from pathlib import Path
 
-from bootwright.disks.disk import Disk, Drive, Lack, Place, Progress
+from bootwright.disks.disk import Disk, Drive, Lack, Place
 from bootwright.errors import HostError
+from bootwright.events import Observer
 from bootwright.host import mounts
 
 EXTENTS_LIMIT = 2000
@@ -79,7 +80,7 @@ def file(place: Place) -> Path:
     return place.folder / "disk.raw"
 
 
-def make(place: Place, progress: Progress) -> None:
+def make(place: Place, observe: Observer) -> None:
     """Clone the image.
 
     Raises:

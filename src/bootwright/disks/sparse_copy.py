@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootwright.disks.disk import Disk, Drive, Place, Progress
+from bootwright.disks.disk import Disk, Drive, Place
+from bootwright.events import Observer, Progress
 from bootwright.host import space
 
 _STEP_BYTES = 16 << 20
@@ -32,7 +33,7 @@ def data_ranges(file: int, size_bytes: int) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def copy(source: Path, target: Path, size_bytes: int, progress: Progress) -> None:
+def copy(source: Path, target: Path, size_bytes: int, observe: Observer) -> None:
     """Copy *source* to the new file *target*, and let that be *size_bytes* long.
 
     Raises:
@@ -51,7 +52,7 @@ def copy(source: Path, target: Path, size_bytes: int, progress: Progress) -> Non
                     raise OSError(errno.EIO, "the file became shorter", str(source))
                 begin += copied
                 done += copied
-                progress(done / whole)
+                observe(Progress(step="disk", share=done / whole))
 
 
 def _copy_some(source: int, target: int, begin: int, end: int) -> int:
@@ -70,10 +71,10 @@ def file(place: Place) -> Path:
     return place.folder / "disk.raw"
 
 
-def make(place: Place, progress: Progress) -> None:
+def make(place: Place, observe: Observer) -> None:
     """Copy the image."""
     space.require(place.folder, place.image.stat().st_blocks * 512, "a copy of the image")
-    copy(place.image, file(place), place.size_bytes, progress)
+    copy(place.image, file(place), place.size_bytes, observe)
 
 
 def drives(place: Place) -> tuple[Drive, ...]:

@@ -8,16 +8,18 @@ under a machine that starts meanwhile.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from bootwright.digest import Digest, short
+from bootwright.digest import Digest, is_digest, short
 from bootwright.doctor import files
 from bootwright.doctor.needs import Needs, foreign, needs_now, needs_of
 from bootwright.doctor.prunable import HALF, Prunable, changed_s, days_ago
-from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.errors import BootwrightError, FormatError, InputError, NotFoundError
+from bootwright.events import Event, Observer, Progress, ignore
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.images import image as images
@@ -34,6 +36,37 @@ class Survey:
 
     items: tuple[Prunable, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed(Event):
+    """A thing was removed."""
+
+    item: Prunable
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was found, and what has become of it."""
+
+    items: tuple[Prunable, ...]
+    removed: tuple[str, ...] = ()
+    """Names of items."""
+    freed_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    """What could not be judged, then what could not be removed."""
+    failed: tuple[str, ...] = ()
+    """Names of items that could not be removed; notes say why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedImages:
+    """What was removed of images that nobody uses."""
+
+    removed: tuple[Digest, ...]
+    freed_bytes: int
+    notes: tuple[str, ...]
 
 
 def survey(home: Home, *, everything: bool) -> Survey:
@@ -69,6 +102,58 @@ def survey(home: Home, *, everything: bool) -> Survey:
             f"the history stays ({size(kept)}); bootwright history prune removes old boots from it"
         )
     return Survey(items=tuple(item for item in found if item), notes=tuple(notes))
+
+
+def remove(home: Home, found: Survey, observe: Observer = ignore) -> Pruned:
+    """Remove what a survey has found, one by one; what cannot be removed does not keep the others.
+
+    Args:
+        observe: Given each `Removed`, too.
+    """
+    removed: list[str] = []
+    freed_bytes = 0
+    notes = list(found.notes)
+    failed: list[str] = []
+    for index, item in enumerate(found.items):
+        called = f"{item.kind} {item.name}"
+        observe(Progress(step=called, share=index / len(found.items)))
+        was_there = os.path.lexists(item.path)
+        try:
+            freed = free(home, item)
+        except (BootwrightError, OSError) as error:
+            failed.append(item.name)
+            notes.append(f"{called}: not removed: {error}")
+            continue
+        freed_bytes += freed
+        if os.path.lexists(item.path):
+            notes.append(f"{called}: kept, as it is in use now")
+        elif was_there:
+            removed.append(item.name)
+            observe(Removed(item=item, freed_bytes=freed))
+    return Pruned(
+        items=found.items,
+        removed=tuple(removed),
+        freed_bytes=freed_bytes,
+        notes=tuple(notes),
+        failed=tuple(failed),
+    )
+
+
+def prune_images(home: Home) -> PrunedImages:
+    """Remove images that no name stands for and no machine uses.
+
+    Raises:
+        HostError: something is mounted in one.
+    """
+    found = survey(home, everything=False)
+    freed = {}
+    for item in found.items:
+        if item.kind != "image" or not is_digest(item.path.name):
+            continue
+        size_bytes = free(home, item)
+        if not item.path.exists():  # else it came into use just now
+            freed[Digest(item.path.name)] = size_bytes
+    return PrunedImages(removed=tuple(freed), freed_bytes=sum(freed.values()), notes=found.notes)
 
 
 def free(home: Home, item: Prunable) -> int:

@@ -28,7 +28,7 @@ from bootwright.experiments.subject import Subject
 from bootwright.history.measurement import Measurement, Plan
 from bootwright.home import Home
 from bootwright.host import fingerprint
-from bootwright.machine.timeouts import default_timeout_s
+from bootwright.machine.booting import default_timeout_s
 from bootwright.recipe import Recipe
 
 

@@ -21,8 +21,8 @@ from bootwright.experiments.subject import Subject
 from bootwright.experiments.verdicts import verdict
 from bootwright.history.measurement import Measurement, Plan, SideName
 from bootwright.home import Home
+from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.draft import Draft
-from bootwright.machine.timeouts import default_timeout_s
 from bootwright.recipe import Recipe
 
 _MOST_BOOTS = 1000

@@ -20,10 +20,10 @@ from bootwright.home import Home
 from bootwright.kernels import kernel as kernels
 from bootwright.machine import draft as drafts
 from bootwright.machine import passes
+from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.collect import collect
 from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec
-from bootwright.machine.timeouts import default_timeout_s
 from bootwright.recipe import KernelFile, Recipe
 from bootwright.timeline.assemble import assemble
 from bootwright.timeline.kernels import memory_taken_bytes, reasons

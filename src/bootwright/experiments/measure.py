@@ -29,8 +29,8 @@ from bootwright.history.measurement import Measurement, Plan, Side, SideName
 from bootwright.home import Home
 from bootwright.host import fingerprint
 from bootwright.machine import trial
+from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.draft import Draft
-from bootwright.machine.timeouts import default_timeout_s
 from bootwright.recipe import Recipe
 from bootwright.vmms.table import VMMS
 

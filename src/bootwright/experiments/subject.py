@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bootwright.change import Change, changed
 from bootwright.digest import short
 from bootwright.errors import InputError
-from bootwright.events import Event, Notice, Observer, Progress
+from bootwright.events import Observer
 from bootwright.experiments.events import ChangeDropped
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.kernels import debian
-from bootwright.kernels import kernel as kernels
-from bootwright.machine.complete import DEFAULT_KERNEL, complete
+from bootwright.machine.booting import completed as completed_recipe
 from bootwright.machine.draft import Draft
 from bootwright.recipe import Recipe
 
@@ -45,29 +41,8 @@ async def completed(
     if isinstance(what, Recipe):
         named = "" if what.image is None else short(what.image)
         return Subject(title=named if title is None else title, recipe=what)
-    recipe = await _complete(home, what, observe)
+    recipe, _ = await completed_recipe(home, what, observe)
     return Subject(title=(what.image or "") if title is None else title, recipe=recipe)
-
-
-async def _complete(home: Home, draft: Draft, observe: Observer) -> Recipe:
-    """Complete a draft, fetching Debian's kernel where there is none yet.
-
-    In a thread: where KVM has to be tried, `complete` runs an event loop of its own.
-    """
-    loop = asyncio.get_running_loop()
-
-    def tell(event: Event) -> None:
-        loop.call_soon_threadsafe(observe, event)
-
-    def work() -> Recipe:
-        if draft.image is not None:
-            images.load(home, draft.image)  # an unknown one is reported before anything is fetched
-        if draft.kernel is None and DEFAULT_KERNEL not in kernels.shelf(home).names():
-            tell(Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"))
-            debian.add(home, progress=lambda step, share: tell(Progress(step=step, share=share)))
-        return complete(home, draft, lambda text: tell(Notice(text=text)))[0]
-
-    return await asyncio.to_thread(work)
 
 
 def with_changes(

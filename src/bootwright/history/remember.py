@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bootwright import digest
 from bootwright.errors import BootwrightError
+from bootwright.events import Notice, Observer, ignore
 from bootwright.history.boot import Boot, Command, Stretch, Summary
 from bootwright.history.history import History
 from bootwright.home import Home
@@ -31,7 +31,7 @@ def remember(
     image: str | None,
     kernel: str,
     timeline: Timeline | None = None,
-    notice: Callable[[str], None] = lambda text: None,
+    observe: Observer = ignore,
 ) -> int | None:
     """Store a boot with the host that it was taken on, which is this one; takes some 10 ms.
 
@@ -39,7 +39,7 @@ def remember(
         image: As the user gave it; None for the tiny guest.
         kernel: Likewise.
         timeline: What the evidence was assembled to; left out, its marks give the figures.
-        notice: Told why, where it cannot be stored.
+        observe: Given a notice where it cannot be stored.
 
     Returns:
         Its id; None where it is not stored.
@@ -53,7 +53,8 @@ def remember(
         return History(home.history).add(boot)
     except BootwrightError as error:
         hint = f" ({error.hint})" if error.hint else ""
-        notice(f"note: this boot is not kept in the history: {error}{hint}")
+        text = f"note: this boot is not kept in the history: {error}{hint}"
+        observe(Notice(text=text))
         return None
 
 

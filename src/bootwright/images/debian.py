@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import msgspec
 from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.errors import BuildError, HostError, InputError
+from bootwright.events import Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import archive, commands, space, suites, tools
 from bootwright.host.namespaces import NAMESPACE_HINT, end_sealed, sealed
@@ -69,20 +69,26 @@ class Build:
         return sorted({*self.include, *(() if self.minimal else SYSTEM_PACKAGES)})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBuild:
+    """An image that was built from a description, now or before."""
+
+    image: Image
+    built: bool
+    """Whether it was built just now."""
+
+
 def build(
     home: Home,
     name: str,
     what: Build,
     *,
-    progress: Callable[[str, float], None] = lambda step, share: None,
-) -> tuple[Image, bool]:
+    observe: Observer = ignore,
+) -> ImageBuild:
     """Build an image, or take the one that was built from the same description before.
 
     Args:
-        progress: Called with the step and the share of all steps that is done, 0 to 1.
-
-    Returns:
-        The image, and whether it was built just now.
+        observe: Given each step, and the share of all steps that is done.
 
     Raises:
         BuildError: a step failed; the message names the package or the step.
@@ -95,21 +101,27 @@ def build(
         digest = Digest(os.readlink(built))
         if shelf(home).path(digest).is_dir():
             shelf(home).tag(name, digest)
-            return load(home, name), False
+            return ImageBuild(image=load(home, name), built=False)
     tools.require("mmdebstrap", "mke2fs", "tar")
     space.require(home.images, _NEEDED_BYTES, "building an image")
     with shelf(home).staged() as staged, space.full_disk_named(home.images, "an image was built"):
-        _mmdebstrap(what, staged, progress)
-        progress("writing ext4", 0.85)
+        _mmdebstrap(what, staged, observe)
+        observe(Progress(step="writing ext4", share=0.85))
         folder = staged / "image"
         folder.mkdir()
         ext4.write(staged / "root.tar", folder / "disk.raw")
-        progress("naming it by its content", 0.95)
-        image = shelve(home, folder, name=name, source=_title(what), filesystem="ext4")
+        image = shelve(
+            home,
+            folder,
+            name=name,
+            source=_title(what),
+            filesystem="ext4",
+            observe=within(observe, 0.95, 1),
+        )
     built.parent.mkdir(exist_ok=True)
     built.unlink(missing_ok=True)
     built.symlink_to(image.digest)
-    return image, True
+    return ImageBuild(image=image, built=True)
 
 
 def _title(what: Build) -> str:
@@ -117,7 +129,7 @@ def _title(what: Build) -> str:
     return f"Debian {what.suite}{' minimal' if what.minimal else ''}{extra}"
 
 
-def _mmdebstrap(what: Build, staged: Path, progress: Callable[[str, float], None]) -> None:
+def _mmdebstrap(what: Build, staged: Path, observe: Observer) -> None:
     [mmdebstrap] = tools.require("mmdebstrap")
     command: list[str | Path] = [
         *sealed(),
@@ -136,7 +148,7 @@ def _mmdebstrap(what: Build, staged: Path, progress: Callable[[str, float], None
         # What a kill leaves behind is then swept with the staging folder. Without root,
         # mmdebstrap's other user ids could not reach a folder of ours.
         environment["TMPDIR"] = str(staged)
-    log = BuildLog(progress)
+    log = BuildLog(observe)
     commands.announce(command)
     process = subprocess.Popen(
         command,
@@ -179,8 +191,8 @@ _BEGINS = {
 class BuildLog:
     """Reads mmdebstrap's verbose output: how far it is, and what went wrong."""
 
-    def __init__(self, progress: Callable[[str, float], None]) -> None:
-        self._progress = progress
+    def __init__(self, observe: Observer) -> None:
+        self._observe = observe
         self._step = "starting"
         self._begin = 0.0
         self._end = 0.05
@@ -210,7 +222,7 @@ class BuildLog:
             self._errors.append(line)
         share = min(1.0, self._done / max(1, self._expected))
         self._shown = max(self._shown, self._begin + share * (self._end - self._begin))
-        self._progress(self._step, self._shown)
+        self._observe(Progress(step=self._step, share=self._shown))
 
     def _counted(self) -> str:
         """Return how a line begins that tells of one more package done in this step."""

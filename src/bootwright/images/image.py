@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ import msgspec
 from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.errors import FormatError
+from bootwright.events import Observer, ignore
 from bootwright.home import Home
 from bootwright.store import Store
 
@@ -92,12 +92,12 @@ def shelve(
     source: str,
     filesystem: Filesystem,
     partition: int = 0,
-    advance: Callable[[float], None] = lambda _: None,
+    observe: Observer = ignore,
 ) -> Image:
     """Store the image whose ``disk.raw`` lies in the folder *staged*, under *name*."""
     store = shelf(home)
     disk = staged / "disk.raw"
-    digest = digests.of_disk(disk, advance)
+    digest = digests.of_disk(disk, observe)
     description = _Description(
         source=source,
         added_s=int(time.time()),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from bootwright.errors import BuildError, FormatError, InputError
+from bootwright.events import Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.images import disklayout, ext4
@@ -23,7 +23,7 @@ def add(
     name: str,
     file: Path,
     *,
-    progress: Callable[[str, float], None] = lambda step, share: None,
+    observe: Observer = ignore,
 ) -> Image:
     """Store a copy of *file* as an image; what it is shows its content, not its name.
 
@@ -45,17 +45,17 @@ def add(
         folder.mkdir()
         disk = folder / "disk.raw"
         if head[257:262] == b"ustar" or head.startswith(_COMPRESSED):
-            progress("writing ext4 from the archive", 0.1)
+            observe(Progress(step="writing ext4 from the archive", share=0.1))
             ext4.write(file, disk)
         elif head.startswith(_QCOW2_MAGIC):
-            progress("converting from qcow2", 0.1)
+            observe(Progress(step="converting from qcow2", share=0.1))
             [qemu_img] = tools.require("qemu-img")
             _refuse_references(qemu_img, file)
             _run([qemu_img, "convert", "-f", "qcow2", "-O", "raw", file, disk], file)
         else:
-            progress("copying", 0.1)
+            observe(Progress(step="copying", share=0.1))
             _run(["cp", "--sparse=always", "--reflink=auto", file, disk], file)
-        progress("looking for the root filesystem", 0.8)
+        observe(Progress(step="looking for the root filesystem", share=0.8))
         if disk.stat().st_size % 512:
             raise FormatError(
                 f"{file} is no disk: its size is not a multiple of 512 bytes",
@@ -66,7 +66,6 @@ def add(
                 root = disklayout.find_root(opened)
             except FormatError as error:
                 raise FormatError(f"{file} cannot be used: {error}", hint=error.hint) from error
-        progress("naming it by its content", 0.9)
         return shelve(
             home,
             folder,
@@ -74,6 +73,7 @@ def add(
             source=str(file.absolute()),
             filesystem=root.filesystem,
             partition=root.partition,
+            observe=within(observe, 0.9, 1),
         )
 
 

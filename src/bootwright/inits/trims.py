@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from bootwright.digest import Digest, is_digest
-from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.errors import BootwrightError, FormatError, InputError, NotFoundError
 from bootwright.home import Home
 from bootwright.inits.trim import DropIn, DroppedGenerator, Mask, Trim
 from bootwright.inits.unitfiles import parse_name
@@ -24,6 +24,30 @@ V = TypeVar("V")
 
 _GENERATOR = re.compile(r"(/[A-Za-z0-9_.+-]+)+")
 _DROP_IN = re.compile(r"([^/]+)\.d/[A-Za-z0-9_.-]+\.conf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrim(Trim):
+    """A trim that is kept under its name."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedTrim:
+    """A trim's file that cannot be used."""
+
+    name: str
+    damaged: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrimDiff:
+    """What only one of two trims leaves out or adds: ``{name: content}``."""
+
+    only_a: dict[str, str]
+    only_b: dict[str, str]
 
 
 def path(home: Home, name: str) -> Path:
@@ -65,6 +89,49 @@ def save(home: Home, trim: Trim) -> bool:
     finally:
         staged.unlink(missing_ok=True)
     return True
+
+
+def every(home: Home) -> tuple[StoredTrim | DamagedTrim, ...]:
+    """Return all trims, by their names."""
+    found: list[StoredTrim | DamagedTrim] = []
+    for name in names(home):
+        try:
+            found.append(stored(home, name))
+        except BootwrightError as error:
+            found.append(DamagedTrim(name=name, damaged=str(error)))
+    return tuple(found)
+
+
+def stored(home: Home, name: str) -> StoredTrim:
+    """Return the trim called *name* with where it is kept; see `load` for what is raised."""
+    trim = load(home, name)
+    return StoredTrim(
+        name=trim.name,
+        image=trim.image,
+        keep=trim.keep,
+        masks=trim.masks,
+        generators=trim.generators,
+        drop_ins=trim.drop_ins,
+        path=path(home, name),
+    )
+
+
+def diff(home: Home, a: str, b: str) -> TrimDiff:
+    """Compare what two trims leave out; see `load` for what is raised."""
+    first, second = (_left_out(load(home, name)) for name in (a, b))
+    return TrimDiff(
+        only_a={key: value for key, value in first.items() if second.get(key) != value},
+        only_b={key: value for key, value in second.items() if first.get(key) != value},
+    )
+
+
+def _left_out(trim: Trim) -> dict[str, str]:
+    """Return what a trim leaves out or adds: ``{name: content}``."""
+    return {
+        **{mask.unit: "masked" for mask in trim.masks},
+        **{generator.path: "does not run" for generator in trim.generators},
+        **{drop_in.path: drop_in.content for drop_in in trim.drop_ins},
+    }
 
 
 def load(home: Home, name: str) -> Trim:

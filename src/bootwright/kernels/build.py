@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import msgspec
 from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.errors import BuildError, HostError
+from bootwright.events import Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import commands, locks, space
 from bootwright.kernels import configure, make, toolchain, vmlinux
 from bootwright.kernels import source as sources
 from bootwright.kernels.configure import Dropped
-from bootwright.kernels.kernel import Kernel, copy_part, load, shelf, shelve
+from bootwright.kernels.kernel import Kernel, Part, copy_part, load, shelf, shelve
 from bootwright.kernels.profile import Profile
 from bootwright.kernels.source import Source
 from bootwright.store import check_name
@@ -28,20 +28,34 @@ _FORMAT = "1"
 _SMALL_BYTES, _LARGE_BYTES = 1 << 30, 6 << 30
 """What a build takes without modules, and with a distribution's thousands of them."""
 
-Progress = Callable[[str, float], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """What came of a build."""
+class KernelBuild:
+    """A kernel that was built from a profile, now or before."""
 
+    name: str
     digest: Digest
-    dropped: tuple[Dropped, ...]
-    """Options that the profile asks for, and that the kernel left out, with the reason."""
+    release: str
+    parts: tuple[Part, ...]
+    built: bool
+    """Whether it was built just now; else it was there, from the same input."""
     options_on: int
     """How many options are y."""
     objects: int
     """How many files were compiled in all."""
+    dropped: tuple[Dropped, ...]
+    """Options that the profile asks for, and that the kernel left out, with the reason."""
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What is remembered of a build, for the next one from the same input."""
+
+    digest: Digest
+    dropped: tuple[Dropped, ...]
+    options_on: int
+    objects: int
 
 
 def build(
@@ -51,18 +65,14 @@ def build(
     name: str | None = None,
     tree: Path | None = None,
     jobs: int | None = None,
-    progress: Progress = lambda step, share: None,
-) -> tuple[Kernel, Built, bool]:
+    observe: Observer = ignore,
+) -> KernelBuild:
     """Build a kernel, or take the one that was built from the same input before.
 
     Args:
         name: What it is called; the profile's name where there is none.
         tree: The user's source; none: Debian's.
         jobs: How many compilers run at once; one for each CPU where there is none.
-        progress: Called with the step and the share done, 0 to 1.
-
-    Returns:
-        The kernel, what is known of its build, and whether it was built just now.
 
     Raises:
         BuildError: the kernel's scripts or compiler failed.
@@ -72,21 +82,18 @@ def build(
     name = check_name(name or profile.name, "a kernel")
     toolchain.require()
     base = profile.base_config(home)  # first: if it is not here, no source need be fetched
-    progress("looking at the source", 0.0)
+    observe(Progress(step="looking at the source", share=0.0))
     source = (
         sources.tree(tree)
         if tree
-        else (
-            sources.known(home)
-            or sources.debian(home, progress=lambda step, share: progress(step, 0.05 * share))
-        )
+        else sources.known(home) or sources.debian(home, observe=within(observe, 0, 0.05))
     )
     key = _key(profile, source, base)
     if built := _remembered(home, key):
         shelf(home).tag(name, built.digest)
-        return load(home, name), built, False
+        return _result(name, load(home, name), built, is_new=False)
     if tree is None:  # its tree may be gone
-        source = sources.debian(home, progress=lambda step, share: progress(step, 0.05 * share))
+        source = sources.debian(home, observe=within(observe, 0, 0.05))
     folder = builds(home) / source.key / profile.name
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -97,7 +104,8 @@ def build(
         ) from error
     try:
         with space.full_disk_named(folder, "a kernel was built"):
-            return _build(home, profile, source, folder, name, key, jobs, progress)
+            kernel, built = _build(home, profile, source, folder, name, key, jobs, observe)
+            return _result(name, kernel, built, is_new=True)
     finally:
         os.close(lock)
 
@@ -120,9 +128,9 @@ def _build(
     name: str,
     key: Digest,
     jobs: int | None,
-    progress: Progress,
-) -> tuple[Kernel, Built, bool]:
-    progress("configuring", 0.05)
+    observe: Observer,
+) -> tuple[Kernel, Built]:
+    observe(Progress(step="configuring", share=0.05))
     config = configure.write(home, profile, source, folder)
     toolchain.require(config)
     has_modules = toolchain.builds_modules(config)
@@ -136,9 +144,9 @@ def _build(
         ["vmlinux", "bzImage", *(["modules"] if has_modules else [])],
         jobs=jobs or len(os.sched_getaffinity(0)),
         expected=make.expected_objects(config),
-        progress=lambda step, share: progress(step, 0.06 + 0.9 * share),
+        observe=within(observe, 0.06, 0.96),
     )
-    progress("storing it", 0.97)
+    observe(Progress(step="storing it", share=0.97))
     with shelf(home).staged() as staged:
         kernel = _shelve(home, profile, source, folder, staged, name)
     built = Built(
@@ -148,7 +156,21 @@ def _build(
         objects=make.objects(folder),
     )
     _remember(home, key, built)
-    return kernel, built, True
+    return kernel, built
+
+
+def _result(name: str, kernel: Kernel, built: Built, *, is_new: bool) -> KernelBuild:
+    return KernelBuild(
+        name=name,
+        digest=kernel.digest,
+        release=kernel.release,
+        parts=kernel.parts,
+        built=is_new,
+        options_on=built.options_on,
+        objects=built.objects,
+        dropped=built.dropped,
+        path=kernel.folder,
+    )
 
 
 def _shelve(

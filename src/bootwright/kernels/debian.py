@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bootwright.errors import BuildError, InputError
+from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import local
@@ -34,7 +33,7 @@ def add(
     flavour: str = DEFAULT_FLAVOUR,
     name: str | None = None,
     mirror: str | None = None,
-    progress: Callable[[str, float], None] = lambda step, share: None,
+    observe: Observer = ignore,
 ) -> Kernel:
     """Fetch the newest kernel of a Debian suite and store its parts.
 
@@ -44,7 +43,6 @@ def add(
     Args:
         suite: Such as ``bookworm``.
         flavour: The end of the package's name: ``linux-image-FLAVOUR``.
-        progress: Called with the step and the share done, 0 to 1.
 
     Raises:
         BuildError: the package cannot be had.
@@ -57,7 +55,7 @@ def add(
     space.require(home.kernels, _NEEDED_BYTES, "adding a kernel")
     with shelf(home).staged() as staged, space.full_disk_named(home.kernels, "fetching a kernel"):
         package = staged / "kernel.deb"
-        progress(f"fetching linux-image-{flavour} from {suite}", 0.1)
+        observe(Progress(step=f"fetching linux-image-{flavour} from {suite}", share=0.1))
         packages.download(
             f"linux-image-{flavour}",
             suite,
@@ -65,7 +63,7 @@ def add(
             package,
             hint="flavours are such as cloud-amd64, amd64, rt-amd64",
         )
-        progress("taking the package apart", 0.5)
+        observe(Progress(step="taking the package apart", share=0.5))
         tree = staged / "tree"
         unpacked = commands.run([dpkg_deb, "-x", package, tree])
         if unpacked.returncode:
@@ -73,7 +71,7 @@ def add(
         [image] = (tree / "boot").glob("vmlinuz-*")
         release = image.name.removeprefix("vmlinuz-")
         modules = tree if (tree / "lib" / "modules").is_dir() else tree / "usr"
-        progress("extracting vmlinux, resolving modules", 0.7)
+        observe(Progress(step="extracting vmlinux, resolving modules", share=0.7))
         return local.add(
             home,
             image,

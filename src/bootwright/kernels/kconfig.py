@@ -10,8 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,18 +54,59 @@ class Answer:
 
 
 class _Kconfig(kconfiglib.Kconfig):  # type: ignore[misc]  # it ships no types
-    """kconfiglib, with the word that Linux 5.14 brought."""
+    """kconfiglib for one tree, wherever this process stands, with the word that Linux 5.14 brought.
 
-    __slots__ = ()
+    kconfiglib takes the tree and what Kconfig files ask of their surroundings from the process's
+    folder and environment, which are the user's. The environment is what it asks last, after its
+    own functions: so each variable is a function here.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._is_set_up = False
+        self._environment = _environment(source)
+        super().__init__("Kconfig", warn=False)
 
     def _open(self, filename: str, mode: str) -> Any:
+        if not self._is_set_up:  # before the first file, which is the tree's own
+            self._set_up()
+            filename = str(self._source / "Kconfig")
         opened = super()._open(filename, mode)
         if mode != "r":
             return opened
         with opened:
             text = opened.read()
         # Source: Documentation/kbuild/kconfig-language.rst, "modules".
-        return io.StringIO(re.sub(r"^(\s+)modules$", r"\1option modules", text, flags=re.MULTILINE))
+        text = re.sub(r"^(\s+)modules$", r"\1option modules", text, flags=re.MULTILINE)
+        # Source: the same before Linux 4.18, "env".
+        return io.StringIO(re.sub(r'^(\s+)option env="(\w+)"$', self._default, text, flags=re.M))
+
+    def _set_up(self) -> None:
+        self._is_set_up = True
+        self.srctree = str(self._source)
+        self._srctree_prefix = f"{os.path.realpath(self._source)}/"
+        self._functions |= {name: (self._variable, 0, 0) for name in self._environment}
+        self._functions |= {"shell": (self._shell, 1, 1), "info": (lambda *_: "", 1, 1)}
+
+    def _variable(self, _: kconfiglib.Kconfig, name: str) -> str:
+        return self._environment[name]
+
+    def _default(self, option: re.Match[str]) -> str:
+        value = self._environment.get(option[2], "")
+        return f'{option[1]}default "{value}"'
+
+    def _shell(self, _: kconfiglib.Kconfig, __: str, command: str) -> str:
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=self._source,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        # Source: Documentation/kbuild/kconfig-macro-language.rst, $(shell,command).
+        return done.stdout.rstrip("\n").replace("\n", " ")
 
 
 class Options:
@@ -80,8 +120,7 @@ class Options:
     """
 
     def __init__(self, source: Path, config: Path | None = None) -> None:
-        with _surroundings(source):
-            self._kconfig = _Kconfig("Kconfig", warn=False)
+        self._kconfig = _Kconfig(source.absolute())
         if config is not None:
             self._kconfig.load_config(str(config))
 
@@ -198,24 +237,12 @@ def _text(expression: Any) -> str:
     return str(kconfiglib.expr_str(expression))
 
 
-@contextmanager
-def _surroundings(source: Path) -> Iterator[None]:
-    """Give Kconfig files, for the length of the block, what the kernel's Makefile gives them.
-
-    They ask the compiler what it can do, by the environment and from the tree's own folder.
-    """
-    before, folder = dict(os.environ), Path.cwd()
+def _environment(source: Path) -> dict[str, str]:
+    """Return what the kernel's Makefile gives its Kconfig files; by it they ask the compiler."""
     programs = {"CC": "gcc", "HOSTCC": "gcc", "HOSTCXX": "g++", "LD": "ld", "PAHOLE": "pahole"}
     programs |= {"RUSTC": "rustc", "BINDGEN": "bindgen", "CLANG_FLAGS": "", "RETPOLINE_CFLAGS": ""}
-    os.environ.update(toolchain.environment() | programs)
-    os.environ.update(srctree=".", SRCARCH="x86", KERNELVERSION=_version(source))
-    os.chdir(source)
-    try:
-        yield
-    finally:
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(before)
+    tree = {"srctree": ".", "SRCARCH": "x86", "KERNELVERSION": _version(source)}
+    return toolchain.environment() | programs | tree
 
 
 def _version(source: Path) -> str:

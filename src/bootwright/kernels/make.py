@@ -8,10 +8,11 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bootwright.errors import BuildError
+from bootwright.events import Observer, Progress
 from bootwright.host import commands, space, tools
 from bootwright.kernels import blame, toolchain
 from bootwright.kernels.source import Source
@@ -32,7 +33,7 @@ def run(
     *,
     jobs: int,
     expected: int,
-    progress: Callable[[str, float], None],
+    observe: Observer,
 ) -> None:
     """Build *targets* in *folder*, or what is left to build of them.
 
@@ -55,7 +56,7 @@ def run(
     # After a whole build, what is there may all be stale; after an interrupted one it counts.
     whole = _remembered(folder)
     (folder / _COUNT).unlink(missing_ok=True)
-    log = MakeLog(progress, expected=whole or expected, there=0 if whole else objects(folder))
+    log = MakeLog(observe, expected=whole or expected, there=0 if whole else objects(folder))
     with (folder / _LOG).open("w", buffering=1) as written:  # people look while it grows
         process = subprocess.Popen(
             command,
@@ -91,10 +92,8 @@ class MakeLog:
         there: How many are there already.
     """
 
-    def __init__(
-        self, progress: Callable[[str, float], None], *, expected: int, there: int
-    ) -> None:
-        self._progress = progress
+    def __init__(self, observe: Observer, *, expected: int, there: int) -> None:
+        self._observe = observe
         self._expected = max(1, expected)
         self._there = there
         self._done = 0
@@ -109,9 +108,10 @@ class MakeLog:
         if _OBJECT.match(line):
             self._done += 1
             done = min(self._there + self._done, self._expected)
-            self._progress(f"compiling{self._left(done)}", _COMPILED_SHARE * done / self._expected)
+            share = _COMPILED_SHARE * done / self._expected
+            self._observe(Progress(step=f"compiling{self._left(done)}", share=share))
         elif line.startswith(("  LD      vmlinux", "  LD      .tmp_vmlinux")):
-            self._progress("linking", _COMPILED_SHARE)
+            self._observe(Progress(step="linking", share=_COMPILED_SHARE))
         elif "error:" in line or "undefined reference" in line or "No space left" in line:
             self._errors.append(line)
         elif (found := _FAILED.match(line)) and not self._target:

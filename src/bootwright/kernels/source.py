@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import msgspec
 from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.errors import BuildError, FormatError, InputError
+from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import commands, locks, space, tools
 from bootwright.host.trees import remove_tree
@@ -57,13 +57,8 @@ def known(home: Home) -> Source | None:
     return Source(key=key, path=trees(home) / key, title=note.title, digest=note.digest)
 
 
-def debian(
-    home: Home, *, progress: Callable[[str, float], None] = lambda step, share: None
-) -> Source:
+def debian(home: Home, *, observe: Observer = ignore) -> Source:
     """Return Debian's source, unpacked; it is fetched where it is not there.
-
-    Args:
-        progress: Called with the step and the share done, 0 to 1.
 
     Raises:
         BuildError: the package cannot be had.
@@ -85,7 +80,7 @@ def debian(
         remove_tree(staged)
         staged.mkdir()
         try:
-            return _fetch(home, staged, dpkg_deb, progress)
+            return _fetch(home, staged, dpkg_deb, observe)
         finally:
             remove_tree(staged)
     finally:
@@ -134,10 +129,8 @@ def _digest(path: Path) -> Digest:
     return digests.of_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
 
-def _fetch(
-    home: Home, staged: Path, dpkg_deb: Path, progress: Callable[[str, float], None]
-) -> Source:
-    progress("fetching Debian's linux-source (140 MB)", 0.0)
+def _fetch(home: Home, staged: Path, dpkg_deb: Path, observe: Observer) -> Source:
+    observe(Progress(step="fetching Debian's linux-source (140 MB)", share=0.0))
     package = staged / "kernel.deb"
     packages.download(
         "linux-source", DEFAULT_SUITE, None, package, hint="give a tree of your own with --source"
@@ -146,7 +139,7 @@ def _fetch(
     version = title.split()[-1].replace(":", "-").replace("~", "-")
     note = _Note(title=f"Debian {DEFAULT_SUITE}, {title}", digest=digests.of_file(package))
     with space.full_disk_named(home.cache, "the kernel's source was unpacked"):
-        unpacked = _unpack(package, staged, dpkg_deb, progress)
+        unpacked = _unpack(package, staged, dpkg_deb, observe)
         place = trees(home) / f"debian-{version}"
         place.with_name(place.name + ".json").write_bytes(msgspec.json.encode(note))
         remove_tree(place)
@@ -154,9 +147,7 @@ def _fetch(
     return Source(key=place.name, path=place, title=note.title, digest=note.digest)
 
 
-def _unpack(
-    package: Path, staged: Path, dpkg_deb: Path, progress: Callable[[str, float], None]
-) -> Path:
+def _unpack(package: Path, staged: Path, dpkg_deb: Path, observe: Observer) -> Path:
     done = commands.run([dpkg_deb, "-x", package, staged / "package"])
     if done.returncode:
         space.raise_if_full(done.stderr)
@@ -174,7 +165,8 @@ def _unpack(
         for number, line in enumerate(process.stdout):
             log = [*log[-8:], line]
             if not number % 500:
-                progress("unpacking the source", min(1.0, number / _FILES))
+                share = min(1.0, number / _FILES)
+                observe(Progress(step="unpacking the source", share=share))
     if process.returncode:
         space.raise_if_full("".join(log))
         raise BuildError("unpacking the source failed", evidence="".join(log))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from bootwright.errors import GuestError, InputError
+from bootwright.events import Notice, Observer, ignore
 from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.inits import ready
@@ -110,6 +111,7 @@ async def collect(
     timeout_s: float,
     recorder: Recorder | None = None,
     watch: Watch | None = None,
+    observe: Observer = ignore,
 ) -> Collected:
     """Boot a recipe of `with_collector`, or a tiny guest, to its end.
 
@@ -138,10 +140,15 @@ async def collect(
         if current:
             logs[current] += data
 
+    def notice(text: str) -> None:
+        observe(Notice(text=text))
+
     tiny = recipe.init == "seed"
     command = (_TINY_COMMAND,) if tiny else ()
     spec = MachineSpec(name=name, recipe=recipe, watch=watch, command=command)
-    async with client.started(home, spec, recorder, on_mark=on_mark, on_output=on_output) as vm:
+    async with client.started(
+        home, spec, recorder, notice=notice, on_mark=on_mark, on_output=on_output
+    ) as vm:
         await vm.reached("command.end" if tiny else "boot.end", timeout_s)
     collected = Collected(
         marks=recorder.marks(), logs=logs, samples=vm.samples, lines=vm.lines, accesses=vm.accesses

@@ -128,6 +128,46 @@ FAST = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedDefault:
+    """A choice made for speed, and whether a recipe has it; see `FastDefault`."""
+
+    name: str
+    is_on: bool
+    reason: str
+    measured: str
+    side_effect: str
+    stock: str
+    needs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedRecipe:
+    """A recipe, and what of it is there for speed."""
+
+    recipe: Recipe
+    defaults: tuple[ExplainedDefault, ...]
+
+
+def explain(recipe: Recipe) -> ExplainedRecipe:
+    """Return *recipe* with each choice that could be made for speed."""
+    return ExplainedRecipe(
+        recipe=recipe,
+        defaults=tuple(
+            ExplainedDefault(
+                name=default.name,
+                is_on=default.is_on(recipe),
+                reason=default.reason,
+                measured=default.measured,
+                side_effect=default.side_effect,
+                stock=default.stock,
+                needs=default.needs,
+            )
+            for default in FAST
+        ),
+    )
+
+
 def check_names(names: tuple[str, ...]) -> None:
     """See that *names* are those of defaults.
 

@@ -97,7 +97,7 @@ class Surveyed:
     hint: str
 
 
-def survey(home: Home, vmm: str = "qemu") -> list[Surveyed]:
+def survey(home: Home, vmm: str = "qemu") -> tuple[Surveyed, ...]:
     """Say of each kind of disk whether it works here, whatever the image and the kernel."""
     found = []
     with tempfile.NamedTemporaryFile(dir=space.existing(home.machines)) as image:
@@ -124,4 +124,4 @@ def survey(home: Home, vmm: str = "qemu") -> list[Surveyed]:
                     hint=lack.hint if lack else "",
                 )
             )
-    return found
+    return tuple(found)

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from bootwright import home as homes
 from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import BootwrightError, HostError
+from bootwright.events import Event, Progress, ignore
 from bootwright.guest import identity as identities
 from bootwright.home import Home
 from bootwright.host import processes, space
@@ -233,21 +234,24 @@ class Monitor:
 
     async def _make(self, kind: Disk, place: Place) -> None:
         if not kind.is_slow:
-            kind.make(place, lambda share: None)
+            kind.make(place, ignore)
             return
         # In a thread, so that the machine can be ended meanwhile.
         loop = asyncio.get_running_loop()
         told = 0.0
 
-        def advance(share: float) -> None:
+        def observe(event: Event) -> None:
             nonlocal told
             if self._end_wanted.is_set():
                 raise _EndWanted
-            if share - told >= _PROGRESS_SHARE or share == 1:
-                told = share
-                loop.call_soon_threadsafe(self._board.tell, Progressed(step="disk", share=share))
+            if not isinstance(event, Progress) or event.share is None:
+                return
+            if event.share - told >= _PROGRESS_SHARE or event.share == 1:
+                told = event.share
+                message = Progressed(step=event.step, share=event.share)
+                loop.call_soon_threadsafe(self._board.tell, message)
 
-        await asyncio.to_thread(kind.make, place, advance)
+        await asyncio.to_thread(kind.make, place, observe)
 
     def _open(self, folder: MachineFolder, spec: MachineSpec, stack: AsyncExitStack) -> Opened:
         """Take what the machine's disk needs of the kernel while it runs."""

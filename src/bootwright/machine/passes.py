@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
 
 from bootwright import __version__
+from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.machine.collect import KERNEL_LOG, collect, with_collector
 from bootwright.machine.spec import MachineSpec
@@ -32,8 +32,7 @@ async def take(
     *,
     timeout_s: float,
     sample: bool = False,
-    notice: Callable[[str], None] = lambda text: None,
-    on_step: Callable[[str], None] = lambda text: None,
+    observe: Observer = ignore,
 ) -> Evidence:
     """Boot *spec* twice, and return what the boots left behind.
 
@@ -47,11 +46,11 @@ async def take(
 
     async def boot(own: MachineSpec, marks: Recorder) -> Pass:
         if own.recipe.clock == "virtual":
-            return await _by_itself(home, own, marks, timeout_s)
-        return await witness(home, own, marks, timeout_s=timeout_s, notice=notice, on_step=on_step)
+            return await _by_itself(home, own, marks, timeout_s, observe)
+        return await witness(home, own, marks, timeout_s=timeout_s, observe=observe)
 
     clean = await boot(spec, recorder)
-    on_step("again, with a kernel that tells of its initcalls")
+    observe(Progress(step="again, with a kernel that tells of its initcalls"))
     watched = replace(
         spec,
         recipe=_instrumented(spec.recipe),
@@ -60,7 +59,7 @@ async def take(
     instrumented = await boot(watched, Recorder())
     sampled = None
     if sample and spec.recipe.clock == "virtual":
-        on_step("once more, with a look at the vCPU every few 100 µs")
+        observe(Progress(step="once more, with a look at the vCPU every few 100 µs"))
         sampled = await boot(replace(spec, watch="samples"), Recorder())
     return Evidence(
         bootwright=__version__,
@@ -78,7 +77,9 @@ def _instrumented(recipe: Recipe) -> Recipe:
     return replace(recipe, cmdline=(*recipe.cmdline, *added))
 
 
-async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float) -> Pass:
+async def _by_itself(
+    home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, observe: Observer
+) -> Pass:
     """Boot a guest that nobody logs in to, and that tells of its boot by itself."""
     recipe = spec.recipe
     if recipe.lets_in:
@@ -90,6 +91,7 @@ async def _by_itself(home: Home, spec: MachineSpec, recorder: Recorder, timeout_
         timeout_s=timeout_s,
         recorder=recorder,
         watch=spec.watch,
+        observe=observe,
     )
     asked = sections(told.logs.get("asked", b"").decode("utf-8", "replace"))
     return Pass(

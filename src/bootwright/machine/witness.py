@@ -7,10 +7,11 @@ one command; then the guest's logs are fetched, and its clock is looked at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 from bootwright.errors import GuestError
+from bootwright.events import Notice, Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.kernels import kernel as kernels
@@ -68,8 +69,7 @@ async def witness(
     recorder: Recorder,
     *,
     timeout_s: float,
-    notice: Callable[[str], None] = lambda text: None,
-    on_step: Callable[[str], None] = lambda text: None,
+    observe: Observer = ignore,
 ) -> Pass:
     """Boot *spec* once; afterwards nothing of it is left.
 
@@ -87,15 +87,18 @@ async def witness(
     def note(mark: str, detail: str) -> None:
         details.setdefault(mark, detail)
 
+    def notice(text: str) -> None:
+        observe(Notice(text=text))
+
     async with client.started(home, spec, recorder, notice=notice, on_mark=note) as machine:
         await machine.ready(timeout_s)
-        on_step("SSH log-in")
+        observe(Progress(step="SSH log-in"))
         ssh_lines = await _first_command(machine)
         marks = tuple(
             MarkSeen(mark.name, mark.time_ns, details.get(mark.name, ""))
             for mark in recorder.marks()
         )
-        on_step("asking the guest what it did")
+        observe(Progress(step="asking the guest what it did"))
         exchanges = await _exchange(machine.reach())
         told = await _fetch(machine.reach())
         await machine.quit()

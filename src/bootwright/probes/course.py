@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bootwright.disks.table import disk
 from bootwright.errors import GuestError
+from bootwright.events import Notice, Observer, Progress, ignore
 from bootwright.guest import identity as identities
 from bootwright.guest import seed
 from bootwright.home import Home
@@ -26,7 +27,7 @@ from bootwright.machine.client import Machine
 from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec
 from bootwright.probes import runner, ways
-from bootwright.probes.probe import Outcome, Probe, does_not_apply, failed
+from bootwright.probes.probe import Outcome, Probe, ProbeTried, does_not_apply, failed, passed
 from bootwright.probes.runner import Reader
 from bootwright.probes.table import SECOND_BOOT, SHUTDOWN
 from bootwright.recipe import Recipe
@@ -35,16 +36,6 @@ from bootwright.timeline.recorder import Recorder
 _RESOLVABLE = "example.com"
 """A name that every public resolver knows. Source: RFC 2606, section 3."""
 _RESOLVING_S = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watcher:
-    """Who is told how it goes."""
-
-    on_step: Callable[[str], None] = lambda text: None
-    """Called with what is being done."""
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None
-    notice: Callable[[str], None] = lambda text: None
 
 
 def goes_over_ssh(recipe: Recipe) -> bool:
@@ -75,15 +66,16 @@ async def take(
     home: Home,
     spec: MachineSpec,
     probes: Iterable[Probe],
-    watcher: Watcher,
     *,
     timeout_s: float,
+    observe: Observer = ignore,
 ) -> tuple[Outcome, ...]:
     """Boot a machine and try *probes* in it; afterwards nothing of it is left.
 
     Args:
         spec: A machine that is not kept, and runs no command.
         timeout_s: How long each start-up may take.
+        observe: Given each `ProbeTried`, too.
 
     Returns:
         One outcome for each probe, in their order.
@@ -92,7 +84,7 @@ async def take(
         BootwrightError: the machine did not start, or went away while it was probed.
     """
     chosen = tuple(probes)
-    course = _Course(home, spec, chosen, watcher, timeout_s)
+    course = _Course(home, spec, chosen, observe, timeout_s)
     for probe in chosen:
         if why := why_not(probe, spec.recipe):
             course.note(does_not_apply(probe, why))
@@ -109,7 +101,7 @@ class _Course:
         home: Home,
         spec: MachineSpec,
         probes: tuple[Probe, ...],
-        watcher: Watcher,
+        observe: Observer,
         timeout_s: float,
     ) -> None:
         self._home = home
@@ -117,7 +109,7 @@ class _Course:
         # Kept from the first boot to the second; see `MachineFolder.visited`.
         self._spec = replace(spec, kept=spec.recipe.lets_in and _is_lasting(spec.recipe))
         self._probes = probes
-        self._watcher = watcher
+        self._observe = observe
         self._timeout_s = timeout_s
         virtual = spec.recipe.clock == "virtual"  # where every machine has the same name
         host_name = identities.fixed().hostname if virtual else spec.name
@@ -131,8 +123,8 @@ class _Course:
 
     def note(self, outcome: Outcome) -> None:
         """Take in an outcome, and tell of it."""
-        self.outcomes[outcome.probe.name] = outcome
-        self._watcher.on_outcome(outcome)
+        self.outcomes[outcome.name] = outcome
+        self._observe(ProbeTried(outcome=outcome))
 
     async def run(self) -> None:
         """Try all that is open."""
@@ -172,7 +164,7 @@ class _Course:
         self._spec = replace(self._spec, recipe=recipe, command=command)
 
     async def _first_boot(self, stack: ExitStack) -> None:
-        self._watcher.on_step("booting")
+        self._observe(Progress(step="booting"))
         by_itself = ways.ByItself(self._reader)
         async with self._started(by_itself) as machine:
             stack.enter_context(machine.folder.visited())
@@ -206,9 +198,7 @@ class _Course:
             return
         duration_ns = now_ns() - begin_ns
         if ended.reason in ("stopped", "powered-off"):
-            self.note(
-                Outcome(probe=SHUTDOWN, result="pass", text=ended.text, duration_ns=duration_ns)
-            )
+            self.note(passed(SHUTDOWN, ended.text, duration_ns=duration_ns))
         else:
             why = f"it had not shut down after {SHUTDOWN.limit_s} s"
             cure = "its console says what it waits for: bootwright run IMAGE, then poweroff"
@@ -239,12 +229,12 @@ class _Course:
             self._spec,
             Recorder(),
             again=again,
-            notice=self._watcher.notice,
+            notice=lambda text: self._observe(Notice(text=text)),
             on_mark=by_itself.hear,
         )
 
     def _begin(self, probe: Probe) -> None:
-        self._watcher.on_step(probe.name)
+        self._observe(Progress(step=probe.name))
 
 
 async def _resolvable() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.errors import InputError
+from bootwright.events import Event
 
 Side = Literal["guest", "client", "host"]
 """Who tries it. ``guest``: a shell in the guest, as root. ``client``: whoever logs in, with its SSH
@@ -43,6 +44,11 @@ class Probe:
     """How long it may take before it has failed, in seconds."""
     judge: Judge = _content
 
+    @property
+    def info(self) -> ProbeInfo:
+        """What a list of probes has of it."""
+        return ProbeInfo(name=self.name, summary=self.summary, limit_s=self.limit_s)
+
     def __post_init__(self) -> None:
         if not 1 <= self.limit_s <= LONGEST_LIMIT_S:
             raise InputError(
@@ -53,10 +59,21 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeInfo:
+    """A probe as it is listed."""
+
+    name: str
+    summary: str
+    limit_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of one probe."""
 
-    probe: Probe
+    name: str
+    """The probe's."""
+    summary: str
     result: Result
     text: str
     """What was seen; why it failed, or does not apply. May have several lines."""
@@ -66,11 +83,42 @@ class Outcome:
     """How long it took, on the host's monotonic clock; 0 where it was not tried."""
 
 
-def does_not_apply(probe: Probe, why: str) -> Outcome:
-    """Return the outcome of a probe that is not tried."""
-    return Outcome(probe=probe, result="does-not-apply", text=why)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeTried(Event):
+    """A probe has an outcome."""
+
+    outcome: Outcome
+
+
+def passed(probe: Probe, text: str, *, duration_ns: int) -> Outcome:
+    """Return the outcome of a probe that passed."""
+    return Outcome(
+        name=probe.name,
+        summary=probe.summary,
+        result="pass",
+        text=text,
+        duration_ns=duration_ns,
+    )
+
+
+def does_not_apply(probe: Probe, why: str, *, duration_ns: int = 0) -> Outcome:
+    """Return the outcome of a probe that means nothing for this machine."""
+    return Outcome(
+        name=probe.name,
+        summary=probe.summary,
+        result="does-not-apply",
+        text=why,
+        duration_ns=duration_ns,
+    )
 
 
 def failed(probe: Probe, why: str, *, cure: str = "", duration_ns: int = 0) -> Outcome:
     """Return the outcome of a probe that failed."""
-    return Outcome(probe=probe, result="fail", text=why, cure=cure, duration_ns=duration_ns)
+    return Outcome(
+        name=probe.name,
+        summary=probe.summary,
+        result="fail",
+        text=why,
+        cure=cure,
+        duration_ns=duration_ns,
+    )

@@ -13,7 +13,7 @@ from importlib.resources import files
 from bootwright.guest.seed import MARK_PORT
 from bootwright.host.clock import now_ns
 from bootwright.machine.shutdown import COMMAND as POWER_OFF
-from bootwright.probes.probe import Outcome, Probe, failed
+from bootwright.probes.probe import Outcome, Probe, does_not_apply, failed, passed
 
 DONE = "probe.done"
 """The last word of a guest that probes itself."""
@@ -135,18 +135,13 @@ class Reader:
         )
         said = "\n".join(line for line in self._said if not line.startswith("cure: ")).strip()
         if status == _DOES_NOT_APPLY:
-            return Outcome(probe=probe, result="does-not-apply", text=said, duration_ns=duration_ns)
+            return does_not_apply(probe, said, duration_ns=duration_ns)
         if status in _TIMED_OUT:
             said = f"it took longer than {probe.limit_s} s" + (f": {said}" if said else "")
         elif status == 0:
             why = probe.judge(said, self._host_name, time.time())
             if not why:
-                return Outcome(probe=probe, result="pass", text=said, duration_ns=duration_ns)
+                return passed(probe, said, duration_ns=duration_ns)
             said = why
-        return Outcome(
-            probe=probe,
-            result="fail",
-            text=said or f"its script ended with exit status {status}",
-            cure=cure,
-            duration_ns=duration_ns,
-        )
+        why = said or f"its script ended with exit status {status}"
+        return failed(probe, why, cure=cure, duration_ns=duration_ns)

@@ -13,20 +13,13 @@ _NAME_WIDTH = 13
 _WORDS = {"pass": "pass", "fail": "FAIL", "does-not-apply": "-"}
 
 
-class Named(Protocol):
-    """What was tried; see `probes.probe.Probe`."""
+class Tried(Protocol):
+    """What came of a probe; see `probes.probe.Outcome`."""
 
     @property
     def name(self) -> str: ...
     @property
     def summary(self) -> str: ...
-
-
-class Tried(Protocol):
-    """What came of it; see `probes.probe.Outcome`."""
-
-    @property
-    def probe(self) -> Named: ...
     @property
     def result(self) -> str: ...
     @property
@@ -40,8 +33,8 @@ class Tried(Protocol):
 def line(outcome: Tried) -> str:
     """Return an outcome as a line; a failure has more below it: all that was said, and a cure."""
     took = duration(outcome.duration_ns) if outcome.result != "does-not-apply" else ""
-    head = f"{outcome.probe.name:<{_NAME_WIDTH}}  {_WORDS[outcome.result]:<4}  {took:>8}  "
-    said = outcome.text.splitlines() or [outcome.probe.summary]
+    head = f"{outcome.name:<{_NAME_WIDTH}}  {_WORDS[outcome.result]:<4}  {took:>8}  "
+    said = outcome.text.splitlines() or [outcome.summary]
     if outcome.result == "does-not-apply":
         said[0] = f"does not apply: {said[0]}"
     if outcome.result != "fail":

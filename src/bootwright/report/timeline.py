@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bootwright.report.text import BOLD, DIM, duration, styled
 from bootwright.timeline.evidence import Access
 from bootwright.timeline.span import ROOT, Span, Timeline, covered_ns, merged
+
+JSON_VERSION = 1
 
 _WIDTH = 80
 _NAME_WIDTH = 42
@@ -21,6 +24,35 @@ _LEAST_HEAD = 8
 """How much of a unit's name must stay where what is said of it is kept."""
 _SHARE = 0.01
 """A span that is shorter than this part of the whole is not a row of its own, but at the top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineValues:
+    """What ``timeline --json`` prints; docs/json.md says what the fields mean."""
+
+    version: int = JSON_VERSION
+    clock: str
+    total_ns: int
+    unaccounted_ns: int
+    clock_error_ns: int
+    overhead_ns: int | None
+    warnings: tuple[str, ...]
+    accesses: tuple[Access, ...]
+    spans: tuple[Span, ...]
+
+
+def values(timeline: Timeline) -> TimelineValues:
+    """Return a timeline with its figures, for JSON."""
+    return TimelineValues(
+        clock=timeline.clock,
+        total_ns=timeline.total_ns,
+        unaccounted_ns=timeline.unaccounted_ns()[ROOT],
+        clock_error_ns=timeline.clock_error_ns,
+        overhead_ns=timeline.overhead_ns,
+        warnings=timeline.warnings,
+        accesses=timeline.accesses,
+        spans=timeline.spans,
+    )
 
 
 def text(timeline: Timeline, *, color: bool = False) -> str:

@@ -1,0 +1,94 @@
+"""What is known of stored kernels: for a list of all, damaged ones too, and of one by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootwright.digest import Digest
+from bootwright.errors import FormatError
+from bootwright.home import Home
+from bootwright.host.trees import used_bytes
+from bootwright.kernels.kernel import Part, load, shelf
+from bootwright.report import text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelInfo:
+    """A kernel under one of its names."""
+
+    name: str
+    release: str
+    """What ``uname -r`` says."""
+    digest: Digest
+    source: str
+    """Where it came from, for people."""
+    parts: tuple[Part, ...]
+    pvh: bool
+    """Whether its vmlinux can be started without firmware and decompression."""
+    boots: str
+    """The file that boots, with its size, for people."""
+    used_bytes: int
+    added_s: int
+    """When, in seconds since 1970."""
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedKernel:
+    """A kernel that cannot be used; what is null cannot be told."""
+
+    name: str
+    release: None = None
+    digest: Digest
+    source: None = None
+    parts: None = None
+    pvh: None = None
+    boots: None = None
+    used_bytes: int
+    added_s: None = None
+    path: Path
+    damaged: str
+    """What is wrong with it."""
+
+
+def kernels(home: Home) -> tuple[KernelInfo | DamagedKernel, ...]:
+    """Return all kernels, by their names."""
+    return tuple(_either(home, name, digest) for name, digest in shelf(home).names().items())
+
+
+def info(home: Home, name: str) -> KernelInfo:
+    """Return what is known of one kernel.
+
+    Raises:
+        NotFoundError: there is none.
+        FormatError: it is damaged.
+    """
+    kernel = load(home, name)
+    boots = kernel.fastest_file
+    return KernelInfo(
+        name=name,
+        release=kernel.release,
+        digest=kernel.digest,
+        source=kernel.source,
+        parts=kernel.parts,
+        pvh=kernel.pvh,
+        boots=text.size((kernel.folder / boots).stat().st_size) + f" {boots}",
+        used_bytes=used_bytes(kernel.folder),
+        added_s=kernel.added_s,
+        path=kernel.folder,
+    )
+
+
+def _either(home: Home, name: str, digest: Digest) -> KernelInfo | DamagedKernel:
+    try:
+        return info(home, name)
+    except (FormatError, FileNotFoundError) as error:
+        folder = shelf(home).path(digest)
+        return DamagedKernel(
+            name=name,
+            digest=digest,
+            used_bytes=used_bytes(folder),
+            path=folder,
+            damaged=str(error),
+        )
