@@ -24,6 +24,7 @@ class Span:
     name: str
     start_ns: int
     end_ns: int
+    critical: bool
 
     @property
     def duration_ns(self) -> int:
@@ -41,6 +42,19 @@ class Boot:
     def total_ns(self) -> int:
         return self.spans[0].duration_ns
 
+    @property
+    def layers(self) -> list[Span]:
+        """The parts at the top, one after the other."""
+        return [span for span in self.spans if span.parent == self.spans[0].id]
+
+    def leaves(self, least_ns: int) -> list[Span]:
+        """Return what is no layer, is at least so long, and has no part that is, by its start."""
+        tops = {self.spans[0].id, *(span.id for span in self.layers)}
+        long = [s for s in self.spans if s.id not in tops and s.duration_ns >= least_ns]
+        parents = {span.parent for span in long}
+        found = [span for span in long if span.id not in parents]
+        return sorted(found, key=lambda span: span.start_ns)
+
 
 def read(document_: str, title: str) -> Boot:
     """Read what `bootwright timeline --json` printed."""
@@ -53,63 +67,70 @@ def picture(before: Boot, after: Boot, footer: str, theme: Theme) -> str:
     """Draw both."""
     whole_ns = max(before.total_ns, after.total_ns)
     scale = (_WIDTH - _LEFT - _RIGHT) / whole_ns
-    parts: list[str] = []
-    y = 8.0
-    for boot in (before, after):
-        drawn, height = _boot(boot, y, scale, theme, whole_ns)
-        if boot is after:
-            drawn += _saved(before, after, y + _HEAD, scale, theme)
-        parts += drawn
-        y += height + _GAP
-    bottom = y - _GAP + 8
-    height = round(bottom + 42)
+    first, height = _boot(before, 8, scale, theme, whole_ns)
+    first.append(
+        text(_WIDTH - _RIGHT, 30, _s(before.total_ns), fill=theme.ink, size=20, anchor="end",
+             bold=True)
+    )  # fmt: skip
+    first += _longest(before, _LEFT, 8 + _HEAD + _LAYER + 4 + 2 * _ROW, theme)
+    top = 8 + height + _GAP
+    second, height = _boot(after, top, scale, theme, whole_ns)
+    second += _saved(before, after, top + _HEAD, scale, theme)
+    second += _longest(after, _LEFT + after.total_ns * scale + 60, top + _HEAD + _LAYER + 4, theme)
+    bottom = top + height + 12
+    parts = [*_axis(whole_ns, bottom, scale, theme), *first, *second]
+    parts += _legend(before, bottom + 36, theme)
+    parts.append(text(_LEFT, bottom + 58, footer, fill=theme.quiet, size=12))
     title = f"{before.title}: {_s(before.total_ns)}. {after.title}: {_s(after.total_ns)}."
-    axis = list(_axis(whole_ns, bottom, scale, theme))
-    note = text(_LEFT, bottom + 34, footer, fill=theme.quiet, size=12)
-    return document(_WIDTH, height, theme, title, [*axis, *parts, note])
+    return document(_WIDTH, round(bottom + 70), theme, title, parts)
 
 
 def _boot(
     boot: Boot, top: float, scale: float, theme: Theme, whole_ns: int
 ) -> tuple[list[str], float]:
-    """Return one boot's shapes and their height."""
+    """Return one boot's layers, what they are made of below them, and how high all that is."""
     parts = [text(_LEFT, top + 22, boot.title, fill=theme.ink, size=16, bold=True)]
-    width = _WIDTH - _LEFT - _RIGHT
-    total = _s(boot.total_ns)
-    x = _LEFT + width if boot.total_ns == whole_ns else 0
-    if x:
-        parts.append(text(x, top + 22, total, fill=theme.ink, size=20, anchor="end", bold=True))
-    y = top + _HEAD
-    root = boot.spans[0]
-    for span in boot.spans:
-        if span.parent == root.id:
-            parts += _layer(span, y, scale, theme)
+    for span in boot.layers:
+        parts += _layer(span, top + _HEAD, scale, theme)
+    y = top + _HEAD + _LAYER + 4
     rows: list[float] = []
-    y += _LAYER + 4
-    tops = {span.id for span in boot.spans if span.parent in ("", root.id)}
-    for span in sorted(boot.spans, key=lambda span: span.start_ns):
-        if span.id in tops or span.duration_ns < _LEAST * whole_ns:
-            continue
-        if any(span.id == other.parent and other.duration_ns >= _LEAST * whole_ns
-               for other in boot.spans):  # fmt: skip
-            continue  # its parts are drawn
+    for span in boot.leaves(round(_LEAST * whole_ns)):
         start, end = _LEFT + span.start_ns * scale, _LEFT + span.end_ns * scale
-        label = span.name if wide(span.name, 11) + 8 <= end - start else ""
         place = next((i for i, free in enumerate(rows) if free <= start), len(rows))
         if place >= _ROWS:
             continue
         rows[place : place + 1] = [end + 1]
         at = y + place * _ROW
-        hover = f"{span.name}: {span.duration_ns / 1e6:.1f} ms"
+        hover = f"{span.name}: {_ms(span.duration_ns)}"
         parts.append(box(start, at, end - start, _ROW - 2, theme.layers[span.layer], title=hover))
-        if label:
-            parts.append(text(start + 4, at + 10, label, fill=theme.ink, size=11))
-    return parts, _HEAD + _LAYER + 4 + len(rows) * _ROW
+        if wide(span.name, 11) + 8 <= end - start:
+            parts.append(text(start + 4, at + 10, span.name, fill=theme.ink, size=11))
+    return parts, _HEAD + _LAYER + 4 + _ROWS * _ROW
+
+
+def _longest(boot: Boot, x: float, y: float, theme: Theme) -> Iterator[str]:
+    """Yield the three longest parts that the boot had to wait for."""
+    parts = [span for span in boot.leaves(1) if span.critical]
+    parts.sort(key=lambda span: -span.duration_ns)
+    yield text(x, y + 12, "longest on the critical path", fill=theme.quiet, size=12)
+    for number, span in enumerate(parts[:3], start=1):
+        at = y + number * 16
+        yield box(x, at + 3, 10, 10, theme.layers[span.layer])
+        words = f"{span.name}  {_ms(span.duration_ns)}"
+        yield text(x + 16, at + 12, words, fill=theme.ink, size=12)
+
+
+def _legend(boot: Boot, y: float, theme: Theme) -> Iterator[str]:
+    x = float(_LEFT)
+    for span in boot.layers:
+        yield box(x, y - 10, 12, 12, theme.layers[span.layer])
+        yield text(x + 18, y, span.name, fill=theme.quiet, size=12)
+        x += 18 + wide(span.name, 12) + 20
 
 
 def _layer(span: Span, y: float, scale: float, theme: Theme) -> Iterator[str]:
     x, width = _LEFT + span.start_ns * scale, span.duration_ns * scale
-    hover = f"{span.name}: {span.duration_ns / 1e6:.1f} ms"
+    hover = f"{span.name}: {_ms(span.duration_ns)}"
     yield box(x, y, width, _LAYER, theme.layers[span.layer], title=hover)
     figure = f"{span.name} {_s(span.duration_ns)}"
     for words in (figure, span.name):
@@ -142,3 +163,7 @@ def _axis(whole_ns: int, bottom: float, scale: float, theme: Theme) -> Iterator[
 
 def _s(ns: int) -> str:
     return f"{ns / 1e9:.2f} s"
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / 1e6:.0f} ms"

@@ -116,12 +116,12 @@ def line(
     )
     if arrow:
         back = 7 if x1 <= x2 else -7
-        drawn += (
-            f'<path d="M{x2:.1f} {y2:.1f} l{-back} -4 l0 8 z" fill="{stroke}" stroke="none"/>'
-        )
+        drawn += f'<path d="M{x2:.1f} {y2:.1f} l{-back} -4 l0 8 z" fill="{stroke}" stroke="none"/>'
     return drawn
 
 
 def wide(words: str, size: float) -> float:
     """Return about how wide a text is; rather too much than too little."""
-    return size * sum(0.34 if c in "iljtfr.,:;'|! " else 0.88 if c in "mwMW" else 0.6 for c in words)
+    return size * sum(
+        0.34 if c in "iljtfr.,:;'|! " else 0.88 if c in "mwMW" else 0.6 for c in words
+    )

@@ -26,7 +26,7 @@ _STEPS = (
     ("monitor", "command", "ready", ""),
     ("command", "guest", "ssh logs in, runs the command", "ssh.login"),
     ("command", "monitor", "stop", "command.end"),
-    ("monitor", "QEMU", "ends it; takes back disk, folder", "machine.gone"),
+    ("monitor", "QEMU", "ends it, removes disk and folder", "machine.gone"),
 )
 
 
