@@ -26,8 +26,8 @@ def commands(group: click.Group, context: click.Context) -> Iterator[click.Conte
         yield child
         if isinstance(command, click.Group):
             yield from commands(command, child)
-        if child.command_path == "bootwright timeline":  # a word of its own, in no group
-            yield _context(timeline_diff.command, "diff", child)
+        if child.command_path == "bootwright timeline":  # its word is in no group
+            yield _context(timeline_diff.command, "timeline diff", context)
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
