@@ -1,5 +1,5 @@
 # make demo and make test set up all they need; see CONTRIBUTING.md for the rest.
-.PHONY: setup setup-tests demo test check fast acceptance bench wheel help
+.PHONY: setup setup-tests demo test check fast acceptance bench docs drawings pictures wheel help
 # One worker for each core; the tests of one file stay together, as they share machines.
 PYTEST := .venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -36,6 +36,23 @@ bench: setup  ## time our start-up, the seed, loop devices, snapshots; count a s
 	.venv/bin/python -m benchmarks.snapshots
 	.venv/bin/python -m benchmarks.search
 	.venv/bin/python -m benchmarks.verdicts
+
+docs: setup .venv/docs drawings docs/pictures/before-after-light.svg  ## build the site into site/
+	.venv/bin/python -m scripts.command_reference >docs/commands.md
+	.venv/bin/zensical build --strict --clean --config-file mkdocs.yml
+
+.venv/docs: pyproject.toml
+	.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev,docs]'
+	@touch $@
+
+drawings: setup  ## draw the pictures of docs that are made from the source
+	.venv/bin/python -m scripts.pictures drawings
+
+docs/pictures/before-after-light.svg:
+	$(MAKE) pictures
+
+pictures: setup  ## boot a Debian twice for README's picture; builds its image and kernel if missing
+	.venv/bin/python -m scripts.pictures boots
 
 wheel: setup  ## build a wheel into dist/
 	.venv/bin/python -m pip wheel -qq --no-deps --wheel-dir dist .
