@@ -89,7 +89,7 @@ def add(
         from bootwright.kernels import local
 
         path = Path(what)
-        name = name or "".join(c if c.isalnum() or c in "._-" else "-" for c in path.name.lower())
+        name = name or local.default_name(path)
         kernel = local.add(
             home, path, name=name, modules=modules, config=config, system_map=system_map
         )

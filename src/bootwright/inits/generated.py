@@ -58,18 +58,18 @@ def units(
     *,
     console: str,
     with_files: frozenset[str],
-    notice: Callable[[str, str], None],
+    warn: Callable[[str, str], None],
 ) -> dict[str, Generated]:
     """Return the units that *generators* make of *files*.
 
     Args:
         console: The serial console that the kernel command line names; empty: none.
         with_files: The units that the image has files for; no script stands in for them.
-        notice: Told of lines that cannot be read.
+        warn: Told of lines that cannot be read, each with its place.
     """
     made: dict[str, Generated] = {}
     if "systemd-fstab-generator" in generators:
-        made |= _fstab(files, notice)
+        made |= _fstab(files, warn)
     if "systemd-getty-generator" in generators and console:
         made[f"serial-getty@{console}.service"] = Generated(
             origin=f"systemd-getty-generator: console={console}", wanted_by=("getty.target",)
@@ -85,7 +85,7 @@ def units(
     return made
 
 
-def _fstab(files: Files, notice: Callable[[str, str], None]) -> dict[str, Generated]:
+def _fstab(files: Files, warn: Callable[[str, str], None]) -> dict[str, Generated]:
     content = files.read("/etc/fstab") or b""
     made: dict[str, Generated] = {
         "systemd-remount-fs.service": Generated(
@@ -97,7 +97,7 @@ def _fstab(files: Files, notice: Callable[[str, str], None]) -> dict[str, Genera
         if not fields or fields[0].startswith("#"):
             continue
         if len(fields) < 3:
-            notice("/etc/fstab", f"line {number} has no type: {line.strip()}")
+            warn("/etc/fstab", f"line {number} has no type: {line.strip()}")
             continue
         what, where, kind = (_unquote(field) for field in fields[:3])
         options = (fields[3] if len(fields) > 3 else "defaults").split(",")

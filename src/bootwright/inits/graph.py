@@ -161,7 +161,7 @@ class _Reader:
             self._generators,
             console=console,
             with_files=frozenset(self._folders.names()),
-            notice=self._warn,
+            warn=self._warn,
         )
         self._also: dict[str, set[str]] = {}
         for alias, own in self._folders.aliases().items():

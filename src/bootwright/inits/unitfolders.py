@@ -24,7 +24,7 @@ FOLDERS = (
 )
 """The load path but for /run, which is empty before a boot; the first that has a unit wins."""
 
-Notice = Callable[[str, str], None]
+Warn = Callable[[str, str], None]
 """Told of a place and what is wrong there."""
 
 
@@ -45,12 +45,12 @@ class UnitFolders:
 
     Args:
         files: The image's files, with all of `FOLDERS`.
-        notice: Told of links that lead nowhere and the like.
+        warn: Told of links that lead nowhere and the like.
     """
 
-    def __init__(self, files: Files, notice: Notice) -> None:
+    def __init__(self, files: Files, warn: Warn) -> None:
         self._files = files
-        self._notice = notice
+        self._warn = warn
         # On merged systems /lib is /usr/lib, and the same folder must not count twice.
         real: dict[str, str] = {}
         for folder in FOLDERS:
@@ -87,7 +87,7 @@ class UnitFolders:
         seen = {name}
         while target := self._next_name(name):
             if target in seen:
-                self._notice(self._where.get(name, name), "the aliases go round in a circle")
+                self._warn(self._where.get(name, name), "the aliases go round in a circle")
                 break
             seen.add(target)
             name = target
@@ -106,12 +106,12 @@ class UnitFolders:
             return Found(name=name, state="masked", path=place)
         content = self._files.read(place)
         if content is None:
-            self._notice(place, f"leads nowhere: {self._files.target(place) or 'no file'}")
+            self._warn(place, f"leads nowhere: {self._files.target(place) or 'no file'}")
             return Found(name=name, state="missing", drop_ins=tuple(drop_ins))
         file = parse(content.decode(errors="replace"))
         for path in drop_ins:
             if (more := self._files.read(path)) is None:
-                self._notice(path, "leads nowhere or is no file")
+                self._warn(path, "leads nowhere or is no file")
                 continue
             file = file.plus(parse(more.decode(errors="replace")))
         return Found(name=name, state="loaded", path=place, file=file, drop_ins=tuple(drop_ins))
@@ -135,7 +135,7 @@ class UnitFolders:
                 continue
             own = parse_name(entry)
             if own is None or own.is_template:
-                self._notice(place, "is no unit's name")
+                self._warn(place, "is no unit's name")
                 continue
             pulled.append((entry, place))
         return pulled

@@ -15,6 +15,11 @@ _ARM64_MAGIC_OFFSET = 56
 _ARM64_MAGIC = b"ARM\x64"
 
 
+def default_name(file: Path) -> str:
+    """Return what a kernel from *file* is called where the user gives no name."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in file.name.lower())
+
+
 def add(
     home: Home,
     file: Path,
