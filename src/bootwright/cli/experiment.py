@@ -153,7 +153,7 @@ def take(
     told = measure.warnings(home, begun)
     swapped = conditions.swapped_pages()
     executor = Local(home, parallel=options["parallel"])
-    if begun.clock == "wall" and (options["parallel"] or 1) > 1:
+    if not begun.guest_clock.is_repeatable and (options["parallel"] or 1) > 1:
         told.append(f"{options['parallel']} boots ran at once, and slowed each other down")
     with screen.progress(begun.command, quiet=options["as_json"]) as advance:
 
@@ -175,7 +175,7 @@ def take(
                 "goes on"
             )
             raise
-    if begun.clock == "wall" and conditions.swapped_pages() != swapped:
+    if not begun.guest_clock.is_repeatable and conditions.swapped_pages() != swapped:
         told.append("the host swapped meanwhile; it has too little memory free")
     return taken, told
 

@@ -130,7 +130,7 @@ def show(shown: Shown, *, as_json: bool) -> None:
 
 def _facts(evidence: Evidence) -> dict[str, str]:
     recipe = evidence.recipe
-    machine = f"{recipe.get('vmm')} {recipe.get('machine')}, {recipe.get('vcpus')} vCPU"
+    machine = f"{recipe.get('vmm')} {recipe.get('machine_type')}, {recipe.get('vcpus')} vCPU"
     return {
         "machine": f"{machine}, {recipe.get('memory_mib')} MiB, {recipe.get('accelerator')}",
         "init": str(recipe.get("init")),

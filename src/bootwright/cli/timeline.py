@@ -139,7 +139,7 @@ def _boot(image: str | None, options: dict[str, Any], entered_ns: int, begun_ns:
     """Boot, keep the boot in the history, and return what is to be shown of it."""
     check_timeout(options["timeout"])
     draft = draft_of(image, options)
-    if draft.init == "bare" or (draft.image is None and draft.clock != "virtual"):
+    if draft.init == "bare" or (draft.image is None and not draft.guest_clock.timed_by_guest):
         raise InputError(
             "a timeline ends when one can log in, and nobody can log in to this guest",
             hint="name an image, with init systemd or tini; or look into a tiny guest with "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bootwright.clock import CLOCKS
 from bootwright.errors import InputError
 from bootwright.experiments import baseline as baselines
 from bootwright.experiments import boots, budget, measure
@@ -138,7 +139,7 @@ def values(
 def _changed(accepted: Baseline, taken: Measurement, now: dict[str, object]) -> list[str]:
     """Return what is not as it was when the baseline was taken."""
     lines = differences(accepted.recipe, now)
-    if accepted.clock == "wall" and accepted.host != baselines.host_of(taken.host):
+    if not CLOCKS[accepted.clock].is_repeatable and accepted.host != baselines.host_of(taken.host):
         lines.append(f"host's kernel: {accepted.host.kernel} → {taken.host.kernel}")
     seeds = (accepted.boots, accepted.first_seed)
     if seeds != (len(measure.lengths(taken).get(WHOLE, ())), taken.plan.first_seed):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from bootwright.clock import CLOCKS
 from bootwright.experiments import measure
 from bootwright.experiments.differences import differences
 from bootwright.experiments.effects import Effect, least_pairs, paired
@@ -84,7 +85,7 @@ def of_image(measurements: Iterable[Measurement], image: str | None) -> list[Ser
             if not phases or not (image is None or _is(image, side.title, side.recipe)):
                 continue
             host = ""
-            if one.clock == "wall":
+            if not one.guest_clock.is_repeatable:
                 accelerator = side.recipe.get("accelerator")
                 host = f"{one.host.cpus} x {one.host.cpu or 'unknown CPU'}, {accelerator}"
             key = (side.title, side.changes, one.clock, host, side.recipe.get("init"))
@@ -133,7 +134,7 @@ def regressions(found: Iterable[Step]) -> list[Step]:
 
 def _effect(before: Point, after: Point, clock: str) -> Effect:
     """Compare seed by seed where enough are common, else each boot with each."""
-    if clock == "virtual":
+    if CLOCKS[clock].is_repeatable:
         a, b = _by_seed(before), _by_seed(after)
         common = sorted(a.keys() & b.keys())
         if len(common) >= least_pairs():
@@ -185,7 +186,7 @@ def _differences(before: Point, after: Point) -> list[str]:
     old, new = before.measurement, after.measurement
     if old.bootwright != new.bootwright:
         lines.append(f"bootwright: {old.bootwright} → {new.bootwright}")
-    if new.clock == "wall":
+    if not new.guest_clock.is_repeatable:
         if old.host.kernel != new.host.kernel:
             lines.append(f"host's kernel: {old.host.kernel} → {new.host.kernel}")
         if old.host.governor != new.host.governor:
