@@ -16,11 +16,11 @@ import statistics
 import sys
 
 from bootwright import home as homes
+from bootwright.draft import Draft
 from bootwright.home import Home
 from bootwright.kernels import kernel as kernels
 from bootwright.machine.collect import collect, with_collector
 from bootwright.machine.complete import complete
-from bootwright.machine.draft import Draft
 
 STRETCHES = {
     ("kernel", "seed.start"): "kernel to seed.start",
@@ -36,8 +36,8 @@ _TIMEOUT_S = 600
 
 def guest_ns(home: Home, image: str, kernel: str, seed: int) -> dict[str, int]:
     """Return when each mark of one boot was taken on the guest's clock."""
-    draft = Draft(image=image, kernel=kernel, clock="virtual", random_seed=seed)
-    recipe = with_collector(home, complete(home, draft)[0])
+    draft = Draft(image=image, kernel=kernel, clock="virtual", seed=seed)
+    recipe = with_collector(home, asyncio.run(complete(home, draft))[0])
     boot = collect(home, recipe, name=f"bench-{os.getpid()}", timeout_s=_TIMEOUT_S)
     return {"kernel": 0, **asyncio.run(boot).guest_ns}
 

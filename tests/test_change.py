@@ -45,7 +45,7 @@ RECIPE = Recipe(
     vmm="qemu",
     vmm_build="7.2.17",
     accelerator="tcg",
-    machine="q35",
+    machine_type="q35",
     cpu="qemu64",
     memory_mib=512,
     vcpus=1,
@@ -79,11 +79,11 @@ TEXTS = (
     "memory=1G",
     "memory=256M",
     "vcpus=2",
-    "machine=microvm",
+    "machine-type=microvm",
     "disk=pmem",
     "network=none",
-    "vmm.cpu=max",
-    "vmm.accelerator=kvm",
+    "cpu=max",
+    "accelerator=kvm",
     "vmm.tb-size=64",
     "vmm.hpet=off",
     "file:/run/udev/rules.d/x.rules=x.rules",
@@ -106,8 +106,8 @@ def test_a_change_reads_as_it_prints(text: str) -> None:
 def test_a_change_can_be_taken_back(text: str) -> None:
     recipe = replace(RECIPE, vmm_options=("smm=off",))
     change = parse(text, NAMES)
-    if text == "machine=microvm":
-        after = replace(recipe, machine="microvm")
+    if text == "machine-type=microvm":
+        after = replace(recipe, machine_type="microvm")
         assert change(recipe) == after
     back = change.inverse(recipe)
     assert back(change(recipe)) == recipe
@@ -169,9 +169,9 @@ def test_a_conflict_names_both(pair: tuple[str, str]) -> None:
 
 def test_changes_are_applied_at_once() -> None:
     """microvm has no pmem, and neither order of the two has a bootable recipe between."""
-    recipe = replace(RECIPE, machine="microvm")
-    after = changed(recipe, parse_all(["disk=pmem", "machine=q35"], NAMES))
-    assert (after.disk, after.machine) == ("pmem", "q35")
+    recipe = replace(RECIPE, machine_type="microvm")
+    after = changed(recipe, parse_all(["disk=pmem", "machine-type=q35"], NAMES))
+    assert (after.disk, after.machine_type) == ("pmem", "q35")
 
 
 def test_what_each_does() -> None:
@@ -191,10 +191,11 @@ def test_what_each_does() -> None:
         ("cmdline+=", "a value misses"),
         ("cmdline+=a b", "one word"),
         ("speed=9", "no such change"),
-        ("machine=i440fx", "q35, microvm"),
+        ("machine-type=i440fx", "q35, microvm"),
         ("memory=lots", "no size"),
         ("memory=1", "memory_mib is 1"),
-        ("vcpus=two", "no number"),
+        ("vcpus=two", "must be a whole number"),
+        ("vmm.cpu=max", "write cpu=max"),
         ("mask=../x.service", "no unit"),
         ("init=systemd-trimmed", "trim=NAME"),
         ("vmm.machine=a,b", "no value"),

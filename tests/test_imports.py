@@ -27,10 +27,9 @@ _HEIGHT = {
     **dict.fromkeys(("vmms", "disks", "networks", "images", "kernels", "guest", "inits"), 2),
     "history": 2,  # it stores a timeline's data, and knows no machine
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
-    # Values: a change knows recipes, and both know digests.
-    **dict.fromkeys(
-        ("recipe", "change", "change_text", "errors", "events", "digest", "__init__"), 0
-    ),
+    # Values: a change knows drafts and recipes, which know clocks, digests and sizes.
+    **dict.fromkeys(("draft", "recipe", "recipe_file", "change", "change_text"), 0),
+    **dict.fromkeys(("clock", "digest", "errors", "events", "size", "__init__"), 0),
 }
 # They take data and return data: whoever has data may import them.
 _DATA_ROOMS = {"timeline", "report"}
@@ -102,6 +101,7 @@ def test_rooms_make_no_circle() -> None:
 
 def test_timeline_and_report_know_only_data() -> None:
     allowed = (
+        "bootwright.clock",
         "bootwright.errors",
         "bootwright.host.clock",
         _RESULTS,

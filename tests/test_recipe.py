@@ -26,7 +26,7 @@ _RECIPE = Recipe(
     vmm="qemu",
     vmm_build="QEMU emulator version 7.2.17",
     accelerator="tcg",
-    machine="microvm",
+    machine_type="microvm",
     cpu="max",
     memory_mib=512,
     vcpus=2,
@@ -63,7 +63,7 @@ def test_guest_files_are_readable_by_all_unless_told() -> None:
         {"disk_bytes": 512},
         {"random_seed": 0},
         {"random_seed": SEED_LIMIT - 1},
-        {"disk": "pmem", "machine": "q35"},
+        {"disk": "pmem", "machine_type": "q35"},
         {"image": None, "init": "seed", "disk": "none", "disk_bytes": 0},
     ],
 )
@@ -78,7 +78,7 @@ def test_what_just_goes(good: dict[str, Any]) -> None:
         (
             {"memory_mib": 15},
             "memory_mib is 15, but a guest needs 16 or more",
-            "write memory_mib = 512, or --memory 512M",
+            'write memory = "512M", or --memory 512M',
         ),
         ({"vcpus": 0}, "vcpus is 0, but a guest has 1 to 255", "write vcpus = 2"),
         ({"vcpus": 256}, "vcpus is 256, but a guest has 1 to 255", "write vcpus = 2"),
@@ -119,18 +119,18 @@ def test_what_just_goes(good: dict[str, Any]) -> None:
         ),
         (
             {"disk": "pmem"},
-            "disk is 'pmem', which machine 'microvm' does not have",
-            "leave out --machine, or give q35",
+            "disk is 'pmem', which machine type 'microvm' does not have",
+            "leave out --machine-type, or give q35",
         ),
         (
             {"random_seed": -1},
             "random_seed is -1, but must be 0 or more and below 2^63",
-            "write random_seed = 1, or --seed 1",
+            "write seed = 1, or --seed 1",
         ),
         (
             {"random_seed": SEED_LIMIT},
             "random_seed is 9223372036854775808, but must be 0 or more and below 2^63",
-            "write random_seed = 1, or --seed 1",
+            "write seed = 1, or --seed 1",
         ),
     ],
 )
@@ -142,12 +142,20 @@ def test_what_cannot_boot_is_refused(bad: dict[str, Any], message: str, hint: st
 
 
 _VIRTUAL = replace(
-    _RECIPE, machine="q35", vcpus=1, disk="pmem", network="none", random_seed=1, clock="virtual"
+    _RECIPE,
+    machine_type="q35",
+    vcpus=1,
+    disk="pmem",
+    network="none",
+    random_seed=1,
+    clock="virtual",
 )
 
 
 def test_a_tiny_guest_may_be_on_the_virtual_clock_too() -> None:
-    tiny = replace(_VIRTUAL, image=None, init="seed", disk="none", disk_bytes=0, machine="microvm")
+    tiny = replace(
+        _VIRTUAL, image=None, init="seed", disk="none", disk_bytes=0, machine_type="microvm"
+    )
     assert tiny.clock == "virtual"
 
 
@@ -157,12 +165,12 @@ def test_a_tiny_guest_may_be_on_the_virtual_clock_too() -> None:
         (
             {"accelerator": "kvm"},
             "accelerator is 'kvm', but the virtual clock needs 'tcg'",
-            "only TCG counts instructions; leave out --accel",
+            "only TCG counts instructions; leave out --accelerator",
         ),
         (
             {"vcpus": 2},
             "vcpus is 2, but the virtual clock needs 1",
-            "the host would decide when two vCPUs take turns; leave out --cpus",
+            "the host would decide when two vCPUs take turns; leave out --vcpus",
         ),
         (
             {"network": "user"},
@@ -177,7 +185,7 @@ def test_a_tiny_guest_may_be_on_the_virtual_clock_too() -> None:
         (
             {"random_seed": None},
             "random_seed is missing, but the virtual clock needs one",
-            "write random_seed = 1, or --seed 1",
+            "write seed = 1, or --seed 1",
         ),
     ],
 )

@@ -15,22 +15,15 @@ from itertools import combinations
 from typing import Any, Protocol, get_args
 
 from bootwright.digest import Digest
+from bootwright.draft import FIELDS
 from bootwright.errors import InputError
 from bootwright.recipe import GuestFile, InitName, KernelFile, Recipe
 
 SEED_RUN = "/seed/run"
 """What lies here in the seed is laid into the guest's /run."""
 _BLACKLIST = "initcall_blacklist"
-FIELDS = {
-    "memory": "memory_mib",
-    "vcpus": "vcpus",
-    "machine": "machine",
-    "disk": "disk",
-    "network": "network",
-    "vmm.cpu": "cpu",
-    "vmm.accelerator": "accelerator",
-}
-"""How texts of changes name fields of a recipe."""
+CHANGED = {field.word: field for field in FIELDS.values() if field.is_change}
+"""The fields that can be changed, by the names that texts of changes have for them."""
 
 
 class _Edit(Protocol):
@@ -144,17 +137,14 @@ class Field:
     value: str | int
 
     def __str__(self) -> str:
-        if self.name == "memory" and isinstance(self.value, int):
-            size = f"{self.value >> 10}G" if self.value % 1024 == 0 else f"{self.value}M"
-            return f"memory={size}"
-        return f"{self.name}={self.value}"
+        return f"{self.name}={CHANGED[self.name].text_of(self.value)}"
 
     @property
     def slots(self) -> Mapping[str, str]:
         return {self.name: str(self.value)}
 
     def apply(self, values: dict[str, Any]) -> None:
-        values[FIELDS[self.name]] = self.value
+        values[CHANGED[self.name].recipe] = self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,7 +388,7 @@ def _inverses(edit: Edit, recipe: Recipe) -> list[Edit | None]:
                     plain = Setting(key=edit.key, value=olds[0].partition("=")[2])
             return [plain, CommandLine(words=recipe.cmdline)]
         case Field():
-            return [replace(edit, value=getattr(recipe, FIELDS[edit.name]))]
+            return [replace(edit, value=getattr(recipe, CHANGED[edit.name].recipe))]
         case Knob():
             old = next((o for o in recipe.vmm_options if _key(o) == edit.name), "")
             return [replace(edit, value=old.partition("=")[2])]

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Protocol, cast, get_args
 
 from bootwright.change import (
-    FIELDS,
+    CHANGED,
     Argument,
     Blacklisted,
     Carried,
@@ -26,16 +26,9 @@ from bootwright.change import (
     Setting,
 )
 from bootwright.digest import Digest, is_digest
+from bootwright.draft import FIELDS
 from bootwright.errors import InputError
-from bootwright.recipe import (
-    Accelerator,
-    Disk,
-    GuestFile,
-    InitName,
-    KernelFile,
-    MachineType,
-    Network,
-)
+from bootwright.recipe import GuestFile, InitName, KernelFile
 
 _CONTROL = "/run/systemd/system.control"
 _GENERATORS = "/run/systemd/system-generators"
@@ -51,13 +44,10 @@ FORMS = (
     ("trim=NAME", "systemd without what a trim leaves out"),
     ("kernel=NAME", "another kernel"),
     ("config:CONFIG_X=VALUE", "a kernel built with this option"),
-    ("memory=SIZE", "such as 1G"),
-    ("vcpus=N", ""),
-    ("machine=TYPE", "q35 or microvm"),
-    ("disk=KIND", ""),
-    ("network=KIND", "user or none"),
-    ("vmm.cpu=MODEL", "QEMU's -cpu"),
-    ("vmm.accelerator=NAME", "kvm or tcg"),
+    *(
+        (f"{name}={field.metavar}", ", ".join(field.change_values) or field.help)
+        for name, field in CHANGED.items()
+    ),
     ("vmm.KNOB=VALUE", "tb-size of TCG, or a property of the machine such as hpet=off"),
     ("file:/run/PATH=HOSTFILE", "a file for the guest; the tiny guest takes any path"),
     ("drop-file=/run/PATH", "the seed does not carry this file"),
@@ -85,13 +75,6 @@ class Resolver(Protocol):
         ...
 
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "machine": get_args(MachineType),
-    "disk": tuple(kind for kind in get_args(Disk) if kind != "none"),
-    "network": get_args(Network),
-    "vmm.accelerator": get_args(Accelerator),
-}
-_SIZE = re.compile(r"(\d{1,9})(?:([mMgG])(?:i?[bB])?)?")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|timer|mount|path|swap|automount)")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 _KNOB = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -141,12 +124,14 @@ def parse(text: str, resolver: Resolver) -> Change:
     name, _, rest = given.name.partition(":")
     if rest and name in _WITH_SUBJECT:
         return Change(_WITH_SUBJECT[name](given, rest, resolver))
-    if given.name in FIELDS:
+    if given.name in CHANGED:
         return Change(_field(given))
     if given.name in _PLAIN:
         return Change(_PLAIN[given.name](given, resolver))
     if given.name.startswith("vmm."):
         knob = given.match(_KNOB, "name of a VMM's option", given.name.removeprefix("vmm."))
+        if knob in CHANGED:
+            raise given.wrong(f"write {knob}={given.value}")
         value = given.match(_KNOB_VALUE, "value of a VMM's option")
         return Change(Knob(name=knob, value="" if value == "default" else value))
     raise given.wrong("there is no such change")
@@ -164,16 +149,10 @@ def _word(given: _Text, text: str) -> str:
 
 
 def _field(given: _Text) -> Field:
-    value: str | int = given.value
-    if given.name == "memory":
-        found = _SIZE.fullmatch(given.value)
-        if not found:
-            raise given.wrong(f"{given.value!r} is no size such as 512M or 1G")
-        value = int(found[1]) << (10 if (found[2] or "m").lower() == "g" else 0)
-    elif given.name == "vcpus":
-        value = int(given.match(re.compile(r"\d{1,4}"), "number"))
-    elif given.name in _CHOICES and given.value not in _CHOICES[given.name]:
-        raise given.wrong(f"{given.name} is one of {', '.join(_CHOICES[given.name])}")
+    try:
+        value = CHANGED[given.name].recipe_value(given.value)
+    except InputError as error:
+        raise given.wrong(str(error)) from error
     return Field(name=given.name, value=value)
 
 
@@ -222,7 +201,7 @@ def _kernel(given: _Text, resolver: Resolver) -> Edit:
 
 
 def _init(given: _Text, resolver: Resolver) -> Edit:
-    names = [name for name in get_args(InitName) if name not in ("systemd-trimmed", "seed")]
+    names = [name for name in FIELDS["init"].change_values if name != "systemd-trimmed"]
     if given.value not in names:
         raise given.wrong(f"init is one of {', '.join(names)}, and trim=NAME is systemd-trimmed")
     init: InitName = given.value  # type: ignore[assignment]

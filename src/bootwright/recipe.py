@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from bootwright.clock import CLOCKS, ClockName, GuestClock
 from bootwright.digest import Digest
 from bootwright.errors import InputError
 
@@ -14,7 +15,7 @@ MachineType = Literal["q35", "microvm"]
 InitName = Literal["systemd", "systemd-trimmed", "tini", "bare", "seed"]
 Disk = Literal["qcow2", "reflink", "dm-snapshot", "overlay", "pmem", "copy", "none"]
 Network = Literal["user", "none"]
-Clock = Literal["wall", "virtual"]
+Clock = ClockName
 KernelFile = Literal["vmlinux", "bzImage"]
 
 CMDLINE_BYTES = 2047
@@ -60,7 +61,7 @@ class Recipe:
     vmm_build: str
     """The VMM's own version text: another build is another experiment."""
     accelerator: Accelerator
-    machine: MachineType
+    machine_type: MachineType
     cpu: str
     memory_mib: int
     vcpus: int
@@ -86,11 +87,16 @@ class Recipe:
         """Whether one can log in to its guest; else the guest runs one command and ends."""
         return self.init not in ("bare", "seed")
 
+    @property
+    def guest_clock(self) -> GuestClock:
+        """What its clock means for a boot."""
+        return CLOCKS[self.clock]
+
     def __post_init__(self) -> None:
         if self.memory_mib < MEMORY_FLOOR_MIB:
             raise InputError(
                 f"memory_mib is {self.memory_mib}, but a guest needs {MEMORY_FLOOR_MIB} or more",
-                hint="write memory_mib = 512, or --memory 512M",
+                hint='write memory = "512M", or --memory 512M',
             )
         if not 1 <= self.vcpus <= 255:
             raise InputError(
@@ -114,15 +120,15 @@ class Recipe:
                 + ("no image" if self.image is None else "an image"),
                 hint='write disk = "qcow2" (or another kind) with an image, "none" without one',
             )
-        if self.disk == "pmem" and self.machine != "q35":
+        if self.disk == "pmem" and self.machine_type != "q35":
             raise InputError(
-                f"disk is 'pmem', which machine {self.machine!r} does not have",
-                hint="leave out --machine, or give q35",
+                f"disk is 'pmem', which machine type {self.machine_type!r} does not have",
+                hint="leave out --machine-type, or give q35",
             )
         if self.random_seed is not None and not 0 <= self.random_seed < SEED_LIMIT:
             raise InputError(
                 f"random_seed is {self.random_seed}, but must be 0 or more and below 2^63",
-                hint="write random_seed = 1, or --seed 1",
+                hint="write seed = 1, or --seed 1",
             )
         names = [option.partition("=")[0] for option in self.vmm_options]
         if names != sorted(set(names)) or not all(map(_OPTION.fullmatch, self.vmm_options)):
@@ -131,8 +137,7 @@ class Recipe:
                 "they are in order of their names",
                 hint='write vmm_options = ["hpet=off", "smm=off"]',
             )
-        if self.clock == "virtual":
-            _check_virtual(self)
+        _check_clock(self)
         if self.disk_bytes % 512:
             raise InputError(
                 f"disk_bytes is {self.disk_bytes}, but a disk is made of 512-byte sectors",
@@ -140,25 +145,17 @@ class Recipe:
             )
 
 
-# What a recipe on the virtual clock must have, and why: nothing may happen in its guest at a moment
-# that the host decides.
-_VIRTUAL: dict[str, tuple[tuple[object, ...], str]] = {
-    "accelerator": (("tcg",), "only TCG counts instructions; leave out --accel"),
-    "vcpus": ((1,), "the host would decide when two vCPUs take turns; leave out --cpus"),
-    "network": (("none",), "packets come when the host sends them; leave network out"),
-    "disk": (("pmem", "none"), "other disks answer when the host does; leave disk out"),
-}
-
-
-def _check_virtual(recipe: Recipe) -> None:
-    for field, (accepted, why) in _VIRTUAL.items():
+def _check_clock(recipe: Recipe) -> None:
+    clock = recipe.guest_clock
+    for field, need in clock.needs.items():
         value = getattr(recipe, field)
-        if value not in accepted:
+        if value not in need.accepted:
             raise InputError(
-                f"{field} is {value!r}, but the virtual clock needs {accepted[0]!r}", hint=why
+                f"{field} is {value!r}, but the {clock.name} clock needs {need.accepted[0]!r}",
+                hint=need.hint,
             )
-    if recipe.random_seed is None:
+    if recipe.random_seed is None and clock.random_seed is not None:
         raise InputError(
-            "random_seed is missing, but the virtual clock needs one",
-            hint="write random_seed = 1, or --seed 1",
+            f"random_seed is missing, but the {clock.name} clock needs one",
+            hint="write seed = 1, or --seed 1",
         )

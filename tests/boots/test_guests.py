@@ -48,7 +48,7 @@ def test_tiny_guest_that_powers_off_before_its_command_has_ended(
     bootwright: Bootwright, kernel: str
 ) -> None:
     # q35, as microvm without ACPI has nothing that a guest could switch off.
-    options = ("--kernel", kernel, "--machine", "q35", "--name", "leaves")
+    options = ("--kernel", kernel, "--machine-type", "q35", "--name", "leaves")
     done = bootwright("run", "--tiny", *options, "--", "poweroff -f")
     assert done.returncode == 125
     assert "the guest powered itself off before it let anybody in" in done.stderr

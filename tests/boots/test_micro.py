@@ -17,7 +17,7 @@ from tests.boots.harness import Bootwright, home_of, put_into
 
 pytestmark = pytest.mark.boot
 
-_TINY = ("--tiny", "--clock", "virtual", "--memory", "256M", "--machine", "microvm")
+_TINY = ("--tiny", "--clock", "virtual", "--memory", "256M", "--machine-type", "microvm")
 _MOST_TINY_S = 0.067
 """Half of what Firecracker's config takes at its best, 0.134 s (acceptance holds it to that)."""
 _MOST_WHOLE_S = 0.9

@@ -7,15 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from bootwright import home as homes
+from bootwright.draft import Draft
 from bootwright.guest import identity
 from bootwright.machine.collect import Collected, collect, with_collector
 from bootwright.machine.complete import complete
-from bootwright.machine.draft import Draft
 from bootwright.machine.spec import Watch
 from tests.boots.harness import BOOT_S, Bootwright
 
@@ -36,7 +36,7 @@ def busy_host() -> Iterator[None]:
 
 def boot(bootwright: Bootwright, draft: Draft, watch: Watch | None = None) -> Collected:
     home = homes.locate(bootwright.environment)
-    recipe = with_collector(home, complete(home, draft)[0])
+    recipe = with_collector(home, asyncio.run(complete(home, draft))[0])
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, bootwright.environment[name])  # the monitor looks there
@@ -69,7 +69,7 @@ def test_another_seed_takes_another_time(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     one, two = (
-        guest_ns(bootwright, Draft(image=bookworm, kernel=kernel, clock="virtual", random_seed=n))
+        guest_ns(bootwright, Draft(image=bookworm, kernel=kernel, clock="virtual", seed=n))
         for n in (1, 2)
     )
     assert one["sshd.accepting"] != two["sshd.accepting"]
@@ -78,9 +78,9 @@ def test_another_seed_takes_another_time(
 def test_counting_accesses_takes_no_time_and_the_console_is_what_quiet_spares(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
-    draft = Draft(image=bookworm, kernel=kernel, init="tini", clock="virtual", random_seed=1)
-    cmdline = complete(homes.locate(bootwright.environment), draft)[0].cmdline
-    loud = structs.replace(draft, cmdline=tuple(word for word in cmdline if word != "quiet"))
+    draft = Draft(image=bookworm, kernel=kernel, init="tini", clock="virtual", seed=1)
+    cmdline = asyncio.run(complete(homes.locate(bootwright.environment), draft))[0].cmdline
+    loud = replace(draft, cmdline=tuple(word for word in cmdline if word != "quiet"))
     assert loud.cmdline != cmdline
     plain = boot(bootwright, draft)
     counted = boot(bootwright, draft, watch="accesses")

@@ -109,7 +109,7 @@ def test_kernels_are_compared_in_each_guest(
 ) -> None:
     executor = Instant({"A": 1000, "B": 900})
     monkeypatch.setattr("bootwright.experiments.measure.Local", lambda home, parallel: executor)
-    words = ("kernel", "compare", "debian", "debian", "--clock", "wall", "--accel", "tcg")
+    words = ("kernel", "compare", "debian", "debian", "--clock", "wall", "--accelerator", "tcg")
     done = bootwright(*words, "-n", "8")
     assert done.status == 0
     assert "compare: boot 16 of 16 done\n" in done.err

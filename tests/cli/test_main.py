@@ -74,7 +74,7 @@ def test_a_misspelt_command_names_the_nearest(word: str, said: str, bootwright: 
         (("recipe", "bogus"), 2),
         (("stop", "nobody"), 2),
         (("run", "--bogus"), 125),
-        (("run", "--cpus", "many"), 125),
+        (("run", "--vcpus", "many"), 125),
         (("--debug", "run", "--bogus"), 125),
         (("ssh",), 125),
         (("ssh", "nobody"), 125),
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_made_is_no_traceback(
     bootwright: Cli, home: Home, debian: Kernel
 ) -> None:
     home.cache.write_text("a file where a folder should be")
-    done = bootwright("run", "--tiny", "--accel", "tcg", "--", "true")
+    done = bootwright("run", "--tiny", "--accelerator", "tcg", "--", "true")
     assert done.status == 125
     assert done.err.startswith("bootwright: error: the system refused: ")
     assert str(home.cache) in done.err

@@ -12,7 +12,7 @@ from bootwright.kernels.kernel import Kernel
 from bootwright.machine.defaults import FAST
 from tests.cli.conftest import Done
 
-TINY = ("recipe", "show", "--tiny", "--accel", "tcg")
+TINY = ("recipe", "show", "--tiny", "--accelerator", "tcg")
 
 
 def test_why_is_told_in_comments_of_a_recipe_that_is_taken_back(

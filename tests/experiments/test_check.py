@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.experiments import baseline, check
 from bootwright.experiments.budget import Wanted
 from tests.experiments import measured
 
-WEB = Wanted(name="web", image="web", budget={"whole": "102ms"}, tolerance="1%")
+WEB = Wanted(name="web", draft=Draft(image="web"), budget={"whole": "102ms"}, tolerance="1%")
 
 
 def verdicts(*lengths: float | None, wanted: Wanted = WEB) -> list[tuple[bool, bool]]:

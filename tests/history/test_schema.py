@@ -12,9 +12,11 @@ from msgspec import structs
 
 from bootwright import __version__
 from bootwright.errors import FormatError
+from bootwright.history import measurements
 from bootwright.history.history import History
+from bootwright.history.measurement import Measurement, Plan, Side
 from bootwright.history.schema import APPLICATION_ID, STEPS, Step
-from tests.history.samples import boot, filled
+from tests.history.samples import HOST, boot, filled
 
 _AS_RELEASED = Path(__file__).parent / "v1.sql"
 """What the first step makes, and a boot in it; see sqlite3.Connection.iterdump."""
@@ -117,6 +119,27 @@ def test_a_file_as_the_first_version_made_it_is_read(tmp_path: Path) -> None:
     # A recipe of then lacks what recipes have today.
     later = ("vmm_options", "kernel_file")
     recipe = {k: v for k, v in boot().evidence.recipe.items() if k not in later}
+    assert stored.recipe == recipe
+    # The evidence is as it was.
+    recipe["machine"] = recipe.pop("machine_type")
     assert stored.evidence == structs.replace(boot().evidence, recipe=recipe)
     assert stored.row.image == "web"
     assert history.add(boot()) == 2
+
+
+def test_the_recipes_of_old_measurements_have_a_machine_type(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite3"
+    recipe = dict(boot().evidence.recipe)
+    old = {"machine": recipe.pop("machine_type"), **recipe}
+    measurement = Measurement(
+        began_s=1,
+        command="measure",
+        clock="wall",
+        plan=Plan(looks=(3,), timeout_s=9),
+        sides={"A": Side(title="web", recipe=old)},
+        host=HOST,
+        bootwright="0.1.0",
+    )
+    measurements.begin(History(path, steps=STEPS[:2]), measurement)
+    [found] = measurements.find(History(path))
+    assert found.sides["A"].recipe == boot().evidence.recipe

@@ -51,7 +51,7 @@ async def test_prepare_refuses_what_cannot_be_booted(
 ) -> None:
     add_kernel()
     with pytest.raises(InputError, match="memory_mib is 1"):
-        await prepare(home, Draft(accelerator="tcg", memory_mib=1), Observed())
+        await prepare(home, Draft(accelerator="tcg", memory=1), Observed())
 
 
 @pytest.mark.parametrize(

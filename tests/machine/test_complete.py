@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bootwright import recipe_file
+from bootwright.draft import Draft
 from bootwright.errors import FormatError, HostError, InputError, NotFoundError
+from bootwright.events import Event, Notice, Progress
 from bootwright.home import Home
 from bootwright.host import clock
 from bootwright.images.image import Image
 from bootwright.inits import trims
 from bootwright.inits.trim import Mask, Trim
+from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine import draft as drafts
+from bootwright.machine import defaults
 from bootwright.machine.complete import complete
-from bootwright.machine.draft import Draft
+from bootwright.machine.trial import Choice
 from bootwright.recipe import Recipe
 from bootwright.vmms.qemu import Qemu
 
@@ -38,9 +44,14 @@ def image(add_image: Callable[..., Image]) -> Image:
     return add_image()
 
 
+def completed(home: Home, draft: Draft) -> tuple[Recipe, Choice]:
+    return asyncio.run(complete(home, draft))
+
+
 def tcg(home: Home, **fields: object) -> Recipe:
     """Complete a draft that asks for TCG, so that nothing is tried."""
-    recipe, choice = complete(home, Draft(accelerator="tcg", **fields))  # type: ignore[arg-type]
+    fields = {"tiny": "image" not in fields, "accelerator": "tcg", **fields}
+    recipe, choice = completed(home, Draft(**fields))  # type: ignore[arg-type]
     assert (choice.accelerator, choice.reason) == ("tcg", "asked for")
     return recipe
 
@@ -55,7 +66,7 @@ def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) ->
         vmm="qemu",
         vmm_build=Qemu().build(),
         accelerator="tcg",
-        machine="q35",
+        machine_type="q35",
         cpu="qemu64,+rdrand",
         memory_mib=512,
         vcpus=1,
@@ -71,7 +82,7 @@ def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) ->
 def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
     recipe = tcg(home)
     assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "seed", "none", 0)
-    assert (recipe.network, recipe.machine) == ("none", "microvm")
+    assert (recipe.network, recipe.machine_type) == ("none", "microvm")
     assert recipe.cmdline == (*USUAL, *TCG, "noapictimer", "noreplace-smp")
     assert tcg(home, vcpus=2).cmdline == (*USUAL, *TCG)
     assert {file.path for file in recipe.guest_files} == {"/init", "/bin/busybox"}
@@ -120,8 +131,8 @@ def test_kvm_has_the_hosts_cpu_and_keeps_the_kernels_defences(
     remembered = {"boot_id": clock.boot_id(), "vmm_build": Qemu().build(), "kvm_runs": True}
     home.cache.mkdir(parents=True)
     (home.cache / "kvm-trial.json").write_text(json.dumps(remembered))
-    for draft in (Draft(), Draft(accelerator="kvm")):
-        recipe, choice = complete(home, draft)
+    for draft in (Draft(tiny=True), Draft(tiny=True, accelerator="kvm")):
+        recipe, choice = completed(home, draft)
         assert str(choice) == "KVM (a guest ran with it)"
         assert (recipe.accelerator, recipe.cpu) == ("kvm", "host")
         assert recipe.cmdline == USUAL
@@ -131,13 +142,13 @@ def test_without_kvm_it_is_tcg_unless_kvm_was_asked_for(
     home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
-    recipe, choice = complete(home, Draft())
+    recipe, choice = completed(home, Draft(tiny=True))
     assert recipe.accelerator == "tcg"
     assert str(choice) == "TCG (not KVM: no such luck)"
     with pytest.raises(HostError) as bad:
-        complete(home, Draft(accelerator="kvm"))
+        completed(home, Draft(tiny=True, accelerator="kvm"))
     assert str(bad.value) == "KVM cannot be used here: no such luck"
-    assert bad.value.hint == "--accel tcg runs anywhere, slower"
+    assert bad.value.hint == "--accelerator tcg runs anywhere, slower"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +157,7 @@ def test_without_kvm_it_is_tcg_unless_kvm_was_asked_for(
         ("", {"image": "web"}, "q35"),
         # It would find its devices, and could not switch itself off.
         ("CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n", {"image": "web"}, "q35"),
-        ("", {"image": "web", "machine": "microvm"}, "microvm"),
+        ("", {"image": "web", "machine_type": "microvm"}, "microvm"),
         ("", {}, "microvm"),
         ("", {"network": "none"}, "microvm"),
         ("", {"network": "user"}, "q35"),
@@ -161,7 +172,7 @@ def test_the_smaller_machine_for_guests_without_devices(
     image: Image,
 ) -> None:
     add_kernel(config=config)
-    assert tcg(home, **fields).machine == machine
+    assert tcg(home, **fields).machine_type == machine
 
 
 def test_appended_arguments_come_behind_the_defaults_and_behind_given_ones(
@@ -173,7 +184,7 @@ def test_appended_arguments_come_behind_the_defaults_and_behind_given_ones(
 
 
 def test_what_is_said_is_taken_even_zero(home: Home, kernel: Kernel) -> None:
-    recipe = tcg(home, vcpus=1, cpu="max", random_seed=0, memory_mib=64, guest_files=())
+    recipe = tcg(home, vcpus=1, cpu="max", seed=0, memory=64, guest_files=())
     assert (recipe.vcpus, recipe.cpu, recipe.random_seed) == (1, "max", 0)
     assert (recipe.memory_mib, recipe.guest_files) == (64, ())
     with pytest.raises(InputError, match=r"^vcpus is 0, but a guest has 1 to 255$"):
@@ -183,14 +194,14 @@ def test_what_is_said_is_taken_even_zero(home: Home, kernel: Kernel) -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"memory_mib": 15}, "memory_mib is 15, but a guest needs 16 or more"),
-        ({"memory_mib": 0}, "memory_mib is 0, but a guest needs 16 or more"),
+        ({"memory": 15}, "memory_mib is 15, but a guest needs 16 or more"),
+        ({"memory": 0}, "memory_mib is 0, but a guest needs 16 or more"),
         (
-            {"memory_mib": 73},
+            {"memory": 73},
             "memory_mib is 73, but with kernel 6.1.0-test (50 MiB) a guest needs 74 or more",
         ),
         (
-            {"image": "web", "memory_mib": 109},
+            {"image": "web", "memory": 109},
             "memory_mib is 109, but with kernel 6.1.0-test (50 MiB) a guest with an image needs "
             "110 or more",
         ),
@@ -203,10 +214,10 @@ def test_too_little_memory(
     with pytest.raises(InputError) as bad:
         tcg(home, **fields)
     assert str(bad.value) == complaint
-    assert bad.value.hint == "write memory_mib = 512, or --memory 512M"
+    assert bad.value.hint == 'write memory = "512M", or --memory 512M'
     enough = int(complaint.split()[-3])
     if enough > 16:
-        assert tcg(home, **{**fields, "memory_mib": enough}).memory_mib == enough
+        assert tcg(home, **{**fields, "memory": enough}).memory_mib == enough
 
 
 @pytest.mark.parametrize("accelerator", ["tcg", "kvm", None])
@@ -215,14 +226,14 @@ def test_more_memory_than_the_host_has_is_said_before_anything_is_tried(
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: pytest.fail("tried"))
     with pytest.raises(InputError) as bad:
-        complete(home, Draft(accelerator=accelerator, memory_mib=HOST_MIB + 1))  # type: ignore[arg-type]
+        completed(home, Draft(tiny=True, accelerator=accelerator, memory=HOST_MIB + 1))  # type: ignore[arg-type]
     assert str(bad.value) == f"memory_mib is {HOST_MIB + 1}, but this host has {HOST_MIB}"
     assert bad.value.hint == f"write --memory {HOST_MIB // 2}M or less"
 
 
 def test_a_disk_smaller_than_the_image(home: Home, kernel: Kernel, image: Image) -> None:
     with pytest.raises(InputError) as bad:
-        tcg(home, image="web", disk_bytes=4 * MIB - 512)
+        tcg(home, image="web", disk_size=4 * MIB - 512)
     assert str(bad.value) == "disk_bytes is 4193792, but the image is 4194304 bytes"
     assert bad.value.hint == "write --disk-size 4M or more"
 
@@ -233,11 +244,11 @@ def test_a_larger_disk_needs_a_filesystem_that_grows(
     add_image("plain")
     add_image("cloud", partition=1)
     add_image("rocky", filesystem="xfs")
-    assert tcg(home, image="plain", disk_bytes=8 * MIB).disk_bytes == 8 * MIB
-    assert tcg(home, image="cloud", disk_bytes=4 * MIB).disk_bytes == 4 * MIB
+    assert tcg(home, image="plain", disk_size=8 * MIB).disk_bytes == 8 * MIB
+    assert tcg(home, image="cloud", disk_size=4 * MIB).disk_bytes == 4 * MIB
     for name, root in (("cloud", "partition 1"), ("rocky", "xfs")):
         with pytest.raises(InputError) as bad:
-            tcg(home, image=name, disk_bytes=8 * MIB)
+            tcg(home, image=name, disk_size=8 * MIB)
         assert str(bad.value) == (
             "a disk of 8388608 bytes is larger than the image, which cannot grow: "
             f"its root is {root}"
@@ -283,14 +294,14 @@ def test_equal_drafts_make_equal_recipes(home: Home, kernel: Kernel, image: Imag
     assert tcg(home, image="web") != by_name
 
 
-@pytest.mark.parametrize("fields", [{}, {"image": "web", "random_seed": 7, "append": ('a="b c"',)}])
+@pytest.mark.parametrize("fields", [{}, {"image": "web", "seed": 7, "append": ('a="b c"',)}])
 def test_a_recipe_as_toml_is_the_same_recipe(
     fields: dict[str, object], home: Home, kernel: Kernel, image: Image, tmp_path: Path
 ) -> None:
     recipe = tcg(home, **fields)
     path = tmp_path / "recipe.toml"
-    path.write_text(drafts.to_toml(recipe))
-    again, _ = complete(home, drafts.read(path))
+    path.write_text(recipe_file.to_toml(recipe))
+    again, _ = completed(home, recipe_file.read(path))
     assert again == recipe
 
 
@@ -306,22 +317,22 @@ def mappable(add_image: Callable[..., Image]) -> Image:
 
 
 def test_the_defaults_on_the_virtual_clock(home: Home, kernel: Kernel, mappable: Image) -> None:
-    recipe, choice = complete(home, Draft(image="mappable", clock="virtual"))
+    recipe, choice = completed(home, Draft(image="mappable", clock="virtual"))
     assert str(choice) == "TCG (not KVM: it cannot count instructions)"
     assert (recipe.clock, recipe.accelerator, recipe.vcpus) == ("virtual", "tcg", 1)
     assert (recipe.disk, recipe.disk_bytes) == ("pmem", mappable.size_bytes)
-    assert (recipe.network, recipe.random_seed, recipe.machine) == ("none", 1, "q35")
+    assert (recipe.network, recipe.random_seed, recipe.machine_type) == ("none", 1, "q35")
     assert recipe.cmdline == (
         *(*USUAL, "net.ifnames=0", *TCG),
         *("nokaslr", "norandmaps"),
     )
-    other, _ = complete(home, Draft(image="mappable", clock="virtual", random_seed=0))
+    other, _ = completed(home, Draft(image="mappable", clock="virtual", seed=0))
     assert other.random_seed == 0
 
 
 def test_a_tiny_guest_on_the_virtual_clock(home: Home, kernel: Kernel) -> None:
-    recipe, _ = complete(home, Draft(clock="virtual"))
-    assert (recipe.disk, recipe.machine, recipe.random_seed) == ("none", "microvm", 1)
+    recipe, _ = completed(home, Draft(tiny=True, clock="virtual"))
+    assert (recipe.disk, recipe.machine_type, recipe.random_seed) == ("none", "microvm", 1)
 
 
 @pytest.mark.parametrize(
@@ -331,9 +342,9 @@ def test_a_tiny_guest_on_the_virtual_clock(home: Home, kernel: Kernel) -> None:
         ({"vcpus": 2}, "vcpus is 2, but the virtual clock needs 1"),
         ({"disk": "qcow2"}, "disk is 'qcow2', but the virtual clock needs 'pmem'"),
         ({"network": "user"}, "network is 'user', but the virtual clock needs 'none'"),
-        ({"machine": "microvm"}, "disk is 'pmem', which machine 'microvm' does not have"),
+        ({"machine_type": "microvm"}, "disk is 'pmem', which machine type 'microvm' does not have"),
         (
-            {"disk_bytes": 8 * MIB},
+            {"disk_size": 8 * MIB},
             "disk_bytes is 8388608, but disk 'pmem' is the image itself, 4194304 bytes",
         ),
     ],
@@ -342,7 +353,7 @@ def test_what_does_not_go_with_the_virtual_clock(
     fields: dict[str, object], message: str, home: Home, kernel: Kernel, mappable: Image
 ) -> None:
     with pytest.raises(InputError) as bad:
-        complete(home, Draft(image="mappable", clock="virtual", **fields))  # type: ignore[arg-type]
+        completed(home, Draft(image="mappable", clock="virtual", **fields))  # type: ignore[arg-type]
     assert str(bad.value) == message
     assert bad.value.hint
 
@@ -355,6 +366,84 @@ def test_persistent_memory_takes_memory_to_be_known(
     with image.disk.open("r+b") as disk:
         disk.seek(1024 + 24)
         disk.write(b"\2\0\0\0")
-    assert tcg(home, image="large", disk="pmem", memory_mib=124).memory_mib == 124
+    assert tcg(home, image="large", disk="pmem", memory=124).memory_mib == 124
     with pytest.raises(InputError, match=r"with an image needs 124 or more$"):
-        tcg(home, image="large", disk="pmem", memory_mib=123)
+        tcg(home, image="large", disk="pmem", memory=123)
+
+
+async def test_a_running_loop_is_no_obstacle(
+    home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
+    recipe, _ = await complete(home, Draft(tiny=True))
+    assert recipe.accelerator == "tcg"
+
+
+async def test_debians_kernel_is_fetched_where_there_is_none(
+    home: Home, add_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(home: Home, *, progress: Callable[[str, float], None]) -> Kernel:
+        progress("fetching", 0.1)
+        progress("done", 1.0)
+        return add_kernel()
+
+    monkeypatch.setattr("bootwright.kernels.debian.add", add)
+    events: list[Event] = []
+    draft = Draft(tiny=True, accelerator="tcg")
+    recipe, _ = await complete(home, draft, events.append)
+    assert recipe.kernel == kernels.load(home, "debian").digest
+    assert events == [
+        Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"),
+        Progress(step="fetching", share=0.1),
+        Progress(step="done", share=1.0),
+    ]
+    assert (await complete(home, draft, lambda event: pytest.fail("fetched again")))[0] == recipe
+
+
+async def test_fetching_a_kernel_ends_when_it_is_cancelled(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def add(home: Home, *, progress: Callable[[str, float], None]) -> None:
+        begun.set()
+        cancelled.wait()
+        try:
+            progress("fetching", 0.1)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("bootwright.kernels.debian.add", add)
+    completing = asyncio.create_task(complete(home, Draft(tiny=True)))
+    await asyncio.to_thread(begun.wait)
+    completing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await completing
+    cancelled.set()
+    await asyncio.to_thread(ended.wait)
+
+
+def test_an_unknown_image_is_reported_before_a_kernel_is_fetched(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.kernels.debian.add", lambda *_, **__: pytest.fail("fetched"))
+    with pytest.raises(NotFoundError, match=r"^no image is called 'web'$"):
+        completed(home, Draft(image="web"))
+
+
+def test_nothing_to_boot(home: Home, kernel: Kernel) -> None:
+    with pytest.raises(InputError, match=r"^no image was given$"):
+        completed(home, Draft())
+
+
+def test_stock_is_without_every_fast_default(home: Home, kernel: Kernel) -> None:
+    names = tuple(default.name for default in defaults.FAST)
+    assert tcg(home, stock=True) == tcg(home, without=names)
+
+
+def test_auto_is_as_if_nothing_was_said(
+    home: Home, kernel: Kernel, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
+    auto = completed(home, Draft(image="web", accelerator="auto", disk="auto"))
+    assert auto == completed(home, Draft(image="web"))

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
 
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine.complete import complete
 from bootwright.machine.defaults import FAST
-from bootwright.machine.draft import Draft
 from bootwright.recipe import Recipe
 
 NAMES = tuple(default.name for default in FAST)
 
 
 def recipe_of(home: Home, **given: object) -> Recipe:
-    return complete(home, Draft(accelerator="tcg", **given))[0]  # type: ignore[arg-type]
+    given = {"tiny": "image" not in given, "accelerator": "tcg", **given}
+    return asyncio.run(complete(home, Draft(**given)))[0]  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -57,13 +59,13 @@ def test_stock_has_none_of_them(
     recipe = recipe_of(home, image="web", without=NAMES)
     assert [default.name for default in FAST if default.is_on(recipe)] == []
     assert recipe.cmdline == ("console=ttyS0", "panic=-1", "net.ifnames=0")
-    assert (recipe.kernel_file, recipe.machine, recipe.cpu) == ("bzImage", "q35", "max")
+    assert (recipe.kernel_file, recipe.machine_type, recipe.cpu) == ("bzImage", "q35", "max")
 
 
 def test_what_is_asked_for_stays(home: Home, kernel: Kernel) -> None:
-    recipe = recipe_of(home, without=NAMES, append=("quiet",), cpu="qemu64", machine="microvm")
+    recipe = recipe_of(home, without=NAMES, append=("quiet",), cpu="qemu64", machine_type="microvm")
     assert recipe.cmdline == ("console=ttyS0", "panic=-1", "quiet")
-    assert (recipe.cpu, recipe.machine) == ("qemu64", "microvm")
+    assert (recipe.cpu, recipe.machine_type) == ("qemu64", "microvm")
 
 
 def test_it_leaves_a_recipe_files_command_line_too(home: Home, kernel: Kernel) -> None:

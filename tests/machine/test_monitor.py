@@ -165,7 +165,7 @@ async def test_what_a_monitor_cannot_do_is_told_by_its_kind(
 
 
 async def test_a_machine_that_cannot_be_made_leaves_nothing(home: Home, kept: MachineSpec) -> None:
-    lacking = replace(kept, recipe=replace(kept.recipe, machine="microvm"))
+    lacking = replace(kept, recipe=replace(kept.recipe, machine_type="microvm"))
     with pytest.raises(FormatError, match="has no driver virtio_mmio"):
         async with client.started(home, lacking, Recorder()):
             pytest.fail("it has no driver for its disk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.events import Event, Notice, Observer, ignore
 from bootwright.home import Home
 from bootwright.host import clock
 from bootwright.kernels.kernel import Kernel
@@ -62,7 +64,7 @@ def recipe(add_kernel: Callable[..., Kernel]) -> Recipe:
         vmm="qemu",
         vmm_build="7.2.0",
         accelerator="kvm",
-        machine="microvm",
+        machine_type="microvm",
         cpu="host",
         memory_mib=4096,
         vcpus=8,
@@ -79,30 +81,30 @@ def remember(home: Home, **facts: object) -> Path:
     return path
 
 
-def ignore(_text: str) -> None:
-    """Take no notice."""
+def choose(home: Home, recipe: Recipe, observe: Observer = ignore) -> trial.Choice:
+    return asyncio.run(trial.choose(home, recipe, observe))
 
 
 def test_where_kvm_cannot_work_nothing_is_tried(
     home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "there is no /dev/kvm")
-    choice = trial.choose(home, recipe, lambda _: pytest.fail("a trial began"))
+    choice = choose(home, recipe, lambda _: pytest.fail("a trial began"))
     assert str(choice) == "TCG (not KVM: there is no /dev/kvm)"
     assert qemu.runs() == []
     assert not (home.cache / "kvm-trial.json").exists()
 
 
 def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: Refusing) -> None:
-    notices: list[str] = []
-    choice = trial.choose(home, recipe, notices.append)
+    events: list[Event] = []
+    choice = choose(home, recipe, events.append)
     assert (choice.accelerator, choice.reason) == ("tcg", REFUSAL)
     assert str(choice) == f"TCG (not KVM: {REFUSAL})"
-    assert notices == ["trying once whether KVM runs a guest here (up to 10 s)"]
+    assert events == [Notice(text="trying once whether KVM runs a guest here (up to 10 s)")]
 
 
 def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: Refusing) -> None:
-    trial.choose(home, recipe, ignore)
+    choose(home, recipe)
     [words] = qemu.runs()
     for expected in ("-M q35 ", "-accel kvm ", "-cpu host ", "-m 256 ", "-smp 1 ", "-S "):
         assert expected in words
@@ -111,7 +113,7 @@ def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: Refus
 
 
 def test_nothing_of_the_trial_is_left(home: Home, recipe: Recipe, qemu: Refusing) -> None:
-    trial.choose(home, recipe, ignore)
+    choose(home, recipe)
     assert f"-initrd {home.machines}/kvm-trial-" in qemu.runs()[0]
     assert entries(home) == []
     assert [path.name for path in home.logs.iterdir()] == ["monitors.log"]
@@ -131,12 +133,12 @@ def test_a_guest_that_runs_speaks_for_kvm(
     home: Home, recipe: Recipe, qemu: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = FakeQemu(tmp_path, monkeypatch, _RUNS).told
-    choice = trial.choose(home, recipe, ignore)
+    choice = choose(home, recipe)
     assert str(choice) == "KVM (a guest ran with it)"
     assert told() == ["qmp_capabilities", "cont", "quit"]
     assert entries(home) == []
     assert trial.recall(home).kvm_runs
-    again = trial.choose(home, recipe, lambda _: pytest.fail("a second trial began"))
+    again = choose(home, recipe, lambda _: pytest.fail("a second trial began"))
     assert again == choice
 
 
@@ -152,15 +154,15 @@ def test_a_guest_that_dies_speaks_for_its_kernel(
         "    answer()\n"
         "    sys.exit(0)",
     )
-    choice = trial.choose(home, recipe, ignore)
+    choice = choose(home, recipe)
     assert choice.reason == "a trial guest ended: Kernel panic - not syncing: no init"
     assert entries(home) == []
     assert trial.recall(home).fails_with == {recipe.kernel: choice.reason}
 
 
 def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: Refusing) -> None:
-    first = trial.choose(home, recipe, ignore)
-    again = trial.choose(home, recipe, lambda _: pytest.fail("a second trial began"))
+    first = choose(home, recipe)
+    again = choose(home, recipe, lambda _: pytest.fail("a second trial began"))
     assert again == first
     assert len(qemu.runs()) == 1
 
@@ -168,12 +170,12 @@ def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: Refusing) -> 
 def test_a_failure_speaks_only_for_its_kernel(
     home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
 ) -> None:
-    trial.choose(home, recipe, ignore)
+    choose(home, recipe)
     qemu.does("echo 'qemu-system-x86_64: another reason' >&2; exit 1")
     other = replace(recipe, kernel=add_kernel("other").digest)
-    assert trial.choose(home, other, ignore).reason == "a trial guest ended: another reason"
-    assert trial.choose(home, recipe, ignore).reason == REFUSAL
-    assert trial.choose(home, other, ignore).reason == "a trial guest ended: another reason"
+    assert choose(home, other).reason == "a trial guest ended: another reason"
+    assert choose(home, recipe).reason == REFUSAL
+    assert choose(home, other).reason == "a trial guest ended: another reason"
     assert len(qemu.runs()) == 2
 
 
@@ -182,7 +184,7 @@ def test_a_success_speaks_for_all_kernels(
 ) -> None:
     remember(home, kvm_runs=True)
     for kernel in (recipe.kernel, add_kernel("other").digest):
-        choice = trial.choose(home, replace(recipe, kernel=kernel), ignore)
+        choice = choose(home, replace(recipe, kernel=kernel))
         assert str(choice) == "KVM (a guest ran with it)"
     assert qemu.runs() == []
 
@@ -192,7 +194,7 @@ def test_another_boot_and_another_build_forget(
     changed: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     path = remember(home, kvm_runs=True, **{changed: "another"})
-    assert trial.choose(home, recipe, ignore).reason == REFUSAL
+    assert choose(home, recipe).reason == REFUSAL
     assert len(qemu.runs()) == 1
     assert json.loads(path.read_text()) == {
         "boot_id": clock.boot_id(),
@@ -207,7 +209,7 @@ def test_a_damaged_memory_is_found_out_again(
     content: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     remember(home).write_text(content)
-    assert trial.choose(home, recipe, ignore).reason == REFUSAL
+    assert choose(home, recipe).reason == REFUSAL
     assert len(qemu.runs()) == 1
 
 
@@ -215,7 +217,7 @@ def test_a_qemu_that_ends_without_a_word_still_has_a_reason(
     home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     qemu.does("exit 7")
-    choice = trial.choose(home, recipe, ignore)
+    choice = choose(home, recipe)
     assert choice.reason == "QEMU did not start (exit status 7)"
 
 
@@ -224,7 +226,7 @@ def test_a_guest_that_hangs_is_given_up(
 ) -> None:
     monkeypatch.setattr(trial, "DEADLINE_S", 0.2)
     qemu.does("exec sleep 60")
-    choice = trial.choose(home, recipe, ignore)
+    choice = choose(home, recipe)
     assert choice.reason == "a tiny guest did not get through in 0.2 s"
     assert entries(home) == []
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from msgspec import structs
 
+from bootwright.draft import Draft
 from bootwright.experiments import baseline, check, trend
 from bootwright.experiments.budget import Wanted
 from bootwright.experiments.results import CheckResult, Trend
@@ -18,7 +19,7 @@ from bootwright.report.junit import junit
 from bootwright.report.trend_page import page
 from tests.experiments import measured
 
-WEB = Wanted(name="web", image="web", budget={"whole": "105ms"}, tolerance="2%")
+WEB = Wanted(name="web", draft=Draft(image="web"), budget={"whole": "105ms"}, tolerance="2%")
 
 
 def told(lengths: Sequence[float | None], wanted: Wanted = WEB) -> CheckResult:

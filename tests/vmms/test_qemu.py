@@ -27,7 +27,7 @@ FULL = Recipe(
     vmm="qemu",
     vmm_build="7.2.0",
     accelerator="tcg",
-    machine="q35",
+    machine_type="q35",
     cpu="qemu64,+rdrand",
     memory_mib=512,
     vcpus=2,
@@ -42,7 +42,7 @@ TINY = replace(
     disk="none",
     disk_bytes=0,
     network="none",
-    machine="microvm",
+    machine_type="microvm",
     accelerator="kvm",
     cpu="host",
     memory_mib=128,
@@ -114,12 +114,12 @@ def test_a_tiny_guest_has_neither_disk_nor_network() -> None:
 
 
 def test_microvm_has_its_devices_on_another_bus_and_no_boot_rom() -> None:
-    options = pairs(Qemu().plan(replace(FULL, machine="microvm"), place(Path("/m"))))
+    options = pairs(Qemu().plan(replace(FULL, machine_type="microvm"), place(Path("/m"))))
     assert ("-device", "virtio-blk-device,drive=disk0") in options
     assert ("-device", "virtio-net-device,netdev=net,mac=52:54:00:01:02:03") in options
 
 
-@pytest.mark.parametrize("recipe", [FULL, replace(FULL, machine="microvm")])
+@pytest.mark.parametrize("recipe", [FULL, replace(FULL, machine_type="microvm")])
 def test_nothing_listens_beyond_loopback(recipe: Recipe) -> None:
     published = replace(
         place(Path("/m")),
@@ -203,7 +203,7 @@ def test_planning_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ("recipe", "drivers"),
     [
         (FULL, ["virtio_pci", "virtio_blk", "virtio_net"]),
-        (replace(FULL, machine="microvm", network="none"), ["virtio_mmio", "virtio_blk"]),
+        (replace(FULL, machine_type="microvm", network="none"), ["virtio_mmio", "virtio_blk"]),
         (replace(FULL, disk="pmem", network="none"), ["virtio_pci", "virtio_pmem", "nd_pmem"]),
         (TINY, []),
         (replace(TINY, network="user"), ["virtio_mmio", "virtio_net"]),

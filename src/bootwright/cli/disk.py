@@ -90,12 +90,12 @@ def bench(kinds: tuple[str, ...], sparse: tuple[str, ...], full: str, as_json: b
     ten machines that read the same 64 MiB take of the page cache.
     """
     from bootwright.disks import bench as benches
-    from bootwright.machine.draft import parse_size
+    from bootwright.size import parse
 
     plan = benches.Plan(
         kinds=tuple(table.disk(name) for name in kinds or table.KINDS),
-        sparse_bytes=tuple(parse_size(size) for size in sparse),
-        full_bytes=parse_size(full),
+        sparse_bytes=tuple(parse(size) for size in sparse),
+        full_bytes=parse(full),
     )
     with screen.observer("disk bench", quiet=as_json) as observe:
         report = benches.measure(homes.locate(), plan, observe)

@@ -11,6 +11,7 @@ import click
 from bootwright import home as homes
 from bootwright.cli import names, screen, times
 from bootwright.cli import trend as trends
+from bootwright.clock import CLOCKS
 from bootwright.digest import is_digest, short
 from bootwright.errors import InputError
 from bootwright.history import listing
@@ -264,7 +265,7 @@ def _table(rows: Iterable[Row]) -> str:
 
 
 def _on(row: Row) -> str:
-    if row.clock == "wall":
+    if not CLOCKS[row.clock].is_repeatable:
         return row.accelerator
     return f"{row.clock}, seed {row.seed}"
 
@@ -274,9 +275,9 @@ def _duration(time_ns: int | None) -> str:
 
 
 def _toml(stored: Stored) -> str:
-    import tomli_w
+    from bootwright.recipe_file import to_toml
 
-    return tomli_w.dumps({k: value for k, value in stored.recipe.items() if value is not None})
+    return to_toml(stored.recipe)
 
 
 def _lines(stored: Stored) -> Iterable[str]:
@@ -286,7 +287,7 @@ def _lines(stored: Stored) -> Iterable[str]:
     yield f"  start-up {_duration(row.start_up_ns)}, whole {_duration(row.total_ns)}" + (
         "" if row.unaccounted_ns is None else f", unaccounted {_duration(row.unaccounted_ns)}"
     )
-    if row.total_ns is None and row.clock == "virtual":
+    if row.total_ns is None and CLOCKS[row.clock].timed_by_guest:
         yield "  (the guest was not asked for its own time; what follows is the host's)"
     yield f"  bootwright timeline --boot {row.id} shows it again"
     title = "longest parts (ms)"

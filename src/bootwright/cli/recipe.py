@@ -40,7 +40,7 @@ def show(image: str | None, as_json: bool, why: bool, **options: Any) -> None:
     Images, kernels and guest files are named by their content, so that the same recipe is the same
     experiment, today and later, here and elsewhere.
     """
-    from bootwright.machine.draft import to_toml
+    from bootwright.recipe_file import to_toml
 
     recipe, _ = completed(homes.locate(), draft_of(image, options), quiet=as_json)
     if not why:

@@ -14,13 +14,13 @@ from bootwright import __version__
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.machine import client
 from bootwright.machine.booting import default_timeout_s, fresh_name
 from bootwright.machine.client import Machine
 from bootwright.machine.complete import DEFAULT_KERNEL
-from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec, check_host_name
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
@@ -99,7 +99,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         image, argv = arguments[0], (*arguments[1:], *argv)
     draft = draft_of(image, options)
     _check(argv, options, tiny=draft.image is None, bare=draft.init == "bare")
-    if draft.clock == "virtual":
+    if draft.guest_clock.is_closed:
         _check_virtual(draft, options)
     home = homes.locate()
     quiet = options["as_json"]
@@ -284,7 +284,7 @@ class Session:
             "accelerator_reason": choice.reason,
             "disk": self._spec.recipe.disk,
             "disk_reason": choice.disk_reason,
-            "machine": self._spec.recipe.machine,
+            "machine_type": self._spec.recipe.machine_type,
             "exit_status": exit_status,
             "output": self._output.decode("utf-8", "replace"),
             "error_output": self._error_output.decode("utf-8", "replace"),
@@ -295,7 +295,7 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
     """Return one line that says what boots, and on what."""
     recipe = spec.recipe
     return (
-        f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine}, "
+        f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine_type}, "
         f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice}"
         + (f", disk {recipe.disk} ({choice.disk_reason})" if choice.disk_reason else "")
     )

@@ -10,6 +10,7 @@ import click
 
 from bootwright import home as homes
 from bootwright.cli import names, screen, times
+from bootwright.clock import CLOCKS
 from bootwright.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Examples:
 )
 @click.argument("image", required=False, metavar="[IMAGE]", shell_complete=names.images)
 @click.option("--tiny", is_flag=True, help="Of the tiny guest.")
-@click.option("--clock", type=click.Choice(["wall", "virtual"]), help="On this clock only.")
+@click.option("--clock", type=click.Choice(list(CLOCKS)), help="On this clock only.")
 @click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page with a plot.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -73,7 +74,7 @@ Examples:
 )
 @click.argument("image", required=False, metavar="[IMAGE]", shell_complete=names.images)
 @click.option("--tiny", is_flag=True, help="Of the tiny guest.")
-@click.option("--clock", type=click.Choice(["wall", "virtual"]), help="On this clock only.")
+@click.option("--clock", type=click.Choice(list(CLOCKS)), help="On this clock only.")
 @click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as trend does.")
 def regress(

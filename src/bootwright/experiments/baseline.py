@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from bootwright.clock import CLOCKS
 from bootwright.errors import HostError, InputError
 from bootwright.experiments import figures
 from bootwright.history.measurement import Measurement
@@ -130,7 +131,7 @@ def why_apart(baseline: Baseline, clock: Clock, accelerator: str, host: Fingerpr
     """Say why figures taken now, on *host*, would not compare with a baseline; empty: they do."""
     if baseline.clock != clock:
         return f"its baseline is of the {baseline.clock} clock, and this is the {clock} one"
-    if clock == "virtual":
+    if CLOCKS[clock].is_repeatable:
         return ""
     if (baseline.host.cpu, baseline.host.cpus) != (host.cpu, host.cpus):
         return (

@@ -37,7 +37,7 @@ _MARK = re.compile(r"^\[ *(\d+)\.(\d{6})\] bootwright: (\S+)", re.MULTILINE)
 
 def specs(recipe: Recipe) -> tuple[PhaseSpec, ...]:
     """Return the phases that a sample of *recipe* has."""
-    if recipe.clock == "virtual":
+    if recipe.guest_clock.timed_by_guest:
         return _GUEST_PHASES.get(recipe.init, _TO_SSHD)
     return start_up_of(recipe.init)
 
@@ -50,7 +50,7 @@ def names(recipe: Recipe) -> tuple[str, ...]:
 def ends(recipe: Recipe) -> tuple[str, str]:
     """Return what a sample of *recipe* begins and ends with, in words."""
     runs = "the SSH server accepts" if recipe.lets_in else "the guest's command starts"
-    if recipe.clock == "virtual":
+    if recipe.guest_clock.timed_by_guest:
         return "the kernel's clock starts", runs
     return "the start is asked for", "a command can run over SSH" if recipe.lets_in else runs
 
@@ -66,7 +66,7 @@ async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
         BootwrightError: no boot of it can work on this host.
     """
     name = f"measured-{secrets.token_hex(4)}"
-    if recipe.clock == "wall":
+    if not recipe.guest_clock.timed_by_guest:
         marks = await _on_the_wall(home, recipe, name, timeout_s)
     elif recipe.lets_in:
         carried = with_collector(home, recipe)

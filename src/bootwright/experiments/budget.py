@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import structs
 
+from bootwright import recipe_file
+from bootwright.draft import FIELDS, Draft, merged
 from bootwright.errors import InputError
 from bootwright.experiments import amount
 from bootwright.experiments.statistics import SMALLEST_NS
-from bootwright.machine import draft as drafts
-from bootwright.machine.draft import Draft
-from bootwright.recipe import MIB, Clock, InitName
+from bootwright.recipe import Clock
+
+T = TypeVar("T")
 
 BOOTS = 10
 """Of each, where the file does not say."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """One boot of the file; what is None is taken from the file's head, or is the default."""
+class _Boot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """What a [[boot]] has beside the fields of a draft."""
 
     name: str
-    tiny: bool = False
-    image: str | None = None
     recipe: str | None = None
     """A recipe file, from the budget file's folder."""
-    kernel: str | None = None
-    init: InitName | None = None
-    trim: str | None = None
-    memory: str | None = None
-    append: tuple[str, ...] = ()
     with_: tuple[str, ...] = msgspec.field(default=(), name="with")
     """Changes of the recipe."""
-    clock: Clock | None = None
     boots: int | None = None
-    seed: int | None = None
-    """The first one."""
     timeout_s: float | None = msgspec.field(default=None, name="timeout-s")
     budget: dict[str, str] = {}
     """By phase, or ``whole``, the longest time that its median may take."""
     tolerance: str | None = None
     """By how much each phase may be longer than in the baseline."""
 
+
+class Wanted(_Boot, frozen=True, kw_only=True):
+    """One boot of the file; what is None is taken from the file's head, or is the default."""
+
+    draft: Draft
+    """What is booted, as the boot itself says; its seed is the first one."""
+
     @property
     def title(self) -> str:
         """What is booted, as `measure` calls it."""
-        return self.image or self.recipe or ""
+        return self.draft.image or self.recipe or ""
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
     """A budget file."""
 
     boot: tuple[Wanted, ...]
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A budget file as it is written."""
+
+    boot: tuple[dict[str, Any], ...]
     clock: Clock | None = None
     boots: int = BOOTS
     tolerance: str = "1%"
@@ -63,25 +72,34 @@ def read(path: Path) -> Budget:
     Raises:
         InputError: it is missing, no TOML, or one of its fields cannot be used.
     """
-    table = drafts.toml_table(path, "budget", "bootwright check --help has one to begin with")
+    table = recipe_file.toml_table(path, "budget", "bootwright check --help has one to begin with")
+    file = _converted(table, _File, str(path))
+    budget = Budget(boot=tuple(_wanted(file, one, str(path)) for one in file.boot))
+    _check(path, budget)
+    return budget
+
+
+def _wanted(file: _File, table: dict[str, Any], where: str) -> Wanted:
+    """Return one boot, with what the file's head says filled in."""
+    said = {key: value for key, value in table.items() if key.replace("-", "_") in FIELDS}
+    boot = _converted({key: table[key] for key in table.keys() - said.keys()}, _Boot, where)
+    draft = recipe_file.from_table({"clock": file.clock, **said}, f"{where}, boot {boot.name!r}")
+    values = structs.asdict(boot)
+    if boot.boots is None:
+        values["boots"] = file.boots
+    if boot.tolerance is None:
+        values["tolerance"] = file.tolerance
+    return Wanted(**values, draft=draft)
+
+
+def _converted(table: dict[str, Any], kind: type[T], where: str) -> T:
     try:
-        found = msgspec.convert(table, type=Budget)
+        return msgspec.convert(table, type=kind)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "`").replace("Object ", "it ")
-        fields = ", ".join(field.encode_name for field in msgspec.structs.fields(Wanted))
-        raise InputError(f"{path}: {text}", hint=f"a [[boot]] has {fields}") from error
-    whole = msgspec.structs.replace(found, boot=tuple(_filled(found, one) for one in found.boot))
-    _check(path, whole)
-    return whole
-
-
-def _filled(budget: Budget, one: Wanted) -> Wanted:
-    return msgspec.structs.replace(
-        one,
-        clock=one.clock or budget.clock,
-        boots=budget.boots if one.boots is None else one.boots,
-        tolerance=budget.tolerance if one.tolerance is None else one.tolerance,
-    )
+        own = (field.encode_name for field in structs.fields(_Boot))
+        fields = ", ".join((*own, *(field.word for field in FIELDS.values())))
+        raise InputError(f"{where}: {text}", hint=f"a [[boot]] has {fields}") from error
 
 
 def _check(path: Path, budget: Budget) -> None:
@@ -92,7 +110,8 @@ def _check(path: Path, budget: Budget) -> None:
         where = f"{path}, boot {one.name!r}"
         if not one.name.strip() or names.count(one.name) > 1:
             raise InputError(f"{where}: names are not empty, and unlike", hint="name = 'web'")
-        if [one.tiny, one.image is not None, one.recipe is not None].count(True) != 1:
+        draft = one.draft
+        if [draft.tiny, draft.image is not None, one.recipe is not None].count(True) != 1:
             raise InputError(
                 f"{where} says not one thing to boot",
                 hint='give one of image = "web", recipe = "web.toml", tiny = true',
@@ -110,22 +129,11 @@ def draft_of(wanted: Wanted, folder: Path) -> Draft:
     """Return the recipe's draft of a boot; its changes are not in it.
 
     Raises:
-        InputError: its recipe file cannot be used, or its memory is no size.
+        InputError: its recipe file cannot be used.
     """
-    memory = wanted.memory
-    given = Draft(
-        image=wanted.image,
-        kernel=wanted.kernel,
-        init=wanted.init,
-        trim=wanted.trim,
-        append=wanted.append,
-        memory_mib=None if memory is None else drafts.parse_size(memory, unit="m") // MIB,
-        random_seed=wanted.seed,
-        clock=wanted.clock,
-    )
     if wanted.recipe is None:
-        return given
-    return drafts.merged(drafts.read(folder / wanted.recipe), given)
+        return wanted.draft
+    return merged(recipe_file.read(folder / wanted.recipe), wanted.draft)
 
 
 def time_ns(text: str, where: str) -> int:

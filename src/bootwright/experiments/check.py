@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bootwright.change_text import parse_all
+from bootwright.clock import CLOCKS
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import baseline, boots, budget, figures, measure, subject
@@ -209,7 +210,7 @@ def _changed(accepted: Baseline, taken: Measurement) -> tuple[str, ...]:
     recipe = taken.sides["A"].recipe
     now = {key: value for key, value in recipe.items() if value is not None}
     lines = differences(accepted.recipe, now)
-    if accepted.clock == "wall" and accepted.host != baseline.host_of(taken.host):
+    if not CLOCKS[accepted.clock].is_repeatable and accepted.host != baseline.host_of(taken.host):
         lines.append(f"host's kernel: {accepted.host.kernel} → {taken.host.kernel}")
     seeds = (accepted.boots, accepted.first_seed)
     if seeds != (len(figures.succeeded(taken)), taken.plan.first_seed):

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from bootwright import __version__
 from bootwright.change_text import parse_all
+from bootwright.clock import CLOCKS
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import boots, conditions, figures, subject
@@ -105,7 +106,7 @@ def begin(home: Home, sides: Mapping[SideName, Subject], plan: Plan) -> Measurem
             hint="give --clock, which goes for both",
         )
     [clock] = clocks
-    if clock == "virtual" and plan.first_seed is None:
+    if CLOCKS[clock].is_repeatable and plan.first_seed is None:
         plan = structs.replace(plan, first_seed=recipes[0].random_seed)
     if (plan.first_seed or 0) + plan.looks[-1] > _LARGEST_SEED:
         raise InputError(
@@ -246,7 +247,7 @@ def _jobs(now: Callable[[], Measurement], target: int) -> Iterator[Job]:
         if hopeless(now()):
             return
         recipe = recipes[side]
-        if begun.clock == "virtual":
+        if begun.guest_clock.is_repeatable:
             recipe = replace(recipe, random_seed=(begun.plan.first_seed or 0) + number)
         yield Job(side=side, number=number, recipe=recipe, timeout_s=begun.plan.timeout_s)
 
@@ -278,7 +279,8 @@ def hopeless(measurement: Measurement) -> bool:
 def warnings(home: Home, measurement: Measurement) -> list[str]:
     """Return what is doubtful about figures that are about to be taken."""
     here = fingerprint.read()
-    found = conditions.warnings(home, here) if measurement.clock == "wall" else []
+    is_repeatable = measurement.guest_clock.is_repeatable
+    found = [] if is_repeatable else conditions.warnings(home, here)
     accelerators = {name: recipe_of(measurement, name).accelerator for name in measurement.sides}
     if len(set(accelerators.values())) > 1:
         found.append(
@@ -287,7 +289,7 @@ def warnings(home: Home, measurement: Measurement) -> list[str]:
     points = {name: boots.ends(recipe_of(measurement, name))[1] for name in measurement.sides}
     if len(set(points.values())) > 1:
         found.append(f"A ends where {points['A']}, and B where {points['B']}: not the same work")
-    if measurement.clock == "wall" and (here.cpu, here.kernel) != (
+    if not is_repeatable and (here.cpu, here.kernel) != (
         measurement.host.cpu,
         measurement.host.kernel,
     ):

@@ -11,7 +11,7 @@ from bootwright.errors import InputError
 from bootwright.events import Observer
 from bootwright.experiments.events import ChangeDropped
 from bootwright.home import Home
-from bootwright.machine.booting import completed as completed_recipe
+from bootwright.machine.complete import complete
 from bootwright.machine.draft import Draft
 from bootwright.recipe import Recipe
 
@@ -41,7 +41,7 @@ async def completed(
     if isinstance(what, Recipe):
         named = "" if what.image is None else short(what.image)
         return Subject(title=named if title is None else title, recipe=what)
-    recipe, _ = await completed_recipe(home, what, observe)
+    recipe, _ = await complete(home, what, observe)
     return Subject(title=(what.image or "") if title is None else title, recipe=recipe)
 
 

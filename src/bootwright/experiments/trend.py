@@ -86,7 +86,7 @@ def of_image(
 
 
 def _host(one: Measurement, side: SideName) -> str:
-    if one.clock == "virtual":
+    if one.guest_clock.is_repeatable:
         return ""
     accelerator = one.sides[side].recipe.get("accelerator")
     return f"{one.host.cpus} x {one.host.cpu or 'unknown CPU'}, {accelerator}"
@@ -150,7 +150,7 @@ def _steps(points: Sequence[_Taken]) -> list[TrendStep]:
 
 def _effect(before: _Taken, after: _Taken) -> Effect:
     """Compare seed by seed where enough are common, else each boot with each."""
-    if after.measurement.clock == "virtual":
+    if after.measurement.guest_clock.is_repeatable:
         a, b = _by_seed(before), _by_seed(after)
         common = sorted(a.keys() & b.keys())
         if len(common) >= least_pairs():
@@ -206,7 +206,7 @@ def _differences(before: _Taken, after: _Taken) -> list[str]:
     lines = differences(old.sides[before.side].recipe, new.sides[after.side].recipe)
     if old.bootwright != new.bootwright:
         lines.append(f"bootwright: {old.bootwright} → {new.bootwright}")
-    if new.clock == "wall":
+    if not new.guest_clock.is_repeatable:
         if old.host.kernel != new.host.kernel:
             lines.append(f"host's kernel: {old.host.kernel} → {new.host.kernel}")
         if old.host.governor != new.host.governor:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bootwright.clock import CLOCKS, ClockName, GuestClock
 from bootwright.host.fingerprint import Fingerprint
 
 SideName = Literal["A", "B"]
@@ -61,9 +62,14 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """0: not yet stored."""
     began_s: int
     command: Literal["measure", "compare"]
-    clock: Literal["wall", "virtual"]
+    clock: ClockName
     plan: Plan
     sides: dict[SideName, Side]
     host: Fingerprint
     bootwright: str
     samples: tuple[Sample, ...] = ()
+
+    @property
+    def guest_clock(self) -> GuestClock:
+        """What its clock means for a boot."""
+        return CLOCKS[self.clock]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bootwright import digest
+from bootwright.clock import CLOCKS
 from bootwright.errors import BootwrightError
 from bootwright.events import Notice, Observer, ignore
 from bootwright.history.boot import Boot, Command, Stretch, Summary
@@ -110,7 +111,7 @@ def _figures(
         Stretch(name=phase.name, start_ns=phase.start_ns, duration_ns=phase.duration_ns)
         for phase in whole
     )
-    if evidence.clock == "virtual" or len(whole) < len(start_up):
+    if CLOCKS[evidence.clock].timed_by_guest or len(whole) < len(start_up):
         # The marks' times are the host's, or do not reach to the boot's end.
         return None, None, None, stretches
     return total_ns(whole), total_ns(whole[: len(start_up)]), None, stretches

@@ -91,7 +91,16 @@ def _measurements(connection: sqlite3.Connection) -> None:
         )""")
 
 
-STEPS: tuple[Step, ...] = (_first, _measurements)
+def _machine_types(connection: sqlite3.Connection) -> None:
+    # QEMU's machine type was called `machine` in recipes, which is what all else calls a VM.
+    for table in ("details", "sides"):
+        connection.execute(f"""
+            UPDATE {table} SET recipe = json_remove(
+                json_set(recipe, '$.machine_type', json_extract(recipe, '$.machine')), '$.machine'
+            ) WHERE json_valid(recipe) AND json_type(recipe, '$.machine') IS NOT NULL""")
+
+
+STEPS: tuple[Step, ...] = (_first, _measurements, _machine_types)
 
 
 def bring_up(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from dataclasses import dataclass
 
-from bootwright.events import Event, Notice, Observer
+from bootwright.events import Event, Observer
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.kernels import kernel as kernels
-from bootwright.machine.complete import DEFAULT_KERNEL, complete
+from bootwright.machine.complete import complete
 from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.trial import Choice
@@ -42,36 +39,10 @@ async def prepare(home: Home, draft: Draft, observe: Observer) -> MachineSpec:
     Raises:
         BootwrightError: there is no such image or kernel, or this host cannot boot it.
     """
-    recipe, choice = await completed(home, draft, observe)
+    recipe, choice = await complete(home, draft, observe)
     spec = MachineSpec(name=fresh_name(draft.image), recipe=recipe)
     observe(Prepared(spec=spec, choice=choice))
     return spec
-
-
-async def completed(home: Home, draft: Draft, observe: Observer) -> tuple[Recipe, Choice]:
-    """Complete *draft*, fetching Debian's kernel where none was asked for and none is there.
-
-    Raises:
-        BootwrightError: there is no such image or kernel, or this host cannot boot it.
-    """
-    events = asyncio.get_running_loop()
-
-    def report(event: Event) -> None:
-        events.call_soon_threadsafe(observe, event)
-
-    # In a thread: completing may try KVM, and runs an event loop of its own for that.
-    return await asyncio.to_thread(_completed, home, draft, report)
-
-
-def _completed(home: Home, draft: Draft, observe: Observer) -> tuple[Recipe, Choice]:
-    if draft.image is not None:
-        images.load(home, draft.image)  # an unknown one is said before anything is fetched
-    if draft.kernel is None and DEFAULT_KERNEL not in kernels.shelf(home).names():
-        from bootwright.kernels import debian  # what takes packages apart is long to import
-
-        observe(Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"))
-        debian.add(home, observe=observe)
-    return complete(home, draft, lambda text: observe(Notice(text=text)))
 
 
 def fresh_name(image: str | None) -> str:

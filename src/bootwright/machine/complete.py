@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from bootwright.disks import pmem
 from bootwright.disks.table import disk as kind_of_disk
+from bootwright.draft import Draft
 from bootwright.errors import FormatError, HostError, InputError
+from bootwright.events import Event, Notice, Observer, ignore
 from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.images import image as images
@@ -17,7 +21,6 @@ from bootwright.inits.table import INITS
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine import defaults, diskchoice, trial
-from bootwright.machine.draft import Draft
 from bootwright.machine.trial import Choice
 from bootwright.recipe import (
     MIB,
@@ -49,26 +52,31 @@ _TCG_CMDLINE = ("mitigations=off", "no_timer_check")
 _TCG_TINY_CMDLINE = ("noapictimer", "noreplace-smp")
 """For one vCPU, and for a guest that ends soon: what lives on sets more timers, which the APIC is
 cheaper for."""
-# Where a kernel and its programs lie in memory changes how many instructions they take: one thing
-# less that differs between two seeds.
-_VIRTUAL_CMDLINE = ("nokaslr", "norandmaps")
 
 
-def complete(
-    home: Home, draft: Draft, notice: Callable[[str], None] = lambda text: None
-) -> tuple[Recipe, Choice]:
+async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tuple[Recipe, Choice]:
     """Turn a draft into a recipe, and say which accelerator and disk were chosen and why.
 
+    Debian's kernel is fetched where a draft names none and there is none yet, and whether KVM runs
+    a guest is tried once.
+
     Args:
-        notice: Told what takes a while.
+        observe: Given a `Notice` before either, and the `Progress` of fetching a kernel.
 
     Raises:
         InputError: a field cannot be used.
         NotFoundError: there is no such image or kernel.
         HostError: the host lacks what the recipe needs.
+        BuildError: no kernel can be fetched.
     """
-    kernel = kernels.load(home, draft.kernel or DEFAULT_KERNEL)
+    draft.check_image()
+    if draft.stock:
+        draft = replace(draft, without=tuple(default.name for default in defaults.FAST))
+    # An unknown image is reported before anything is fetched.
     image = images.load(home, draft.image) if draft.image else None
+    if draft.kernel is None and DEFAULT_KERNEL not in kernels.shelf(home).names():
+        await _fetch_kernel(home, observe)
+    kernel = kernels.load(home, draft.kernel or DEFAULT_KERNEL)
     vmm = VMMS[draft.vmm or "qemu"]
     build = trial.remembered_build(home, vmm)
     if draft.vmm_build not in (None, build):
@@ -102,26 +110,47 @@ def complete(
 
     # Whatever is wrong with the rest is said before an accelerator is tried.
     _check_host(filled("tcg"))
-    choice = _accelerator(home, draft, filled, notice)
+    choice = await _accelerator(home, draft, filled, observe)
     return filled(choice.accelerator), replace(choice, disk_reason=disk_reason)
 
 
-def _accelerator(
-    home: Home,
-    draft: Draft,
-    filled: Callable[[Accelerator], Recipe],
-    notice: Callable[[str], None],
+class _Cancelled(Exception):
+    """Nobody waits for the kernel any more; it ends the thread that fetches it."""
+
+
+async def _fetch_kernel(home: Home, observe: Observer) -> None:
+    # Imported here: it is needed once.
+    from bootwright.kernels import debian
+
+    observe(Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"))
+    loop = asyncio.get_running_loop()
+    is_cancelled = threading.Event()
+
+    def report(event: Event) -> None:
+        if is_cancelled.is_set():
+            raise _Cancelled
+        loop.call_soon_threadsafe(observe, event)
+
+    try:
+        await asyncio.to_thread(debian.add, home, observe=report)
+    finally:
+        is_cancelled.set()
+
+
+async def _accelerator(
+    home: Home, draft: Draft, filled: Callable[[Accelerator], Recipe], observe: Observer
 ) -> Choice:
-    if draft.clock == "virtual":
+    wanted = None if draft.accelerator == "auto" else draft.accelerator
+    if draft.guest_clock.counts_instructions:
         # KVM has no such clock: the recipe itself refuses it.
-        return Choice(accelerator=draft.accelerator or "tcg", reason="it cannot count instructions")
-    if draft.accelerator == "tcg":
+        return Choice(accelerator=wanted or "tcg", reason="it cannot count instructions")
+    if wanted == "tcg":
         return Choice(accelerator="tcg", reason="asked for")
-    choice = trial.choose(home, filled("kvm"), notice)
-    if draft.accelerator == "kvm" and choice.accelerator != "kvm":
+    choice = await trial.choose(home, filled("kvm"), observe)
+    if wanted == "kvm" and choice.accelerator != "kvm":
         raise HostError(
             f"KVM cannot be used here: {choice.reason}",
-            hint="--accel tcg runs anywhere, slower",
+            hint="--accelerator tcg runs anywhere, slower",
         )
     return choice
 
@@ -136,8 +165,7 @@ def _fill(
     disk: Disk,
     guest_files: tuple[GuestFile, ...],
 ) -> Recipe:
-    virtual = draft.clock == "virtual"
-    machine = draft.machine or _machine(image, draft, accelerator)
+    clock = draft.guest_clock
     vcpus = _default_vcpus(accelerator) if draft.vcpus is None else draft.vcpus
     cmdline = draft.cmdline
     if cmdline is None:
@@ -146,7 +174,7 @@ def _fill(
         cmdline += _TCG_CMDLINE if accelerator == "tcg" else ()
         is_small = accelerator == "tcg" and image is None and vcpus == 1
         cmdline += _TCG_TINY_CMDLINE if is_small else ()
-        cmdline += _VIRTUAL_CMDLINE if draft.clock == "virtual" else ()
+        cmdline += clock.cmdline
     cmdline = tuple(word for word in cmdline if word not in draft.without)
     kernel_file = _kernel_file(draft, kernel)
     recipe = Recipe(
@@ -158,16 +186,16 @@ def _fill(
         vmm="qemu",
         vmm_build=build,
         accelerator=accelerator,
-        machine=machine,
+        machine_type=draft.machine_type or _machine_type(image, draft, accelerator),
         cpu=draft.cpu or _cpu(accelerator, draft.without),
         memory_mib=DEFAULT_MEMORY_MIB if draft.memory_mib is None else draft.memory_mib,
         vcpus=vcpus,
         disk=disk,
         disk_bytes=_disk_bytes(draft, image, disk),
-        network=draft.network or ("none" if virtual or not image else "user"),
-        random_seed=1 if virtual and draft.random_seed is None else draft.random_seed,
+        network=draft.network or ("none" if clock.is_closed or not image else "user"),
+        random_seed=clock.random_seed if draft.seed is None else draft.seed,
         guest_files=guest_files,
-        clock=draft.clock or "wall",
+        clock=clock.name,
         vmm_options=draft.vmm_options or (),
     )
     # A bzImage unpacks to what vmlinux is, where that is known.
@@ -181,7 +209,7 @@ def _fill(
             f"memory_mib is {recipe.memory_mib}, but with kernel {kernel.release} "
             f"({kernel_mib} MiB) a guest {'' if image is None else 'with an image '}needs "
             f"{needed_mib} or more",
-            hint="write memory_mib = 512, or --memory 512M",
+            hint='write memory = "512M", or --memory 512M',
         )
     return recipe
 
@@ -234,7 +262,7 @@ def _default_vcpus(accelerator: Accelerator) -> int:
     return 1 if accelerator == "tcg" else min(2, len(os.sched_getaffinity(0)))
 
 
-def _machine(image: Image | None, draft: Draft, accelerator: Accelerator) -> MachineType:
+def _machine_type(image: Image | None, draft: Draft, accelerator: Accelerator) -> MachineType:
     """Choose the machine type.
 
     microvm is the smaller one, but without ACPI (with it, it hangs under TCG) a guest there cannot

@@ -122,7 +122,7 @@ FAST = (
         reason="QEMU's small machine type has no PCI to enumerate and no firmware tables to read",
         measured="296 ms of 665 ms to the seed, a tiny guest, virtual clock, seeds 1 to 3",
         side_effect="no ACPI: the guest cannot be told of a pressed power button",
-        is_on=lambda recipe: recipe.machine == "microvm",
+        is_on=lambda recipe: recipe.machine_type == "microvm",
         needs="TCG, and a guest without disk and network",
     ),
 )

@@ -9,13 +9,13 @@ from pathlib import Path
 from bootwright.disks.disk import Lack, Place
 from bootwright.disks.table import KINDS
 from bootwright.disks.table import disk as kind_of
+from bootwright.draft import Draft
 from bootwright.errors import HostError, InputError
 from bootwright.home import Home
 from bootwright.host import space
 from bootwright.images.image import Image
 from bootwright.kernels import modules
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine.draft import Draft
 from bootwright.recipe import Disk
 from bootwright.vmms.protocol import Vmm
 from bootwright.vmms.table import VMMS
@@ -41,7 +41,7 @@ def choose(
     wanted = None if draft.disk == "auto" else draft.disk
     if image is None or wanted == "none":
         return wanted or "none", ""
-    if draft.clock == "virtual":
+    if draft.guest_clock.is_closed:
         return wanted or "pmem", "asked for" if wanted else "the virtual clock waits for no disk"
     # The image is where it will be, and the machine's folder beside those of the others.
     place = Place(

@@ -57,6 +57,7 @@ from bootwright.machine.messages import (
     Status,
     Stop,
 )
+from bootwright.machine.parts import Parts, load
 from bootwright.machine.prepare import disk_of, placement, write_initrd
 from bootwright.machine.recovery import settle
 from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler, sampler_of
@@ -66,7 +67,6 @@ from bootwright.machine.switchboard import Switchboard
 from bootwright.networks.user import SSH_PORT
 from bootwright.timeline.recorder import Mark, Recorder
 from bootwright.vmms.protocol import Ending, RunningVmm
-from bootwright.vmms.table import VMMS
 
 T = TypeVar("T")
 
@@ -171,13 +171,15 @@ class Monitor:
             stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
             await stack.enter_async_context(self._board.open(folder))
             self._recorder.mark("machine.claimed")
+            parts = load(self._home, recipe)
+            own = disk_of(self._home, folder, spec, parts, _device_name(spec))
             stack.enter_context(folder.journal.taking("file", folder.initrd.name))
-            mac = await self._prepare(folder, spec, again)
-            disk = self._open(folder, spec, stack)
+            await self._prepare(folder, spec, parts, own, again)
+            disk = self._open(folder, own, stack)
             vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
-            place = placement(self._home, folder, spec, mac, drives=disk.drives, token=vmm.token)
+            place = placement(folder, spec, parts, drives=disk.drives, token=vmm.token)
             with _noted(folder, self._started_s):
-                launching = VMMS[recipe.vmm].launch(recipe, place, self._recorder)
+                launching = parts.vmm.launch(recipe, place, self._recorder)
                 running = await self._unless_ended(stack.enter_async_context(launching))
                 self._running = running
                 disk.held()
@@ -193,7 +195,7 @@ class Monitor:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
                 if spec.watch == "samples":
-                    sampler = sampler_of(self._home, running, recipe)
+                    sampler = sampler_of(running, recipe.guest_clock, parts.kernel)
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
@@ -204,33 +206,39 @@ class Monitor:
             await console.read_out(_READ_OUT_S)
             return self._judge(ending, folder)
 
-    async def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> str:
-        """Make the files that the machine starts from; return its MAC address."""
-        recipe = spec.recipe
+    async def _prepare(
+        self,
+        folder: MachineFolder,
+        spec: MachineSpec,
+        parts: Parts,
+        disk: tuple[Disk, Place] | None,
+        again: bool,
+    ) -> None:
+        """Make the files that the machine starts from."""
+        clock = spec.recipe.guest_clock
         _, public = identities.user_key(self._home)
         if again:
             folder.begin_logs()
         else:
-            virtual = recipe.clock == "virtual"
-            own = identities.fixed() if virtual else identities.make(spec.name, folder.path)
+            is_shared = clock.shares_identity
+            own = identities.fixed() if is_shared else identities.make(spec.name, folder.path)
             folder.write(own)
-            if found := disk_of(self._home, folder, spec):
-                await self._make(*found)
+            if disk is not None:
+                await self._make(*disk)
         self._recorder.mark("disk.made")
         identity = folder.identity()
         folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
         write_initrd(
             self._home,
-            recipe,
+            parts,
             identity,
             folder.initrd,
-            # Another user's key is other bytes to read, and on the virtual clock nobody logs in.
-            authorized_key=public if recipe.clock == "wall" else "",
+            # Where nobody can log in, a key is but bytes to read, and another user's are others.
+            authorized_key="" if clock.is_closed else public,
             command=spec.command,
             new_disk=not again,
         )
         self._recorder.mark("initrd.made")
-        return identity.mac
 
     async def _make(self, kind: Disk, place: Place) -> None:
         if not kind.is_slow:
@@ -253,17 +261,16 @@ class Monitor:
 
         await asyncio.to_thread(kind.make, place, observe)
 
-    def _open(self, folder: MachineFolder, spec: MachineSpec, stack: AsyncExitStack) -> Opened:
+    def _open(
+        self, folder: MachineFolder, disk: tuple[Disk, Place] | None, stack: AsyncExitStack
+    ) -> Opened:
         """Take what the machine's disk needs of the kernel while it runs."""
-        # Such names are the whole host's: the machine's own would not do.
-        device = f"{spec.name[:_DEVICE_LETTERS]}-{secrets.token_hex(4)}"
-        found = disk_of(self._home, folder, spec, device)
-        if found is None:
+        if disk is None:
             return Opened(drives=())
-        kind, place = found
+        kind, place = disk
         if kind.opened is None:
             return Opened(drives=kind.drives(place))
-        stack.enter_context(folder.journal.taking("device", f"{DEVICE_PREFIX}{device}"))
+        stack.enter_context(folder.journal.taking("device", f"{DEVICE_PREFIX}{place.device}"))
         opened = stack.enter_context(kind.opened(place))
         self._recorder.mark("disk.opened")
         return opened
@@ -427,6 +434,11 @@ class Monitor:
         self._board.tell(
             Failed(error=kind, text=str(error), hint=error.hint, evidence=error.evidence)
         )
+
+
+def _device_name(spec: MachineSpec) -> str:
+    # Such names are the whole host's: the machine's own would not do.
+    return f"{spec.name[:_DEVICE_LETTERS]}-{secrets.token_hex(4)}"
 
 
 @contextmanager

@@ -5,28 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from bootwright.disks.disk import Disk, Drive, Place
-from bootwright.disks.table import disk
 from bootwright.guest import initramfs, seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
-from bootwright.images import image as images
 from bootwright.inits.ready import SEED_PATH as READY
-from bootwright.inits.table import INITS
-from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.marks import end_of
+from bootwright.machine.parts import Parts, load
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
 from bootwright.networks import user
 from bootwright.networks.user import SSH_PORT, Forward
-from bootwright.recipe import Recipe
 from bootwright.vmms.protocol import Placement
-from bootwright.vmms.table import VMMS
 
 
 def write_initrd(
     home: Home,
-    recipe: Recipe,
+    parts: Parts,
     identity: Identity,
     target: Path,
     *,
@@ -43,12 +38,11 @@ def write_initrd(
     Raises:
         FormatError: the kernel lacks a driver, or a guest file is not on this host.
     """
-    vmm = VMMS[recipe.vmm]
-    kernel = kernels.load(home, recipe.kernel)
+    recipe, vmm, init = parts.recipe, parts.vmm, parts.init
     drivers = vmm.drivers(recipe)
     root = seed.Root()
-    if recipe.image is not None:
-        image, kind = images.load(home, recipe.image), disk(recipe.disk)
+    if parts.root is not None:
+        image, kind = parts.root.image, parts.root.disk
         root = seed.Root(
             device=vmm.block_device(recipe, 0, image.partition),
             filesystem=image.filesystem,
@@ -58,8 +52,7 @@ def write_initrd(
             grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
         )
         drivers = [*drivers, image.filesystem, *kind.modules]
-    init = INITS.get(recipe.init)
-    modules = initramfs.make(kernel, drivers, home.cache / "initramfs") if drivers else None
+    modules = initramfs.make(parts.kernel, drivers, home.cache / "initramfs") if drivers else None
     wiring = seed.Wiring(
         modules=modules.modules if modules else (),
         root=root,
@@ -84,35 +77,34 @@ def write_initrd(
 
 
 def disk_of(
-    home: Home, folder: MachineFolder, spec: MachineSpec, device: str = ""
+    home: Home, folder: MachineFolder, spec: MachineSpec, parts: Parts, device: str = ""
 ) -> tuple[Disk, Place] | None:
     """Return which kind of disk a machine has, and where; None for a machine without one.
 
     Args:
         device: What a block device of this run may be called.
     """
-    recipe = spec.recipe
-    if recipe.image is None:
+    if parts.root is None:
         return None
-    image = images.load(home, recipe.image)
+    image = parts.root.image
     place = Place(
         folder=folder.path,
         image=image.disk.absolute(),
         image_bytes=image.size_bytes,
-        size_bytes=recipe.disk_bytes,
+        size_bytes=spec.recipe.disk_bytes,
         cache=home.cache,
         device=device,
         kept=spec.kept,
     )
-    return disk(recipe.disk), place
+    return parts.root.disk, place
 
 
 def placement(
-    home: Home,
     folder: MachineFolder,
     spec: MachineSpec,
-    mac: str,
+    parts: Parts,
     *,
+    mac: str = "",
     drives: tuple[Drive, ...] = (),
     token: str = "",
 ) -> Placement:
@@ -125,7 +117,7 @@ def placement(
         counted_until = f"{folder.identity().token} {end_of(spec.recipe)}"
     return Placement(
         name=spec.name,
-        kernel=kernels.load(home, spec.recipe.kernel).folder / spec.recipe.kernel_file,
+        kernel=parts.kernel.folder / spec.recipe.kernel_file,
         initrd=folder.initrd,
         log=folder.vmm_log,
         mac=mac,
@@ -145,10 +137,11 @@ def planned(
     VMM inherits from the monitor, and the port that leads to the guest's SSH server.
     """
     folder = MachineFolder(home.machines / spec.name)
-    found = disk_of(home, folder, spec)
+    parts = load(home, spec.recipe)
+    found = disk_of(home, folder, spec, parts)
     drives = found[0].drives(found[1]) if found else ()
-    place = placement(home, folder, spec, "52:54:00:00:00:00", drives=drives)
-    argv = VMMS[spec.recipe.vmm].plan(spec.recipe, place)
+    place = placement(folder, spec, parts, mac="52:54:00:00:00:00", drives=drives)
+    argv = parts.vmm.plan(spec.recipe, place)
     steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
     if spec.recipe.lets_in:
         reach = Access(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from bootwright.clock import GuestClock
 from bootwright.errors import VmmError
-from bootwright.home import Home
 from bootwright.host.clock import now_ns
-from bootwright.kernels import kernel as kernels
+from bootwright.kernels.kernel import Kernel
 from bootwright.kernels.symbols import address_of
 from bootwright.machine.messages import Sample
 from bootwright.machine.ring import SYMBOL, Ring
-from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Line
 from bootwright.vmms.protocol import RunningVmm
 
@@ -81,9 +80,9 @@ class Sampler:
                 await asyncio.sleep(_PAUSE_S)
 
 
-def sampler_of(home: Home, running: RunningVmm, recipe: Recipe) -> Sampler:
-    """Return what samples a guest of *recipe*, as suits its clock; it has begun."""
-    if recipe.clock == "wall":
+def sampler_of(running: RunningVmm, clock: GuestClock, kernel: Kernel) -> Sampler:
+    """Return what samples a guest of *kernel*, as suits its clock; it has begun."""
+    if not clock.counts_instructions:
         return Sampler(running)
-    address = address_of(kernels.load(home, recipe.kernel), SYMBOL)
+    address = address_of(kernel, SYMBOL)
     return Sampler(running, stopped=True, ring=Ring(address) if address else None)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
 from bootwright.errors import BootwrightError
+from bootwright.events import Notice, Observer
 from bootwright.home import Home
 from bootwright.host import kvm, tools
 from bootwright.host.clock import boot_id
@@ -54,11 +54,11 @@ class Memory:
     """``{kernel digest: why}``"""
 
 
-def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
+async def choose(home: Home, recipe: Recipe, observe: Observer) -> Choice:
     """Say which accelerator runs *recipe*, which asks for KVM.
 
     Args:
-        notice: Told that a trial begins: it takes up to `DEADLINE_S` seconds, once.
+        observe: Given a `Notice` when a trial begins: it takes up to `DEADLINE_S` seconds, once.
     """
     reason = kvm.unusable_because()
     if reason:
@@ -70,8 +70,9 @@ def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
         return Choice(accelerator="kvm", reason="a guest ran with it")
     if recipe.kernel in memory.fails_with:
         return Choice(accelerator="tcg", reason=memory.fails_with[recipe.kernel])
-    notice(f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)")
-    reason = asyncio.run(_try(home, recipe))
+    text = f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)"
+    observe(Notice(text=text))
+    reason = await _try(home, recipe)
     if reason:
         memory = replace(memory, fails_with={**memory.fails_with, recipe.kernel: reason})
     else:
@@ -93,7 +94,7 @@ async def _try(home: Home, recipe: Recipe) -> str:
         network="none",
         memory_mib=256,
         vcpus=1,
-        machine="q35",
+        machine_type="q35",
     )
     # A machine like any other, so that an interrupt or a kill leaves nothing of it.
     spec = MachineSpec(

@@ -49,7 +49,7 @@ def _is_lasting(recipe: Recipe) -> bool:
 
 def why_not(probe: Probe, recipe: Recipe) -> str:
     """Say why *probe* does not apply to a recipe; empty: it does."""
-    if probe.name == "clock" and recipe.clock == "virtual":
+    if probe.name == "clock" and recipe.guest_clock.counts_instructions:
         return "on the virtual clock time is what the recipe says, not what it is"
     if probe == SECOND_BOOT and not _is_lasting(recipe):
         return f"what a guest writes to disk {recipe.disk!r} is gone with its machine"
@@ -111,8 +111,8 @@ class _Course:
         self._probes = probes
         self._observe = observe
         self._timeout_s = timeout_s
-        virtual = spec.recipe.clock == "virtual"  # where every machine has the same name
-        host_name = identities.fixed().hostname if virtual else spec.name
+        is_shared = spec.recipe.guest_clock.shares_identity
+        host_name = identities.fixed().hostname if is_shared else spec.name
         self._reader = Reader(host_name, probes, self._begin, self.note)
         self._variables: dict[str, str] = {}
         self.outcomes: dict[str, Outcome] = {}

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from bootwright.errors import InputError
-from bootwright.machine.draft import toml_table
 from bootwright.probes.probe import Probe
 from bootwright.probes.table import PROBES
+from bootwright.recipe_file import toml_table
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
 _LIMIT_S = 30

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import msgspec
 
+from bootwright.clock import CLOCKS
 from bootwright.errors import FormatError
 from bootwright.timeline import host, place, sampled, sshlog
 from bootwright.timeline.clocks import Alignment, Bound, align, between, heard
@@ -68,7 +69,7 @@ def assemble(evidence: Evidence) -> Timeline:
     """
     clean = evidence.clean
     guest = _guest(clean, evidence.instrumented)
-    if evidence.clock == "virtual":
+    if CLOCKS[evidence.clock].timed_by_guest:
         return _virtual(guest, evidence.instrumented, evidence.sampled)
     marks = clean.first_times()
     end_ns = sshlog.end_ns(clean.ssh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bootwright.clock import CLOCKS
 from bootwright.errors import FormatError
 from bootwright.timeline import host, place
 from bootwright.timeline.assemble import assemble
@@ -66,12 +67,12 @@ def outline(evidence: Evidence) -> Timeline:
             end_ns = phase.start_ns + phase.duration_ns
             source = f"marks {phase.start_mark}, {phase.end_mark}"
             spans.append(_span(span_id, ROOT, layer, phase.name, phase.start_ns, end_ns, source))
-    is_virtual = evidence.clock == "virtual"
+    timed_by_guest = CLOCKS[evidence.clock].timed_by_guest
     return Timeline(
         spans=place.tree([replace(span, critical=True, slack_ns=0) for span in spans]),
         clock="wall",
         clock_error_ns=0,
-        warnings=(_NOTE, _VIRTUAL_NOTE) if is_virtual else (_NOTE,),
+        warnings=(_NOTE, _VIRTUAL_NOTE) if timed_by_guest else (_NOTE,),
     )
 
 

@@ -75,7 +75,7 @@ class Qemu:
         """Return the kernel modules that a guest of *recipe* needs to see its devices."""
         devices = [] if recipe.disk == "none" else [*_DRIVE_DRIVERS[disk(recipe.disk).form]]
         devices += ["virtio_net"] if recipe.network != "none" else []
-        transport = "virtio_mmio" if recipe.machine == "microvm" else "virtio_pci"
+        transport = "virtio_mmio" if recipe.machine_type == "microvm" else "virtio_pci"
         return [transport, *devices] if devices else []
 
     def block_device(self, recipe: Recipe, drive: int, partition: int = 0) -> str:
@@ -148,7 +148,7 @@ def _port(recipe: Recipe) -> tuple[_End, _End]:
     and it never waits: its pipe is large. In a socket each write, here a byte, takes some 768 bytes
     of the room, so that 300 of them fill it; while the host is busy, the guest would see how long.
     """
-    if recipe.clock == "wall":
+    if not recipe.guest_clock.is_closed:
         return socket.socketpair()
     return _pipe()
 

@@ -29,14 +29,14 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
         fds: The numbers of the inherited sockets: QMP, console, mark port; where accesses are
             counted also of the pipe that tells of them.
     """
-    machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine]
+    machine = {"q35": "q35", "microvm": "microvm,acpi=off,rtc=on"}[recipe.machine_type]
     # Instructions are counted only while one thread runs them all.
     options = [option for option in recipe.vmm_options if not option.startswith("tb-size=")]
     machine = ",".join([machine, *options])
     [tb_size] = set(recipe.vmm_options) - set(options) or {"tb-size=512"}
-    threads = "single" if recipe.clock == "virtual" else "multi"
+    threads = "single" if recipe.guest_clock.counts_instructions else "multi"
     accelerator = {"tcg": f"tcg,thread={threads},{tb_size}", "kvm": "kvm"}[recipe.accelerator]
-    bus = "device" if recipe.machine == "microvm" else "pci"
+    bus = "device" if recipe.machine_type == "microvm" else "pci"
     words = [
         # The kernel ends QEMU when the monitor dies, however it dies. Source: prctl(2).
         *("setpriv", "--pdeathsig=KILL", "--"),
@@ -59,7 +59,7 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
         words += ["-device", f"virtio-net-{bus},netdev=net,mac={placement.mac}{rom}"]
     if recipe.random_seed is not None:
         words += ["-seed", str(recipe.random_seed)]
-    if recipe.clock == "virtual":
+    if recipe.guest_clock.counts_instructions:
         words += _VIRTUAL_CLOCK
     if placement.counted_until:
         words += [word for event in EVENTS for word in ("-trace", event)]
@@ -70,7 +70,7 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
 
 def _serial_port(recipe: Recipe, name: str, fd: int) -> list[str]:
     device = ["-device", f"isa-serial,chardev={name}"]
-    if recipe.clock == "wall":
+    if not recipe.guest_clock.is_closed:
         return ["-chardev", f"socket,id={name},fd={fd}", *device]
     # A pipe; see where it is made.
     opened = ["-add-fd", f"fd={fd},set={fd}"]
