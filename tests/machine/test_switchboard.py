@@ -80,7 +80,7 @@ async def asked(streams: Streams) -> None:
 
 
 async def told(reader: asyncio.StreamReader) -> Message:
-    return messages.from_monitor(await asyncio.wait_for(reader.readline(), 10))
+    return messages.from_monitor(await asyncio.wait_for(reader.readline(), 60))
 
 
 async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
@@ -164,7 +164,7 @@ async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
         reader = asyncio.StreamReader(limit=1000)
         reader.feed_data(encode(AskStatus()) + rubbish)
         reader.feed_eof()
-        await asyncio.wait_for(monitor.board.listen(reader, writer), 10)
+        await asyncio.wait_for(monitor.board.listen(reader, writer), 60)
         assert await told(far[0]) == STATUS
     assert monitor.heard == [AskStatus()]
 
@@ -229,7 +229,7 @@ async def test_all_that_was_told_is_sent_before_the_end(
         closing = asyncio.create_task(monitor.board.close())
         read = await asyncio.gather(rest(one[0]), rest(two[0]))
         assert list(read) == [encode(NEWS) * count] * 2
-        await asyncio.wait_for(closing, 10)
+        await asyncio.wait_for(closing, 60)
 
 
 async def test_who_never_reads_is_not_waited_for_long(
@@ -240,7 +240,7 @@ async def test_who_never_reads_is_not_waited_for_long(
         await asked(deaf)
         for _ in range(20_000):  # more than its socket and its reader hold
             monitor.board.tell(NEWS)
-        await asyncio.wait_for(monitor.board.close(), 10)
+        await asyncio.wait_for(monitor.board.close(), 60)
         deaf[1].transport.abort()
 
 

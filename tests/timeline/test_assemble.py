@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 
 import msgspec
@@ -231,37 +232,57 @@ def test_a_boot_without_beginning_or_end_is_an_error(seen: Pass) -> None:
     assert str(bad.value) == "the evidence does not tell when the boot began and ended"
 
 
-_CLEAN, _WATCHED = evidences.clean(), evidences.instrumented()
+@cache
+def _thin_clean() -> Pass:
+    return evidences.thinned(evidences.clean())
+
+
+@cache
+def _thin_watched() -> Pass:
+    return evidences.thinned(evidences.instrumented())
+
+
+def test_a_thinned_boot_gives_a_timeline_with_all_its_parts() -> None:
+    """What the tests below cut and tear still has something of everything."""
+    timeline = assemble(Evidence(clean=_thin_clean(), instrumented=_thin_watched()))
+    spans = check(timeline)
+    assert [span.id for span in timeline.children()[ROOT]] == TOP
+    assert {"unit.ssh.service", "kernel.initcalls"} <= set(spans)
+    assert {span.kind for span in timeline.spans} == {"frame", "wait", "work"}
+    assert NO_ALIGNMENT not in timeline.warnings
+    assert len(_thin_clean().units) < len(evidences.clean().units) / 3
 
 
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_logs_cut_anywhere_still_give_a_timeline(data: st.DataObject) -> None:
     logs = []
-    for name, log in (("clean", _CLEAN.kernel_log), ("watched", _WATCHED.kernel_log)):
+    clean, watched = _thin_clean(), _thin_watched()
+    for name, log in (("clean", clean.kernel_log), ("watched", watched.kernel_log)):
         start = data.draw(st.one_of(st.just(0), st.integers(0, len(log))), label=f"{name} from")
         end = data.draw(st.one_of(st.just(len(log)), st.integers(start, len(log))), label="to")
         logs.append(log[start:end])
     timeline = assemble(
         Evidence(
-            clean=msgspec.structs.replace(_CLEAN, kernel_log=logs[0]),
-            instrumented=msgspec.structs.replace(_WATCHED, kernel_log=logs[1]),
+            clean=msgspec.structs.replace(clean, kernel_log=logs[0]),
+            instrumented=msgspec.structs.replace(watched, kernel_log=logs[1]),
         )
     )
     check(timeline)
-    if logs[0] != _CLEAN.kernel_log and "exchange " not in logs[0]:
+    if logs[0] != clean.kernel_log and "exchange " not in logs[0]:
         assert NO_ALIGNMENT in timeline.warnings
 
 
 @given(
     st.sampled_from(["units", "manager", "processes", "monotonic"]),
-    st.integers(0, 120_000),
+    st.floats(0, 1),
     st.text(max_size=50),
 )
 @settings(max_examples=40, deadline=None)
-def test_what_the_guest_told_may_be_torn(part: str, length: int, rest: str) -> None:
-    torn = getattr(_CLEAN, part)[:length] + rest
-    check(assemble(Evidence(clean=msgspec.structs.replace(_CLEAN, **{part: torn}))))
+def test_what_the_guest_told_may_be_torn(part: str, share: float, rest: str) -> None:
+    whole = getattr(_thin_clean(), part)
+    torn = whole[: round(share * len(whole))] + rest
+    check(assemble(Evidence(clean=msgspec.structs.replace(_thin_clean(), **{part: torn}))))
 
 
 @given(st.lists(st.integers(0, 100), min_size=20, max_size=20))
@@ -271,9 +292,9 @@ def test_marks_out_of_order_never_make_a_span_that_ends_before_it_starts(
 ) -> None:
     marks = tuple(
         MarkSeen(mark.name, evidences.ENTERED_NS + at * 300 * MS)
-        for mark, at in zip(_CLEAN.marks, times, strict=False)
+        for mark, at in zip(_thin_clean().marks, times, strict=False)
     )
-    check(assemble(Evidence(clean=msgspec.structs.replace(_CLEAN, marks=marks))))
+    check(assemble(Evidence(clean=msgspec.structs.replace(_thin_clean(), marks=marks))))
 
 
 def test_a_boot_on_the_virtual_clock_begins_with_the_guests_clock() -> None:
@@ -336,8 +357,9 @@ def test_a_log_without_times_is_an_error_with_a_way_out(log: str) -> None:
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_anybodys_logs_cut_anywhere_give_a_timeline_or_that_error(data: st.DataObject) -> None:
-    log = klogs.text(data.draw(st.sampled_from(klogs.ALL)))
-    units = recorded("debian-12")[data.draw(st.sampled_from(["dump", "show"]))]
+    log = evidences.thinned_log(klogs.text(data.draw(st.sampled_from(klogs.ALL))))
+    told = recorded("debian-12")[data.draw(st.sampled_from(["dump", "show"]))]
+    units = evidences.thinned_units(told)
     start = data.draw(st.integers(0, len(log)))
     try:
         timeline = from_logs(log[start:], units[: data.draw(st.integers(0, len(units)))])
