@@ -9,7 +9,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.looking import all_boxes, boxes_of, color_at, drawn_as_the_data_say, view_of
+from tests.browser.looking import (
+    all_boxes,
+    assert_drawn_as_the_data_say,
+    boxes_of,
+    color_at,
+    view_of,
+)
 from tests.report.timelines import of_size, recorded
 
 pytestmark = pytest.mark.browser
@@ -29,12 +35,12 @@ def test_what_is_drawn_is_the_data(
     page = opened(timeline, size=size, scheme=scheme, facts={"image": "web"})
     page.screenshot(path=tmp_path / f"{count}-{size}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
-    drawn_as_the_data_say(page, timeline)
+    assert_drawn_as_the_data_say(page, timeline)
     page.locator("#timeline").focus()
     for keys in (["+"] * 3, ["Shift+ArrowLeft"] * 9, ["+"] * 6, ["Shift+ArrowRight"], ["0"]):
         for key in keys:
             page.keyboard.press(key)
-        drawn_as_the_data_say(page, timeline)
+        assert_drawn_as_the_data_say(page, timeline)
     assert (view_of(page)["from"], view_of(page)["to"]) == (0, timeline.total_ns)
 
 

@@ -71,7 +71,9 @@ def test_all_work_goes_on_at_once_and_to_its_end() -> None:
 
 
 def test_without_work_nothing_is_done() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     loop.run_all([])
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_what_fails_keeps_no_other_from_its_end(capsys: pytest.CaptureFixture[str]) -> None:

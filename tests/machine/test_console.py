@@ -117,13 +117,16 @@ async def test_who_never_reads_is_not_waited_for_long(log: Path) -> None:
         guest.prints(bytes(4 << 20))
         await guest.ends()
         await guest.console.read_out(0.01)
+        assert guest.logged() == bytes(4 << 20)
         keys.transport.abort()
 
 
 async def test_without_readers_nobody_is_waited_for(log: Path) -> None:
     async with Guest.booted(log) as guest:
+        guest.prints(b"unread")
         await guest.ends()
         await asyncio.wait_for(guest.console.read_out(10), 60)
+        assert guest.logged() == b"unread"
 
 
 async def test_who_is_cut_off_harms_nobody(log: Path) -> None:
