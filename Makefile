@@ -1,7 +1,8 @@
 # make demo and make test set up all they need; see CONTRIBUTING.md for the rest.
 .PHONY: setup setup-tests demo test check fast acceptance bench docs drawings pictures wheel help
 # One worker for each core; the tests of one file stay together, as they share machines.
-PYTEST := .venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
+# Some containers switch byte code caches off; without them pytest rewrites its tests each time.
+PYTEST := PYTHONDONTWRITEBYTECODE= .venv/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
 help:   ## list these targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,7 +22,7 @@ check: setup  ## types, lint, format
 	.venv/bin/mypy
 
 fast: setup  ## the tests that boot nothing and open no browser
-	$(PYTEST) -m "not boot and not browser"
+	$(PYTEST) -m "not boot and not browser and not acceptance" --ignore=tests/browser
 
 test: setup-tests check  ## everything: checks, fast tests, a real browser, real boots
 	$(PYTEST) -m "not acceptance"
@@ -29,13 +30,15 @@ test: setup-tests check  ## everything: checks, fast tests, a real browser, real
 acceptance: setup-tests  ## the long checks: all kill points, real searches, every disk and init with micro
 	$(PYTEST) -m acceptance -v
 
-bench: setup  ## time our start-up, the seed, loop devices, snapshots; count a search's tests
+bench: setup-tests  ## time our start-up, the seed, loop devices, snapshots, logs, pages; count a search's tests
 	.venv/bin/python -m benchmarks.startup
 	.venv/bin/python -m benchmarks.seed
 	.venv/bin/python -m benchmarks.loops
 	.venv/bin/python -m benchmarks.snapshots
 	.venv/bin/python -m benchmarks.search
 	.venv/bin/python -m benchmarks.verdicts
+	.venv/bin/python -m benchmarks.kernellog
+	.venv/bin/python -m benchmarks.pages
 
 docs: setup .venv/docs drawings docs/pictures/before-after-light.svg  ## build the site into site/
 	.venv/bin/python -m scripts.command_reference >docs/commands.md

@@ -9,8 +9,8 @@ from statistics import mean
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ddmin import ddmin
 from bootwright.experiments.splitting import Splitting
-from tests.experiments.ddmin import ddmin
 
 CASES = 100
 

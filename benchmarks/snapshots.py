@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import user_mode_linux
 from bootwright.disks import snapshot
-from tests.disks import in_uml
 
 WORK = Path("/run/work")
 SECTORS = 64 << 11
@@ -81,7 +81,7 @@ def main() -> None:
     print(f"load {os.getloadavg()[0]:.2f}")
     code = f"from benchmarks.snapshots import inside; inside({int(times)})"
     with tempfile.TemporaryDirectory() as folder:
-        print(in_uml.run(Path(folder), "-c", code), end="")
+        print(user_mode_linux.run(Path(folder), "-c", code), end="")
 
 
 if __name__ == "__main__":

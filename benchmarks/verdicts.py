@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.distributions import TYPICAL_NS
+from benchmarks.rates import SAMPLERS, SMALLEST_NS, rates
 from bootwright.experiments.sequential import STAGED, Plan
-from tests.experiments.distributions import TYPICAL_NS
-from tests.experiments.rates import SAMPLERS, SMALLEST_NS, rates
 
 EXPERIMENTS = 4000
 EFFECTS = {"A is B": 0, "B is 1 % faster": -SMALLEST_NS, "B is 5 % faster": -TYPICAL_NS // 20}

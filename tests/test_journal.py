@@ -272,7 +272,7 @@ def test_who_waits_to_open_a_pipe_is_let_go_when_it_is_removed(script: str, tmp_
     with shell(f"echo ready; {script.format(pipe=pipe)}", {}) as waiting:
         until(lambda: state_of(waiting.pid) == "S", "the shell to wait")
         remove_file(pipe)
-        waiting.wait(10)
+        waiting.wait(60)
     assert not pipe.exists()
 
 

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import dm_cases, in_uml
+from benchmarks import user_mode_linux
+from tests.disks import dm_cases
 
 pytestmark = [
     pytest.mark.boot,
-    pytest.mark.skipif(in_uml.PROGRAM is None, reason="needs Debian's user-mode-linux"),
+    pytest.mark.skipif(user_mode_linux.PROGRAM is None, reason="needs Debian's user-mode-linux"),
 ]
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the cases said, all run in one kernel."""
-    return in_uml.run(tmp_path_factory.mktemp("uml"), dm_cases.__file__)
+    return user_mode_linux.run(tmp_path_factory.mktemp("uml"), dm_cases.__file__)
 
 
 @pytest.mark.parametrize("case", [case.__name__ for case in dm_cases.CASES])
@@ -27,4 +28,4 @@ def test_case(said: str, case: str) -> None:
 
 def test_without_devices_nothing_is_listed(tmp_path: Path) -> None:
     code = "from bootwright.disks import devicemapper as d; assert not d.every()"
-    assert in_uml.run(tmp_path, "-c", code) == ""
+    assert user_mode_linux.run(tmp_path, "-c", code) == ""

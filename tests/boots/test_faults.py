@@ -88,6 +88,7 @@ def test_killed_command_takes_its_machine_along(bootwright: Bootwright, kernel: 
     process.kill()
     process.communicate()
     until(lambda: not bootwright.processes(), "the monitor to give everything back")
+    assert bootwright.json("ps") == []
 
 
 def test_killed_monitor_takes_its_vmm_along_and_is_swept(

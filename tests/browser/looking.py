@@ -42,7 +42,7 @@ def all_boxes(page: Page) -> dict[str, dict[str, Any]]:
     return cast("dict[str, dict[str, Any]]", json.loads(found))
 
 
-def drawn_as_the_data_say(page: Page, timeline: Timeline) -> None:
+def assert_drawn_as_the_data_say(page: Page, timeline: Timeline) -> None:
     """See that each span in the view, and no other, is at its time, as long as it took."""
     view = view_of(page)
     start, end = view["from"], view["to"]

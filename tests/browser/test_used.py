@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from bootwright.report.text import duration
 from bootwright.timeline.span import ROOT, Span, Timeline
 from tests.browser.conftest import Open
-from tests.browser.looking import boxes_of, drawn_as_the_data_say, point, view_of
+from tests.browser.looking import assert_drawn_as_the_data_say, boxes_of, point, view_of
 from tests.report.timelines import of_size, recorded
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,7 @@ def test_wheel_zooms_where_it_is_and_dragging_pans(opened: Open) -> None:
     view = view_of(page)
     at = view["from"] + (view["to"] - view["from"]) * x / view["width"]
     assert at == pytest.approx(timeline.total_ns * 0.25, rel=1e-3)
-    drawn_as_the_data_say(page, timeline)
+    assert_drawn_as_the_data_say(page, timeline)
     page.evaluate("document.getElementById('plot').scrollTop = 0")
     page.mouse.down()
     page.mouse.move(edge["x"] + x - 100, edge["y"] + 100)
@@ -75,7 +75,7 @@ def test_two_fingers_zoom(opened: Open) -> None:
     assert view["to"] - view["from"] == pytest.approx(timeline.total_ns / 2, rel=0.02)
     assert (view["to"] + view["from"]) / 2 == pytest.approx(timeline.total_ns / 2, rel=0.02)
     assert page.evaluate("[visualViewport.scale, bootwright.selected()]") == [1, None]
-    drawn_as_the_data_say(page, timeline)
+    assert_drawn_as_the_data_say(page, timeline)
 
 
 def test_tooltip_tells_all(opened: Open, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_keys_are_typed_until_one_leaves(keys: bytes, ends: bool, home: Home) ->
         assert process.stdout is not None
         assert process.stdout.read() == b""
         until(lambda: monitor.typed == b"root\n", "the keys")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b"console of web; leave with Ctrl-]\r\n\n"
     assert monitor.typed == b"root\n"

@@ -63,7 +63,7 @@ def test_all_work_goes_on_at_once_and_to_its_end() -> None:
     async def work(number: int) -> None:
         if number == 2:
             met.set()
-        await asyncio.wait_for(met.wait(), 10)  # none ends before the last has begun
+        await asyncio.wait_for(met.wait(), 60)  # none ends before the last has begun
         done.append(number)
 
     loop.run_all(work(number) for number in range(3))
@@ -71,7 +71,9 @@ def test_all_work_goes_on_at_once_and_to_its_end() -> None:
 
 
 def test_without_work_nothing_is_done() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     loop.run_all([])
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_what_fails_keeps_no_other_from_its_end(capsys: pytest.CaptureFixture[str]) -> None:

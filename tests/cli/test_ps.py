@@ -204,5 +204,5 @@ def test_one_who_watches_is_shown_each_change(home: Home) -> None:
         [row] = json.loads(watching.stdout.readline())
         assert row["state"] == "stopped"
         watching.send_signal(signal.SIGINT)
-        assert watching.communicate(timeout=10) == (b"", b"")
+        assert watching.communicate(timeout=60) == (b"", b"")
     assert watching.returncode == 0

@@ -26,7 +26,7 @@ def web(home: Home, debian: Kernel) -> Image:
         return images.shelve(home, staged, name="web", source="a test", filesystem="ext4")
 
 
-def refused(done: Any, message: str, hint: str) -> None:
+def assert_refused(done: Any, message: str, hint: str) -> None:
     """See that exactly this was said, and nothing was done."""
     assert done.err == f"bootwright: error: {message}\n  hint: {hint}\n"
     assert (done.status, done.out) == (125, "")
@@ -35,7 +35,7 @@ def refused(done: Any, message: str, hint: str) -> None:
 def test_an_unknown_image_is_one_message_and_a_hint(
     bootwright: Cli, home: Home, debian: Kernel
 ) -> None:
-    refused(
+    assert_refused(
         bootwright("run", "nosuch", "--", "true"),
         "no image is called 'nosuch'",
         "there is no image yet",
@@ -44,7 +44,7 @@ def test_an_unknown_image_is_one_message_and_a_hint(
 
 
 def test_a_misspelt_image_names_the_nearest(bootwright: Cli, web: Image) -> None:
-    refused(bootwright("run", "wep"), "no image is called 'wep'", "did you mean 'web'?")
+    assert_refused(bootwright("run", "wep"), "no image is called 'wep'", "did you mean 'web'?")
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_a_misspelt_image_names_the_nearest(bootwright: Cli, web: Image) -> None
 def test_what_does_not_go_together_is_said_before_anything_is_looked_up(
     arguments: tuple[str, ...], message: str, hint: str, bootwright: Cli, home: Home
 ) -> None:
-    refused(bootwright("run", *arguments), message, hint)
+    assert_refused(bootwright("run", *arguments), message, hint)
     assert not home.data.exists()
 
 
 @pytest.mark.parametrize("rule", ["80", "80:", ":80", "a:b", "127.0.0.1:80:80", "-1:80"])
 def test_what_is_no_pair_of_ports(rule: str, bootwright: Cli, debian: Kernel) -> None:
-    refused(
+    assert_refused(
         bootwright("run", "web", f"--publish={rule}", "--", "true"),
         f"--publish {rule!r} is no pair of ports",
         "such as --publish 8080:80",
@@ -125,7 +125,7 @@ def test_what_is_no_pair_of_ports(rule: str, bootwright: Cli, debian: Kernel) ->
 
 
 def test_ports_that_there_are_not(bootwright: Cli, debian: Kernel) -> None:
-    refused(
+    assert_refused(
         bootwright("run", "web", "--publish", "65536:80", "--", "true"),
         "65536:80 is no pair of ports",
         "ports are 1 to 65535, such as --publish 8080:80",
@@ -137,12 +137,12 @@ def test_a_tiny_guest_from_a_recipe_file_is_checked_as_one(
 ) -> None:
     file = tmp_path / "tiny.toml"
     file.write_text('init = "seed"\n')
-    refused(
+    assert_refused(
         bootwright("run", "--recipe", str(file)),
         "a tiny guest needs a command",
         "such as: bootwright run --tiny -- uname -a",
     )
-    refused(
+    assert_refused(
         bootwright("run", "--recipe", str(file), "--keep", "--", "true"),
         "a tiny guest ends with its command; it cannot be kept or detached",
         "leave out --keep and --detach, or boot an image",
@@ -150,7 +150,7 @@ def test_a_tiny_guest_from_a_recipe_file_is_checked_as_one(
 
 
 def test_a_tiny_guest_has_no_ports(bootwright: Cli) -> None:
-    refused(
+    assert_refused(
         bootwright(*TINY, "--publish", "8080:80", "--", "true"),
         "a tiny guest has no network, so no port can lead into it",
         "leave out --publish, or boot an image",
@@ -171,7 +171,7 @@ def test_a_name_that_is_no_host_name(
 
 
 def test_a_recipe_file_that_is_not_there(bootwright: Cli, tmp_path: Path) -> None:
-    refused(
+    assert_refused(
         bootwright("run", "--recipe", str(tmp_path / "absent"), "--", "true"),
         f"cannot read the recipe {tmp_path / 'absent'}: No such file or directory",
         "bootwright recipe show prints one to begin with",
@@ -242,7 +242,7 @@ def test_a_recipe_that_was_shown_is_taken_back(bootwright: Cli, web: Image, tmp_
 def test_nobody_logs_in_on_the_virtual_clock(
     init: tuple[str, ...], bootwright: Cli, web: Image
 ) -> None:
-    refused(
+    assert_refused(
         bootwright("run", "web", "--clock", "virtual", *init, "--", "true"),
         "nobody can log in to a guest on the virtual clock: it has no network, and its time "
         "runs away from a connection that waits",
@@ -252,7 +252,7 @@ def test_nobody_logs_in_on_the_virtual_clock(
 
 def test_no_port_leads_into_the_virtual_clock(bootwright: Cli, web: Image) -> None:
     words = ("run", "web", "--init", "bare", "--clock", "virtual", "--publish", "80:80")
-    refused(
+    assert_refused(
         bootwright(*words, "--", "true"),
         "a guest on the virtual clock has no network, so no port can lead into it",
         "leave out --publish, or --clock virtual",
@@ -260,7 +260,7 @@ def test_no_port_leads_into_the_virtual_clock(bootwright: Cli, web: Image) -> No
 
 
 def test_kvm_has_no_virtual_clock(bootwright: Cli, debian: Kernel) -> None:
-    refused(
+    assert_refused(
         bootwright("run", "--tiny", "--accelerator", "kvm", "--clock", "virtual", "--", "true"),
         "accelerator is 'kvm', but the virtual clock needs 'tcg'",
         "only TCG counts instructions; leave out --accelerator",
@@ -279,8 +279,8 @@ def test_a_machine_on_persistent_memory_is_not_kept(
     file = tmp_path / "recipe.toml"
     file.write_text('disk = "pmem"\n')
     for how in ("--keep", "--detach"):
-        refused(
-            bootwright("run", "map", "--accelerator", "tcg", "--recipe", str(file), how),
+        assert_refused(
+            bootwright("run", "map", "--accel", "tcg", "--recipe", str(file), how),
             "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept",
             "leave out --keep and --detach, or give another disk",
         )

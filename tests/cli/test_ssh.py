@@ -48,7 +48,7 @@ def test_ssh_is_told_where_the_guest_is_and_its_status_is_ours(
     assert (done.returncode, done.stderr) == (7, "")
 
 
-def failed(bootwright: Cli, message: str, hint: str) -> None:
+def assert_fails(bootwright: Cli, message: str, hint: str) -> None:
     done = bootwright("ssh", "web", "--", "true")
     assert done.err == f"bootwright: error: {message}\n  hint: {hint}\n"
     assert (done.status, done.out) == (125, "")
@@ -57,22 +57,22 @@ def failed(bootwright: Cli, message: str, hint: str) -> None:
 def test_a_machine_that_cannot_be_reached(
     bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed(
+    assert_fails(
         *(bootwright, "no machine is called 'web'"),
         "there is no machine; bootwright run makes one",
     )
     folder = at_rest(home)
-    failed(bootwright, "machine 'web' is not running", "bootwright start web")
+    assert_fails(bootwright, "machine 'web' is not running", "bootwright start web")
     with FakeMonitor(folder, status=structs.replace(STATUS, ports={})).running():
-        failed(bootwright, "machine 'web' has no network", "bootwright logs web")
+        assert_fails(bootwright, "machine 'web' has no network", "bootwright logs web")
     with held_elsewhere(folder.lock):
-        failed(
+        assert_fails(
             *(bootwright, "the monitor of machine 'web' does not answer"),
             "try again; if it stays so: bootwright rm --force web",
         )
     monkeypatch.setattr(control, "_ANSWER_S", 0.05)
     with FakeMonitor(folder, status=None).running():
-        failed(
+        assert_fails(
             *(bootwright, "the monitor of machine 'web' does not answer"),
             "try again; if it stays so: bootwright rm --force web",
         )

@@ -51,7 +51,7 @@ def dump(tmp_path: Path) -> str:
     return str(path)
 
 
-def refused(done: Any, message: str, hint: str, status: int = 2) -> None:
+def assert_refused(done: Any, message: str, hint: str, status: int = 2) -> None:
     """See that exactly this was said, and nothing was done."""
     assert done.err == f"bootwright: error: {message}\n  hint: {hint}\n"
     assert (done.status, done.out) == (status, "")
@@ -110,12 +110,12 @@ def test_what_does_not_go_together_is_refused(
     message: str,
     hint: str,
 ) -> None:
-    refused(bootwright("timeline", *arguments), message, hint)
+    assert_refused(bootwright("timeline", *arguments), message, hint)
     assert not home.machines.exists()
 
 
 def test_units_that_cannot_be_read_are_named(bootwright: Cli, log: str) -> None:
-    refused(
+    assert_refused(
         bootwright("timeline", "--log", log, "--units", "/no/dump"),
         "cannot read /no/dump: No such file or directory",
         "such as: systemd-analyze dump >dump.txt",
@@ -127,7 +127,7 @@ def test_a_log_without_times_is_refused(
     bootwright: Cli, tmp_path: Path, json_: tuple[str, ...]
 ) -> None:
     (tmp_path / "plain").write_bytes(b"Linux version 6.1\n\xff\n")
-    refused(
+    assert_refused(
         bootwright("timeline", "--log", str(tmp_path / "plain"), *json_),
         "the kernel log has no line with a time",
         "boot with printk.time=1, or take what dmesg prints",

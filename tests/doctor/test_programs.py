@@ -13,6 +13,12 @@ from bootwright.host import tools
 from tests.doctor.conftest import Programs
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give programs more time than users have patience: the host may be busy."""
+    monkeypatch.setattr(examined, "_ANSWER_S", 120.0)
+
+
 def look(*names: str) -> list[Check]:
     checks = examined.examine({name: tools.PROGRAMS[name] for name in names})
     assert [check.name for check in checks] == list(names)

@@ -55,7 +55,7 @@ def attach() -> Iterator[Callable[..., Path]]:
     for node, path in nodes.items():
         if _backing(node).startswith(path):
             _run("losetup", "-d", node)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while left := [n for n, path in nodes.items() if _backing(n).startswith(path)]:
         assert time.monotonic() < deadline, left
         time.sleep(0.01)

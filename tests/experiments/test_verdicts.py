@@ -7,18 +7,18 @@ from random import Random
 
 import pytest
 
+from benchmarks.distributions import TYPICAL_NS
+from benchmarks.rates import SAMPLERS, SMALLEST_NS, Rates, rates
 from bootwright.errors import InputError
 from bootwright.experiments.effects import Effect, holm, paired
 from bootwright.experiments.sequential import STAGED, Plan, look
 from bootwright.experiments.verdicts import Verdict, verdict
-from tests.experiments.distributions import TYPICAL_NS
-from tests.experiments.rates import SAMPLERS, SMALLEST_NS, Rates, rates
 
 TWELVE = Plan(looks=(12,))
 FIVE_PERCENT = TYPICAL_NS // 20
 PLANS = {"twelve": TWELVE, "staged": STAGED}
-EXPERIMENTS = 600
-"""Shares have a standard error of 0.9 points where they are near 5 %."""
+EXPERIMENTS = 200
+"""Shares have a standard error of 1.5 points where they are near 5 %; acceptance takes 20,000."""
 
 
 def _effect(low: int, high: int, p: float = 0.001, confidence: float = 0.951) -> Effect:
@@ -89,8 +89,8 @@ def test_a_against_a_is_hardly_ever_faster_or_slower(sampler: str, plan: str) ->
     found = _rates(sampler, plan, 0)
     # The smallest effect of interest keeps it far below the 5 % of p alone.
     assert found.of("faster", "slower") <= 0.01
-    assert found.significant <= 0.05 + 0.025
-    assert found.covered >= 0.95 - 0.025
+    assert found.significant <= 0.05 + 0.04
+    assert found.covered >= 0.95 - 0.04
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -100,9 +100,9 @@ def test_effect_just_of_the_smallest_size_is_hardly_ever_called_larger(
 ) -> None:
     """The worst case of the rule: the bound of "faster by more than that"."""
     found = _rates(sampler, plan, -SMALLEST_NS)
-    assert found.of("faster") <= 0.025 + 0.02
+    assert found.of("faster") <= 0.025 + 0.03
     assert found.of("slower") <= 0.005
-    assert found.covered >= 0.95 - 0.025
+    assert found.covered >= 0.95 - 0.04
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_nothing_but_looking_once_more_errs_more_often() -> None:
     """The check of the check: without its share of alpha each, looks add up."""
     random = Random(1)
     err = 0
-    for _ in range(1000):
+    for _ in range(300):
         a, b = SAMPLERS["normal"](random, 32, 0)
         err += any(paired(a[:n], b[:n]).p <= 0.05 for n in range(8, 33, 2))
-    assert err / 1000 > 0.1
+    assert err / 300 > 0.1
 
 
 @pytest.mark.acceptance

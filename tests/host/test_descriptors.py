@@ -118,7 +118,10 @@ def test_with_a_full_table_the_limit_is_left_alone(table: Path) -> None:
 
 
 def test_without_the_table_only_our_own_limit_counts(table: Path) -> None:
+    assert not table.exists()
+    before = _soft()
     descriptors.require(1, file_nr=table)
+    assert _soft() == before
 
 
 def test_files_that_are_allocated_but_unused_are_free(table: Path) -> None:

@@ -82,7 +82,7 @@ def test_who_waits_gets_it_when_it_is_given_back(lock: Path) -> None:
     with held_elsewhere(lock) as holder:
         assert holder.stdin is not None
         holder.stdin.close()
-        os.close(locks.take(lock, wait_s=10))
+        os.close(locks.take(lock, wait_s=60))
 
 
 def test_who_waits_in_vain_is_refused_and_leaves_no_descriptor(lock: Path) -> None:

@@ -61,7 +61,9 @@ def test_its_children_carry_it_too() -> None:
 
 
 def test_to_end_what_is_not_there_is_no_error() -> None:
-    processes.end(processes.new_token())
+    token = processes.new_token()
+    processes.end(token)
+    assert processes.carriers(token) == []
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def image(tree: Path, home: Home, tmp_path: Path) -> Image:
     return imported.add(home, "web", _filesystem(tree, tmp_path / "root.ext4"))
 
 
-def _check(image: Image) -> None:
+def _assert_all_is_read(image: Image) -> None:
     files = read(image, _ALL)
     assert files.read("/etc/deep/er/file") == b"\0\xff binary\n"
     assert files.read("/etc/a name with 'quotes\" and <5>") == b"odd"
@@ -82,7 +82,7 @@ def _check(image: Image) -> None:
 
 
 def test_ext4_is_read_by_any_user(image: Image) -> None:
-    _check(image)
+    _assert_all_is_read(image)
 
 
 def test_a_partition_is_read(tree: Path, home: Home, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_partition_is_read(tree: Path, home: Home, tmp_path: Path) -> None:
     disk.write_bytes(table + content)
     image = imported.add(home, "disk", disk)
     assert image.partition == 1
-    _check(image)
+    _assert_all_is_read(image)
 
 
 def test_a_damaged_filesystem_is_said(image: Image) -> None:
@@ -124,7 +124,7 @@ def test_others_are_mounted_by_root(
     finally:
         subprocess.run(["umount", point], check=True)
     image = imported.add(home, "other", path)
-    _check(image)
+    _assert_all_is_read(image)
     assert str(image.disk) not in Path("/proc/self/mountinfo").read_text()
     loops = subprocess.run(["losetup", "-l"], capture_output=True, text=True, check=True)
     assert str(image.disk) not in loops.stdout

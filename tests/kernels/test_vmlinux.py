@@ -37,7 +37,10 @@ def _elf(machine: int, notes: bytes = b"", content: bytes = _BANNER) -> bytes:
 
 
 def test_an_x86_64_kernel_is_taken() -> None:
-    vmlinux.check_architecture(_elf(_X86_64))
+    kernel = _elf(_X86_64)
+    vmlinux.check_architecture(kernel)
+    with pytest.raises(FormatError):
+        vmlinux.check_architecture(kernel.replace(_X86_64.to_bytes(2, "little"), b"\0\0", 1))
 
 
 @pytest.mark.parametrize(

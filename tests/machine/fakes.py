@@ -156,7 +156,7 @@ class FakeMonitor:
         self._over = asyncio.Event()
         thread = threading.Thread(target=self._work)
         thread.start()
-        assert self._listens.wait(10)
+        assert self._listens.wait(60)
         try:
             yield self
         finally:
@@ -277,7 +277,7 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
-def until(true: Callable[[], object], what: str, deadline_s: float = 10) -> None:
+def until(true: Callable[[], object], what: str, deadline_s: float = 60) -> None:
     """Wait until something is true that nobody announces."""
     end = time.monotonic() + deadline_s
     while not true():

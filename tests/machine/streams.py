@@ -45,7 +45,7 @@ class Guest:
     async def ends(self) -> None:
         """End, and wait until the last word is logged."""
         self._out.write_eof()
-        await asyncio.wait_for(self.pumping, 10)
+        await asyncio.wait_for(self.pumping, 60)
 
     def logged(self) -> bytes:
         """Return what lies in the log."""
@@ -61,7 +61,7 @@ class Guest:
             finally:
                 if not far[1].is_closing():
                     far[1].write_eof()
-                await asyncio.wait_for(work, 10)
+                await asyncio.wait_for(work, 60)
 
     async def _attach(self, near: Streams, from_byte: int) -> None:
         await self.console.attach(*near, from_byte)
@@ -72,7 +72,7 @@ async def exactly(reader: asyncio.StreamReader, count: int) -> bytes:
     """Return the next *count* bytes."""
     seen = bytearray()
     while len(seen) < count:
-        data = await asyncio.wait_for(reader.read(count - len(seen)), 10)
+        data = await asyncio.wait_for(reader.read(count - len(seen)), 60)
         assert data, f"the end came after {seen[-100:]!r}"
         seen += data
     return bytes(seen)
@@ -80,7 +80,7 @@ async def exactly(reader: asyncio.StreamReader, count: int) -> bytes:
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
     """Return all up to the end."""
-    return await asyncio.wait_for(reader.read(), 10)
+    return await asyncio.wait_for(reader.read(), 60)
 
 
 @asynccontextmanager

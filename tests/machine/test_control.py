@@ -134,7 +134,7 @@ async def test_a_monitor_that_has_just_begun_is_waited_for(
             await asyncio.sleep(control._BEGIN_PAUSE_S)
         assert not connecting.done()
         async with await asyncio.start_unix_server(greet, path=path):
-            reader, writer = await asyncio.wait_for(connecting, 10)
+            reader, writer = await asyncio.wait_for(connecting, 60)
             assert await reader.readline() == b"hello\n"
             writer.close()
 
@@ -148,7 +148,7 @@ async def test_a_monitor_that_is_about_to_end_is_told_by_its_lock(
         await asyncio.sleep(control._BEGIN_PAUSE_S)
         assert not connecting.done()
     with pytest.raises(InputError) as bad:
-        await asyncio.wait_for(connecting, 10)
+        await asyncio.wait_for(connecting, 60)
     not_running(bad.value)
 
 

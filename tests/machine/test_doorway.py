@@ -40,7 +40,7 @@ class Fake:
         """Run *line* in the guest and capture it."""
         doorway = Doorway(self.folder)
         run = ssh.run(self.reach, [line], doorway, on_login, terminal=False, capture=True)
-        return await asyncio.wait_for(run, 10)
+        return await asyncio.wait_for(run, 60)
 
     def left(self) -> list[str]:
         """Return what a log-in must not leave."""
@@ -153,7 +153,7 @@ async def test_a_command_that_is_cancelled_at_its_door_leaves_nothing(fake: Fake
         await asyncio.Event().wait()
 
     task = asyncio.create_task(fake.log_in(on_login, "exec sleep 60"))
-    await asyncio.wait_for(waits.wait(), 10)
+    await asyncio.wait_for(waits.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -169,7 +169,7 @@ async def test_its_files_are_written_down_and_for_us_only(fake: Fake) -> None:
             assert status.st_mode & 0o777 == 0o600
         assert not doorway.knocked.is_set()
         (fake.folder.path / "knock").write_text("\n")
-        await asyncio.wait_for(doorway.knocked.wait(), 10)
+        await asyncio.wait_for(doorway.knocked.wait(), 60)
     assert fake.left() == []
 
 

@@ -48,7 +48,7 @@ def sampler(vmm: FakeVmm) -> Sampler:
 
 
 async def seen(vmm: FakeVmm) -> None:
-    await asyncio.wait_for(vmm.seen.wait(), 10)
+    await asyncio.wait_for(vmm.seen.wait(), 60)
 
 
 async def test_samples_are_what_was_seen_in_order() -> None:

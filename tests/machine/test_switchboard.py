@@ -73,14 +73,14 @@ async def connected(folder: MachineFolder) -> AsyncIterator[Streams]:
         writer.close()
 
 
-async def asked(streams: Streams) -> None:
+async def assert_answered(streams: Streams) -> None:
     """Wait until all that was sent before is heard."""
     streams[1].write(encode(AskStatus()))
     assert await told(streams[0]) == STATUS
 
 
 async def told(reader: asyncio.StreamReader) -> Message:
-    return messages.from_monitor(await asyncio.wait_for(reader.readline(), 10))
+    return messages.from_monitor(await asyncio.wait_for(reader.readline(), 60))
 
 
 async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
@@ -88,9 +88,9 @@ async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
 ) -> None:
     async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
         one[1].write(encode(SetFree()) + encode(Stop(timeout_s=1.5)))
-        await asked(one)
+        await assert_answered(one)
         two[1].write(encode(Quit()))
-        await asked(two)
+        await assert_answered(two)
         one[1].write_eof()
         assert await rest(one[0]) == b""  # nothing that the other had asked for
     assert monitor.heard == [SetFree(), Stop(timeout_s=1.5), AskStatus(), Quit(), AskStatus()]
@@ -99,7 +99,7 @@ async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
 async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) -> None:
     async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
-            await asked(streams)
+            await assert_answered(streams)
         monitor.board.tell(NEWS)
         for streams in (one, two):
             assert await told(streams[0]) == NEWS
@@ -108,8 +108,8 @@ async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) 
 async def test_who_has_left_is_not_told(folder: MachineFolder, monitor: Monitor) -> None:
     async with monitor.board.open(folder), connected(folder) as stays:
         async with connected(folder) as leaves:
-            await asked(leaves)
-        await asked(stays)
+            await assert_answered(leaves)
+        await assert_answered(stays)
         monitor.board.tell(NEWS)
         monitor.board.tell(NEWS)
         assert await told(stays[0]) == NEWS
@@ -122,7 +122,7 @@ async def test_an_attached_console_carries_nothing_else(
         # What is typed may come with the message, and need be neither a line nor a message.
         one[1].write(encode(AttachConsole(from_byte=0)) + b"root\n" + encode(Quit())[:5])
         assert await exactly(one[0], 10) == b'ROOT\n{"TYP'
-        await asked(two)
+        await assert_answered(two)
         monitor.board.tell(NEWS)
         assert await told(two[0]) == NEWS
         one[1].write(b"x")
@@ -150,7 +150,7 @@ async def test_who_sends_what_is_no_message_is_let_go_and_no_other(
         bad[1].write_eof()
         with suppress(ConnectionResetError):  # where what it had sent was not even read
             assert await rest(bad[0]) == b""
-        await asked(good)
+        await assert_answered(good)
         monitor.board.tell(NEWS)
         assert await told(good[0]) == NEWS
     assert monitor.heard == [AskStatus()]
@@ -164,7 +164,7 @@ async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
         reader = asyncio.StreamReader(limit=1000)
         reader.feed_data(encode(AskStatus()) + rubbish)
         reader.feed_eof()
-        await asyncio.wait_for(monitor.board.listen(reader, writer), 10)
+        await asyncio.wait_for(monitor.board.listen(reader, writer), 60)
         assert await told(far[0]) == STATUS
     assert monitor.heard == [AskStatus()]
 
@@ -172,14 +172,14 @@ async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
 async def test_who_is_cut_off_harms_nobody(folder: MachineFolder, monitor: Monitor) -> None:
     async with monitor.board.open(folder), connected(folder) as good:
         async with connected(folder) as cut:
-            await asked(cut)
+            await assert_answered(cut)
             for _ in range(1000):
                 monitor.board.tell(NEWS)
             cut[1].transport.abort()
-        await asked_among_news(good)
+        await assert_answered_among_news(good)
 
 
-async def asked_among_news(streams: Streams) -> None:
+async def assert_answered_among_news(streams: Streams) -> None:
     streams[1].write(encode(AskStatus()))
     while await told(streams[0]) != STATUS:
         pass
@@ -194,7 +194,7 @@ async def test_a_path_that_is_too_long_for_a_socket(
     with pytest.raises(OSError, match="AF_UNIX path too long"), socket.socket(socket.AF_UNIX) as s:
         s.bind(str(folder.control))
     async with monitor.board.open(folder), connected(folder) as streams:
-        await asked(streams)
+        await assert_answered(streams)
 
 
 async def test_the_socket_is_written_down_and_gone_afterwards(
@@ -214,7 +214,7 @@ async def test_the_socket_of_a_monitor_that_was_killed_is_replaced(
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(folder.control.name)
     async with monitor.board.open(folder), connected(folder) as streams:
-        await asked(streams)
+        await assert_answered(streams)
 
 
 async def test_all_that_was_told_is_sent_before_the_end(
@@ -223,13 +223,13 @@ async def test_all_that_was_told_is_sent_before_the_end(
     count = 20_000  # more than a socket holds
     async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
-            await asked(streams)
+            await assert_answered(streams)
         for _ in range(count):
             monitor.board.tell(NEWS)
         closing = asyncio.create_task(monitor.board.close())
         read = await asyncio.gather(rest(one[0]), rest(two[0]))
         assert list(read) == [encode(NEWS) * count] * 2
-        await asyncio.wait_for(closing, 10)
+        await asyncio.wait_for(closing, 60)
 
 
 async def test_who_never_reads_is_not_waited_for_long(
@@ -237,13 +237,14 @@ async def test_who_never_reads_is_not_waited_for_long(
 ) -> None:
     monkeypatch.setattr(switchboard, "_DRAIN_S", 0.01)
     async with monitor.board.open(folder), connected(folder) as deaf:
-        await asked(deaf)
+        await assert_answered(deaf)
         for _ in range(20_000):  # more than its socket and its reader hold
             monitor.board.tell(NEWS)
-        await asyncio.wait_for(monitor.board.close(), 10)
+        await asyncio.wait_for(monitor.board.close(), 60)
         deaf[1].transport.abort()
 
 
 def test_without_anybody_there_is_nothing_to_do(monitor: Monitor) -> None:
     monitor.board.tell(NEWS)
     asyncio.run(monitor.board.close())
+    assert monitor.heard == []

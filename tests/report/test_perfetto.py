@@ -71,7 +71,7 @@ def read(data: bytes) -> list[Slice]:
     return found
 
 
-def compare(timeline: Timeline, slices: list[Slice]) -> None:
+def assert_same_spans(timeline: Timeline, slices: list[Slice]) -> None:
     spans = {span.id: span for span in timeline.spans}
     told = [s for s in slices if s.category != UNACCOUNTED]
     assert sorted(s.notes["id"] for s in told) == sorted(spans)
@@ -92,7 +92,7 @@ def compare(timeline: Timeline, slices: list[Slice]) -> None:
 def test_every_span_comes_back() -> None:
     timeline = small()
     slices = read(trace(timeline, title="web"))
-    compare(timeline, slices)
+    assert_same_spans(timeline, slices)
     where = {s.notes["id"]: (s.above, s.track) for s in slices if "id" in s.notes}
     assert where["boot"] == ("", "web")
     assert where["kernel"] == where["kernel.early.a"] == where["kernel.late"] == ("web", "kernel")
@@ -110,7 +110,7 @@ def test_every_span_comes_back() -> None:
 @settings(deadline=None, max_examples=100)
 @given(boots())
 def test_any_boot_comes_back(timeline: Timeline) -> None:
-    compare(timeline, read(trace(timeline, title="a boot")))
+    assert_same_spans(timeline, read(trace(timeline, title="a boot")))
 
 
 def test_tracks_stand_in_the_order_of_the_layers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from functools import cache
 from pathlib import Path
 
 _LOGS = Path(__file__).parent / "logs"
@@ -19,6 +20,7 @@ STRETCH = {
 }
 
 
+@cache
 def recorded(name: str) -> dict[str, str]:
     """Return the texts of one boot, by what was asked for."""
     text = gzip.decompress((_LOGS / f"userspace-{name}.gz").read_bytes()).decode()

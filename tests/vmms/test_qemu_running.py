@@ -58,7 +58,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 async def ending(running: RunningVmm) -> Ending:
-    return await asyncio.wait_for(asyncio.shield(running.ended), 10)
+    return await asyncio.wait_for(asyncio.shield(running.ended), 60)
 
 
 async def test_it_carries_its_token_and_is_gone_afterwards(
@@ -122,11 +122,11 @@ async def test_a_guest_that_waits_for_room_is_told_and_goes_on(fake: Fake, launc
         await running.resume()
         assert not running.stalled.is_set()
         await running.press_power_button()
-        await asyncio.wait_for(running.stalled.wait(), 10)
+        await asyncio.wait_for(running.stalled.wait(), 60)
         await running.resume()
         assert not running.stalled.is_set()
         await running.press_power_button()  # there is no room yet
-        await asyncio.wait_for(running.stalled.wait(), 10)
+        await asyncio.wait_for(running.stalled.wait(), 60)
         assert not running.ended.done()
     assert told().count("cont") == 2
 
@@ -185,7 +185,7 @@ async def test_a_qemu_that_is_killed_has_died(fake: Fake, launch: Launch) -> Non
 async def test_a_qemu_that_is_told_to_quit_does_so_itself(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
-        quitting = asyncio.wait_for(running.quit(), 10)
+        quitting = asyncio.wait_for(running.quit(), 60)
         assert await quitting == Ending(reason="told-to-quit", exit_status=0)
         assert (await running.quit()).reason == "told-to-quit"  # once more is no error
 
@@ -209,7 +209,7 @@ async def test_a_qemu_that_does_not_quit_is_killed(
         if deaf == "was stopped":
             os.kill(running.pid, signal.SIGSTOP)
             until(lambda: state_of(running.pid) == "T", "it to stop")
-        quitting = asyncio.wait_for(running.quit(), 10)
+        quitting = asyncio.wait_for(running.quit(), 60)
         assert await quitting == Ending(reason="told-to-quit", exit_status=-9)
 
 
@@ -334,7 +334,7 @@ async def test_accesses_are_counted_until_the_guest_says_so(fake: Fake, place: P
         counting = asyncio.create_task(running.accesses())
         await running.resume()
         await running.quit()
-        assert await asyncio.wait_for(counting, 10) == (
+        assert await asyncio.wait_for(counting, 60) == (
             Access("UART ttyS1 (marks)", 0, 14, 14),
             Access("HPET", 0, 1, 4),
         )
@@ -348,7 +348,7 @@ async def test_a_boot_that_never_ends_has_no_count(fake: Fake, place: Placement)
         counting = asyncio.create_task(running.accesses())
         await running.resume()
         await running.quit()
-        assert await asyncio.wait_for(counting, 10) == ()
+        assert await asyncio.wait_for(counting, 60) == ()
 
 
 async def test_what_nobody_reads_any_more_keeps_nothing_open(fake: Fake, place: Placement) -> None:

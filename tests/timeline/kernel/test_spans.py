@@ -45,7 +45,7 @@ def spans_of(log: str | KernelLog, **more: object) -> dict[str, Span]:
     return {span.id: span for span in found}
 
 
-def well_formed(spans: list[Span], parent: str = "boot") -> None:
+def assert_well_formed(spans: list[Span], parent: str = "boot") -> None:
     seen: dict[str, Span] = {}
     for span in spans:
         assert span.id not in seen, span
@@ -234,10 +234,10 @@ def test_without_times_there_are_no_spans() -> None:
 def test_real_logs_make_well_formed_spans(name: str) -> None:
     log = klogs.log(name)
     spans = kernel_spans(log, parent="boot")
-    well_formed(spans)
+    assert_well_formed(spans)
     assert spans[0].end_ns == (log.init.time_ns if log.init else 0)
     modules = module_spans(log, parent="seed")
-    well_formed(modules, "seed")
+    assert_well_formed(modules, "seed")
     assert not {span.id for span in spans} & {span.id for span in modules}
     loaded = {s.id for s in modules if s.id.startswith("kernel.module")}
     assert bool(loaded) == ("image" in name and "clean" not in name)
@@ -304,8 +304,8 @@ def test_a_log_cut_anywhere_still_makes_a_timeline(data: st.DataObject, name: st
     start = data.draw(st.one_of(st.just(0), st.integers(0, len(text))))
     end = data.draw(st.integers(start, len(text)))
     log = parse_kernel_log(text[start:end])
-    well_formed(kernel_spans(log, parent="boot"))
-    well_formed(module_spans(log, parent="boot"))
+    assert_well_formed(kernel_spans(log, parent="boot"))
+    assert_well_formed(module_spans(log, parent="boot"))
     if log.lines and start:
         assert log.warnings
 
@@ -325,11 +325,11 @@ def test_lines_in_any_order_at_any_time_still_make_a_timeline(
         for index, stamp in zip(order, stamps, strict=False)
     )
     parsed = parse_kernel_log(log)
-    well_formed(kernel_spans(parsed, parent="boot"))
-    well_formed(kernel_spans(parsed, parent="boot", until_ns=100_000))
-    well_formed(module_spans(parsed, parent="boot", since_ns=50_000, until_ns=300_000))
+    assert_well_formed(kernel_spans(parsed, parent="boot"))
+    assert_well_formed(kernel_spans(parsed, parent="boot", until_ns=100_000))
+    assert_well_formed(module_spans(parsed, parent="boot", since_ns=50_000, until_ns=300_000))
 
 
 @given(st.text(alphabet=st.sampled_from("[]0. @abcling_+x/()retud\n"), max_size=400))
 def test_no_text_raises(text: str) -> None:
-    well_formed(kernel_spans(parse_kernel_log(text), parent="boot"))
+    assert_well_formed(kernel_spans(parse_kernel_log(text), parent="boot"))

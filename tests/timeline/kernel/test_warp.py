@@ -192,4 +192,5 @@ def test_time_never_runs_backwards(
 def test_passes_cut_anywhere(data: st.DataObject) -> None:
     texts = [klogs.text(f"6.1-{kind}") for kind in ("initcall_debug", "clean")]
     one, other = (parse_kernel_log(t[: data.draw(st.integers(0, len(t)))]) for t in texts)
-    warp(one, other).spans(kernel_spans(one, parent="boot"))
+    for span in warp(one, other).spans(kernel_spans(one, parent="boot")):
+        assert 0 <= span.start_ns <= span.end_ns

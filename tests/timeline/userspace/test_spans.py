@@ -42,7 +42,7 @@ def _timeline(found: list[Span], start_ns: int, end_ns: int) -> Timeline:
     return Timeline(spans=(root, *found), clock="guest", clock_error_ns=0)
 
 
-def _well_formed(found: list[Span], parent: str) -> None:
+def _assert_well_formed(found: list[Span], parent: str) -> None:
     seen = {parent: (-(10**30), 10**30)}
     for span in found:
         assert span.id not in seen, span.id
@@ -57,9 +57,9 @@ def _well_formed(found: list[Span], parent: str) -> None:
 def test_spans_of_a_real_boot_are_well_formed(name: str) -> None:
     start, end = STRETCH[name]
     systemd = _systemd(name)
-    _well_formed(spans(systemd, parent="guest", start_ns=start, end_ns=end), "guest")
+    _assert_well_formed(spans(systemd, parent="guest", start_ns=start, end_ns=end), "guest")
     whole = spans(systemd, parent="guest", start_ns=start)
-    _well_formed(whole, "guest")
+    _assert_well_formed(whole, "guest")
     # All that blame tells of is there, as long as blame says.
     lengths = {span.id: span.duration_ns for span in whole}
     for unit in systemd.units.values():
@@ -231,7 +231,7 @@ def test_a_dump_gives_the_same_spans_to_the_second(name: str) -> None:
     start, end = STRETCH[name]
     dumped = parse_dump(recorded(name)["dump"])
     found = spans(dumped, parent="x", start_ns=start, end_ns=end)
-    _well_formed(found, "x")
+    _assert_well_formed(found, "x")
     exact = _spans(name)
     for span in found:
         if span.id in exact and not span.id.endswith((".queued", ".device")):
@@ -278,7 +278,7 @@ def test_any_boot_gives_spans_that_are_well_formed(
     systemd: Systemd, start: int, end: int | None, goal: str
 ) -> None:
     found = spans(systemd, parent="x", start_ns=start, end_ns=end, goal=goal)
-    _well_formed(found, "x")
+    _assert_well_formed(found, "x")
 
 
 @given(st.integers(min_value=0), st.sampled_from(SYSTEMD))
@@ -287,4 +287,4 @@ def test_cut_anywhere_there_are_spans(at: int, name: str) -> None:
     cut = texts["show"][: at % len(texts["show"])]
     start, end = STRETCH[name]
     systemd = parse_show(cut, texts["manager"])
-    _well_formed(spans(systemd, parent="x", start_ns=start, end_ns=end), "x")
+    _assert_well_formed(spans(systemd, parent="x", start_ns=start, end_ns=end), "x")

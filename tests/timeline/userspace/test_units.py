@@ -193,8 +193,8 @@ _LINES = st.lists(
 
 @given(_LINES, _LINES)
 def test_no_text_makes_it_fail(units: str, manager: str) -> None:
-    parse_show(units, manager)
-    parse_dump(units)
+    for told in (parse_show(units, manager), parse_dump(units)):
+        assert all(name == unit.name != "" for name, unit in told.units.items())
 
 
 def test_a_dump_without_its_head_has_no_times() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from benchmarks.distributions import TYPICAL_NS, WALL, Pairs, virtual_pairs, wall_pairs
 from bootwright.experiments.sequential import Plan, look
 from bootwright.experiments.statistics import smallest_effect_ns, summary
 from bootwright.experiments.verdicts import Verdict
-from tests.experiments.distributions import TYPICAL_NS, WALL, Pairs, virtual_pairs, wall_pairs
 
 Sampler = Callable[[Random, int, float], Pairs]
 SMALLEST_NS = smallest_effect_ns(TYPICAL_NS)

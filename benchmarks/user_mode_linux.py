@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROGRAM = shutil.which("linux.uml")
 _MODULES = ("block/loop", "md/dm-mod", "md/dm-bufio", "md/dm-snapshot", "md/dm-zero")
-_TREE = Path(__file__).parents[2]
+_TREE = Path(__file__).parents[1]
 
 
 def run(folder: Path, *arguments: str, memory_mib: int = 2048, timeout_s: float = 120) -> str:
