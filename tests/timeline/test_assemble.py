@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootwright.errors import FormatError
-from bootwright.timeline.assemble import assemble, from_logs
+from bootwright.timeline.assemble import assemble
 from bootwright.timeline.evidence import Evidence, Line, MarkSeen, Pass, Sighted
 from bootwright.timeline.kernel.warp import warp
 from bootwright.timeline.span import ROOT, Span, Timeline
 from tests.timeline import evidences, klogs
 from tests.timeline.evidences import MS
-from tests.timeline.recorded import recorded
 
 NO_ALIGNMENT = "nothing tells how the guest's clock stands to the host's"
 TOP = ["host", "vmm", "firmware", "kernel", "initramfs", "pid1", "ssh"]
@@ -291,60 +290,6 @@ def test_a_virtual_boot_without_a_mark_that_ends_it_is_an_error() -> None:
     with pytest.raises(FormatError) as bad:
         assemble(Evidence(clock="virtual", clean=Pass(kernel_log=log)))
     assert str(bad.value) == "the guest's log has none of the marks that end its boot"
-
-
-@pytest.mark.parametrize("name", klogs.ALL)
-def test_a_kernel_log_alone_gives_a_timeline_of_the_guests_clock(name: str) -> None:
-    timeline = from_logs(klogs.text(name))
-    spans = check(timeline)
-    assert (timeline.clock, timeline.clock_error_ns, timeline.overhead_ns) == ("guest", 0, None)
-    assert spans["kernel"].start_ns == 0
-    assert spans["kernel"].critical
-    if name in klogs.INSTRUMENTED:
-        assert timeline.unaccounted_ns()["kernel"] < 0.6 * spans["kernel"].duration_ns
-
-
-@pytest.mark.parametrize("release", ["debian-12", "debian-13"])
-def test_a_dump_and_a_show_tell_the_same_units(release: str) -> None:
-    told = recorded(release)
-    log = klogs.text("6.1-image-initcall_debug")
-    by_dump, by_show = (from_logs(log, units) for units in (told["dump"], told["show"]))
-    dumped, shown = check(by_dump), check(by_show)
-    assert by_dump.warnings == (
-        "the dump's times are of the wall clock, and may be off by a second each",
-    )
-    assert by_show.warnings == ()
-    units = {id for id in shown if id.startswith("unit.ssh") and not id.endswith(".queued")}
-    assert units
-    assert units <= set(dumped)
-    for timeline in (by_dump, by_show):
-        # udev loads modules while PID 1 starts units.
-        top = {span.id for span in timeline.children()[ROOT]}
-        assert top == {"kernel", "modules", "pid1"}
-        critical = {span.id for span in timeline.spans if span.critical}
-        assert {"pid1", "unit.ssh.service", "kernel.initcall.acpi_init"} <= critical
-
-
-@pytest.mark.parametrize("log", ["", "no time\nnone here\n", "\x00\xff", "Id=ssh.service\n"])
-def test_a_log_without_times_is_an_error_with_a_way_out(log: str) -> None:
-    with pytest.raises(FormatError) as bad:
-        from_logs(log)
-    assert str(bad.value) == "the kernel log has no line with a time"
-    assert bad.value.hint == "boot with printk.time=1, or take what dmesg prints"
-
-
-@given(data=st.data())
-@settings(max_examples=30, deadline=None)
-def test_anybodys_logs_cut_anywhere_give_a_timeline_or_that_error(data: st.DataObject) -> None:
-    log = klogs.text(data.draw(st.sampled_from(klogs.ALL)))
-    units = recorded("debian-12")[data.draw(st.sampled_from(["dump", "show"]))]
-    start = data.draw(st.integers(0, len(log)))
-    try:
-        timeline = from_logs(log[start:], units[: data.draw(st.integers(0, len(units)))])
-    except FormatError as error:
-        assert str(error) == "the kernel log has no line with a time"  # noqa: PT017
-        return
-    check(timeline)
 
 
 def test_samples_of_the_virtual_clock_lie_between_the_lines_that_they_came_between() -> None:

@@ -19,6 +19,7 @@ from bootwright.timeline import folded
 from bootwright.timeline.diff import Ran
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.folded import Stack
+from bootwright.timeline.looks import further_looks
 from bootwright.timeline.outline import timeline_of
 from bootwright.timeline.span import ROOT, Timeline
 
@@ -122,6 +123,8 @@ def show(shown: Shown, *, as_json: bool) -> None:
             "clock_error_ns": timeline.clock_error_ns,
             "overhead_ns": timeline.overhead_ns,
             "warnings": timeline.warnings,
+            "hints": further_looks(timeline),
+            "silences": timeline.silences,
             "accesses": timeline.accesses,
             "spans": timeline.spans,
         }

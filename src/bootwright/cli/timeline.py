@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,9 @@ Examples:
                                               and where the kernel's own time goes
   bootwright timeline --boot 12 --json        a boot of the history, by today's analysis
   bootwright timeline diff 12 15              two boots of the history, beside each other
-  bootwright timeline --log dmesg.txt --units dump.txt
+  bootwright timeline --log dmesg.txt --units units.txt
                                               a boot that bootwright never saw: its dmesg (with
-                                              initcall_debug), and systemd-analyze dump
+                                              initcall_debug), and systemctl show --all '*'
 """
 
 _FILE = click.Path(path_type=Path)
@@ -93,11 +94,16 @@ def picture_options(function: Any) -> Any:
     metavar="ID",
     help="Boot nothing: show a boot of bootwright history.",
 )
-@click.option("--log", type=_FILE, help="Boot nothing: read a kernel log, dmesg's or a console's.")
+@click.option(
+    "--log",
+    type=_FILE,
+    help="Boot nothing: read a kernel log, of dmesg, journalctl or a console; - reads a pipe.",
+)
 @click.option(
     "--units",
     type=_FILE,
-    help="With --log: what systemd-analyze dump, or systemctl show '*', printed.",
+    help="With --log: what systemctl show --all '*' printed, or systemd-analyze dump, plot, "
+    "critical-chain or blame.",
 )
 @click.option("--timeout", type=float, metavar="SECONDS", help="How long a start-up may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the spans as JSON.")
@@ -121,6 +127,8 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     targets = [options[key] for key in ("html", "svg", "perfetto", "folded") if options[key]]
     for target in targets:
         _check_target(target)
+    if str(options["log"]) == str(options["units"]) == "-":
+        raise InputError("--log and --units both read the pipe", hint="name a file for one")
     if options["log"] is not None:
         shown = _of_logs(options["log"], options["units"])
     elif options["boot_id"] is not None:
@@ -201,16 +209,19 @@ def _take(
 
 def _of_logs(log: Path, units: Path | None) -> Shown:
     from bootwright.cli.pictures import Shown
-    from bootwright.timeline.assemble import from_logs
+    from bootwright.timeline.forms import TAKE_LOG, TAKE_UNITS
+    from bootwright.timeline.logs import from_logs
 
-    told = _read(log, "dmesg >dmesg.txt")
-    dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
-    return Shown(timeline=from_logs(told, dump), title=log.name, facts={"log": str(log)})
+    told = _read(log, TAKE_LOG)
+    more = None if units is None else _read(units, TAKE_UNITS)
+    title = "a log" if str(log) == "-" else log.name
+    return Shown(timeline=from_logs(told, more), title=title, facts={"log": str(log)})
 
 
-def _read(path: Path, how: str) -> str:
+def _read(path: Path, how: str) -> bytes:
+    """Read a file, or standard input for ``-``."""
     try:
-        return path.read_text(errors="replace")
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint=f"such as: {how}") from error
 

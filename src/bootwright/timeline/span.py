@@ -3,6 +3,9 @@
 A span that has evidence of its own (an initcall's two lines, a unit's states, a process) explains
 the time that it lies over. A *frame* is known by its two ends only and explains nothing: its inside
 is unaccounted until spans below it fill it.
+
+"Unaccounted" means one thing everywhere: the part of a span over which no span of evidence lies,
+be it below the span itself or not. So a frame whose children are frames is unaccounted too.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Literal
 
 from bootwright.errors import FormatError
 from bootwright.timeline.evidence import Access, Sighted
+from bootwright.timeline.kernel.silences import Silence
 
 Layer = Literal["host", "firmware", "kernel", "initramfs", "userspace", "ssh"]
 Kind = Literal["frame", "work", "wait"]
@@ -78,6 +82,9 @@ class Timeline:
     warnings: tuple[str, ...] = ()
     samples: tuple[Sighted, ...] = ()
     """Where the vCPU was seen, at nanoseconds after the root's start."""
+    silences: tuple[Silence, ...] = ()
+    """Where a log has no line for long and nothing else explains the time, the longest first; of
+    logs that bootwright did not take."""
 
     @property
     def root(self) -> Span:
@@ -98,7 +105,11 @@ class Timeline:
         }
 
     def unaccounted_ns(self) -> dict[str, int]:
-        """Return how much of each span no evidence explains, by its id."""
+        """Return how much of each span is unaccounted, by its id, in nanoseconds.
+
+        Of a span whose children do not overlap it is the sum of theirs and of what lies between
+        them.
+        """
         explained = merged(
             (span.start_ns, span.end_ns) for span in self.spans if span.kind != "frame"
         )
