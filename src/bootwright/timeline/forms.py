@@ -160,7 +160,7 @@ _WALL = (ISO_PRECISE, SHORT_UNIX, SHORT_PRECISE)
 
 def form_of(text: str) -> Form | None:
     """Return which form a text has; None: none that is known."""
-    head = text[:_HEAD_CHARS]
+    head = plain(text[:_HEAD_CHARS])
     found = next((form for form in FORMS if form.pattern.search(head)), None)
     if found is DMESG:
         # A message may quote a stamp: where nearly every line has a time of another form, that is
@@ -170,6 +170,18 @@ def form_of(text: str) -> Form | None:
             if sum(1 for _ in form.pattern.finditer(head)) > 10 * stamped:
                 return form
     return found
+
+
+_MARGIN = re.compile(r"[ \t\r]+$", re.MULTILINE)
+_QUOTED = re.compile(r"^> ?", re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """Return a text without what a terminal, a pager or a forum put round its lines: blanks and
+    carriage returns at their ends, and marks of quotation before them."""
+    text = _MARGIN.sub("", text)
+    quoted = len(_QUOTED.findall(text))
+    return _QUOTED.sub("", text) if 2 * quoted > text.count("\n") else text
 
 
 def refused(form: Form | None, name: str, wanted: Literal["log", "units"]) -> FormatError:

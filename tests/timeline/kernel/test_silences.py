@@ -78,7 +78,7 @@ def test_tests_of_one_kind_that_follow_each_other_are_one() -> None:
         ("printk: legacy console [ttyS0] enabled", "x", "console ttyS0"),
         ("console [tty0] enabled", "x", "console tty0"),
         ("x", "random: crng init done", "waiting for entropy"),
-        ("random: dd: uninitialized urandom read (512 bytes read)", "x", "perhaps waiting for"),
+        ("random: dd: uninitialized urandom read (512 bytes read)", "x", "waiting for entropy"),
         (
             "wlan wlan0: Falling back to sysfs fallback for: wifi/fw.bin",
             "x",

@@ -82,6 +82,20 @@ def test_critical_chain_with_branches() -> None:
     assert units["c.service"].activation_ns == 2_000 * MS
 
 
+def test_texts_as_they_are_posted() -> None:
+    """Blanks at the ends, quoted, with prompts, and several in one."""
+    text = (
+        "> $ systemd-analyze\r\n> Startup finished in 2s (kernel) + 9s (userspace) = 11s\r\n"
+        "> $ systemd-analyze blame\r\n>   4.000s other.service     \r\n>  3.000s a.service \r\n"
+        "> $ systemd-analyze critical-chain\r\n> x.target @1min 9s\r\n"
+        "> └─a.service @1min 2s +3.000s\r\n"
+    )
+    told = read_units(text, init_ns=0)
+    assert told.lengths_ns == (("other.service", 4_000 * MS),)
+    assert told.systemd.units["a.service"].inactive_exit_ns == 62_000 * MS
+    assert len(told.warnings) == 2
+
+
 @pytest.mark.parametrize("scale", [100.0, 250.0])
 @pytest.mark.parametrize("axis", [True, False])
 def test_plot_is_read_by_its_own_scale(scale: float, axis: bool) -> None:

@@ -115,7 +115,7 @@ KNOWN_LINES = (
     _line(
         "after",
         r"random: \S{1,64}: uninitialized urandom read",
-        "perhaps waiting for entropy",
+        "waiting for entropy: a program that wants it may stand still",
         "drivers/char/random.c",
     ),
     # Firmware files
@@ -339,7 +339,7 @@ def known(before: str, after: str) -> tuple[str, str, bool]:
         meanings = ((line.meaning(text), line.source) for line in KNOWN_LINES if line.side == side)
         told = next((pair for pair in meanings if pair[0]), None)
         # Two lines of one thing, such as the i8042's, say it once.
-        if told and not any(told[0].split()[0] == other.split()[0] for other, _ in found):
+        if told and not any(told[0].split(":")[0] == other.split(":")[0] for other, _ in found):
             found.append(told)
     if len(found) == 2:
         found = [pair for pair in found if not pair[0].startswith(_NOTHING)] or found[:1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 
 from bootwright.errors import FormatError
@@ -70,6 +70,7 @@ def read_units(text: str, *, init_ns: int) -> UnitsTold:
     Raises:
         FormatError: it is none that tells when units started, or how long they took.
     """
+    text = forms.plain(text)
     form = forms.form_of(text)
     if form is None or form.holds != "units":
         raise forms.refused(form, "the text about units", "units")
@@ -91,7 +92,7 @@ def _read(text: str, form: Form, init_ns: int) -> UnitsTold:
     if form is forms.DUMP:
         return _of_systemd(parse_dump(text))
     if form is forms.CHAIN:
-        return _chain(text, init_ns)
+        return _with_blame(_chain(text, init_ns), text)
     if form is forms.BLAME:
         return _blame(text)
     systemd = _plot_json(text) if form is forms.PLOT_JSON else _plot(text)
@@ -140,10 +141,20 @@ def _blame(text: str) -> UnitsTold:
         systemd=Systemd(),
         lengths_ns=tuple(found),
         warnings=(
-            "systemd-analyze blame says how long units took, and not when they started: all stand "
-            f"at the start of PID 1; take {forms.TAKE_UNITS}",
+            "systemd-analyze blame says how long units took, and not when they started: those of "
+            f"which nothing else is known stand at the start of PID 1; take {forms.TAKE_UNITS}",
         ),
     )
+
+
+def _with_blame(chain: UnitsTold, text: str) -> UnitsTold:
+    """Add what blame says of other units: people post both in one text."""
+    blame = _blame(text)
+    known = chain.systemd.units
+    others = tuple(pair for pair in blame.lengths_ns if pair[0] not in known)
+    if not others:
+        return chain
+    return replace(chain, lengths_ns=others, warnings=(*chain.warnings, *blame.warnings))
 
 
 def length_spans(told: UnitsTold, *, parent: str, start_ns: int) -> list[Span]:
