@@ -10,7 +10,7 @@ from bootwright.report.text import duration, size
 _NAME_WIDTH = 46
 _ROWS = 8
 _SMALLEST_NS = 100_000
-"""Parts that differ by less are summed up."""
+"""Parts that differ by less are summed up, and sums of less left out."""
 _TABLES = (
     ("only_a", "initcalls that only A has"),
     ("only_b", "initcalls that only B has"),
@@ -37,8 +37,8 @@ def text(told: Mapping[str, Any]) -> str:
     share = found["named_share"]
     lines += [
         "",
-        f"{share:.0%} of the gap of {duration(abs(found['gap_ns']))} between one watched boot of "
-        "each has a name",
+        f"{share:.0%} of the difference has a name, by one watched boot of each; how large it is, "
+        "the boots above say",
     ]
     return "\n".join(lines)
 
@@ -58,17 +58,17 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _table(title: str, parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     moved = [part for part in parts if part["a_ns"] != part["b_ns"]]
-    if not moved:
-        return
     total = sum(part["b_ns"] - part["a_ns"] for part in moved)
-    yield _row(title, None, None, total)
     shown = [p for p in moved[:_ROWS] if abs(p["b_ns"] - p["a_ns"]) >= _SMALLEST_NS]
+    if not shown and abs(total) < _SMALLEST_NS:
+        return
+    yield _row(title, None, None, total)
     for part in shown:
         name = part["name"] + (" (only without KVM)" if part["only_without_kvm"] else "")
         yield _row(f"  {name}", part["a_ns"], part["b_ns"], part["b_ns"] - part["a_ns"])
-    if rest := moved[len(shown) :]:
-        a_ns, b_ns = (sum(part[key] for part in rest) for key in ("a_ns", "b_ns"))
-        yield _row(f"  {len(rest)} smaller, in sum", a_ns, b_ns, b_ns - a_ns)
+    a_ns, b_ns = (sum(part[key] for part in moved[len(shown) :]) for key in ("a_ns", "b_ns"))
+    if abs(b_ns - a_ns) >= _SMALLEST_NS:
+        yield _row("  smaller ones, in sum", a_ns, b_ns, b_ns - a_ns)
 
 
 def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:
