@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootwright.errors import FormatError
-from bootwright.timeline.forms import FORMS, decoded, form_of, refused
+from bootwright.timeline.forms import FORMS, decoded, form_of, plain, refused
 from tests.timeline import klogs
 from tests.timeline.recorded import recorded
 
@@ -169,6 +169,12 @@ def test_compressed_text_that_is_torn_is_an_error(pack: object) -> None:
         decoded(pack(b"x" * 9999)[:-9], "the log")
     assert str(bad.value).startswith("the log is compressed (")
     assert bad.value.hint == "it may be cut short: copy it again"
+
+
+def test_plain_takes_long_lines_in_its_stride() -> None:
+    assert plain("x" + " " * 1_000_000 + "y") == "x" + " " * 1_000_000 + "y"
+    assert plain("> a \r\n> b\t\n") == "a\nb\n"
+    assert plain("a\n> b\nc\n") == "a\n> b\nc\n"
 
 
 def test_a_journal_file_is_refused() -> None:

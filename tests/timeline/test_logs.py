@@ -392,6 +392,22 @@ def test_units_that_started_long_after_the_boot_are_left_out_and_told() -> None:
     )
 
 
+def test_units_of_another_boot_are_refused() -> None:
+    with pytest.raises(FormatError) as bad:
+        from_logs(AFTER, _shown("a.service", 0.5, 0.9))
+    assert str(bad.value) == (
+        "by the text about units nothing started after init was executed, at 2.000 s of the log"
+    )
+
+
+def test_a_log_may_be_quoted_and_colored() -> None:
+    plain = from_logs(X86)
+    assert from_logs("".join(f"> {row}\r\n" for row in X86.splitlines())) == plain
+    colored = X86.replace("[", "\x1b[32m[").replace("] ", "] \x1b[0m")
+    assert from_logs(colored) == plain
+    assert from_logs(X86.replace("] ", ",0] ", 99)).total_ns == plain.total_ns
+
+
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_anybodys_logs_cut_anywhere_give_a_timeline_or_an_error(data: st.DataObject) -> None:

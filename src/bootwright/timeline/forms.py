@@ -72,7 +72,7 @@ JOURNAL_VERBOSE = _form("journalctl -o verbose", "log", r"^\S.{10,60} \[s=[0-9a-
 DMESG = _form(
     "dmesg",
     "log",
-    r"\[ {0,12}[0-9]{1,11}\.[0-9]{6}(?:[0-9]{3})?(?: {0,3}<[^>\n]{0,20}>)?\]"
+    r"\[ {0,12}[0-9]{1,11}\.[0-9]{6}(?:[0-9]{3})?(?:,[0-9]{1,3}| {0,3}<[^>\n]{0,20}>)?\]"
     r"|^[0-9]{1,6},[0-9]{1,20},[0-9]{1,20},[^;\n]{0,200};",
 )
 DMESG_DELTA = _form(
@@ -172,14 +172,16 @@ def form_of(text: str) -> Form | None:
     return found
 
 
-_MARGIN = re.compile(r"[ \t\r]+$", re.MULTILINE)
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 _QUOTED = re.compile(r"^> ?", re.MULTILINE)
 
 
 def plain(text: str) -> str:
-    """Return a text without what a terminal, a pager or a forum put round its lines: blanks and
-    carriage returns at their ends, and marks of quotation before them."""
-    text = _MARGIN.sub("", text)
+    """Return a text without what a terminal, a pager or a forum put round its lines: colors, blanks
+    and carriage returns at their ends, and marks of quotation before them."""
+    if "\x1b" in text:
+        text = _ESCAPE.sub("", text)
+    text = "\n".join(line.rstrip(" \t\r") for line in text.split("\n"))
     quoted = len(_QUOTED.findall(text))
     return _QUOTED.sub("", text) if 2 * quoted > text.count("\n") else text
 

@@ -60,6 +60,7 @@ def from_logs(kernel_log: str | bytes, units: str | bytes | None = None) -> Time
         FormatError: the log has no time that is fine enough, or no text is what it was given as.
     """
     text = forms.decoded(kernel_log, "the log") if isinstance(kernel_log, bytes) else kernel_log
+    text = forms.plain(text)
     form = forms.form_of(text)
     if form is None or form.holds != "log":
         raise forms.refused(form, "the log", "log")
@@ -160,6 +161,12 @@ def _add_units(boot: _Boot, text: str) -> None:
     spans = userspace_spans(systemd, parent=ROOT, start_ns=start_ns, end_ns=end_ns, goal=told.goal)
     lengths = analyze.length_spans(told, parent="pid1", start_ns=start_ns)
     last_ns = max([spans[0].end_ns, *(span.end_ns for span in lengths)])
+    if last_ns <= start_ns:
+        raise FormatError(
+            f"by the text about units nothing started after init was executed, at "
+            f"{_long(start_ns)} of the log",
+            hint=f"both are to be of one boot; take {forms.TAKE_UNITS}",
+        )
     boot.spans += [replace(spans[0], end_ns=last_ns, critical=True, slack_ns=0), *spans[1:]]
     boot.spans += lengths
     boot.end_ns = max(boot.end_ns, last_ns)

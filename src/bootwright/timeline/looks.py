@@ -30,5 +30,5 @@ def further_looks(timeline: Timeline) -> tuple[str, ...]:
                 "line the kernel tells which function ran in each of its stretches, and how long"
             )
         if unaccounted.get(AFTER_INIT, 0) >= least_ns:
-            found.append(f"--units tells of each unit; take {TAKE_UNITS}")
+            found.append(f"where PID 1 is systemd, --units tells of each unit; take {TAKE_UNITS}")
     return tuple(found)
