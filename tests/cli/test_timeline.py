@@ -16,7 +16,7 @@ from bootwright.home import Home
 from bootwright.images import image as images
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
-from bootwright.timeline.forms import TAKE_LOG, TAKE_UNITS
+from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
 from tests.timeline import klogs
 from tests.timeline.recorded import recorded
 

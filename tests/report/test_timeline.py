@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from bootwright.report.timeline import text
 from bootwright.timeline.assemble import assemble
 from bootwright.timeline.evidence import Evidence
-from bootwright.timeline.kernel.silences import Silence
 from bootwright.timeline.logs import from_logs
-from bootwright.timeline.span import Kind, Span, Timeline
+from bootwright.timeline.span import Kind, Silence, Span, Timeline
 from tests.timeline import evidences, klogs
 from tests.timeline.recorded import recorded
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootwright.errors import FormatError
-from bootwright.timeline.logs import AFTER_INIT, from_logs
+from bootwright.timeline.logs import from_logs
 from bootwright.timeline.looks import further_looks
-from bootwright.timeline.span import ROOT, Timeline
+from bootwright.timeline.span import AFTER_INIT, ROOT, Timeline
 from tests.timeline import klogs
 from tests.timeline.recorded import recorded
 from tests.timeline.test_assemble import check

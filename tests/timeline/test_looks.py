@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bootwright.timeline.evidence import Sighted
-from bootwright.timeline.logs import AFTER_INIT
 from bootwright.timeline.looks import further_looks
-from bootwright.timeline.span import Kind, Span, Timeline
+from bootwright.timeline.span import AFTER_INIT, Kind, Span, Timeline
 
 
 def boot(clock: str, *parts: tuple[str, int, int, Kind], **other: object) -> Timeline:

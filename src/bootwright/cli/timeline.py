@@ -209,8 +209,8 @@ def _take(
 
 def _of_logs(log: Path, units: Path | None) -> Shown:
     from bootwright.cli.pictures import Shown
-    from bootwright.timeline.forms import TAKE_LOG, TAKE_UNITS
     from bootwright.timeline.logs import from_logs
+    from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
 
     told = _read(log, TAKE_LOG)
     more = None if units is None else _read(units, TAKE_UNITS)

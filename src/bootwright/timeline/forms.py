@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.errors import FormatError
+from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
 
 Holds = Literal["log", "units", "neither"]
 """What can be read from a form."""
-
-TAKE_LOG = "dmesg >dmesg.txt, or journalctl -k -o short-monotonic >dmesg.txt"
-TAKE_UNITS = "systemctl show --all '*' >units.txt"
 
 _HEAD_CHARS = 1 << 18
 """A form is recognised by its beginning."""

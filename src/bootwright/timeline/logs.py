@@ -14,17 +14,26 @@ from bootwright.timeline import forms, place
 from bootwright.timeline.assemble import in_sequence
 from bootwright.timeline.kernel.kernellog import Initcall, KernelLog, parse_kernel_log
 from bootwright.timeline.kernel.logforms import as_dmesg
-from bootwright.timeline.kernel.silences import Silence, silences
+from bootwright.timeline.kernel.silences import silences
 from bootwright.timeline.kernel.spans import init_ran, kernel_end, kernel_spans, module_spans
-from bootwright.timeline.span import ROOT, Kind, Layer, Span, Timeline, covered_ns, merged
+from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
+from bootwright.timeline.span import (
+    AFTER_INIT,
+    ROOT,
+    Kind,
+    Layer,
+    Silence,
+    Span,
+    Timeline,
+    covered_ns,
+    merged,
+)
 from bootwright.timeline.userspace import analyze, pid1log
 from bootwright.timeline.userspace.pid1log import Pid1Log, parse_pid1_log
 from bootwright.timeline.userspace.spans import goal_unit
 from bootwright.timeline.userspace.spans import spans as userspace_spans
 from bootwright.timeline.userspace.units import Systemd
 
-AFTER_INIT = "after-init"
-"""The id of the span of what came after init was executed, where only the log tells of it."""
 _LONG_NS = 600_000_000_000
 """A log that is silent for so long after init is taken to be over: what follows is the machine's
 life, such as a cable that was plugged in."""
@@ -72,7 +81,7 @@ def from_logs(kernel_log: str | bytes, units: str | bytes | None = None) -> Time
         raise FormatError(
             "nothing can be told of this boot: the log ends at 0.000000, before the kernel's "
             "clock ran",
-            hint=f"capture it until init has started: {forms.TAKE_LOG}",
+            hint=f"capture it until init has started: {TAKE_LOG}",
         )
     boot = _kernel(log)
     boot.warnings[:0] = given.warnings
@@ -165,7 +174,7 @@ def _add_units(boot: _Boot, text: str) -> None:
         raise FormatError(
             f"by the text about units nothing started after init was executed, at "
             f"{_long(start_ns)} of the log",
-            hint=f"both are to be of one boot; take {forms.TAKE_UNITS}",
+            hint=f"both are to be of one boot; take {TAKE_UNITS}",
         )
     boot.spans += [replace(spans[0], end_ns=last_ns, critical=True, slack_ns=0), *spans[1:]]
     boot.spans += lengths
@@ -209,7 +218,7 @@ def _stepped(systemd: Systemd) -> list[str]:
         took_ns, name = max(odd)
         return [
             f"{name} seems to have taken {_long(took_ns)}: the wall clock, whose times a dump has, "
-            f"was most likely set meanwhile; take {forms.TAKE_UNITS}"
+            f"was most likely set meanwhile; take {TAKE_UNITS}"
         ]
     back = [
         unit.name
@@ -222,7 +231,7 @@ def _stepped(systemd: Systemd) -> list[str]:
     if back:
         return [
             f"{back[0]} was up before it was started: the wall clock, whose times a dump has, was "
-            f"set back meanwhile; take {forms.TAKE_UNITS}"
+            f"set back meanwhile; take {TAKE_UNITS}"
         ]
     return []
 
@@ -320,7 +329,7 @@ def _without_times(log: KernelLog, form: forms.Form) -> Timeline:
     warnings = [
         f"the log ({form.name}) {form.only or 'has no times'}: initcalls stand end to end, with "
         "the lengths that the kernel itself tells; what lay between them, and when, is not known; "
-        f"take {form.instead or forms.TAKE_LOG}"
+        f"take {form.instead or TAKE_LOG}"
     ]
     if beside := len(calls) - len(own):
         warnings.append(f"{beside} initcalls of modules ran beside others and are left out")

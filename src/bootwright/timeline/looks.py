@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bootwright.timeline.forms import TAKE_UNITS
-from bootwright.timeline.logs import AFTER_INIT
-from bootwright.timeline.span import ROOT, Timeline
+from bootwright.timeline.span import AFTER_INIT, ROOT, Timeline
+
+TAKE_LOG = "dmesg >dmesg.txt, or journalctl -k -o short-monotonic >dmesg.txt"
+TAKE_UNITS = "systemctl show --all '*' >units.txt"
 
 _SHARE = 0.05
 """Less than this part of the boot is not worth another look."""

@@ -16,13 +16,14 @@ from typing import Literal
 
 from bootwright.errors import FormatError
 from bootwright.timeline.evidence import Access, Sighted
-from bootwright.timeline.kernel.silences import Silence
 
 Layer = Literal["host", "firmware", "kernel", "initramfs", "userspace", "ssh"]
 Kind = Literal["frame", "work", "wait"]
 """``frame``: known by its ends only. ``work``: something ran. ``wait``: nothing did."""
 ROOT = "boot"
 """The id of the span that holds all others."""
+AFTER_INIT = "after-init"
+"""The id of the span of what came after init was executed, where only the log tells of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,30 @@ class Span:
             raise FormatError(
                 f"span {self.id} ends {self.start_ns - self.end_ns} ns before it starts"
             )
+
+    @property
+    def duration_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A stretch in which a log has no line; nanoseconds on the guest's printk clock."""
+
+    start_ns: int
+    end_ns: int
+    before: str
+    """The line at its start."""
+    after: str
+    """The line at its end."""
+    before_line: int
+    after_line: int
+    known: str = ""
+    """What such lines are known to mean; empty: nothing is known. It proves nothing."""
+    source: str = ""
+    """Of that."""
+    parts: int = 1
+    """So many stretches that follow each other and mean the same are one here."""
 
     @property
     def duration_ns(self) -> int:

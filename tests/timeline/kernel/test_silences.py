@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bootwright.timeline.kernel.knownlines import KNOWN_LINES, known
 from bootwright.timeline.kernel.loglines import LogLine, log_lines
-from bootwright.timeline.kernel.silences import MOST, Silence, silences
+from bootwright.timeline.kernel.silences import MOST, silences
+from bootwright.timeline.span import Silence
 
 MS = 1_000_000
 

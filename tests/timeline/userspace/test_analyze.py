@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootwright.errors import FormatError
-from bootwright.timeline.forms import TAKE_UNITS
+from bootwright.timeline.looks import TAKE_UNITS
 from bootwright.timeline.userspace.analyze import length_ns, length_spans, read_units
 from bootwright.timeline.userspace.spans import unit_path
 from bootwright.timeline.userspace.units import parse_show

@@ -7,40 +7,16 @@ are known to mean.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 from bootwright.timeline.kernel.knownlines import known
 from bootwright.timeline.kernel.loglines import LogLine
+from bootwright.timeline.span import Silence
 
 MOST = 12
 """So many are told of."""
 _SHARE = 100
 _LEAST_NS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """A stretch without a line; nanoseconds on the guest's printk clock."""
-
-    start_ns: int
-    end_ns: int
-    before: str
-    """The line at its start."""
-    after: str
-    """The line at its end."""
-    before_line: int
-    after_line: int
-    known: str = ""
-    """What such lines are known to mean; empty: nothing is known. It proves nothing."""
-    source: str = ""
-    """Of that."""
-    parts: int = 1
-    """So many stretches that follow each other and mean the same are one here."""
-
-    @property
-    def duration_ns(self) -> int:
-        return self.end_ns - self.start_ns
 
 
 def silences(lines: Iterable[LogLine], *, until_ns: int) -> tuple[Silence, ...]:

@@ -15,6 +15,7 @@ from html import unescape
 from bootwright.errors import FormatError
 from bootwright.timeline import forms
 from bootwright.timeline.forms import Form
+from bootwright.timeline.looks import TAKE_UNITS
 from bootwright.timeline.span import Span
 from bootwright.timeline.userspace.dump import parse_dump
 from bootwright.timeline.userspace.units import Systemd, Unit, parse_show
@@ -80,9 +81,7 @@ def read_units(text: str, *, init_ns: int) -> UnitsTold:
         # Of the manager's own properties alone there are its times.
         if told.systemd.manager.system.begin_ns is not None:
             return told
-        raise FormatError(
-            f"the text about units ({form.name}) has no unit's time", hint=forms.TAKE_UNITS
-        )
+        raise FormatError(f"the text about units ({form.name}) has no unit's time", hint=TAKE_UNITS)
     return told
 
 
@@ -100,7 +99,7 @@ def _read(text: str, form: Form, init_ns: int) -> UnitsTold:
         systemd=systemd,
         warnings=(
             f"{form.name} does not say what a unit was after: there is no critical path; "
-            f"take {forms.TAKE_UNITS}",
+            f"take {TAKE_UNITS}",
         ),
     )
 
@@ -142,7 +141,7 @@ def _blame(text: str) -> UnitsTold:
         lengths_ns=tuple(found),
         warnings=(
             "systemd-analyze blame says how long units took, and not when they started: those of "
-            f"which nothing else is known stand at the start of PID 1; take {forms.TAKE_UNITS}",
+            f"which nothing else is known stand at the start of PID 1; take {TAKE_UNITS}",
         ),
     )
 
@@ -199,7 +198,7 @@ def _chain(text: str, init_ns: int) -> UnitsTold:
         goal=next(iter(units), ""),
         warnings=(
             "systemd-analyze critical-chain tells of the units of one chain alone; "
-            f"for all of them take {forms.TAKE_UNITS}",
+            f"for all of them take {TAKE_UNITS}",
         ),
     )
 
