@@ -188,6 +188,13 @@ def test_the_end_of_the_boot_is_said_where_lines_are_left_out(
     assert timeline.warnings == ((said,) if said else ())
 
 
+def test_lines_without_a_time_behind_the_last_are_told() -> None:
+    timeline = from_logs(AFTER + "Feb  3 09:01:02 box systemd[1]: Starting X...\nlogin:\n")
+    assert timeline.warnings == (
+        "2 lines after line 7 have no time of the kernel's: what they took is not known",
+    )
+
+
 def test_a_panic_and_time_outs_are_told() -> None:
     timeline = from_logs(
         AFTER
@@ -241,7 +248,7 @@ def test_a_log_whose_clock_never_ran_is_refused(log: str) -> None:
 @pytest.mark.parametrize(
     ("log", "message", "hint"),
     [
-        ("", "the log does not hold a kernel's log", "dmesg >dmesg.txt"),
+        ("", "the log is empty", "dmesg >dmesg.txt"),
         ("no time\nnone here\n", "the log does not hold a kernel's log", "dmesg >dmesg.txt"),
         ("\x00\xff", "the log does not hold a kernel's log", "dmesg >dmesg.txt"),
         (

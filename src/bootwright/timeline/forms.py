@@ -157,7 +157,10 @@ _WALL = (ISO_PRECISE, SHORT_UNIX, SHORT_PRECISE)
 
 
 def form_of(text: str) -> Form | None:
-    """Return which form a text has; None: none that is known."""
+    """Return which form a text has; None: none that is known.
+
+    What terminals and forums put round lines does no harm; see `plain`.
+    """
     head = plain(text[:_HEAD_CHARS])
     found = next((form for form in FORMS if form.pattern.search(head)), None)
     if found is DMESG:
@@ -184,15 +187,20 @@ def plain(text: str) -> str:
     return _QUOTED.sub("", text) if 2 * quoted > text.count("\n") else text
 
 
-def refused(form: Form | None, name: str, wanted: Literal["log", "units"]) -> FormatError:
+def refused(
+    form: Form | None, name: str, wanted: Literal["log", "units"], *, is_empty: bool = False
+) -> FormatError:
     """Return the error for a text that is not what it was given as.
 
     Args:
         form: What it is; None: nothing that is known.
         name: How people call the text, such as ``the kernel log``.
         wanted: What it was given as.
+        is_empty: Whether there is no text at all.
     """
     command = TAKE_LOG if wanted == "log" else TAKE_UNITS
+    if is_empty:
+        return FormatError(f"{name} is empty", hint=f"such as: {command}")
     if form is None:
         what = "a kernel's log" if wanted == "log" else "anything that systemd says of its units"
         return FormatError(f"{name} does not hold {what}", hint=f"such as: {command}")

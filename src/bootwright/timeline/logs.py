@@ -72,7 +72,7 @@ def from_logs(kernel_log: str | bytes, units: str | bytes | None = None) -> Time
     text = forms.plain(text)
     form = forms.form_of(text)
     if form is None or form.holds != "log":
-        raise forms.refused(form, "the log", "log")
+        raise forms.refused(form, "the log", "log", is_empty=not text.strip())
     given = as_dmesg(text, form)
     log = parse_kernel_log(given.text)
     if not given.has_times or all(line.time_ns is None for line in log.lines):
@@ -85,6 +85,7 @@ def from_logs(kernel_log: str | bytes, units: str | bytes | None = None) -> Time
         )
     boot = _kernel(log)
     boot.warnings[:0] = given.warnings
+    boot.warnings += _untimed_end(log)
     if units is None:
         _add_log_after_init(boot)
     else:
@@ -119,6 +120,18 @@ def _add_log_after_init(boot: _Boot) -> None:
     source = "the exec of init, and the log's last line of the boot"
     frame = _span(AFTER_INIT, "after init started, by the log", boot.init_ns, end_ns, source)
     boot.spans += [frame, *pid1log.spans(boot.pid1, parent=AFTER_INIT, end_ns=end_ns)]
+
+
+def _untimed_end(log: KernelLog) -> list[str]:
+    """Return a warning where a log goes on without times, as a console's does after init."""
+    last = max(index for index, line in enumerate(log.lines) if line.time_ns is not None)
+    later = log.lines[last + 1 :]
+    if not later:
+        return []
+    return [
+        f"{len(later)} lines after line {log.lines[last].number} have no time of the kernel's: "
+        "what they took is not known"
+    ]
 
 
 def _log_end(boot: _Boot) -> tuple[int, list[str]]:

@@ -180,6 +180,15 @@ def test_journal_json_names_who_spoke_and_holds_one_boot() -> None:
     ]
 
 
+def test_a_journal_without_the_kernels_own_times_says_so() -> None:
+    entry = _entry(0, "Linux version 6")
+    del entry["_SOURCE_MONOTONIC_TIMESTAMP"]
+    assert converted(json.dumps(entry)).warnings == (
+        "1 of the kernel's lines have the time at which journald read them; take "
+        "journalctl -k -o short-monotonic",
+    )
+
+
 def test_wall_clock_forms_say_so_and_notice_a_step() -> None:
     steady = converted(_short_precise([(0, "Linux version 6"), (7, "b")]))
     assert len(steady.warnings) == 1

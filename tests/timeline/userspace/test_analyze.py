@@ -159,7 +159,7 @@ def test_show_may_hold_the_managers_own_block() -> None:
             "the text about units is systemctl list-units, which does not say when or how long a "
             "unit started",
         ),
-        ("", "the text about units does not hold anything that systemd says of its units"),
+        ("", "the text about units is empty"),
         ("what?\n", "the text about units does not hold anything that systemd says of its units"),
         (
             "Id=a.service\nActiveState=inactive\nAfter=\n",

@@ -153,6 +153,7 @@ def _entries(text: str, found: list[tuple[int, dict[str, str]]]) -> AsDmesg:
     if len(boots) > 1:
         warnings.append(f"the journal holds {len(boots)} boots; only the last is used")
     lines = [""] * (text.count("\n") + 1)
+    late = 0
     for number, fields in found:
         at = fields.get("_SOURCE_MONOTONIC_TIMESTAMP") or fields.get("__MONOTONIC_TIMESTAMP", "")
         if not re.fullmatch(r"[0-9]{1,18}", at) or (boots and fields.get("_BOOT_ID") != boots[-1]):
@@ -162,7 +163,14 @@ def _entries(text: str, found: list[tuple[int, dict[str, str]]]) -> AsDmesg:
         if fields.get("_TRANSPORT") != "kernel" and who not in ("", "kernel"):
             pid = fields.get("_PID") or fields.get("SYSLOG_PID", "")
             message = f"{who}[{pid}]: {message}" if pid else f"{who}: {message}"
+        else:
+            late += "_SOURCE_MONOTONIC_TIMESTAMP" not in fields
         lines[number] = _stamped(int(at), message)
+    if late:
+        warnings.append(
+            f"{late} of the kernel's lines have the time at which journald read them; take "
+            "journalctl -k -o short-monotonic"
+        )
     return AsDmesg(text="\n".join(lines), warnings=tuple(warnings))
 
 

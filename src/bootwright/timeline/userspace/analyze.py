@@ -74,7 +74,8 @@ def read_units(text: str, *, init_ns: int) -> UnitsTold:
     text = forms.plain(text)
     form = forms.form_of(text)
     if form is None or form.holds != "units":
-        raise forms.refused(form, "the text about units", "units")
+        is_empty = not text.strip()
+        raise forms.refused(form, "the text about units", "units", is_empty=is_empty)
     told = _read(text, form, init_ns)
     units = told.systemd.units.values()
     if not told.lengths_ns and not any(u.inactive_exit_ns or u.condition_ns for u in units):
