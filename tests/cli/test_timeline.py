@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from bootwright.home import Home
 from bootwright.images import image as images
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
+from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
 from tests.timeline import klogs
 from tests.timeline.recorded import recorded
 
@@ -22,7 +24,7 @@ Cli = Callable[..., Any]
 FIELDS = {
     "accesses",
     *("version", "clock", "total_ns", "unaccounted_ns", "clock_error_ns", "overhead_ns"),
-    *("warnings", "spans"),
+    *("warnings", "hints", "silences", "spans"),
 }
 SPAN_FIELDS = {
     *("id", "parent", "layer", "name", "kind", "start_ns", "end_ns", "source", "critical"),
@@ -97,9 +99,9 @@ NAME_ONE = (
         (
             ("--log", "/no/such"),
             "cannot read /no/such: No such file or directory",
-            "such as: dmesg >dmesg.txt",
+            f"such as: {TAKE_LOG}",
         ),
-        (("--log", "/"), "cannot read /: Is a directory", "such as: dmesg >dmesg.txt"),
+        (("--log", "/"), "cannot read /: Is a directory", f"such as: {TAKE_LOG}"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -118,7 +120,7 @@ def test_units_that_cannot_be_read_are_named(bootwright: Cli, log: str) -> None:
     assert_refused(
         bootwright("timeline", "--log", log, "--units", "/no/dump"),
         "cannot read /no/dump: No such file or directory",
-        "such as: systemd-analyze dump >dump.txt",
+        f"such as: {TAKE_UNITS}",
     )
 
 
@@ -129,8 +131,8 @@ def test_a_log_without_times_is_refused(
     (tmp_path / "plain").write_bytes(b"Linux version 6.1\n\xff\n")
     assert_refused(
         bootwright("timeline", "--log", str(tmp_path / "plain"), *json_),
-        "the kernel log has no line with a time",
-        "boot with printk.time=1, or take what dmesg prints",
+        "the log is dmesg -t, or a console without times, which has no times",
+        "take dmesg >dmesg.txt, without -t; a console has times with printk.time=1",
         status=1,
     )
 
@@ -176,4 +178,31 @@ def test_json_is_as_documented(bootwright: Cli, log: str, dump: str, units: bool
 
 def test_help_shows_how_to_read_anybodys_logs() -> None:
     shown = CliRunner().invoke(cli, ["timeline", "--help"])
-    assert "bootwright timeline --log dmesg.txt --units dump.txt" in shown.output
+    assert "bootwright timeline --log dmesg.txt --units units.txt" in shown.output
+    assert shown.output.index("systemctl show --all '*'") < shown.output.index("systemd-analyze")
+
+
+def test_a_log_may_come_through_a_pipe_and_be_compressed(log: str) -> None:
+    packed = gzip.compress(Path(log).read_bytes())
+    done = CliRunner().invoke(cli, ["timeline", "--log", "-"], input=packed)
+    assert done.exit_code == 0
+    assert "crypto_algapi_init" in done.output
+
+
+def test_one_pipe_is_not_two_files(bootwright: Cli) -> None:
+    assert_refused(
+        bootwright("timeline", "--log", "-", "--units", "-"),
+        "--log and --units both read the pipe",
+        "name a file for one",
+    )
+
+
+def test_what_is_no_log_is_refused_by_its_name(bootwright: Cli, log: str, tmp_path: Path) -> None:
+    (tmp_path / "time").write_text("Startup finished in 1.500s (kernel) + 9s (userspace) = 10.5s\n")
+    assert_refused(
+        bootwright("timeline", "--log", log, "--units", str(tmp_path / "time")),
+        "the text about units is systemd-analyze time, which tells how long the boot took, and of "
+        "no unit when it started",
+        f"take {TAKE_UNITS}",
+        status=1,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 
 from bootwright.history.history import History
@@ -11,7 +12,10 @@ from bootwright.history.remember import remember
 from bootwright.home import Home
 from bootwright.host import clock
 from bootwright.recipe import Recipe
+from bootwright.timeline import host
+from bootwright.timeline.evidence import MarkSeen, Pass
 from bootwright.timeline.outline import outline
+from bootwright.timeline.span import ROOT
 from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
 from tests.machine.samples import RECIPE
 from tests.observed import Observed
@@ -27,7 +31,7 @@ def test_a_run_is_listed_with_its_phases(home: Home) -> None:
     assert (row.command, row.image, row.kernel, row.init) == ("run", "web", "debian", "systemd")
     assert (row.image_digest, row.kernel_digest) == (RECIPE.image, RECIPE.kernel)
     assert (row.start_up_ns, row.total_ns) == (6 * STEP_NS, 8 * STEP_NS)
-    assert row.unaccounted_ns is None
+    assert row.unaccounted_ns == outline(told).unaccounted_ns()[ROOT] == row.start_up_ns
     assert [s.name for s in row.stretches][-3:] == ["SSH log-in", "command", "clean-up"]
     assert abs(row.began_s - began_s) <= 2
     assert (row.accelerator, row.clock, row.seed) == ("tcg", "wall", None)
@@ -53,6 +57,15 @@ def test_a_timeline_gives_the_figures_where_there_is_one(home: Home) -> None:
     [row] = History(home.history).find()
     assert row.total_ns == row.start_up_ns == row.unaccounted_ns == made.total_ns
     assert [stretch.name for stretch in row.stretches][:2] == ["host preparation", "VMM start"]
+
+
+def test_what_is_unaccounted_of_a_run_is_what_its_outline_says(home: Home) -> None:
+    names = [*host.MARKS, "seed.start", "command.start", "command.end", "machine.gone"]
+    marks = tuple(MarkSeen(name, 100 + 10 * number) for number, name in enumerate(names))
+    told = msgspec.structs.replace(evidence(TINY), clean=Pass(marks=marks))
+    remember(home, told, command="run", image=None, kernel="mine")
+    [row] = History(home.history).find()
+    assert row.unaccounted_ns == outline(told).unaccounted_ns()[ROOT] == 20
 
 
 def test_equal_recipes_have_one_digest(home: Home) -> None:

@@ -44,16 +44,16 @@ def test_text() -> None:
             "",
             "largest changes, each moment counted once:",
             "     -300.0 * vanished  userspace: a",
-            "     +120.0   as long   userspace: c",
-            "     +100.0 * shrank    host: boot",
+            "     +120.0   more      userspace: c",
+            "     +100.0 * more      host: boot",
             "     -100.0 * vanished  host: host",
             "     -100.0 * vanished  ssh: ssh",
-            "      +80.0   as long   userspace: inner",
-            "      -50.0 * shrank    userspace: pid1",
-            "      +50.0   as long   userspace: b",
+            "      +80.0   more      userspace: inner",
+            "      -50.0 * less      userspace: pid1",
+            "      +50.0   more      userspace: b",
             "",
             "before: 1.000 s; after: 800.0 ms; change: -200.0 ms",
-            "spans: 0 appeared, 3 vanished, 0 grew, 2 shrank",
+            "spans, by 0.1 ms or more: 0 appeared, 3 vanished, 0 grew, 2 shrank",
             "a moment counts for the innermost span, if it can for one on the critical path",
             "* on the critical path of either",
             ONE_EACH,
@@ -74,6 +74,31 @@ def test_warnings_are_said_everywhere() -> None:
     assert f"warning: {warning}" in text(found)
     assert values(found).warnings == (warning,)
     assert warning in page(found, small(), faster())
+
+
+def test_differences_of_microseconds_are_no_changes() -> None:
+    shifted = [
+        replace(s, end_ns=s.end_ns + 40_000) if s.id == "kernel.early.a" else s
+        for s in small().spans
+    ]
+    found = diff(small(), boot(*shifted))
+    assert "0 appeared, 0 vanished, 0 grew, 0 shrank" in text(found)
+    assert "no span's part of the boot changed" in text(found)
+
+
+def test_on_the_virtual_clock_nothing_is_by_chance() -> None:
+    a, b = replace(small(), clock="virtual"), replace(faster(), clock="virtual")
+    assert ONE_EACH not in text(diff(a, b))
+    assert ONE_EACH not in page(diff(a, b), a, b)
+
+
+def test_a_page_with_a_measurement_gives_its_figures_alone() -> None:
+    a, b = small(), faster()
+    whole = page(diff(a, b), a, b, report="B is faster by 7 ms, p 0.008")
+    assert "B is faster by 7 ms, p 0.008" in whole
+    assert ONE_EACH not in whole
+    assert 'class="big"' not in whole
+    assert "below: one watched boot of each" in whole
 
 
 def test_values() -> None:

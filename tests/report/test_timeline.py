@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootwright.report.timeline import text
-from bootwright.timeline.assemble import assemble, from_logs
+from bootwright.timeline.assemble import assemble
 from bootwright.timeline.evidence import Evidence
-from bootwright.timeline.span import Kind, Span, Timeline
+from bootwright.timeline.logs import from_logs
+from bootwright.timeline.span import Kind, Silence, Span, Timeline
 from tests.timeline import evidences, klogs
 from tests.timeline.recorded import recorded
 
 MS = 1_000_000
-_HEAD = f"{'':42} {'start':>8} {'length':>9}"
+_HEAD = f"{'':40} {'start':>8} {'length':>9} {'unacc.':>9}"
 
 
 def span(
@@ -84,10 +85,10 @@ def test_a_row_has_name_start_length_and_a_bar_where_it_lies() -> None:
     )
     assert rows(made) == [
         _HEAD,
-        f"{' boot':42} {'0.0':>8} {'1000.0':>9} " + "━" * 18,
-        f"{'*  a':42} {'0.0':>8} {'500.0':>9} " + "━" * 9,
-        f"{'   b':42} {'500.0':>8} {'500.0':>9} " + " " * 9 + "━" * 9,
-        f"{'*    b1':42} {'600.0':>8} {'100.0':>9} " + " " * 10 + "━━",
+        f"{' boot':40} {'0.0':>8} {'1000.0':>9} {'-':>9} " + "━" * 10,
+        f"{'*  a':40} {'0.0':>8} {'500.0':>9} {'-':>9} " + "━" * 5,
+        f"{'   b':40} {'500.0':>8} {'500.0':>9} {'-':>9} " + " " * 5 + "━" * 5,
+        f"{'*    b1':40} {'600.0':>8} {'100.0':>9} {'-':>9} " + " " * 6 + "━",
     ]
 
 
@@ -96,11 +97,11 @@ def test_what_is_short_is_one_row_together() -> None:
     made = timeline(
         span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), *short
     )
-    assert rows(made)[-1] == f"{'     3 shorter ones, in sum':42} {'':>8} {'3.0':>9}"
+    assert rows(made)[-1] == f"{'     3 shorter ones, in sum':40} {'':>8} {'3.0':>9} {'-':>9}"
     made = timeline(
         span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), short[0]
     )
-    assert rows(made)[-1] == f"{'     1 shorter one':42} {'':>8} {'1.0':>9}"
+    assert rows(made)[-1] == f"{'     1 shorter one':40} {'':>8} {'1.0':>9} {'-':>9}"
 
 
 def test_at_the_top_the_shortest_has_a_row() -> None:
@@ -108,7 +109,7 @@ def test_at_the_top_the_shortest_has_a_row() -> None:
     assert [row.split()[0] for row in rows(made)[2:4]] == ["a", "b"]
 
 
-def test_what_nothing_explains_has_a_row_at_every_level() -> None:
+def test_what_is_unaccounted_is_in_each_row_and_sums_up() -> None:
     made = timeline(
         span("frame", 0, 600, kind="frame"),
         span("inside", 0, 400, parent="frame"),
@@ -116,13 +117,26 @@ def test_what_nothing_explains_has_a_row_at_every_level() -> None:
     )
     told = [row.split() for row in rows(made)[2:]]
     assert [words[:-1] if "━" in words[-1] else words for words in told] == [
-        ["frame", "0.0", "600.0"],
-        ["inside", "0.0", "400.0"],
-        ["unaccounted", "200.0"],
-        ["rest", "600.0", "395.0"],
-        ["unaccounted", "205.0"],
+        ["frame", "0.0", "600.0", "200.0"],
+        ["inside", "0.0", "400.0", "-"],
+        ["rest", "600.0", "395.0", "-"],
     ]
+    assert rows(made)[1].split()[1:4] == ["0.0", "1000.0", "205.0"]
     assert "whole 1.000 s, unaccounted 205.0 ms (20.5 %)" in text(made)
+    assert text(made).count("unaccounted:") == 1
+
+
+def test_frames_that_fill_a_frame_leave_it_unaccounted() -> None:
+    made = timeline(
+        span("frame", 0, 100, kind="frame"),
+        span("one", 0, 60, parent="frame", kind="frame"),
+        span("two", 60, 100, parent="frame", kind="frame"),
+    )
+    assert [row.split()[:4] for row in rows(made)[2:]] == [
+        ["frame", "0.0", "100.0", "100.0"],
+        ["one", "0.0", "60.0", "60.0"],
+        ["two", "60.0", "40.0", "40.0"],
+    ]
 
 
 def test_of_a_long_name_what_is_said_of_the_unit_stays() -> None:
@@ -132,10 +146,10 @@ def test_of_a_long_name_what_is_said_of_the_unit_stays() -> None:
         span("b", 0, 500, name="x" * 70, critical=True),
         span("c", 0, 1000, name=f"x: {'y' * 70}", critical=True),
     )
-    assert [row[:42] for row in rows(made)[2:]] == [
-        "*  x: " + "y" * 35 + "…",
-        "*  systemd-networkd-pers…: waits for PID 1",
-        "*  " + "x" * 38 + "…",
+    assert [row[:40] for row in rows(made)[2:]] == [
+        "*  x: " + "y" * 33 + "…",
+        "*  systemd-networkd-pe…: waits for PID 1",
+        "*  " + "x" * 36 + "…",
     ]
     assert f"  userspace: {unit[:29]}…: waits for PID 1" in text(made)
 
@@ -146,7 +160,7 @@ def test_below_a_units_row_its_name_is_not_said_again() -> None:
         span("p", 0, 300, name="ssh.service: before its main process", parent="u"),
         span("o", 300, 500, name="ssh.service-2: other", parent="u"),
     )
-    names = [row[:42].strip() for row in rows(made)[2:]]
+    names = [row[:40].strip() for row in rows(made)[2:]]
     assert names == ["ssh.service", "before its main process", "ssh.service-2: other"]
 
 
@@ -167,17 +181,19 @@ def test_a_span_counts_without_what_is_told_of_below_it() -> None:
         span("acpi_init", 0, 500, parent="frame", critical=True),
         span("probe", 100, 150, parent="acpi_init", critical=True),
         span("alone", 900, 1000, kind="frame", critical=True),
+        clock="wall",
     )
     _, _, after = text(made).partition("longest on the critical path:\n")
     named = [line.split()[1:3] for line in after.partition("\n\n")[0].splitlines()]
     assert named == [["acpi_init", "450.0"], ["alone", "100.0"], ["probe", "50.0"]]
 
 
-def test_color_is_for_the_critical_path_and_for_what_is_unaccounted() -> None:
+def test_color_is_for_the_critical_path_and_for_what_is_wholly_unaccounted() -> None:
     report = text(
         timeline(
             span("a", 0, 500, kind="frame", critical=True),
             span("a1", 0, 100, parent="a"),
+            span("a2", 100, 300, parent="a", kind="frame"),
         ),
         color=True,
     )
@@ -212,6 +228,37 @@ def test_what_to_know_of_the_figures_is_said_below(other: dict[str, Any], line: 
     assert [line for line in plain if "off by" in line or "second boot" in line] == []
 
 
+def test_silent_stretches_have_a_table_with_the_lines_round_them() -> None:
+    silence = Silence(
+        start_ns=100 * MS,
+        end_ns=350 * MS,
+        before="a line\x1b[2J",
+        after="x" * 90,
+        before_line=3,
+        after_line=4,
+        known="what such a line is known for",
+        source="a file",
+    )
+    made = timeline(
+        span("kernel", 0, 1000, kind="frame", critical=True),
+        span("kernel.silent.x", 100, 350, parent="kernel", kind="frame", critical=True),
+        silences=(silence,),
+    )
+    _, _, told = text(made).partition("longest first:\n")
+    assert told.splitlines()[:4] == [
+        "     250.0  25.0 % a line [2J",
+        " " * 19 + "x" * 60 + "…",
+        " " * 19 + "known to mean: what such a line is known for",
+        "",
+    ]
+    assert "longest on the critical path" not in text(made)
+
+
+def test_a_hint_says_which_look_would_explain_more() -> None:
+    made = timeline(span("kernel", 0, 1000, kind="frame"), clock="virtual")
+    assert "hint: --sample boots once more and tells where the vCPU was in that time" in text(made)
+
+
 def test_a_long_warning_is_broken() -> None:
     said = text(timeline(warnings=(f"what {'is long ' * 20}",))).splitlines()
     assert said[-3].startswith("warning: what is long")
@@ -222,7 +269,7 @@ def test_a_long_warning_is_broken() -> None:
 def test_an_empty_timeline_is_told_too() -> None:
     assert text(timeline(ms=0)).splitlines() == [
         _HEAD,
-        f"{' boot':42} {'0.0':>8} {'0.0':>9}",
+        f"{' boot':40} {'0.0':>8} {'0.0':>9} {'-':>9}",
         "",
         "whole 0 µs, unaccounted 0 µs (0.0 %)",
         "times in ms; * on the critical path",

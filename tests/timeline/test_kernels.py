@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bootwright.timeline.assemble import from_logs
 from bootwright.timeline.kernels import Part, memory_taken_bytes, reasons
+from bootwright.timeline.logs import from_logs
 
 _HEAD = """\
 [    0.000000] Linux version 6.1.0

@@ -33,9 +33,9 @@ Examples:
                                               and where the kernel's own time goes
   bootwright timeline --boot 12 --json        a boot of the history, by today's analysis
   bootwright timeline diff 12 15              two boots of the history, beside each other
-  bootwright timeline --log dmesg.txt --units dump.txt
+  bootwright timeline --log dmesg.txt --units units.txt
                                               a boot that bootwright never saw: its dmesg (with
-                                              initcall_debug), and systemd-analyze dump
+                                              initcall_debug), and systemctl show --all '*'
 """
 
 _FILE = click.Path(path_type=Path)
@@ -91,11 +91,16 @@ def picture_options(function: Any) -> Any:
     metavar="ID",
     help="Boot nothing: show a boot of bootwright history.",
 )
-@click.option("--log", type=_FILE, help="Boot nothing: read a kernel log, dmesg's or a console's.")
+@click.option(
+    "--log",
+    type=_FILE,
+    help="Boot nothing: read a kernel log, of dmesg, journalctl or a console; - reads a pipe.",
+)
 @click.option(
     "--units",
     type=_FILE,
-    help="With --log: what systemd-analyze dump, or systemctl show '*', printed.",
+    help="With --log: what systemctl show --all '*' printed, or systemd-analyze dump, plot, "
+    "critical-chain or blame.",
 )
 @click.option("--timeout", type=float, metavar="SECONDS", help="How long a start-up may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the spans as JSON.")
@@ -119,6 +124,8 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     targets = [options[key] for key in ("html", "svg", "perfetto", "folded") if options[key]]
     for target in targets:
         _check_target(target)
+    if str(options["log"]) == str(options["units"]) == "-":
+        raise InputError("--log and --units both read the pipe", hint="name a file for one")
     if options["log"] is not None:
         from bootwright.machine import analysis
 

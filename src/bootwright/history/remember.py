@@ -114,7 +114,22 @@ def _figures(
     if CLOCKS[evidence.clock].timed_by_guest or len(whole) < len(start_up):
         # The marks' times are the host's, or do not reach to the boot's end.
         return None, None, None, stretches
-    return total_ns(whole), total_ns(whole[: len(start_up)]), None, stretches
+    start_up_ns = total_ns(whole[: len(start_up)])
+    return total_ns(whole), start_up_ns, _unaccounted_ns(evidence, start_up_ns), stretches
+
+
+def _unaccounted_ns(evidence: Evidence, start_up_ns: int) -> int:
+    """Return how much of a start-up no evidence explains where the guest was not asked.
+
+    It is what `timeline.outline` says, without what that needs to be loaded.
+    """
+    from bootwright.timeline import host
+    from bootwright.timeline.span import covered_ns, merged
+
+    times = evidence.clean.first_times()
+    steps = host.spans(times, -times[START])
+    explained = merged((s.start_ns, s.end_ns) for s in steps if s.kind != "frame")
+    return start_up_ns - covered_ns(explained, 0, start_up_ns)
 
 
 def _began_s(evidence: Evidence) -> int:

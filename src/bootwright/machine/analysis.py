@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from bootwright.history.history import History
 from bootwright.history.remember import remember
 from bootwright.home import Home
 from bootwright.timeline import folded
-from bootwright.timeline.assemble import from_logs
 from bootwright.timeline.diff import Diff, Ran, diff
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.folded import Stack
+from bootwright.timeline.logs import from_logs
+from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
 from bootwright.timeline.outline import timeline_of
 from bootwright.timeline.span import Timeline
 
@@ -116,21 +118,24 @@ def of_logs(log: Path, units: Path | None = None) -> BootTimeline:
     """Return the boot that a kernel log tells of, whoever booted it.
 
     Args:
-        log: What dmesg or a console printed.
-        units: What ``systemd-analyze dump``, or ``systemctl show '*'``, printed.
+        log: A kernel log of dmesg, journalctl or a console; ``-`` reads standard input.
+        units: What ``systemctl show --all '*'``, or ``systemd-analyze dump``, ``plot``,
+            ``critical-chain`` or ``blame``, printed.
 
     Raises:
         InputError: a file cannot be read.
-        FormatError: the log has no line with a time.
+        FormatError: it is not what was asked for; the hint says what to give instead.
     """
-    said = _read(log, "dmesg >dmesg.txt")
-    dump = "" if units is None else _read(units, "systemd-analyze dump >dump.txt")
-    return BootTimeline(timeline=from_logs(said, dump), title=log.name, facts={"log": str(log)})
+    lines = _read(log, TAKE_LOG)
+    more = None if units is None else _read(units, TAKE_UNITS)
+    title = "a log" if str(log) == "-" else log.name
+    return BootTimeline(timeline=from_logs(lines, more), title=title, facts={"log": str(log)})
 
 
-def _read(path: Path, how: str) -> str:
+def _read(path: Path, how: str) -> bytes:
+    """Read a file, or standard input for ``-``."""
     try:
-        return path.read_text(errors="replace")
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint=f"such as: {how}") from error
 

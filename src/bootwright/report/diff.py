@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.report.text import BOLD, DIM, duration, styled
-from bootwright.timeline.diff import Change, Diff, Side, What
+from bootwright.timeline.diff import LEAST_NS, Change, Diff, Side, What
 from bootwright.timeline.span import Layer
 
 ONE_EACH = "one boot each: what differs may be chance"
@@ -73,7 +73,7 @@ def _ms(time_ns: int) -> str:
 
 
 def _largest(diff: Diff, color: bool) -> Iterator[str]:
-    moved = [change for change in diff.changes if change.own_ns]
+    moved = [change for change in diff.changes if abs(change.own_ns) >= LEAST_NS]
     moved.sort(key=lambda c: -abs(c.own_ns))
     if not moved:
         yield "no span's part of the boot changed"
@@ -82,11 +82,10 @@ def _largest(diff: Diff, color: bool) -> Iterator[str]:
     for change in moved[:_LONGEST]:
         star = "*" if change.critical else " "
         name = _cut(f"{change.layer}: {change.name}", 55)
-        # Of a span that took as long, more or less lies beside others now.
-        what = "as long" if change.what == "same" else change.what
-        row = f"{change.own_ns / 1e6:>+11.1f} {star} {what:<8}  {name}"
+        row = f"{change.own_ns / 1e6:>+11.1f} {star} {word(change):<8}  {name}"
         yield styled(row, BOLD, color and change.critical)
-    if rest := moved[_LONGEST:]:
+    listed = {change.id for change in moved[:_LONGEST]}
+    if rest := [change for change in diff.changes if change.own_ns and change.id not in listed]:
         summed = sum(change.own_ns for change in rest)
         yield f"{summed / 1e6:>+11.1f}   {len(rest)} others, in sum"
 
@@ -100,13 +99,28 @@ def _footnotes(diff: Diff, names: tuple[str, str]) -> Iterator[str]:
     yield "a moment counts for the innermost span, if it can for one on the critical path"
     yield "* on the critical path of either"
     yield from (f"warning: {warning}" for warning in diff.warnings)
-    yield ONE_EACH
+    yield from caution(diff)
+
+
+def caution(diff: Diff) -> tuple[str, ...]:
+    """Return what not to forget of two boots; nothing on the virtual clock, which has no chance."""
+    return () if diff.clock == "virtual" else (ONE_EACH,)
+
+
+def word(change: Change) -> str:
+    """Return what happened to a span's own part of the boot, which its length need not follow."""
+    if change.what in ("appeared", "vanished"):
+        return change.what
+    if abs(change.own_ns) < LEAST_NS:
+        return "same"
+    return "more" if change.own_ns > 0 else "less"
 
 
 def counts(diff: Diff) -> str:
     """Return how many spans appeared, vanished, and so on."""
     kinds: tuple[What, ...] = ("appeared", "vanished", "grew", "shrank")
-    return "spans: " + ", ".join(f"{diff.count(kind)} {kind}" for kind in kinds)
+    told = ", ".join(f"{diff.count(kind)} {kind}" for kind in kinds)
+    return f"spans, by {LEAST_NS / 1e6:.1f} ms or more: {told}"
 
 
 def signed(change_ns: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from bootwright.report.diff import ONE_EACH, counts, signed
+from bootwright.report.diff import caution, counts, signed, word
 from bootwright.report.document import document
 from bootwright.report.svg import svg
 from bootwright.report.text import duration
@@ -91,7 +91,8 @@ def page(
     Args:
         diff: Of *a* and *b*.
         names: What the two boots are called.
-        report: Text that stands above all, as it is.
+        report: What was measured of the two, in many boots: it gives the figures, and stands above
+            all as it is. Without it they are those of these two boots.
     """
     title = f"{names[0]} → {names[1]}"
     whole_ns = max(a.total_ns, b.total_ns)
@@ -100,13 +101,8 @@ def page(
         for boot, name, prefix in ((a, names[0], "first"), (b, names[1], "second"))
     )
     notes = "".join(f'<p class="note">{escape(_plain(w))}</p>\n' for w in diff.warnings)
-    told = f"<pre>{escape(report)}</pre>\n" if report else ""
     figures = "\n".join(f"<figure>{picture}</figure>" for picture in pictures)
-    side = "less" if diff.change_ns < 0 else "more" if diff.change_ns > 0 else "quiet"
-    body = f"""<p class="big">{duration(diff.before_ns)} → {duration(diff.after_ns)}:
-<strong class="{side}">{signed(diff.change_ns)}</strong></p>
-<p class="quiet">{escape(counts(diff))}; {_CLOCKS[diff.clock]}</p>
-{told}<p class="note">{escape(ONE_EACH)}</p>
+    body = f"""{_answer(diff, report)}
 {notes}<h2>Both on one scale</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Pictures of the two boots">
 {figures}
@@ -122,6 +118,21 @@ def page(
         style=_STYLE,
         script=_SCRIPT,
     )
+
+
+def _answer(diff: Diff, report: str) -> str:
+    """Return how much the two differ by: what was measured, or these two boots themselves."""
+    about = f"{escape(counts(diff))}; {_CLOCKS[diff.clock]}"
+    if report:
+        return (
+            f"<pre>{escape(report)}</pre>\n"
+            f'<p class="quiet">below: one watched boot of each; {about}</p>'
+        )
+    side = "less" if diff.change_ns < 0 else "more" if diff.change_ns > 0 else "quiet"
+    cautions = "".join(f'\n<p class="note">{escape(text)}</p>' for text in caution(diff))
+    return f"""<p class="big">{duration(diff.before_ns)} → {duration(diff.after_ns)}:
+<strong class="{side}">{signed(diff.change_ns)}</strong></p>
+<p class="quiet">{about}</p>{cautions}"""
 
 
 _CLOCKS = {
@@ -185,7 +196,7 @@ def _row(change: Change) -> str:
             _figure(change.length_ns),
         )
     )
-    return f'<tr><td title="{title}">{name}</td><td>{change.what}</td>{cells}</tr>'
+    return f'<tr><td title="{title}">{name}</td><td>{word(change)}</td>{cells}</tr>'
 
 
 def _figure(change_ns: int, css: str = "") -> str:

@@ -12,7 +12,7 @@ from bootwright.timeline.kernels import Part, Reasons
 _NAME_WIDTH = 46
 _ROWS = 8
 _SMALLEST_NS = 100_000
-"""Parts that differ by less are summed up."""
+"""Parts that differ by less are summed up, and sums of less left out."""
 
 
 def text(result: KernelCompareResult, *, color: bool = False) -> str:
@@ -55,24 +55,25 @@ def _reasons(found: Reasons) -> Iterator[str]:
         yield from _table(title, parts)
     yield ""
     yield (
-        f"{found.named_share:.0%} of the gap of {duration(abs(found.gap_ns))} between one watched "
-        "boot of each has a name"
+        f"{found.named_share:.0%} of the difference has a name, by one watched boot of each; how "
+        "large it is, the boots above say"
     )
 
 
 def _table(title: str, parts: Sequence[Part]) -> Iterator[str]:
     moved = [part for part in parts if part.a_ns != part.b_ns]
-    if not moved:
-        return
     total = sum(part.change_ns for part in moved)
-    yield _row(title, None, None, total)
     shown = [p for p in moved[:_ROWS] if abs(p.change_ns) >= _SMALLEST_NS]
+    if not shown and abs(total) < _SMALLEST_NS:
+        return
+    yield _row(title, None, None, total)
     for part in shown:
         name = part.name + (" (only without KVM)" if part.only_without_kvm else "")
         yield _row(f"  {name}", part.a_ns, part.b_ns, part.change_ns)
-    if rest := moved[len(shown) :]:
-        a_ns, b_ns = (sum(part.a_ns for part in rest), sum(part.b_ns for part in rest))
-        yield _row(f"  {len(rest)} smaller, in sum", a_ns, b_ns, b_ns - a_ns)
+    rest = moved[len(shown) :]
+    a_ns, b_ns = (sum(part.a_ns for part in rest), sum(part.b_ns for part in rest))
+    if abs(b_ns - a_ns) >= _SMALLEST_NS:
+        yield _row("  smaller ones, in sum", a_ns, b_ns, b_ns - a_ns)
 
 
 def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:

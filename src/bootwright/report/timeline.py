@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from bootwright.report.text import BOLD, DIM, duration, styled
 from bootwright.timeline.evidence import Access
-from bootwright.timeline.span import ROOT, Span, Timeline, covered_ns, merged
+from bootwright.timeline.looks import further_looks
+from bootwright.timeline.span import ROOT, Silence, Span, Timeline, covered_ns, merged
 
 JSON_VERSION = 1
 
 _WIDTH = 80
-_NAME_WIDTH = 42
-_BAR_WIDTH = 18
+_NAME_WIDTH = 40
+_BAR_WIDTH = 10
 _LONGEST = 10
 _DEVICE_WIDTH = 40
 _DEVICES = 12
@@ -22,6 +23,9 @@ _DEVICES = 12
 _LONGEST_WIDTH = 60
 _LEAST_HEAD = 8
 """How much of a unit's name must stay where what is said of it is kept."""
+_LEAST_NS = 50_000
+"""Less than this would read 0.0 ms."""
+_QUOTED_WIDTH = 61
 _SHARE = 0.01
 """A span that is shorter than this part of the whole is not a row of its own, but at the top."""
 
@@ -37,6 +41,8 @@ class TimelineValues:
     clock_error_ns: int
     overhead_ns: int | None
     warnings: tuple[str, ...]
+    hints: tuple[str, ...]
+    silences: tuple[Silence, ...]
     accesses: tuple[Access, ...]
     spans: tuple[Span, ...]
 
@@ -50,6 +56,8 @@ def values(timeline: Timeline) -> TimelineValues:
         clock_error_ns=timeline.clock_error_ns,
         overhead_ns=timeline.overhead_ns,
         warnings=timeline.warnings,
+        hints=further_looks(timeline),
+        silences=timeline.silences,
         accesses=timeline.accesses,
         spans=timeline.spans,
     )
@@ -62,10 +70,12 @@ def text(timeline: Timeline, *, color: bool = False) -> str:
         color: Whether the critical path is bold and what is unaccounted is dim.
     """
     unaccounted = timeline.unaccounted_ns()
-    lines = [f"{'':<{_NAME_WIDTH}} {'start':>8} {'length':>9}"]
+    lines = [f"{'':<{_NAME_WIDTH}} {'start':>8} {'length':>9} {'unacc.':>9}"]
     lines += _tree(timeline, timeline.root, 0, timeline.children(), unaccounted, color)
     if longest := list(_longest(timeline)):
         lines += ["", "longest on the critical path:", *longest]
+    if timeline.silences:
+        lines += ["", *_silences(timeline)]
     if timeline.accesses:
         lines += ["", *_accesses(timeline.accesses)]
     lines += ["", *_footnotes(timeline, unaccounted)]
@@ -85,8 +95,10 @@ def _tree(
     star = "*" if span.critical and span.id != ROOT else " "
     # What is said of a unit below its own row need not name it again.
     name = span.name.removeprefix(f"{above}: ") if above else span.name
-    row = _row(timeline, star + "  " * depth, name, span.start_ns, span.duration_ns)
-    yield styled(row, BOLD, color and span.critical)
+    open_ns = unaccounted[span.id]
+    row = _row(timeline, star + "  " * depth, name, span.start_ns, span.duration_ns, open_ns)
+    is_open = bool(open_ns) and open_ns == span.duration_ns and span.id != ROOT
+    yield styled(row, BOLD if span.critical else DIM, color and (span.critical or is_open))
     below = children.get(span.id, ())
     shown = [c for c in below if c.duration_ns >= least_ns or span.id == ROOT]
     for child in shown:
@@ -96,18 +108,24 @@ def _tree(
         rest = [child for child in below if child not in shown]
         summed = sum(child.duration_ns for child in rest)
         text = f"{len(rest)} shorter ones, in sum" if len(rest) > 1 else "1 shorter one"
-        yield _row(timeline, margin, text, None, summed)
-    if below and unaccounted[span.id] >= least_ns:
-        row = _row(timeline, margin, "unaccounted", None, unaccounted[span.id])
-        yield styled(row, DIM, color)
+        open_ns = sum(unaccounted[child.id] for child in rest)
+        yield _row(timeline, margin, text, None, summed, open_ns)
 
 
-def _row(timeline: Timeline, margin: str, name: str, start_ns: int | None, length_ns: int) -> str:
+def _row(
+    timeline: Timeline,
+    margin: str,
+    name: str,
+    start_ns: int | None,
+    length_ns: int,
+    open_ns: int,
+) -> str:
     margin = margin[: _NAME_WIDTH // 2]
     start = "" if start_ns is None else f"{start_ns / 1e6:.1f}"
     bar = "" if start_ns is None else _bar(timeline.total_ns, start_ns, length_ns)
     left = margin + _fitted(name, _NAME_WIDTH - len(margin))
-    row = f"{left:<{_NAME_WIDTH}} {start:>8} {length_ns / 1e6:>9.1f} {bar}"
+    unexplained = f"{open_ns / 1e6:.1f}" if open_ns >= _LEAST_NS else "-"
+    row = f"{left:<{_NAME_WIDTH}} {start:>8} {length_ns / 1e6:>9.1f} {unexplained:>9} {bar}"
     return row[:_WIDTH].rstrip()  # what took hours has longer figures, and a shorter bar
 
 
@@ -136,8 +154,10 @@ def _longest(timeline: Timeline) -> Iterator[str]:
     own = []
     for span in timeline.spans:
         below = children.get(span.id, ())
-        # What a frame holds beside its children is unaccounted, and said so.
-        if span.critical and not (below and span.kind == "frame"):
+        # What a frame holds beside its children is unaccounted, and said so. Of a log alone no
+        # frame is known to be a thing that took time.
+        is_frame = span.kind == "frame" and (below or timeline.clock == "guest")
+        if span.critical and not is_frame:
             inner = merged((child.start_ns, child.end_ns) for child in below)
             own.append((span.duration_ns - covered_ns(inner, span.start_ns, span.end_ns), span))
     own.sort(key=lambda pair: -pair[0])
@@ -147,6 +167,27 @@ def _longest(timeline: Timeline) -> Iterator[str]:
             layer = f"  {span.layer}: "
             name = layer + _fitted(span.name, _LONGEST_WIDTH - len(layer))
             yield f"{name:<{_LONGEST_WIDTH}} {own_ns / 1e6:>9.1f} {share:>5.1f} %"
+
+
+def _silences(timeline: Timeline) -> Iterator[str]:
+    yield "no line of the log and nothing else explains these, longest first:"
+    for silence in timeline.silences:
+        share = 100 * silence.duration_ns / timeline.total_ns
+        figures = f"{silence.duration_ns / 1e6:>10.1f} {share:>5.1f} %"
+        yield f"{figures} {_quoted(silence.before)}"
+        yield f"{'':<18} {_quoted(silence.after)}"
+        if silence.known:
+            yield from textwrap.wrap(
+                f"known to mean: {silence.known}",
+                _WIDTH,
+                initial_indent=" " * 19,
+                subsequent_indent=" " * 21,
+            )
+
+
+def _quoted(line: str) -> str:
+    plain = "".join(char if char.isprintable() else " " for char in line)
+    return plain if len(plain) <= _QUOTED_WIDTH else plain[: _QUOTED_WIDTH - 1] + "…"
 
 
 def _accesses(accesses: Sequence[Access]) -> Iterator[str]:
@@ -174,6 +215,8 @@ def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[s
     open_ns = unaccounted[ROOT]
     share = 100 * open_ns / total if total else 0.0
     yield f"whole {duration(total)}, unaccounted {duration(open_ns)} ({share:.1f} %)"
+    if open_ns >= _LEAST_NS:
+        yield "unaccounted: no initcall, probe, unit, process or look at the vCPU explains it"
     if timeline.clock == "wall":
         yield (
             f"the guest's times may be off by {duration(timeline.clock_error_ns)} "
@@ -186,5 +229,6 @@ def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[s
             f"{by} {'more' if timeline.overhead_ns >= 0 else 'less'}"
         )
     yield "times in ms; * on the critical path"
-    for warning in timeline.warnings:
-        yield from textwrap.wrap(f"warning: {warning}", _WIDTH, subsequent_indent="  ")
+    for word, texts in (("warning", timeline.warnings), ("hint", further_looks(timeline))):
+        for text in texts:
+            yield from textwrap.wrap(f"{word}: {text}", _WIDTH, subsequent_indent="  ")

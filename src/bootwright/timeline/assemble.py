@@ -23,7 +23,6 @@ from bootwright.timeline.kernel.spans import kernel_spans, module_spans
 from bootwright.timeline.kernel.warp import Warp, warp
 from bootwright.timeline.phases import START
 from bootwright.timeline.span import ROOT, Kind, Layer, Span, Timeline
-from bootwright.timeline.userspace.dump import parse_dump
 from bootwright.timeline.userspace.processes import parse as parse_processes
 from bootwright.timeline.userspace.processes import spans as process_spans
 from bootwright.timeline.userspace.spans import spans as userspace_spans
@@ -117,49 +116,6 @@ def assemble(evidence: Evidence) -> Timeline:
     )
 
 
-def from_logs(kernel_log: str, units: str = "") -> Timeline:
-    """Return the timeline of a boot that bootwright never saw, on the guest's own clock.
-
-    Args:
-        kernel_log: From anywhere; with ``initcall_debug`` it tells more.
-        units: What ``systemd-analyze dump``, or ``systemctl show '*'``, printed; may be empty.
-
-    Raises:
-        FormatError: the log has no line with a time.
-    """
-    log = parse_kernel_log(kernel_log)
-    kernel = _critical(kernel_spans(log, parent=ROOT))
-    if not kernel:
-        raise FormatError(
-            "the kernel log has no line with a time",
-            hint="boot with printk.time=1, or take what dmesg prints",
-        )
-    warnings = list(log.warnings)
-    spans = [*kernel]
-    end_ns = kernel[0].end_ns
-    if units:
-        systemd = parse_show(units) if "\nId=" in f"\n{units}" else parse_dump(units)
-        warnings += systemd.warnings
-        begun_ns = systemd.manager.system.begin_ns
-        user = userspace_spans(systemd, parent=ROOT, start_ns=max(end_ns, begun_ns or 0))
-        spans += [replace(user[0], critical=True, slack_ns=0), *user[1:]]
-        end_ns = max(end_ns, user[0].end_ns)
-    modules = module_spans(log, parent="modules", layer="userspace", until_ns=end_ns)
-    if modules:
-        begin_ns = modules[0].start_ns
-        spans.append(
-            _span("modules", ROOT, "userspace", "modules", begin_ns, end_ns, "their lines")
-        )
-        spans += modules
-    root = _span(ROOT, "", "kernel", "boot", 0, end_ns, "the guest's own clock")
-    return Timeline(
-        spans=place.tree([root, *spans]),
-        clock="guest",
-        clock_error_ns=0,
-        warnings=tuple(warnings),
-    )
-
-
 def _virtual(guest: _Guest, watched: Pass | None, looked: Pass | None) -> Timeline:
     """Return the timeline of a boot on the virtual clock, which begins with the guest's."""
     ends = ("sshd.accepting", "sshd.listening", "command.start", "seed.done")
@@ -221,7 +177,7 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
     log = parse_kernel_log(clean.kernel_log)
     guest = _Guest(log, warnings=list(log.warnings))
     if instrumented is None:
-        guest.spans += _critical(kernel_spans(log, parent=ROOT, until_ns=guest.init_ns))
+        guest.spans += in_sequence(kernel_spans(log, parent=ROOT, until_ns=guest.init_ns))
     else:
         told = parse_kernel_log(instrumented.kernel_log)
         found = warp(told, log)
@@ -229,11 +185,11 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
         if found.overhead is not None:
             guest.overhead_ns = found.overhead.overhead_ns
         guest.samples = _fitted(instrumented, told, found, _before_clock_ns(log, clean))
-        guest.spans += _critical(found.spans(kernel_spans(told, parent=ROOT)))
+        guest.spans += in_sequence(found.spans(kernel_spans(told, parent=ROOT)))
         modules = found.spans(module_spans(told, parent="initramfs.modules"))
     _add_initramfs(guest)
     if instrumented is not None:
-        guest.spans += _critical(modules)
+        guest.spans += in_sequence(modules)
     _add_pid1(guest, clean)
     return guest
 
@@ -359,7 +315,7 @@ def _bounds(log: KernelLog, seen: Pass) -> list[Bound]:
     return found
 
 
-def _critical(spans: list[Span]) -> list[Span]:
+def in_sequence(spans: list[Span]) -> list[Span]:
     """Mark what the kernel did one after the other: all of it lies on the critical path."""
     beside = {span.id for span in spans if span.id.startswith(_BESIDE)}
     found = []

@@ -20,6 +20,9 @@ from bootwright.timeline.span import Layer, Span, Timeline
 
 What = Literal["appeared", "vanished", "grew", "shrank", "same"]
 
+LEAST_NS = 100_000
+"""Differences of less are noise, or of no interest: they are not called a change."""
+
 _NUMBER = re.compile(r"#[0-9]+(?=\.|$)")
 """What tells apart spans of one boot that do the same; it says nothing about another boot's."""
 
@@ -52,7 +55,7 @@ class Change:
     layer: Layer
     name: str
     what: What
-    """Said of its length."""
+    """Said of its length; ``same``: it differs by less than LEAST_NS."""
     before: Side
     after: Side
 
@@ -107,7 +110,12 @@ class Diff:
         }
 
     def count(self, what: What) -> int:
-        return sum(change.what == what for change in self.changes)
+        """Return how many spans did so; those that were or are shorter than LEAST_NS do not count
+        as having appeared or vanished."""
+        return sum(
+            change.what == what and (what == "same" or abs(change.length_ns) >= LEAST_NS)
+            for change in self.changes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +254,7 @@ def _what(before: _Group | None, after: _Group | None) -> What:
         return "appeared"
     if after is None:
         return "vanished"
-    if after.length_ns == before.length_ns:
+    if abs(after.length_ns - before.length_ns) < LEAST_NS:
         return "same"
     return "grew" if after.length_ns > before.length_ns else "shrank"
 

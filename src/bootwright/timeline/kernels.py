@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootwright.timeline.diff import Change, Diff
 from bootwright.timeline.diff import diff as set_beside
@@ -22,7 +22,7 @@ with CONFIG_DEFERRED_STRUCT_PAGE_INIT counts later."""
 _FREED = re.compile(r"\] Freeing [^:\n]*memory: (\d+)K")
 """Source: free_reserved_area()."""
 _INITCALL = ".initcall."
-_STEPS = {step.name for step in STEPS} - {"rest of start_kernel"}
+_STEPS = {step.name for step in STEPS} - {"rest of start_kernel", ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,7 @@ def reasons(a: Timeline, b: Timeline) -> Reasons:
     Raises:
         InputError: they are on different clocks.
     """
+    a, b = _without_silences(a), _without_silences(b)
     found = set_beside(a, b)
     kinds = {span.id: span.kind for boot in (a, b) for span in boot.spans}
     initcalls: list[Change] = []
@@ -96,6 +97,12 @@ def reasons(a: Timeline, b: Timeline) -> Reasons:
         steps=_longest(steps),
         unnamed=_longest(unnamed),
     )
+
+
+def _without_silences(timeline: Timeline) -> Timeline:
+    """Return a boot without the frames that only say where its log is silent."""
+    kept = tuple(span for span in timeline.spans if ".silent." not in span.id)
+    return replace(timeline, spans=kept)
 
 
 def _of_kernel(found: Diff) -> Iterator[Change]:

@@ -3,6 +3,9 @@
 A span that has evidence of its own (an initcall's two lines, a unit's states, a process) explains
 the time that it lies over. A *frame* is known by its two ends only and explains nothing: its inside
 is unaccounted until spans below it fill it.
+
+"Unaccounted" means one thing everywhere: the part of a span over which no span of evidence lies,
+be it below the span itself or not. So a frame whose children are frames is unaccounted too.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ Kind = Literal["frame", "work", "wait"]
 """``frame``: known by its ends only. ``work``: something ran. ``wait``: nothing did."""
 ROOT = "boot"
 """The id of the span that holds all others."""
+AFTER_INIT = "after-init"
+"""The id of the span of what came after init was executed, where only the log tells of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,30 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A stretch in which a log has no line; nanoseconds on the guest's printk clock."""
+
+    start_ns: int
+    end_ns: int
+    before: str
+    """The line at its start."""
+    after: str
+    """The line at its end."""
+    before_line: int
+    after_line: int
+    known: str = ""
+    """What such lines are known to mean; empty: nothing is known. It proves nothing."""
+    source: str = ""
+    """Of that."""
+    parts: int = 1
+    """So many stretches that follow each other and mean the same are one here."""
+
+    @property
+    def duration_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """All spans of one boot; the first is the root, and a parent comes before its children."""
 
@@ -78,6 +107,9 @@ class Timeline:
     warnings: tuple[str, ...] = ()
     samples: tuple[Sighted, ...] = ()
     """Where the vCPU was seen, at nanoseconds after the root's start."""
+    silences: tuple[Silence, ...] = ()
+    """Where a log has no line for long and nothing else explains the time, the longest first; of
+    logs that bootwright did not take."""
 
     @property
     def root(self) -> Span:
@@ -98,7 +130,11 @@ class Timeline:
         }
 
     def unaccounted_ns(self) -> dict[str, int]:
-        """Return how much of each span no evidence explains, by its id."""
+        """Return how much of each span is unaccounted, by its id, in nanoseconds.
+
+        Of a span whose children do not overlap it is the sum of theirs and of what lies between
+        them.
+        """
         explained = merged(
             (span.start_ns, span.end_ns) for span in self.spans if span.kind != "frame"
         )

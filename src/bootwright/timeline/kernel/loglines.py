@@ -17,7 +17,7 @@ _US = 1_000
 
 # All repetitions are bounded or cannot overlap: the time taken grows with the text's length only.
 _STAMP = (
-    r"\[ {0,12}([0-9]{1,11})\.([0-9]{6})(?:[0-9]{3})?(?: {0,3}<[^>\n]{0,20}>)?\]"
+    r"\[ {0,12}([0-9]{1,11})\.([0-9]{6})(?:[0-9]{3})?(?:,[0-9]{1,3}| {0,3}<[^>\n]{0,20}>)?\]"
     r"(?:\[ {0,8}([TC][0-9]{1,8})\])? ?"
 )
 _HEAD = re.compile(rf"(?:<[0-9]{{1,3}}>)?{_STAMP}")

@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from bootwright.timeline.kernel.calls import Call, ProbeSpan, calls_of, level_of_each, place_probes
 from bootwright.timeline.kernel.kernellog import KernelLog
 from bootwright.timeline.kernel.levels import FIRST_IN_LEVEL
-from bootwright.timeline.kernel.steps import FIRST_LATE, LAST_BEFORE_INITCALLS, step_frames
+from bootwright.timeline.kernel.loglines import LogLine
+from bootwright.timeline.kernel.steps import (
+    FIRST_INITCALLS,
+    FIRST_LATE,
+    LAST_BEFORE_INITCALLS,
+    step_frames,
+)
 from bootwright.timeline.kernel.waits import WAITING_INITCALLS, waits_of
 from bootwright.timeline.span import Kind, Layer, Span
 
@@ -45,17 +51,22 @@ def kernel_spans(
     """
     if all(line.time_ns is None for line in log.lines):
         return []
-    end_ns, end_source = _end(log) if until_ns is None else (max(0, until_ns), "given")
+    end_ns, end_source = kernel_end(log) if until_ns is None else (max(0, until_ns), "given")
     tree = _Tree()
     tree.add(KERNEL, parent, "kernel", "frame", 0, end_ns, f"printk clock; {end_source}")
-    calls = [call for call in calls_of(log, end_ns) if call.start_ns < end_ns]
+    # One that began in the last moment of a log that ends before init is part of it.
+    least_ns = 0 if end_ns == log.end_ns and not init_ran(log) else 1
+    calls = [call for call in calls_of(log, end_ns) if call.start_ns + least_ns <= end_ns]
     first_ns, last_ns, source = _phases(log, calls, end_ns)
-    tree.add(EARLY, KERNEL, "before initcalls", "frame", 0, first_ns, source)
-    tree.add(INITCALLS, KERNEL, "initcalls", "frame", first_ns, last_ns, source)
-    tree.add(LATE, KERNEL, "after initcalls", "frame", last_ns, end_ns, source)
+    if first_ns is not None:
+        tree.add(EARLY, KERNEL, "before initcalls", "frame", 0, first_ns, source)
+        over_ns = end_ns if last_ns is None else last_ns
+        tree.add(INITCALLS, KERNEL, "initcalls", "frame", first_ns, over_ns, source)
+    if last_ns is not None:
+        tree.add(LATE, KERNEL, "after initcalls", "frame", last_ns, end_ns, source)
     _add_steps(tree, log, end_ns)
     _add_calls(tree, log, calls, levels)
-    for wait in waits_of(log, last_ns, end_ns):
+    for wait in waits_of(log, end_ns if last_ns is None else last_ns, end_ns):
         tree.add(
             f"kernel.{wait.name}",
             tree.phase(wait.start_ns, wait.end_ns),
@@ -89,7 +100,7 @@ def module_spans(
     Returns:
         Spans in nanoseconds of the printk clock, every parent before its children.
     """
-    since = _end(log)[0] if since_ns is None else since_ns
+    since = kernel_end(log)[0] if since_ns is None else since_ns
     until = max(log.end_ns if until_ns is None else until_ns, since)
     tree = _Tree(layer)
     tree.hold(parent, since, until)
@@ -162,41 +173,62 @@ class _Tree:
         return KERNEL
 
 
-def _end(log: KernelLog) -> tuple[int, str]:
-    """Return when the kernel executed init, and what says so."""
+def kernel_end(log: KernelLog, first_of_init_ns: int | None = None) -> tuple[int, str]:
+    """Return when the kernel executed init, and what says so.
+
+    Args:
+        first_of_init_ns: When init said its first word; it counts where the kernel says nothing.
+    """
     if log.init is not None and log.init.time_ns is not None:
         return log.init.time_ns, f"line {log.init.line}: Run {log.init.path} as init process"
     if (mark := log.mark("seed.start")) and mark.time_ns is not None:
         return mark.time_ns, f"line {mark.line}: bootwright: {mark.name}"
-    late = [
-        line for line in log.lines if line.time_ns is not None and line.text.startswith(FIRST_LATE)
-    ]
-    if late and late[-1].time_ns is not None:
-        return late[-1].time_ns, f"line {late[-1].number}: {late[-1].text}"
+    if late := _late_lines(log):
+        return late[-1].time_ns or 0, f"line {late[-1].number}: {late[-1].text}"
+    if first_of_init_ns is not None:
+        return first_of_init_ns, "the first line of PID 1"
     return log.end_ns, "the log's last line; it does not tell when init was executed"
 
 
-def _phases(log: KernelLog, calls: Sequence[Call], end_ns: int) -> tuple[int, int, str]:
-    """Return when the first initcall began and the last ended, and what says so."""
+def init_ran(log: KernelLog) -> bool:
+    """Say whether the kernel's own lines tell that it came to execute init."""
+    timed = (log.init is not None and log.init.time_ns is not None) or log.mark("seed.start")
+    return bool(timed or _late_lines(log))
+
+
+def _late_lines(log: KernelLog) -> list[LogLine]:
+    return [
+        line for line in log.lines if line.time_ns is not None and line.text.startswith(FIRST_LATE)
+    ]
+
+
+def _phases(
+    log: KernelLog, calls: Sequence[Call], end_ns: int
+) -> tuple[int | None, int | None, str]:
+    """Return when the first initcall began and the last ended, and what says so.
+
+    None: nothing tells; a phase without an end of its own is none. The initcalls are not over where
+    the log ends among them.
+    """
+    times = [(line.time_ns, line.text) for line in log.lines if line.time_ns is not None]
+    late_ns = next((t for t, text in times if text.startswith(FIRST_LATE)), None)
     inside = [call for call in calls if call.in_sequence]
     if inside:
         first = min(inside, key=lambda call: call.start_ns)
         last = max(inside, key=lambda call: call.end_ns)
-        return (
-            first.start_ns,
-            max(first.start_ns, min(last.end_ns, end_ns)),
-            f"first initcall {first.name}, last {last.name}",
-        )
-    times = [(line.time_ns, line.text) for line in log.lines if line.time_ns is not None]
+        over_ns = max(first.start_ns, min(last.end_ns, end_ns))
+        source = f"first initcall {first.name}, last {last.name}"
+        is_over = init_ran(log) or end_ns < log.end_ns
+        return first.start_ns, over_ns if is_over else None, source
+    source = "no initcall_debug: lines printed next to the initcalls"
     first_ns = next((t for t, text in times if text.startswith(LAST_BEFORE_INITCALLS)), None)
-    last_ns = next((t for t, text in times if text.startswith(FIRST_LATE)), None)
-    first_ns = end_ns if first_ns is None else min(first_ns, end_ns)
-    last_ns = end_ns if last_ns is None else min(last_ns, end_ns)
-    return (
-        first_ns,
-        max(first_ns, last_ns),
-        "no initcall_debug: lines printed next to the initcalls",
-    )
+    if first_ns is None:
+        first_ns = next((t for t, text in times if text.startswith(FIRST_INITCALLS)), None)
+    if first_ns is None or first_ns > end_ns:
+        return None, None, source
+    if late_ns is None or late_ns > end_ns:
+        return first_ns, None, source
+    return first_ns, max(first_ns, late_ns), source
 
 
 def _add_steps(tree: _Tree, log: KernelLog, end_ns: int) -> None:

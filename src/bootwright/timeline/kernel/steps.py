@@ -20,8 +20,9 @@ class Step:
     begins: str
     """How the line begins."""
     name: str
-    side: Literal["first", "last"]
-    """``first``: the line opens the step. ``last``: it is printed when the step is done."""
+    side: Literal["first", "last", "edge"]
+    """``first``: the line opens the step. ``last``: it is printed when the step is done. ``edge``:
+    it ends the step before it, and opens none that could be named."""
     source: str
     """The function that prints it, and its file."""
 
@@ -43,6 +44,13 @@ def _first(begins: str, name: str, source: str) -> Step:
 def _last(begins: str, name: str, source: str) -> Step:
     return Step(begins=begins, name=name, side="last", source=source)
 
+
+def _edge(begins: str, source: str) -> Step:
+    return Step(begins=begins, name="", side="edge", source=source)
+
+
+LAST_BEFORE_INITCALLS = "devtmpfs: initialized"
+"""driver_init() runs directly before the initcalls: do_basic_setup() in init/main.c."""
 
 STEPS = (
     _first("Linux version ", "architecture", "start_kernel(), init/main.c; then setup_arch()"),
@@ -114,8 +122,8 @@ STEPS = (
     _last("smp: Brought up ", "other CPUs", "smp_init(), kernel/smp.c"),
     _first("smpboot: Total of ", "scheduler domains", "smp_cpus_done(), arch/x86/kernel/smpboot.c"),
     _last("node 0 deferred pages initialised", "deferred pages", "deferred_init_memmap(), mm"),
-    _first("devtmpfs: initialized", "driver core", "devtmpfs_init(), drivers/base/devtmpfs.c"),
-    _last("Freeing unused decrypted memory", "decrypted memory", "arch/x86/mm/mem_encrypt_amd.c"),
+    _edge(LAST_BEFORE_INITCALLS, "devtmpfs_init(), drivers/base/devtmpfs.c"),
+    _edge("Freeing unused decrypted memory", "arch/x86/mm/mem_encrypt_amd.c"),
     _last(
         "Freeing unused kernel image (initmem)", "init memory", "free_initmem(), arch/x86/mm/init.c"
     ),
@@ -133,17 +141,24 @@ STEPS = (
     ),
     _last("Run /", "exec of init", "run_init_process(), init/main.c"),
 )
-"""Lines of x86 kernels 5.10 to 6.12. The first entry whose beginning fits counts."""
+"""Lines of x86 kernels 5.10 to 6.12, many of them of other architectures too. The first entry whose
+beginning fits counts."""
 
 ONLY_WITHOUT_KVM = frozenset({"APIC timer calibration", "timer check"})
 """Steps that guests of KVM do not take: their APIC has a TSC-deadline timer, which wants no
 calibration, and their kernel does not check how the board is wired.
 Source: calibrate_APIC_clock() in arch/x86/kernel/apic/apic.c, paravirt_ops_setup() in kvm.c."""
 
-FIRST_LATE = ("Freeing unused decrypted", "Freeing unused kernel", "Write protecting the kernel")
+FIRST_LATE = (
+    *("Freeing unused decrypted", "Freeing unused kernel", "Write protecting the kernel"),
+    "Freeing init memory",  # before Linux 3.10
+)
 """What the kernel prints when the initcalls are over: kernel_init() in init/main.c."""
-LAST_BEFORE_INITCALLS = "devtmpfs: initialized"
-"""driver_init() runs directly before the initcalls: do_basic_setup() in init/main.c."""
+FIRST_INITCALLS = (
+    *("clocksource: jiffies: ", "NET: Registered PF_NETLINK", "NET: Registered protocol family 16"),
+)
+"""What core initcalls print on every architecture: init_jiffies_clocksource() in
+kernel/time/jiffies.c, netlink_proto_init() in net/netlink/af_netlink.c."""
 
 
 def step_of(text: str) -> Step | None:
@@ -158,7 +173,8 @@ def step_frames(lines: Iterable[LogLine]) -> list[StepFrame]:
     """Cut the time between well-known lines into steps, each between two that follow each other.
 
     Frames of one step that touch become one; where neither line tells what was done between the
-    two there is no frame.
+    two there is no frame. No step reaches over the initcalls, of which well-known lines tell
+    nothing.
     """
     frames: list[StepFrame] = []
     before: tuple[Step, int] | None = None
@@ -166,12 +182,26 @@ def step_frames(lines: Iterable[LogLine]) -> list[StepFrame]:
         step = step_of(line.text) if line.time_ns is not None else None
         if step is None or line.time_ns is None:
             continue
-        if before is not None and line.time_ns >= before[1]:
+        if before is not None and line.time_ns >= before[1] and _are_neighbours(before[0], step):
             teller = before[0] if before[0].side == "first" else step
             if teller is before[0] or step.side == "last":
                 _append(frames, teller, before[1], line.time_ns)
         before = (step, line.time_ns)
     return frames
+
+
+_PLACE = {step.begins: place for place, step in enumerate(STEPS)}
+_EDGE = _PLACE[LAST_BEFORE_INITCALLS]
+_MOST_BETWEEN = 9
+"""Where more of the table's lines are missing between two, it is another kernel's log, and the step
+is not the whole of what lay between them. Seen: 9 in 5.10 to 6.12."""
+
+
+def _are_neighbours(begin: Step, end: Step) -> bool:
+    """Say whether what lies between two lines can be one step."""
+    first, last = _PLACE[begin.begins], _PLACE[end.begins]
+    same_side = first != _EDGE and (first < _EDGE) == (last <= _EDGE)
+    return same_side and last - first <= _MOST_BETWEEN
 
 
 def _append(frames: list[StepFrame], step: Step, start_ns: int, end_ns: int) -> None:

@@ -24,7 +24,9 @@ _FIELD = re.compile(r"\t(?P<key>[^\t:→][^:]*?): ?(?P<value>.*)")
 _COMMAND = re.compile(r"\t(?:->|→) (?P<name>\w+):")
 _DETAIL = re.compile(r"\t\t+(?P<key>[^\t:][^:]*?): ?(?P<value>.*)")
 _MANAGER = re.compile(r"(?P<key>Manager|Timestamp [\w-]+): (?P<value>.*)")
-_TIME = re.compile(r"(?:\w{3} )?(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?: .*)?")
+_TIME = re.compile(
+    r"(?:\w{2,12}\.? )?(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?: .*)?"
+)
 _NEVER = ("", "n/a")
 
 
