@@ -39,8 +39,12 @@ def _lz4(content: bytes) -> bytes:
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "bzip2": lambda content: _with_size(bz2.compress(content), content),
-    "xz": lambda content: _with_size(lzma.compress(content, check=lzma.CHECK_CRC32), content),
-    "lzma": lambda content: _with_size(lzma.compress(content, lzma.FORMAT_ALONE), content),
+    "xz": lambda content: _with_size(
+        lzma.compress(content, check=lzma.CHECK_CRC32, preset=0), content
+    ),
+    "lzma": lambda content: _with_size(
+        lzma.compress(content, lzma.FORMAT_ALONE, preset=0), content
+    ),
     "zstd": lambda content: _with_size(
         zstandard.ZstdCompressor(write_checksum=True).compress(content), content
     ),

@@ -61,7 +61,7 @@ def test_text() -> None:
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=50)
 @given(boots(), boots())
 def test_text_fits(a: Timeline, b: Timeline) -> None:
     names = ("a boot with a long name", "x")
