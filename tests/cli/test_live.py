@@ -15,7 +15,7 @@ def _mark(name: str, time_ms: int) -> Mark:
     return Mark(name=name, time_ns=time_ms * 1_000_000)
 
 
-def test_last_phase_grows_and_what_is_waited_for_is_said() -> None:
+def test_live_phases_grow_and_name_what_is_awaited() -> None:
     live = LivePhases(START_UP)
     for name, time_ms in ((START, 0), ("vmm.exec", 200), ("vmm.running", 300)):
         live.take(_mark(name, time_ms))
@@ -33,7 +33,7 @@ def test_last_phase_grows_and_what_is_waited_for_is_said() -> None:
     assert live.text(1_300_000_000).endswith("\nagain, otherwise")
 
 
-def test_before_the_first_mark_there_is_nothing() -> None:
+def test_live_phases_are_empty_before_the_first_mark() -> None:
     assert LivePhases(START_UP).text(5) == ""
 
 
@@ -47,7 +47,9 @@ EVENTS = (
 )
 
 
-def test_elsewhere_each_phase_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_phases_shown_off_a_terminal_prints_a_line_for_each_phase(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with phases_shown(START_UP, quiet=False) as observe:
         for event in EVENTS:
             observe(event)

@@ -11,7 +11,7 @@ from bootwright.kernels.build import build
 from tests.observed import Observed
 
 
-def test_a_missing_base_is_told_before_a_source_is_fetched(home: Home) -> None:
+def test_build_names_a_missing_base_before_fetching_the_source(home: Home) -> None:
     observed = Observed()
     with pytest.raises(NotFoundError, match="starts from the config of kernel 'debian'") as raised:
         build(home, profile.load("debian-cloud"), observe=observed)

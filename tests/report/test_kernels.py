@@ -54,7 +54,7 @@ RESULT = KernelCompareResult(
 )
 
 
-def test_what_differs_is_told_and_what_does_not_is_left_out() -> None:
+def test_kernels_text_shows_only_differences() -> None:
     head, _, rest = text(RESULT).partition("\n\nA: ")
     assert head == comparison.text(TINY)
     assert f"A: {rest}".splitlines() == [
