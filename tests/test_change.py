@@ -91,19 +91,19 @@ TEXTS = (
 )
 
 
-def test_the_folder_of_the_guests_run_is_the_seeds() -> None:
+def test_change_run_folder_is_the_one_of_the_initramfs() -> None:
     assert SEED_RUN == seed.RUN
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "config:CONFIG_SMP=n"])
-def test_a_change_reads_as_it_prints(text: str) -> None:
+def test_parse_reads_what_str_of_a_change_prints(text: str) -> None:
     change = parse(text, NAMES)
     again = parse(str(change), NAMES)
     assert (again, hash(again)) == (change, hash(change))
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_change_can_be_taken_back(text: str) -> None:
+def test_inverse_change_restores_the_recipe(text: str) -> None:
     recipe = replace(RECIPE, vmm_options=("smm=off",))
     change = parse(text, NAMES)
     if text == "machine=microvm":
@@ -115,7 +115,9 @@ def test_a_change_can_be_taken_back(text: str) -> None:
 
 
 @given(st.permutations(TEXTS), st.integers(1, len(TEXTS)))
-def test_in_any_order_the_same_or_a_conflict(texts: Sequence[str], count: int) -> None:
+def test_changed_gives_one_result_in_any_order_or_a_conflict(
+    texts: Sequence[str], count: int
+) -> None:
     changes = parse_all(texts[:count], NAMES)
 
     def outcome(order: Sequence[object]) -> object:
@@ -128,7 +130,7 @@ def test_in_any_order_the_same_or_a_conflict(texts: Sequence[str], count: int) -
 
 
 @given(st.permutations(TEXTS))
-def test_what_does_not_conflict_is_all_there(texts: Sequence[str]) -> None:
+def test_changed_applies_every_change_that_does_not_conflict(texts: Sequence[str]) -> None:
     """One by one, in this order, as all at once; but for where arguments stand."""
     chosen: list[str] = []
     for text in texts:
@@ -161,20 +163,20 @@ def test_what_does_not_conflict_is_all_there(texts: Sequence[str]) -> None:
         ("file:/run/a=x", "drop-file=/run/a"),
     ],
 )
-def test_a_conflict_names_both(pair: tuple[str, str]) -> None:
+def test_changed_names_both_conflicting_changes(pair: tuple[str, str]) -> None:
     with pytest.raises(InputError, match="conflict") as caught:
         changed(RECIPE, parse_all(pair, NAMES))
     assert all(text in str(caught.value) for text in pair)
 
 
-def test_changes_are_applied_at_once() -> None:
+def test_changed_applies_all_changes_at_once() -> None:
     """microvm has no pmem, and neither order of the two has a bootable recipe between."""
     recipe = replace(RECIPE, machine="microvm")
     after = changed(recipe, parse_all(["disk=pmem", "machine=q35"], NAMES))
     assert (after.disk, after.machine) == ("pmem", "q35")
 
 
-def test_what_each_does() -> None:
+def test_changed_effect_of_each_kind_of_change() -> None:
     texts = ["blacklist=b", "cmdline+=x", "blacklist=a", "cmdline-=quiet", "cmdline:loglevel=3"]
     after = changed(replace(RECIPE, cmdline=(*RECIPE.cmdline, "--", "1")), parse_all(texts, NAMES))
     assert " ".join(after.cmdline) == (
@@ -205,24 +207,24 @@ def test_what_each_does() -> None:
         ("config:CONFIG_SMP=y", "needs a kernel built with it"),
     ],
 )
-def test_bad_texts(text: str, why: str) -> None:
+def test_parse_refuses_invalid_changes(text: str, why: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text, NAMES)(RECIPE)
     assert why in f"{caught.value} {caught.value.hint}"
 
 
-def test_what_is_no_change_is_told_all_forms() -> None:
+def test_parse_hint_lists_all_forms_of_a_change() -> None:
     with pytest.raises(InputError) as caught:
         parse("faster", NAMES)
     assert all(form in caught.value.hint for form, _ in FORMS)
 
 
-def test_a_mask_needs_systemd() -> None:
+def test_changed_refuses_a_mask_without_systemd() -> None:
     with pytest.raises(InputError, match=r"mask=a\.service is for systemd, but init is 'tini'"):
         changed(RECIPE, parse_all(["init=tini", "mask=a.service"], NAMES))
 
 
-def test_what_is_there_already_is_asked_about_from_the_other_side() -> None:
+def test_opposite_undoes_a_change() -> None:
     added = parse("cmdline+=quiet", NAMES)
     assert str(added.opposite()) == "cmdline-=quiet"
     for text in ("cmdline:nosuch=3", "mask=a.service", "file:/run/x=y"):
@@ -235,6 +237,6 @@ def test_what_is_there_already_is_asked_about_from_the_other_side() -> None:
     assert parse("drop-file=/run/x", NAMES).opposite() is None
 
 
-def test_another_kernel_boots_its_own_file() -> None:
+def test_parse_kernel_change_boots_that_kernels_own_file() -> None:
     recipe = parse("kernel=mine", NAMES)(RECIPE)
     assert (recipe.kernel, recipe.kernel_file) == (digest.of_bytes(b"mine"), "bzImage")

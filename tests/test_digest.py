@@ -20,7 +20,7 @@ def test_of_bytes_is_sha256_with_a_dash() -> None:
     assert digest.of_bytes(b"abc") == _ABC
 
 
-def test_of_file_names_the_content_as_of_bytes_does(tmp_path: Path) -> None:
+def test_of_file_equals_of_bytes_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "any").write_bytes(b"abc")
     assert digest.of_file(tmp_path / "any") == _ABC
 
@@ -38,7 +38,7 @@ def test_of_file_names_the_content_as_of_bytes_does(tmp_path: Path) -> None:
         ("", False),
     ],
 )
-def test_is_digest(text: str, expected: bool) -> None:
+def test_is_digest_accepts_only_whole_digests(text: str, expected: bool) -> None:
     assert digest.is_digest(text) is expected
 
 
@@ -54,7 +54,7 @@ def _tree(folder: Path) -> Path:
     return folder
 
 
-def test_equal_trees_have_one_digest(tmp_path: Path) -> None:
+def test_of_tree_is_equal_for_equal_trees(tmp_path: Path) -> None:
     first, second = _tree(tmp_path / "1"), _tree(tmp_path / "2")
     os.utime(second / "a", (1, 1))
     (second / "empty").mkdir()
@@ -62,7 +62,7 @@ def test_equal_trees_have_one_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("difference", ["content", "name", "target", "file for link", "swap"])
-def test_trees_that_differ_have_two_digests(tmp_path: Path, difference: str) -> None:
+def test_of_tree_differs_for_different_trees(tmp_path: Path, difference: str) -> None:
     first, second = _tree(tmp_path / "1"), _tree(tmp_path / "2")
     if difference == "content":
         (second / "sub" / "b").write_text("TWO")
@@ -111,9 +111,7 @@ _PAGES = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(pages=_PAGES, cut=st.integers(0, _PAGE_BYTES - 1))
-def test_a_copy_with_other_holes_has_the_same_digest(
-    pages: list[tuple[int, bool, bool]], cut: int
-) -> None:
+def test_of_disk_ignores_where_holes_are(pages: list[tuple[int, bool, bool]], cut: int) -> None:
     content = b"".join(bytes([fill]) * _PAGE_BYTES for fill, _, _ in pages)
     content = content[: len(content) - cut]
     with tempfile.TemporaryDirectory() as name:
@@ -125,7 +123,7 @@ def test_a_copy_with_other_holes_has_the_same_digest(
 
 @settings(deadline=None, max_examples=60)
 @given(pages=_PAGES, place=st.integers(0), value=st.integers(1, 255))
-def test_one_byte_more_or_less_is_another_digest(
+def test_of_disk_differs_by_one_byte_of_length(
     pages: list[tuple[int, bool, bool]], place: int, value: int
 ) -> None:
     content = b"".join(bytes([fill]) * _PAGE_BYTES for fill, _, _ in pages)
@@ -139,7 +137,7 @@ def test_one_byte_more_or_less_is_another_digest(
         assert len({digest.of_disk(disk), digest.of_disk(other), digest.of_disk(longer)}) == 3
 
 
-def test_data_at_another_place_is_another_digest(tmp_path: Path) -> None:
+def test_of_disk_differs_by_the_place_of_data(tmp_path: Path) -> None:
     for index in (0, 1):
         with (tmp_path / str(index)).open("wb") as file:
             file.seek(index * digest.BLOCK_BYTES)
@@ -148,7 +146,7 @@ def test_data_at_another_place_is_another_digest(tmp_path: Path) -> None:
     assert digest.of_disk(tmp_path / "0") != digest.of_disk(tmp_path / "1")
 
 
-def test_a_terabyte_of_holes_is_named_by_its_size(tmp_path: Path) -> None:
+def test_of_disk_skips_a_terabyte_of_holes(tmp_path: Path) -> None:
     # Reading it through would take minutes.
     for name, size_bytes in (("one", 1 << 40), ("same", 1 << 40), ("two", 2 << 40)):
         with (tmp_path / name).open("wb") as file:
@@ -157,7 +155,7 @@ def test_a_terabyte_of_holes_is_named_by_its_size(tmp_path: Path) -> None:
     assert one == same != two
 
 
-def test_of_disk_tells_how_far_it_is(tmp_path: Path) -> None:
+def test_of_disk_reports_progress(tmp_path: Path) -> None:
     shares: list[float] = []
     with (tmp_path / "disk").open("wb") as file:
         for index in (0, 40, 99):

@@ -19,7 +19,7 @@ def _descendants(of: type[BootwrightError]) -> dict[str, str]:
     return found
 
 
-def test_the_docstring_draws_the_tree_as_it_is() -> None:
+def test_errors_docstring_draws_the_class_tree() -> None:
     drawn: dict[str, str] = {}
     ancestors: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -32,21 +32,21 @@ def test_the_docstring_draws_the_tree_as_it_is() -> None:
     assert drawn["LostGuestError"] == "GuestError"
 
 
-def test_an_error_carries_what_to_try_and_what_was_seen() -> None:
+def test_bootwright_error_carries_hint_and_evidence() -> None:
     error = errors.BuildError("it failed", hint="try again", evidence="E: no")
     assert (str(error), error.hint, error.evidence) == ("it failed", "try again", "E: no")
 
 
-def test_hint_and_evidence_may_be_missing() -> None:
+def test_bootwright_error_without_hint_and_evidence() -> None:
     error = BootwrightError("it failed")
     assert (str(error), error.hint, error.evidence) == ("it failed", "", "")
 
 
 @pytest.mark.parametrize("name", ["BootwrightError", *_descendants(BootwrightError)])
-def test_errors_are_found_by_name(name: str) -> None:
+def test_by_name_finds_every_error_class(name: str) -> None:
     assert errors.by_name(name) is getattr(errors, name)
 
 
 @pytest.mark.parametrize("name", ["OSError", "", "by_name", "boot"])
-def test_other_names_give_the_base(name: str) -> None:
+def test_by_name_gives_the_base_class_for_unknown_names(name: str) -> None:
     assert errors.by_name(name) is BootwrightError

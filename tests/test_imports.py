@@ -65,19 +65,19 @@ def _arrows() -> list[tuple[str, str]]:
 _ARROWS = _arrows()
 
 
-def test_the_arrows_are_seen() -> None:
+def test_imports_between_packages_are_found() -> None:
     assert ("bootwright.__main__", "bootwright.cli.main.run") in _ARROWS
     assert ("bootwright.store", "bootwright.errors.NotFoundError") in _ARROWS
     assert ("bootwright.cli.names", "bootwright.home") in _ARROWS
     assert ("bootwright.cli.kernel", "bootwright.kernels.local") in _ARROWS, "inside a function"
 
 
-def test_every_room_has_a_height() -> None:
+def test_imports_every_package_has_a_layer() -> None:
     rooms = {entry.stem for entry in _SOURCE.iterdir() if entry.name != "__pycache__"}
     assert rooms == set(_HEIGHT) | _DATA_ROOMS, "write a new room's height into this file"
 
 
-def test_arrows_point_down() -> None:
+def test_imports_point_down() -> None:
     wrong = [
         f"{module} imports {imported}"
         for module, imported in _ARROWS
@@ -87,7 +87,7 @@ def test_arrows_point_down() -> None:
     assert wrong == []
 
 
-def test_rooms_make_no_circle() -> None:
+def test_imports_between_packages_have_no_cycle() -> None:
     graph: dict[str, set[str]] = {}
     for module, imported in _ARROWS:
         if _room(module) != _room(imported):
@@ -96,7 +96,7 @@ def test_rooms_make_no_circle() -> None:
     assert order.index("errors") < order.index("store") < order.index("machine")
 
 
-def test_timeline_and_report_know_only_data() -> None:
+def test_imports_of_timeline_and_report_are_data_only() -> None:
     allowed = (
         "bootwright.errors",
         "bootwright.host.clock",
@@ -111,7 +111,7 @@ def test_timeline_and_report_know_only_data() -> None:
     assert wrong == []
 
 
-def test_below_the_engine_nobody_knows_data_rooms() -> None:
+def test_imports_below_the_engine_avoid_data_packages() -> None:
     wrong = [
         f"{module} imports {imported}"
         for module, imported in _ARROWS
@@ -120,7 +120,7 @@ def test_below_the_engine_nobody_knows_data_rooms() -> None:
     assert wrong == []
 
 
-def test_only_the_command_imports_the_command_line() -> None:
+def test_imports_of_cli_are_in_cli_and_main_only() -> None:
     importers = {_room(module) for module, imported in _ARROWS if _room(imported) == "cli"}
     assert importers == {"cli", "__main__"}
 
@@ -145,13 +145,13 @@ _HEAVY = {
 }
 
 
-def test_our_start_up_imports_little() -> None:
+def test_imports_at_start_up_are_few() -> None:
     loaded = _loaded("import bootwright.cli.main")
     assert "click" in loaded
     assert loaded & _HEAVY == set()
 
 
-def test_heavy_modules_would_be_seen() -> None:
+def test_imports_check_detects_heavy_modules() -> None:
     assert _loaded("import bootwright.machine.client") >= {"asyncio", "bootwright.machine"}
 
 
@@ -166,14 +166,14 @@ def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[s
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example(name: str) -> None:
+def test_help_of_every_command_has_an_example(name: str) -> None:
     shown = CliRunner().invoke(cli, [name, "--help"])
     assert shown.exit_code == 0, shown.output
     assert shown.output.startswith(f"Usage: cli {name}")
     assert "Example" in shown.output
 
 
-def test_every_command_of_a_command_has_help() -> None:
+def test_help_of_every_subcommand_exists() -> None:
     runner = CliRunner()
     paths = list(_commands(cli, ()))
     assert ("image", "import") in paths

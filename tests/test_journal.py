@@ -28,56 +28,56 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(folder / "journal", REMOVED.append)
 
 
-def test_without_a_file_nothing_is_owned(journal: Journal) -> None:
+def test_journal_without_a_file_owns_nothing(journal: Journal) -> None:
     assert journal.owned() == []
     assert not journal.path.exists()
 
 
-def test_rows_come_back_oldest_first(journal: Journal) -> None:
+def test_journal_rows_come_back_oldest_first(journal: Journal) -> None:
     journal.write(_PIPE)
     journal.write(_VMM)
     assert Journal(journal.path, REMOVED.append).owned() == [_PIPE, _VMM]
 
 
-def test_what_is_released_is_not_owned(journal: Journal) -> None:
+def test_journal_release_ends_ownership(journal: Journal) -> None:
     journal.write(_PIPE)
     journal.write(_VMM)
     journal.write(Row(event="release", kind="file", name=_PIPE.name))
     assert journal.owned() == [_VMM]
 
 
-def test_a_release_of_what_was_never_taken_is_no_error(journal: Journal) -> None:
+def test_journal_release_of_an_unknown_row_is_ignored(journal: Journal) -> None:
     journal.write(Row(event="release", kind="process", name="never"))
     assert journal.owned() == []
 
 
-def test_a_release_of_one_process_is_not_one_of_another_in_its_role(journal: Journal) -> None:
+def test_journal_release_tells_processes_of_one_role_apart(journal: Journal) -> None:
     journal.write(_VMM)
     journal.write(Row(event="release", kind="process", name="vmm", token="another"))
     journal.write(Row(event="release", kind="file", name="vmm", token="feedface"))
     assert journal.owned() == [_VMM]
 
 
-def test_what_is_taken_again_is_owned(journal: Journal) -> None:
+def test_journal_take_after_release_owns_again(journal: Journal) -> None:
     journal.write(_PIPE)
     journal.write(Row(event="release", kind="file", name=_PIPE.name))
     journal.write(_PIPE)
     assert journal.owned() == [_PIPE]
 
 
-def test_names_may_hold_anything(journal: Journal) -> None:
+def test_journal_names_may_hold_any_character(journal: Journal) -> None:
     row = Row(event="take", kind="file", name='a "b"\n\t\\ü')
     journal.write(row)
     assert journal.owned() == [row]
 
 
-def test_only_we_can_read_it(journal: Journal) -> None:
+def test_journal_file_is_private(journal: Journal) -> None:
     journal.write(_PIPE)
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("kept", [1, 2, 20, 60])
-def test_a_line_that_a_crash_cut_short_is_no_row(journal: Journal, kept: int) -> None:
+def test_journal_ignores_a_torn_last_line(journal: Journal, kept: int) -> None:
     journal.write(_PIPE)
     whole = journal.path.stat().st_size
     journal.write(_VMM)
@@ -85,7 +85,7 @@ def test_a_line_that_a_crash_cut_short_is_no_row(journal: Journal, kept: int) ->
     assert journal.owned() == [_PIPE]
 
 
-def test_a_row_after_a_torn_one_counts(journal: Journal) -> None:
+def test_journal_reads_the_row_after_a_torn_one(journal: Journal) -> None:
     journal.write(_PIPE)
     os.truncate(journal.path, 20)
     journal.write(_VMM)
@@ -105,7 +105,7 @@ def test_a_row_after_a_torn_one_counts(journal: Journal) -> None:
         b"\0" * 4096,
     ],
 )
-def test_what_is_no_row_counts_for_nothing(rubbish: bytes, journal: Journal) -> None:
+def test_journal_ignores_lines_that_are_no_rows(rubbish: bytes, journal: Journal) -> None:
     journal.path.write_bytes(rubbish + b"\n")
     journal.write(_VMM)
     with journal.path.open("ab") as file:
@@ -123,7 +123,7 @@ for number in range(300):
 """
 
 
-def test_two_writers_at_once_lose_no_row(journal: Journal) -> None:
+def test_journal_concurrent_writers_lose_no_row(journal: Journal) -> None:
     writers = together(_WRITER, journal.path)
     finish(writers)
     names = [row.name for row in journal.owned()]
@@ -133,7 +133,7 @@ def test_two_writers_at_once_lose_no_row(journal: Journal) -> None:
         assert own == [f"{writer.pid}-{number}" for number in range(300)]
 
 
-def test_a_row_is_in_the_file_when_its_writer_is_killed(journal: Journal) -> None:
+def test_journal_row_survives_a_killed_writer(journal: Journal) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from bootwright.journal import Journal, Row;"
@@ -144,7 +144,7 @@ def test_a_row_is_in_the_file_when_its_writer_is_killed(journal: Journal) -> Non
     assert journal.owned() == [Row(event="take", kind="file", name="x")]
 
 
-def test_the_row_of_a_file_is_there_before_it_and_gone_with_it(journal: Journal) -> None:
+def test_journal_taking_writes_the_row_before_the_file_exists(journal: Journal) -> None:
     path = journal.path.parent / "knock"
     with journal.taking("file", path.name) as row:
         assert row == _PIPE
@@ -155,7 +155,7 @@ def test_the_row_of_a_file_is_there_before_it_and_gone_with_it(journal: Journal)
     assert journal.owned() == []
 
 
-def test_a_block_that_fails_gives_back_too(journal: Journal) -> None:
+def test_journal_taking_releases_when_its_block_raises(journal: Journal) -> None:
     path = journal.path.parent / "knock"
     path.touch()
     with pytest.raises(RuntimeError, match="inside"), journal.taking("file", path.name):
@@ -164,7 +164,7 @@ def test_a_block_that_fails_gives_back_too(journal: Journal) -> None:
     assert journal.owned() == []
 
 
-def test_a_process_is_ended_with_its_block(journal: Journal) -> None:
+def test_journal_taking_ends_its_process_with_the_block(journal: Journal) -> None:
     with shell(WAITS, processes.marked("another", {})) as other, ExitStack() as stack:
         with journal.taking("process", "vmm") as row:
             assert len(row.token) == 32
@@ -175,14 +175,16 @@ def test_a_process_is_ended_with_its_block(journal: Journal) -> None:
     assert journal.owned() == []
 
 
-def test_a_folder_that_is_gone_needs_no_release(journal: Journal) -> None:
+def test_journal_taking_allows_its_folder_to_vanish(journal: Journal) -> None:
     with journal.taking("file", "knock"):
         journal.path.unlink()
         journal.path.parent.rmdir()
     assert not journal.path.parent.exists()
 
 
-def test_all_is_given_back_last_first(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_journal_undo_all_releases_last_first(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ["control", "initrd", "knock"]
     for name in names:
         journal.write(Row(event="take", kind="file", name=name))
@@ -193,7 +195,7 @@ def test_all_is_given_back_last_first(journal: Journal, monkeypatch: pytest.Monk
     assert not journal.path.exists()
 
 
-def test_to_give_all_back_twice_is_no_error(journal: Journal) -> None:
+def test_journal_undo_all_twice_is_no_error(journal: Journal) -> None:
     token = processes.new_token()
     journal.write(Row(event="take", kind="process", name="vmm", token=token))
     journal.write(Row(event="take", kind="file", name="control"))
@@ -206,7 +208,7 @@ def test_to_give_all_back_twice_is_no_error(journal: Journal) -> None:
         assert child.wait() == -9
 
 
-def test_who_gives_all_back_spares_itself_and_nobody_else(journal: Journal) -> None:
+def test_journal_undo_all_spares_only_its_own_process(journal: Journal) -> None:
     ours, theirs = processes.new_token(), processes.new_token()
     for token in (ours, theirs):
         journal.write(Row(event="take", kind="process", name="monitor", token=token))
@@ -221,7 +223,7 @@ def test_who_gives_all_back_spares_itself_and_nobody_else(journal: Journal) -> N
 
 
 @pytest.mark.parametrize("name", ["../../outside", "../outside", "{folder}/outside", "./outside"])
-def test_no_row_leads_out_of_the_folder(name: str, journal: Journal, tmp_path: Path) -> None:
+def test_journal_undo_never_leaves_the_folder(name: str, journal: Journal, tmp_path: Path) -> None:
     outside = [tmp_path / "outside", tmp_path.parent / "outside"]
     inside = journal.path.parent / "outside"
     for path in (*outside, inside):
@@ -234,7 +236,7 @@ def test_no_row_leads_out_of_the_folder(name: str, journal: Journal, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "a\0b"])
-def test_a_row_that_names_no_file_is_passed_over(name: str, journal: Journal) -> None:
+def test_journal_undo_skips_rows_that_name_no_file(name: str, journal: Journal) -> None:
     journal.write(Row(event="take", kind="file", name=name))
     journal.write(Row(event="take", kind="file", name="control"))
     assert [row.name for row in journal.owned()] == ["control"]
@@ -242,7 +244,7 @@ def test_a_row_that_names_no_file_is_passed_over(name: str, journal: Journal) ->
     assert journal.path.parent.is_dir()
 
 
-def test_a_process_without_a_token_is_none_of_ours(journal: Journal) -> None:
+def test_journal_undo_ends_no_process_without_a_token(journal: Journal) -> None:
     with journal.path.open("a") as file:
         file.write('{"event":"take","kind":"process","name":"vmm","pid":1}\n')
     with shell(WAITS, {processes.VARIABLE: ""}) as stranger:
@@ -250,7 +252,7 @@ def test_a_process_without_a_token_is_none_of_ours(journal: Journal) -> None:
         assert stranger.poll() is None
 
 
-def test_a_link_is_removed_and_not_what_it_points_at(journal: Journal, tmp_path: Path) -> None:
+def test_journal_undo_removes_a_link_and_keeps_its_target(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     (journal.path.parent / "control").symlink_to(tmp_path / "precious")
     journal.write(Row(event="take", kind="file", name="control"))
@@ -259,14 +261,14 @@ def test_a_link_is_removed_and_not_what_it_points_at(journal: Journal, tmp_path:
     assert not (journal.path.parent / "control").is_symlink()
 
 
-def test_a_file_that_is_not_there_is_removed_already(tmp_path: Path) -> None:
+def test_remove_file_accepts_a_missing_file(tmp_path: Path) -> None:
     remove_file(tmp_path / "never")
     remove_file(tmp_path / "no folder" / "never")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("script", ["read -r line <{pipe}", "echo knock >{pipe}"])
-def test_who_waits_to_open_a_pipe_is_let_go_when_it_is_removed(script: str, tmp_path: Path) -> None:
+def test_remove_file_releases_processes_that_open_a_pipe(script: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with shell(f"echo ready; {script.format(pipe=pipe)}", {}) as waiting:
@@ -276,7 +278,7 @@ def test_who_waits_to_open_a_pipe_is_let_go_when_it_is_removed(script: str, tmp_
     assert not pipe.exists()
 
 
-def test_a_device_is_removed_by_its_name(journal: Journal) -> None:
+def test_journal_undo_removes_a_device_by_name(journal: Journal) -> None:
     REMOVED.clear()
     with journal.taking("device", _DISK.name):
         assert journal.owned() == [_DISK]
@@ -285,7 +287,7 @@ def test_a_device_is_removed_by_its_name(journal: Journal) -> None:
     assert journal.owned() == []
 
 
-def test_a_device_that_is_none_of_ours_is_never_removed(journal: Journal) -> None:
+def test_journal_undo_keeps_foreign_devices(journal: Journal) -> None:
     REMOVED.clear()
     journal.write(Row(event="take", kind="device", name="vg-root"))
     assert journal.owned() == []

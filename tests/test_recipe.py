@@ -36,19 +36,19 @@ _RECIPE = Recipe(
 )
 
 
-def test_equal_values_are_one_experiment() -> None:
+def test_recipe_equality_follows_its_values() -> None:
     same = replace(_RECIPE, cmdline=("quiet", "root=/dev/vda"))
     assert same == _RECIPE
     assert hash(same) == hash(_RECIPE)
     assert replace(_RECIPE, vmm_build="QEMU emulator version 9") != _RECIPE
 
 
-def test_a_recipe_cannot_be_changed() -> None:
+def test_recipe_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         _RECIPE.memory_mib = 1024  # type: ignore[misc]
 
 
-def test_guest_files_are_readable_by_all_unless_told() -> None:
+def test_guest_file_mode_defaults_to_readable_by_all() -> None:
     assert GuestFile(path="/x", digest=digest.of_bytes(b"x")).mode == 0o644
 
 
@@ -67,7 +67,7 @@ def test_guest_files_are_readable_by_all_unless_told() -> None:
         {"image": None, "init": "seed", "disk": "none", "disk_bytes": 0},
     ],
 )
-def test_what_just_goes(good: dict[str, Any]) -> None:
+def test_recipe_accepts_limits_of_each_field(good: dict[str, Any]) -> None:
     recipe = replace(_RECIPE, **good)
     assert all(getattr(recipe, field) == value for field, value in good.items())
 
@@ -134,7 +134,7 @@ def test_what_just_goes(good: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_cannot_boot_is_refused(bad: dict[str, Any], message: str, hint: str) -> None:
+def test_recipe_refuses_what_cannot_boot(bad: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
         replace(_RECIPE, **bad)
     assert str(caught.value) == message
@@ -146,7 +146,7 @@ _VIRTUAL = replace(
 )
 
 
-def test_a_tiny_guest_may_be_on_the_virtual_clock_too() -> None:
+def test_recipe_accepts_a_tiny_guest_on_the_virtual_clock() -> None:
     tiny = replace(_VIRTUAL, image=None, init="seed", disk="none", disk_bytes=0, machine="microvm")
     assert tiny.clock == "virtual"
 
@@ -181,7 +181,7 @@ def test_a_tiny_guest_may_be_on_the_virtual_clock_too() -> None:
         ),
     ],
 )
-def test_what_would_let_the_host_into_the_virtual_clock(
+def test_recipe_refuses_host_input_on_the_virtual_clock(
     bad: dict[str, Any], message: str, hint: str
 ) -> None:
     with pytest.raises(InputError) as caught:

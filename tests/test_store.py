@@ -70,7 +70,7 @@ def _other_process(store: Store, name: Digest) -> Iterator[tuple[subprocess.Pope
 
 
 @pytest.mark.parametrize("name", ["web", "a", "0", "debian-12.5_x", "a" * 63])
-def test_names_that_can_be_used(name: str) -> None:
+def test_check_name_accepts_valid_names(name: str) -> None:
     assert check_name(name, "an image") == name
 
 
@@ -78,7 +78,7 @@ def test_names_that_can_be_used(name: str) -> None:
     "name",
     ["", "Web", "-web", ".web", "a/b", "..", "a b", "web\n", "a" * 64, "ü", "sha256-1234"],
 )
-def test_names_that_cannot_be_used(name: str) -> None:
+def test_check_name_refuses_invalid_names(name: str) -> None:
     with pytest.raises(InputError) as caught:
         check_name(name, "an image")
     assert str(caught.value) == f"{name!r} cannot name an image"
@@ -87,12 +87,12 @@ def test_names_that_cannot_be_used(name: str) -> None:
     )
 
 
-def test_reading_an_empty_store_makes_nothing(store: Store) -> None:
+def test_store_reading_an_empty_one_creates_nothing(store: Store) -> None:
     assert (store.names(), store.digests(), store.unnamed()) == ({}, [], [])
     assert not store.root.exists()
 
 
-def test_what_is_adopted_is_there_and_staging_is_empty(store: Store) -> None:
+def test_store_adopt_moves_a_thing_out_of_staging(store: Store) -> None:
     name = _add(store, "one")
     assert (store.path(name) / "content").read_text() == "one"
     assert store.digests() == [name]
@@ -100,7 +100,7 @@ def test_what_is_adopted_is_there_and_staging_is_empty(store: Store) -> None:
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
-def test_interrupted_staging_leaves_nothing(
+def test_store_staging_leaves_nothing_when_interrupted(
     store: Store, interruption: type[BaseException]
 ) -> None:
     def stage() -> None:
@@ -116,7 +116,7 @@ def test_interrupted_staging_leaves_nothing(
     assert store.digests() == []
 
 
-def test_staging_of_a_living_process_stays_that_of_a_dead_one_is_swept(store: Store) -> None:
+def test_store_sweep_keeps_staging_of_live_processes_only(store: Store) -> None:
     with _other_process(store, digest.of_bytes(b"any")) as (process, theirs):
         with store.staged():
             assert (theirs / "thing" / "content").read_text() == "same"
@@ -128,7 +128,7 @@ def test_staging_of_a_living_process_stays_that_of_a_dead_one_is_swept(store: St
     assert _staging(store) == []
 
 
-def test_two_processes_adopt_the_same(store: Store) -> None:
+def test_store_adopt_of_the_same_thing_by_two_processes(store: Store) -> None:
     name = digest.of_bytes(b"same")
     with _other_process(store, name) as (one, _), _other_process(store, name) as (two, _):
         for process in (one, two):
@@ -142,19 +142,19 @@ def test_two_processes_adopt_the_same(store: Store) -> None:
     assert _staging(store) == []
 
 
-def test_adopting_what_is_there_keeps_the_first(store: Store) -> None:
+def test_store_adopt_keeps_the_thing_that_is_there(store: Store) -> None:
     name = _add(store, "first")
     inode = store.path(name).stat().st_ino
     _add(store, "first")
     assert store.path(name).stat().st_ino == inode
 
 
-def test_adopting_what_is_not_there_fails(store: Store) -> None:
+def test_store_adopt_of_a_missing_thing_fails(store: Store) -> None:
     with store.staged() as folder, pytest.raises(FileNotFoundError):
         store.adopt(folder / "never made", digest.of_bytes(b"x"))
 
 
-def test_a_name_moves_to_another_thing(store: Store) -> None:
+def test_store_tag_moves_a_name(store: Store) -> None:
     one, two = _add(store, "one", "web"), _add(store, "two")
     assert store.names() == {"web": one}
     assert store.unnamed() == [two]
@@ -165,31 +165,31 @@ def test_a_name_moves_to_another_thing(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("noun", "article"), [("image", "an"), ("kernel", "a")])
-def test_tag_refuses_a_bad_name(tmp_path: Path, noun: str, article: str) -> None:
+def test_store_tag_refuses_an_invalid_name(tmp_path: Path, noun: str, article: str) -> None:
     with pytest.raises(InputError, match=f"^'No' cannot name {article} {noun}$"):
         Store(tmp_path, noun).tag("No", digest.of_bytes(b"x"))
 
 
-def test_a_name_that_is_just_being_made_is_not_listed(store: Store) -> None:
+def test_store_names_omit_a_name_being_made(store: Store) -> None:
     name = _add(store, "one", "web")
     # What tag() makes before its rename; a crash can leave it.
     os.symlink(f"../{name}", store.root / "names" / ".web-01234567")
     assert store.names() == {"web": name}
 
 
-def test_resolve_takes_names_digests_and_their_starts(store: Store) -> None:
+def test_store_resolve_takes_names_digests_and_prefixes(store: Store) -> None:
     name = _add(store, "one", "web")
     for reference in ("web", name, name[:11], name.removeprefix("sha256-")[:4]):
         assert store.resolve(reference) == name
 
 
-def test_resolve_wants_four_digits(store: Store) -> None:
+def test_store_resolve_needs_four_digits_of_a_digest(store: Store) -> None:
     name = _add(store, "one")
     with pytest.raises(NotFoundError, match="no thing is called"):
         store.resolve(name.removeprefix("sha256-")[:3])
 
 
-def test_resolve_refuses_a_start_of_several(store: Store) -> None:
+def test_store_resolve_refuses_an_ambiguous_prefix(store: Store) -> None:
     for end in "ab":
         store.path(Digest("sha256-" + "0" * 63 + end)).mkdir(parents=True)
     with pytest.raises(NotFoundError) as caught:
@@ -198,7 +198,7 @@ def test_resolve_refuses_a_start_of_several(store: Store) -> None:
     assert caught.value.hint == "give more digits"
 
 
-def test_resolve_helps_with_what_is_not_there(store: Store) -> None:
+def test_store_resolve_hints_at_near_names(store: Store) -> None:
     hints = []
     for names in ((), ("web", "db")):
         for name in names:
@@ -212,13 +212,13 @@ def test_resolve_helps_with_what_is_not_there(store: Store) -> None:
     assert hints == ["there is no thing yet", "there are: db, web", "did you mean 'web'?"]
 
 
-def test_untag_takes_only_the_name(store: Store) -> None:
+def test_store_untag_removes_only_the_name(store: Store) -> None:
     name = _add(store, "one", "web")
     store.untag("web")
     assert (store.names(), store.digests()) == ({}, [name])
 
 
-def test_untag_refuses_what_is_no_name(store: Store) -> None:
+def test_store_untag_refuses_an_invalid_name(store: Store) -> None:
     name = _add(store, "one", "web")
     with pytest.raises(NotFoundError) as caught:
         store.untag(name)
@@ -229,14 +229,14 @@ def test_untag_refuses_what_is_no_name(store: Store) -> None:
     assert caught.value.hint == "did you mean 'web'?"
 
 
-def test_remove_leaves_nothing_and_spares_the_rest(store: Store) -> None:
+def test_store_remove_leaves_nothing_and_spares_the_rest(store: Store) -> None:
     one, two = _add(store, "one"), _add(store, "two")
     store.remove(one)
     assert store.digests() == [two]
     assert _staging(store) == []
 
 
-def test_what_is_no_link_among_the_names_is_no_name(store: Store) -> None:
+def test_store_names_omit_files_that_are_no_links(store: Store) -> None:
     name = _add(store, "one", "web")
     (store.root / "names" / "rubbish").write_text("x")
     (store.root / "names" / "folder").mkdir()
@@ -245,13 +245,13 @@ def test_what_is_no_link_among_the_names_is_no_name(store: Store) -> None:
         store.untag("rubbish")
 
 
-def test_remove_says_whether_it_was_there(store: Store) -> None:
+def test_store_remove_returns_whether_it_was_there(store: Store) -> None:
     name = _add(store, "one")
     assert store.remove(name)
     assert not store.remove(name)
 
 
-def test_a_thing_that_somebody_needs_after_all_is_put_back(store: Store) -> None:
+def test_store_remove_restores_a_thing_still_needed(store: Store) -> None:
     name = _add(store, "one", "web")
     seen = []
 
@@ -265,7 +265,7 @@ def test_a_thing_that_somebody_needs_after_all_is_put_back(store: Store) -> None
     assert _staging(store) == []
 
 
-def test_a_thing_that_nobody_could_judge_is_put_back(store: Store) -> None:
+def test_store_remove_restores_a_thing_when_the_check_raises(store: Store) -> None:
     name = _add(store, "one")
 
     def interrupted() -> bool:
@@ -276,7 +276,7 @@ def test_a_thing_that_nobody_could_judge_is_put_back(store: Store) -> None:
     assert (store.path(name) / "content").read_text() == "one"
 
 
-def test_what_has_no_owner_in_staging_is_found_and_swept(store: Store) -> None:
+def test_store_sweep_removes_staging_without_an_owner(store: Store) -> None:
     with _other_process(store, digest.of_bytes(b"x")) as (process, folder):
         assert store.abandoned() == []
         process.kill()
@@ -288,7 +288,7 @@ def test_what_has_no_owner_in_staging_is_found_and_swept(store: Store) -> None:
     assert _staging(store) == []
 
 
-def test_a_removal_that_fails_in_the_middle_leaves_what_can_be_swept(
+def test_store_remove_that_fails_leaves_what_sweep_removes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = _add(store, "one")

@@ -11,7 +11,7 @@ from tests.boots.harness import Bootwright
 pytestmark = pytest.mark.boot
 
 
-def test_a_slower_boot_is_caught_and_named(
+def test_check_fails_for_a_slower_boot_and_names_the_phase(
     bootwright: Bootwright, kernel: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "budget.toml"

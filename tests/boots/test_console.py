@@ -19,7 +19,7 @@ _LINES = 3000
 _TALK = f"i=0; while [ $i -lt {_LINES} ]; do i=$((i+1)); echo line $i; done >/dev/console"
 
 
-def test_no_reader_loses_a_line(kernel: str, tmp_path: Path) -> None:
+def test_console_and_logs_follow_lose_no_line(kernel: str, tmp_path: Path) -> None:
     own = place(tmp_path)
     before = left(own)
     # It waits for a word typed at its console, so that all are attached before it talks.
@@ -76,7 +76,7 @@ def _read_until(file: int, wanted: bytes) -> bytes:
     return seen
 
 
-def test_watch_tells_what_changes(kernel: str, tmp_path: Path) -> None:
+def test_ps_watch_prints_each_change(kernel: str, tmp_path: Path) -> None:
     own = place(tmp_path)
     watch = own.start("ps", "--watch", "--json")
     assert watch.stdout is not None

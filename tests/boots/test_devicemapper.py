@@ -22,10 +22,10 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("case", [case.__name__ for case in dm_cases.CASES])
-def test_case(said: str, case: str) -> None:
+def test_devicemapper_case(said: str, case: str) -> None:
     assert f"passed {case}\n" in said, said
 
 
-def test_without_devices_nothing_is_listed(tmp_path: Path) -> None:
+def test_devicemapper_lists_nothing_without_devices(tmp_path: Path) -> None:
     code = "from bootwright.disks import devicemapper as d; assert not d.every()"
     assert user_mode_linux.run(tmp_path, "-c", code) == ""

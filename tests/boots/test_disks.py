@@ -24,7 +24,7 @@ def _boot(own: Bootwright, image: str, kernel: str, kind: str, *words: str) -> l
     ("kind", "filesystem"),
     [("qcow2", "ext4"), ("overlay", "overlay"), ("pmem", "ext4"), ("copy", "ext4")],
 )
-def test_what_is_written_is_the_machines_own(
+def test_disk_writes_stay_in_the_machines_own_disk(
     bootwright: Bootwright, bookworm: str, kernel: str, kind: str, filesystem: str
 ) -> None:
     disk = images.load(home_of(bootwright), bookworm).disk
@@ -34,7 +34,7 @@ def test_what_is_written_is_the_machines_own(
     assert digests.of_disk(disk) == before
 
 
-def test_systemd_starts_on_joined_filesystems_and_a_kept_machine_finds_its_own_again(
+def test_disk_overlay_boots_systemd_and_a_kept_machine_keeps_its_files(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     told = _boot(bootwright, bookworm, kernel, "overlay", "--keep", "--name", "db")
@@ -46,7 +46,7 @@ def test_systemd_starts_on_joined_filesystems_and_a_kept_machine_finds_its_own_a
 
 
 @pytest.mark.root
-def test_blocks_are_shared_where_the_filesystem_can(
+def test_disk_reflink_shares_blocks_with_the_image(
     on_xfs: Bootwright, bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     put_into(on_xfs, home_of(bootwright), bookworm)

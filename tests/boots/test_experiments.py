@@ -16,7 +16,7 @@ pytestmark = pytest.mark.boot
 TINY = ("--tiny", "--clock", "virtual")
 
 
-def test_a_busy_host_changes_no_sample_and_a_seed_is_a_sample(
+def test_measure_on_the_virtual_clock_is_repeatable_on_a_busy_host(
     bootwright: Bootwright, kernel: str
 ) -> None:
     words = ("measure", *TINY, "--kernel", kernel, "-n", "2", "--seed", "7")
@@ -30,7 +30,7 @@ def test_a_busy_host_changes_no_sample_and_a_seed_is_a_sample(
     assert quiet["phases"]["whole"]["min_ns"] == min(s["whole"] for s in quiet["samples"])
 
 
-def test_crypto_self_tests_are_found(bootwright: Bootwright, kernel: str) -> None:
+def test_compare_finds_the_crypto_self_tests(bootwright: Bootwright, kernel: str) -> None:
     words = ("compare", *TINY, "--kernel", kernel, "-n", "6")
     # It is a default, so A is booted without it.
     told = bootwright.json(*words, "--with", "cmdline+=cryptomgr.notests")
@@ -45,7 +45,7 @@ def test_crypto_self_tests_are_found(bootwright: Bootwright, kernel: str) -> Non
     assert [s["seed"] for s in samples["A"]] == [s["seed"] for s in samples["B"]]
 
 
-def test_a_against_a_differs_by_no_nanosecond(
+def test_compare_of_a_with_a_differs_by_no_nanosecond(
     bootwright: Bootwright, kernel: str, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "tiny.toml"
@@ -59,7 +59,9 @@ def test_a_against_a_differs_by_no_nanosecond(
     assert told["may_tell"] == 6
 
 
-def test_an_interrupted_measurement_goes_on(bootwright: Bootwright, kernel: str) -> None:
+def test_measure_resume_continues_an_interrupted_measurement(
+    bootwright: Bootwright, kernel: str
+) -> None:
     words = ("measure", *TINY, "--kernel", kernel, "-n", "3", "--parallel", "1")
     process = bootwright.start(*words)
     assert process.stdout is not None
@@ -76,7 +78,7 @@ def test_an_interrupted_measurement_goes_on(bootwright: Bootwright, kernel: str)
     assert resumed["id"] == int(found[2])
 
 
-def test_a_boot_that_fails_is_no_fast_one(bootwright: Bootwright, kernel: str) -> None:
+def test_compare_does_not_count_failed_boots_as_fast(bootwright: Bootwright, kernel: str) -> None:
     change = "vmm.nosuch=on"
     done = bootwright(
         "compare", *TINY, "--kernel", kernel, "-n", "6", "--with", change, "--parallel", "1"

@@ -32,7 +32,7 @@ def _start_long(bootwright: Bootwright, kernel: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_command_takes_its_machine_along(
+def test_run_interrupted_ends_its_machine(
     bootwright: Bootwright, kernel: str, number: signal.Signals
 ) -> None:
     process = _start_long(bootwright, kernel)
@@ -44,7 +44,7 @@ def test_interrupted_command_takes_its_machine_along(
 
 
 @pytest.mark.parametrize("delay_s", [0.05, 0.2, 0.3, 0.6])
-def test_interrupted_start_leaves_nothing(
+def test_run_interrupted_during_start_up_leaves_nothing(
     bootwright: Bootwright, kernel: str, delay_s: float
 ) -> None:
     process = bootwright.start("run", "--tiny", "--kernel", kernel, "--", "sleep 600")
@@ -57,7 +57,7 @@ def test_interrupted_start_leaves_nothing(
         assert b"Traceback" not in output
 
 
-def test_interrupted_build_leaves_no_image(
+def test_image_build_interrupted_leaves_no_image(
     bootwright: Bootwright, kernel: str, tmp_path: Path
 ) -> None:
     store = {"XDG_DATA_HOME": str(tmp_path / "data"), "TMPDIR": str(tmp_path)}
@@ -83,7 +83,7 @@ def test_interrupted_build_leaves_no_image(
     assert alone.json("image", "list") == []
 
 
-def test_killed_command_takes_its_machine_along(bootwright: Bootwright, kernel: str) -> None:
+def test_run_killed_ends_its_machine(bootwright: Bootwright, kernel: str) -> None:
     process = _start_long(bootwright, kernel)
     process.kill()
     process.communicate()
@@ -91,7 +91,7 @@ def test_killed_command_takes_its_machine_along(bootwright: Bootwright, kernel: 
     assert bootwright.json("ps") == []
 
 
-def test_killed_monitor_takes_its_vmm_along_and_is_swept(
+def test_run_with_a_killed_monitor_ends_the_vmm_and_is_cleaned_up(
     bootwright: Bootwright, kernel: str
 ) -> None:
     process = _start_long(bootwright, kernel)
@@ -104,7 +104,7 @@ def test_killed_monitor_takes_its_vmm_along_and_is_swept(
     assert bootwright.json("ps") == []
 
 
-def test_killed_vmm_is_reported_as_such(bootwright: Bootwright, kernel: str) -> None:
+def test_run_reports_a_killed_vmm(bootwright: Bootwright, kernel: str) -> None:
     process = _start_long(bootwright, kernel)
     [vmm] = pids(bootwright, "qemu-system")
     os.kill(vmm, signal.SIGKILL)
@@ -113,22 +113,22 @@ def test_killed_vmm_is_reported_as_such(bootwright: Bootwright, kernel: str) -> 
     assert b"the VMM died (exit status -9)" in output
 
 
-def test_guest_that_goes_away_under_a_command(bootwright: Bootwright, bookworm: str) -> None:
+def test_run_reports_a_guest_that_powers_off_during_its_command(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     done = bootwright("run", bookworm, "--", "poweroff -f & sleep 60")
     assert done.returncode == 255
     assert "went away while the command ran" in done.stderr
 
 
-def test_start_up_that_takes_too_long_says_how_far_it_came(
-    bootwright: Bootwright, bookworm: str
-) -> None:
+def test_run_timeout_says_how_far_the_boot_came(bootwright: Bootwright, bookworm: str) -> None:
     done = bootwright("run", bookworm, "--timeout", "1", "--", "true")
     assert done.returncode == 125
     assert "the guest was not ready after 1 s; its last mark was vmm.running" in done.stderr
     assert "--timeout" in done.stderr
 
 
-def test_image_without_init_is_named(
+def test_run_names_an_image_without_an_init(
     bootwright: Bootwright, kernel: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     disk = tmp_path_factory.mktemp("empty") / "empty.ext4"
@@ -142,7 +142,7 @@ def test_image_without_init_is_named(
     assert "the guest could not start: the image has no /sbin/init" in done.stderr
 
 
-def test_missing_programs_are_named(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:
+def test_run_names_missing_programs(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:
     poor = Bootwright(
         environment={**bootwright.environment, "PATH": str(tmp_path)},
         machines=bootwright.machines,
@@ -157,7 +157,7 @@ def test_missing_programs_are_named(bootwright: Bootwright, kernel: str, tmp_pat
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, which needs root")
-def test_full_disk_is_named(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:
+def test_run_names_a_full_disk(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", small], check=True)

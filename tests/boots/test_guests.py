@@ -22,7 +22,9 @@ def _log_of(done: subprocess.CompletedProcess[str], bootwright: Bootwright) -> s
     return console.read_text(errors="replace")
 
 
-def test_kernel_that_hangs_before_its_console(bootwright: Bootwright, tmp_path: Path) -> None:
+def test_run_reports_a_kernel_that_hangs_before_its_console(
+    bootwright: Bootwright, tmp_path: Path
+) -> None:
     kernel = hanging_kernel(tmp_path / "vmlinux")
     assert bootwright("kernel", "add", kernel, "--name", "hangs").returncode == 0
     try:
@@ -35,7 +37,7 @@ def test_kernel_that_hangs_before_its_console(bootwright: Bootwright, tmp_path: 
     assert _log_of(done, bootwright) == ""
 
 
-def test_panic_is_named(bootwright: Bootwright, kernel: str) -> None:
+def test_run_reports_a_kernel_panic(bootwright: Bootwright, kernel: str) -> None:
     done = bootwright(
         "run", "--tiny", "--kernel", kernel, "--", "echo c >/proc/sysrq-trigger; sleep 60"
     )
@@ -44,7 +46,7 @@ def test_panic_is_named(bootwright: Bootwright, kernel: str) -> None:
     assert "sysrq triggered crash" in _log_of(done, bootwright)
 
 
-def test_tiny_guest_that_powers_off_before_its_command_has_ended(
+def test_run_tiny_reports_a_guest_that_powers_off_early(
     bootwright: Bootwright, kernel: str
 ) -> None:
     # q35, as microvm without ACPI has nothing that a guest could switch off.
@@ -59,7 +61,9 @@ def test_tiny_guest_that_powers_off_before_its_command_has_ended(
     assert "machine 'leaves' is gone; this is " in logs.stderr
 
 
-def test_guest_that_powers_off_by_itself(bootwright: Bootwright, bookworm: str) -> None:
+def test_run_reports_a_guest_that_powers_off_during_its_boot(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     done = bootwright("run", bookworm, "--append", "systemd.unit=poweroff.target", "--", "true")
     assert done.returncode == 125
     assert "the guest powered itself off before it let anybody in" in done.stderr
@@ -67,7 +71,9 @@ def test_guest_that_powers_off_by_itself(bootwright: Bootwright, bookworm: str) 
     _log_of(done, bootwright)
 
 
-def test_guest_that_never_starts_its_ssh_server(bootwright: Bootwright, bookworm: str) -> None:
+def test_run_reports_a_guest_whose_ssh_server_never_starts(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     # The console's prompt shows that all else is up; a fifth of the time is given from there on.
     masked = ("--append", "systemd.mask=ssh.service", "--timeout", "100")
     done = bootwright("run", bookworm, *masked, "--", "true")
@@ -77,7 +83,7 @@ def test_guest_that_never_starts_its_ssh_server(bootwright: Bootwright, bookworm
     assert "login:" in _log_of(done, bootwright)
 
 
-def test_ssh_server_that_fails_is_quoted(
+def test_run_quotes_an_ssh_server_that_fails(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     broken = {"/etc/ssh/sshd_config.d/broken.conf": "Nonsense yes\n"}
@@ -88,7 +94,9 @@ def test_ssh_server_that_fails_is_quoted(
     assert "Bad configuration option: Nonsense" in done.stderr
 
 
-def test_guest_that_refuses_our_key(bootwright: Bootwright, bookworm: str, tmp_path: Path) -> None:
+def test_run_reports_a_guest_that_refuses_the_key(
+    bootwright: Bootwright, bookworm: str, tmp_path: Path
+) -> None:
     closed = {"/etc/ssh/sshd_config.d/closed.conf": "DenyUsers root\n"}
     with changed_image(bootwright, bookworm, "closed", tmp_path, closed) as image:
         done = bootwright("run", image, "--", "true")
@@ -98,7 +106,7 @@ def test_guest_that_refuses_our_key(bootwright: Bootwright, bookworm: str, tmp_p
     _log_of(done, bootwright)
 
 
-def test_image_without_an_ssh_server_is_named(
+def test_run_names_an_image_without_an_ssh_server(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     with changed_image(bootwright, bookworm, "mute", tmp_path, {"/usr/sbin/sshd": None}) as image:
@@ -107,7 +115,9 @@ def test_image_without_an_ssh_server_is_named(
     assert "the guest could not start: the image has no /usr/sbin/sshd" in done.stderr
 
 
-def test_guest_whose_disk_is_full(bootwright: Bootwright, bookworm: str, tmp_path: Path) -> None:
+def test_run_reports_a_guest_whose_disk_is_full(
+    bootwright: Bootwright, bookworm: str, tmp_path: Path
+) -> None:
     with full_image(bootwright, bookworm, "full", tmp_path) as image:
         done = bootwright("run", image, "--", "echo x >/root/x")
     assert "the guest's root filesystem is full (" in done.stderr
@@ -134,7 +144,7 @@ def small(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, which needs root")
-def test_host_disk_that_runs_full(
+def test_run_reports_a_host_disk_that_runs_full(
     bootwright: Bootwright, bookworm: str, small: Callable[[str], Path]
 ) -> None:
     folder = small("70m")

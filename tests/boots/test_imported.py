@@ -15,7 +15,7 @@ pytestmark = pytest.mark.boot
 _START_BYTES = 1 << 20
 
 
-def test_partitioned_qcow2_with_a_name_and_keys_of_its_own(
+def test_image_import_boots_a_partitioned_qcow2_with_its_own_keys(
     bootwright: Bootwright, bookworm: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("import")

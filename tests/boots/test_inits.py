@@ -40,7 +40,7 @@ def _check(facts: dict[str, str], name: str) -> None:
 
 
 @pytest.mark.parametrize("image", ["bookworm", "trixie"])
-def test_tini_makes_a_computer_that_can_be_kept(
+def test_init_tini_boots_a_machine_that_can_be_kept(
     bootwright: Bootwright, image: str, request: pytest.FixtureRequest
 ) -> None:
     kernel = {"bookworm": "kernel", "trixie": "debian_13_kernel"}[image]
@@ -62,7 +62,7 @@ def test_tini_makes_a_computer_that_can_be_kept(
     assert bootwright("rm", "small").returncode == 0
 
 
-def test_bare_runs_one_command_and_passes_its_status_on(
+def test_init_bare_runs_one_command_and_returns_its_status(
     bootwright: Bootwright, bookworm: str
 ) -> None:
     done = bootwright(
@@ -81,7 +81,7 @@ def test_bare_runs_one_command_and_passes_its_status_on(
     assert bootwright.json("ps") == []
 
 
-def test_image_without_systemd_runs_a_command(
+def test_init_tini_runs_a_command_in_an_image_without_systemd(
     bootwright: Bootwright, kernel: str, tmp_path: Path
 ) -> None:
     assert (
@@ -95,7 +95,7 @@ def test_image_without_systemd_runs_a_command(
     assert "the guest could not start: the image has no /usr/sbin/sshd" in refused.stderr
 
 
-def test_ssh_server_that_fails_under_tini_is_quoted(
+def test_init_tini_quotes_an_ssh_server_that_fails(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     broken = {"/etc/ssh/sshd_config.d/broken.conf": "Nonsense yes\n"}

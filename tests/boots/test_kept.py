@@ -68,7 +68,9 @@ def _wrong(own: Bootwright, before: Left, done: subprocess.CompletedProcess[str]
     return "; ".join(wrong)
 
 
-def test_monitor_killed_at_every_step_of_a_start(template: Path, tmp_path: Path) -> None:
+def test_start_leaves_nothing_when_its_monitor_is_killed_at_any_step(
+    template: Path, tmp_path: Path
+) -> None:
     """Up to the first instruction of the guest, after which its disk changes."""
     whole = _with_db(tmp_path / "whole", template)
     every = steps(whole, MONITOR, ("start", "db"), tmp_path / "whole.log")
@@ -94,7 +96,9 @@ def _vmm_start(every: list[str]) -> int:
 
 
 @pytest.mark.acceptance
-def test_monitor_killed_at_every_step_of_a_life(template: Path, tmp_path: Path) -> None:
+def test_stop_leaves_nothing_when_the_monitor_is_killed_at_any_step(
+    template: Path, tmp_path: Path
+) -> None:
     """From the VMM's start to the end of a clean shutdown; boots Debian for each step."""
     start = ("start", "db")
     whole = _with_db(tmp_path / "whole", template)
@@ -120,7 +124,9 @@ def test_monitor_killed_at_every_step_of_a_life(template: Path, tmp_path: Path) 
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("verb", ["start", "stop"])
-def test_command_killed_at_every_step(verb: str, template: Path, tmp_path: Path) -> None:
+def test_start_leaves_nothing_when_the_command_is_killed_at_any_step(
+    verb: str, template: Path, tmp_path: Path
+) -> None:
     """Boots Debian for each step."""
 
     def begun(folder: Path) -> tuple[Bootwright, Left]:
@@ -148,7 +154,7 @@ def test_command_killed_at_every_step(verb: str, template: Path, tmp_path: Path)
     assert in_parallel(range(1, len(every) + 1), at) == []
 
 
-def test_crashed_machine_starts_again(template: Path, tmp_path: Path) -> None:
+def test_start_boots_a_crashed_machine_again(template: Path, tmp_path: Path) -> None:
     own = _with_db(tmp_path, template)
     assert own("start", "db").returncode == 0
     assert own("ssh", "db", "--", "cat /root/x; echo more >/root/y; sync").stdout == "kept\n"
@@ -182,7 +188,7 @@ def test_crashed_machine_starts_again(template: Path, tmp_path: Path) -> None:
     assert own.json("ps") == []
 
 
-def test_doctor_gives_back_what_a_dead_monitor_left(template: Path, tmp_path: Path) -> None:
+def test_doctor_fix_reclaims_what_a_dead_monitor_left(template: Path, tmp_path: Path) -> None:
     own = _with_db(tmp_path, template)
     folder = own.machines / "db"
     # As after a reboot of the host: rows of another time, and pids that belong to others now.
@@ -225,7 +231,7 @@ def test_doctor_gives_back_what_a_dead_monitor_left(template: Path, tmp_path: Pa
     ],
 )
 @pytest.mark.parametrize("damage", ["cut short", "rubbish"])
-def test_damaged_state_is_told_with_a_way_out(
+def test_start_reports_damaged_state_with_a_hint(
     name: str, problem: str, damage: str, template: Path, tmp_path: Path
 ) -> None:
     own = _with_db(tmp_path, template)
@@ -243,7 +249,7 @@ def test_damaged_state_is_told_with_a_way_out(
     assert own.json("ps") == []
 
 
-def test_ten_machines_at_once(kernel: str, tmp_path: Path) -> None:
+def test_start_and_rm_of_ten_machines_at_once(kernel: str, tmp_path: Path) -> None:
     own = place(tmp_path)
     before = left(own)
     started = [

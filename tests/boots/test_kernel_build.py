@@ -57,7 +57,7 @@ def _objects(source: Source, home: Home, folder: Path) -> None:
     make.run(source, folder, ["init/"], jobs=2, expected=50, progress=lambda step, share: None)
 
 
-def test_a_failed_build_says_why_and_goes_on_when_mended(
+def test_kernel_build_names_its_failure_and_continues_when_fixed(
     broken: Source, home: Home, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
@@ -83,7 +83,7 @@ def test_a_failed_build_says_why_and_goes_on_when_mended(
     assert (folder / "init" / "main.o").stat().st_mtime_ns == made_before, "not compiled again"
 
 
-def test_an_interrupted_build_leaves_no_process_and_goes_on(
+def test_kernel_build_interrupted_leaves_no_process_and_continues(
     builder: Bootwright, micro: str, home: Home, tmp_path: Path
 ) -> None:
     own = builder.environment | {
@@ -131,7 +131,9 @@ def _compilers(out: Path) -> list[str]:
     return found
 
 
-def test_what_was_built_is_there_at_once(builder: Bootwright, micro: str, tmp_path: Path) -> None:
+def test_kernel_build_of_what_is_built_runs_no_make(
+    builder: Bootwright, micro: str, tmp_path: Path
+) -> None:
     make = tmp_path / "make"
     make.write_text("#!/bin/sh\necho make was called >&2\nexit 99\n")
     make.chmod(0o755)
@@ -142,7 +144,7 @@ def test_what_was_built_is_there_at_once(builder: Bootwright, micro: str, tmp_pa
     assert built["dropped"] == []
 
 
-def test_reasons_come_out_as_the_kernels_own_program_has_them(home: Home, micro: str) -> None:
+def test_kconfig_why_agrees_with_the_kernels_own_program(home: Home, micro: str) -> None:
     """Every option of the real source has the value that the kernel's own program gave it."""
     source = sources.debian(home)
     config = home.kernels / "names" / micro / "config"
@@ -158,7 +160,7 @@ def test_reasons_come_out_as_the_kernels_own_program_has_them(home: Home, micro:
     assert len(values) > 700
 
 
-def test_two_kernels_side_by_side(builder: Bootwright, micro: str, kernel: str) -> None:
+def test_kernel_config_diff_of_two_kernels(builder: Bootwright, micro: str, kernel: str) -> None:
     found = builder.json("kernel", "config", "diff", kernel, micro)
     by_name = {row["name"]: row for row in found["differences"]}
     tests = by_name["CRYPTO_MANAGER_DISABLE_TESTS"]
@@ -169,7 +171,7 @@ def test_two_kernels_side_by_side(builder: Bootwright, micro: str, kernel: str) 
     assert by_name["RTC_CLASS"]["group"] == "drivers"
 
 
-def test_what_a_users_profile_asks_for_in_vain_is_said(
+def test_kernel_build_lists_the_options_that_were_dropped(
     builder: Bootwright, micro: str, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine.fragment"

@@ -48,16 +48,22 @@ def _killed_everywhere(role: str, words: tuple[str, ...], tmp_path: Path) -> lis
     return in_parallel(range(1, len(every) + 1), at)
 
 
-def test_monitor_killed_at_every_step_of_a_run(kernel: str, tmp_path: Path) -> None:
+def test_run_leaves_nothing_when_its_monitor_is_killed_at_any_step(
+    kernel: str, tmp_path: Path
+) -> None:
     assert _killed_everywhere(MONITOR, _tiny(kernel), tmp_path) == []
 
 
-def test_command_killed_at_every_step_of_a_run(kernel: str, tmp_path: Path) -> None:
+def test_run_leaves_nothing_when_the_command_is_killed_at_any_step(
+    kernel: str, tmp_path: Path
+) -> None:
     assert _killed_everywhere(COMMAND, _tiny(kernel), tmp_path) == []
 
 
 @pytest.mark.parametrize("count", [24, pytest.param(200, marks=pytest.mark.acceptance)])
-def test_blows_at_any_moment(count: int, kernel: str, tmp_path: Path) -> None:
+def test_run_leaves_nothing_when_any_process_is_killed_at_random(
+    count: int, kernel: str, tmp_path: Path
+) -> None:
     def deal(number: int) -> str:
         own = place(tmp_path / str(number))
         before = left(own)

@@ -25,7 +25,7 @@ def machine(bootwright: Bootwright, bookworm: str) -> Iterator[str]:
     bootwright("rm", "--force", "db")
 
 
-def test_life_of_a_detached_machine(
+def test_run_detach_ps_ssh_and_stop_of_one_machine(
     bootwright: Bootwright, bookworm: str, machine: str, tmp_path: Path
 ) -> None:
     [row] = bootwright.json("ps")
@@ -76,7 +76,7 @@ def test_life_of_a_detached_machine(
     assert bootwright.json("ps") == []
 
 
-def test_console_shows_and_types(bootwright: Bootwright, machine: str) -> None:
+def test_console_shows_output_and_sends_keys(bootwright: Bootwright, machine: str) -> None:
     # A name and no password: the guest's own log-in program answers, and lets nobody in.
     with bootwright.start("console", machine) as console:
         console.terminate()
@@ -85,7 +85,9 @@ def test_console_shows_and_types(bootwright: Bootwright, machine: str) -> None:
     assert "leave with Ctrl-]" in done.stderr
 
 
-def test_kept_machine_is_shut_down_and_lies_ready(bootwright: Bootwright, bookworm: str) -> None:
+def test_run_keep_stops_the_machine_and_start_boots_it_again(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     done = bootwright("run", bookworm, "--keep", "--name", "kept", "--", "echo x >/root/x")
     assert done.returncode == 0, done.stderr
     assert bootwright.json("ps")[0]["state"] == "stopped"

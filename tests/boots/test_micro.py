@@ -52,11 +52,15 @@ def _trim(own: Bootwright, image: str, name: str) -> Iterator[str]:
         own("trim", "rm", name)
 
 
-def test_it_is_in_userspace_soon(bootwright: Bootwright, micro: str) -> None:
+def test_micro_kernel_reaches_userspace_within_its_virtual_budget(
+    bootwright: Bootwright, micro: str
+) -> None:
     assert _to_userspace_s(bootwright, micro) < _MOST_TINY_S
 
 
-def test_a_trimmed_debian_boots_soon(bootwright: Bootwright, bookworm: str, micro: str) -> None:
+def test_micro_kernel_boots_a_trimmed_debian_within_its_virtual_budget(
+    bootwright: Bootwright, bookworm: str, micro: str
+) -> None:
     with _trim(bootwright, bookworm, "for-micro") as trim:
         spans = bootwright.json(
             *("timeline", bookworm, "--kernel", micro, "--trim", trim, "--clock", "virtual")
@@ -65,12 +69,12 @@ def test_a_trimmed_debian_boots_soon(bootwright: Bootwright, bookworm: str, micr
     assert (lengths["kernel"] + lengths["pid1"]) / 1e9 < _MOST_WHOLE_S
 
 
-def test_it_is_a_computer(bootwright: Bootwright, bookworm: str, micro: str) -> None:
+def test_micro_kernel_passes_all_probes(bootwright: Bootwright, bookworm: str, micro: str) -> None:
     assert _failed_probes(bootwright, bookworm, micro) == []
 
 
 @pytest.mark.acceptance
-def test_it_takes_half_of_the_example_and_a_tenth_of_it_as_it_is(
+def test_micro_kernel_takes_half_the_virtual_time_of_firecracker_ci(
     bootwright: Bootwright, micro: str
 ) -> None:
     assert bootwright("kernel", "build", "firecracker-ci", timeout_s=7200).returncode == 0
@@ -82,7 +86,7 @@ def test_it_takes_half_of_the_example_and_a_tenth_of_it_as_it_is(
 @pytest.mark.acceptance
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
 @pytest.mark.parametrize("init", ["systemd", "systemd-trimmed", "tini", "bare"])
-def test_it_is_a_computer_with_each_init(
+def test_micro_kernel_passes_all_probes_with_each_init(
     bootwright: Bootwright,
     request: pytest.FixtureRequest,
     micro: str,
@@ -99,7 +103,7 @@ def test_it_is_a_computer_with_each_init(
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("disk", ["overlay", "pmem", "copy"])  # by itself, it is qcow2
-def test_it_is_a_computer_on_each_kind_of_disk(
+def test_micro_kernel_passes_all_probes_on_each_kind_of_disk(
     bootwright: Bootwright, bookworm: str, micro: str, disk: str
 ) -> None:
     assert _failed_probes(bootwright, bookworm, micro, "--disk", disk) == []
@@ -107,7 +111,7 @@ def test_it_is_a_computer_on_each_kind_of_disk(
 
 @pytest.mark.acceptance
 @pytest.mark.root
-def test_it_is_a_computer_where_blocks_are_shared(
+def test_micro_kernel_passes_all_probes_on_a_reflink_disk(
     on_xfs: Bootwright, bootwright: Bootwright, bookworm: str, micro: str
 ) -> None:
     put_into(on_xfs, home_of(bootwright), bookworm)
@@ -115,7 +119,7 @@ def test_it_is_a_computer_where_blocks_are_shared(
 
 
 @pytest.mark.acceptance
-def test_what_it_has_before_another_kernel_has_a_name(
+def test_kernel_compare_names_what_micro_saves(
     bootwright: Bootwright, kernel: str, micro: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "kernels.html"

@@ -42,11 +42,11 @@ def _not_applying(results: dict[str, str]) -> set[str]:
     return {name for name, result in results.items() if result != "pass"}
 
 
-def test_stock_debian_is_a_computer(bootwright: Bootwright, bookworm: str) -> None:
+def test_probe_passes_for_stock_debian(bootwright: Bootwright, bookworm: str) -> None:
     assert _not_applying(_results(bootwright, bookworm)) == set()
 
 
-def test_trimmed_debian_is_a_computer(
+def test_probe_passes_for_trimmed_debian(
     bootwright: Bootwright, trixie: str, debian_13_kernel: str
 ) -> None:
     trim = "probed"
@@ -59,7 +59,7 @@ def test_trimmed_debian_is_a_computer(
     assert _not_applying(results) == set()
 
 
-def test_tini_without_a_network_probes_itself_with_the_same_results(
+def test_probe_over_the_serial_port_agrees_with_ssh(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     shown = bootwright("recipe", "show", bookworm, "--init", "tini").stdout
@@ -71,7 +71,9 @@ def test_tini_without_a_network_probes_itself_with_the_same_results(
     assert over_ssh == by_itself | {"network": "pass"}
 
 
-def test_bare_is_what_one_command_needs(bootwright: Bootwright, bookworm: str) -> None:
+def test_probe_of_init_bare_lists_what_does_not_apply(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     results = _results(bootwright, bookworm, "--init", "bare")
     assert _not_applying(results) == _NEEDS_UNITS | _NEEDS_LOG_IN
 
@@ -203,7 +205,7 @@ _BROKEN_LOG_INS = {
 
 
 @pytest.mark.parametrize("name", _BROKEN_LOG_INS)
-def test_log_in_fails_for_the_right_reason(tini: _Guest, name: str) -> None:
+def test_probe_login_fails_for_the_right_reason(tini: _Guest, name: str) -> None:
     broken, said, cure, mended = _BROKEN_LOG_INS[name]
     tini.do(broken)
     try:
@@ -259,7 +261,7 @@ _BROKEN_NETWORK = {
 
 
 @pytest.mark.parametrize("broken", [_BROKEN_NETWORK, _BROKEN_PARTS, _BROKEN_PROC])
-def test_parts_fail_for_the_right_reason(
+def test_probe_of_broken_parts_fails_for_the_right_reason(
     broken: dict[str, tuple[str, str, str]], bootwright: Bootwright, bookworm: str
 ) -> None:
     for tini in _detached(bootwright, bookworm, "tini"):
@@ -272,7 +274,7 @@ def test_parts_fail_for_the_right_reason(
         assert cure in outcome.cure
 
 
-def test_names_that_are_not_resolved(tini: _Guest) -> None:
+def test_probe_finds_names_that_are_not_resolved(tini: _Guest) -> None:
     tini.do(": >/etc/resolv.conf")
     outcome = tini.tried("resolver", resolves="example.com")
     assert outcome.result == "fail"
@@ -285,7 +287,7 @@ def test_names_that_are_not_resolved(tini: _Guest) -> None:
     assert (outcome.result, outcome.text.split()) == ("pass", ["192.0.2.1", "example.com"])
 
 
-def test_orphans_that_nobody_reaps(tini: _Guest) -> None:
+def test_probe_finds_orphans_that_nobody_reaps(tini: _Guest) -> None:
     # perl's system waits for its own child and for no other.
     first = "unshare --pid --fork --mount-proc perl -e 'system(qw(sh -s))'"
     outcome = tini.tried("orphans", shell=first)
@@ -293,7 +295,7 @@ def test_orphans_that_nobody_reaps(tini: _Guest) -> None:
     assert "PID 1 has not reaped 50 of 50 orphans: it is perl" in outcome.text
 
 
-def test_units_that_fail(systemd: _Guest) -> None:
+def test_probe_finds_failed_units(systemd: _Guest) -> None:
     systemd.do("systemd-run --quiet --unit=sick /bin/false; sleep 1")
     outcome = systemd.tried("units")
     systemd.do("systemctl reset-failed")
@@ -303,7 +305,7 @@ def test_units_that_fail(systemd: _Guest) -> None:
     assert "sick.service" in outcome.cure
 
 
-def test_services_that_do_not_run(systemd: _Guest) -> None:
+def test_probe_finds_services_that_do_not_run(systemd: _Guest) -> None:
     systemd.do(
         "mkdir -p /etc/systemd/system/service.d; "
         "printf '[Service]\\nExecStartPre=/bin/false\\n' >/etc/systemd/system/service.d/sick.conf"
@@ -316,7 +318,7 @@ def test_services_that_do_not_run(systemd: _Guest) -> None:
     )
 
 
-def test_timers_that_do_not_fire(systemd: _Guest) -> None:
+def test_probe_finds_timers_that_do_not_fire(systemd: _Guest) -> None:
     systemd.do(
         "mkdir -p /etc/systemd/system/timer.d; "
         "printf '[Unit]\\nConditionPathExists=/no\\n' >/etc/systemd/system/timer.d/sick.conf"
@@ -327,7 +329,7 @@ def test_timers_that_do_not_fire(systemd: _Guest) -> None:
     assert "a timer of one second has not fired after ten" in outcome.text
 
 
-def test_journal_that_nobody_keeps(systemd: _Guest) -> None:
+def test_probe_finds_a_journal_that_is_not_kept(systemd: _Guest) -> None:
     systemd.do(
         "systemctl stop systemd-journald.socket systemd-journald-dev-log.socket "
         "systemd-journald-audit.socket systemd-journald 2>&1; "
@@ -339,7 +341,7 @@ def test_journal_that_nobody_keeps(systemd: _Guest) -> None:
     assert "systemd-journald.service must run" in outcome.cure
 
 
-def test_log_in_that_is_refused(tini: _Guest) -> None:
+def test_probe_finds_a_refused_login(tini: _Guest) -> None:
     # The last with this guest: nobody gets in any more to mend it.
     tini.do("mv /run/bootwright/authorized_keys /run/bootwright/gone")
     outcome = tini.tried("login")
@@ -353,7 +355,7 @@ def test_log_in_that_is_refused(tini: _Guest) -> None:
     assert "Permission denied" in outcome.text
 
 
-def test_shutdown_that_hangs_and_disk_that_forgets(
+def test_probe_finds_a_hanging_shutdown_and_a_disk_that_loses_writes(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     probes = tmp_path / "sick.toml"
@@ -378,7 +380,7 @@ def test_shutdown_that_hangs_and_disk_that_forgets(
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("moment", ["first boot", "second boot"])
-def test_probing_that_is_interrupted_leaves_nothing(
+def test_probe_interrupted_leaves_nothing(
     bootwright: Bootwright, bookworm: str, blow: signal.Signals, moment: str
 ) -> None:
     only = {"first boot": "units", "second boot": "second-boot"}[moment]
@@ -401,6 +403,8 @@ def test_probing_that_is_interrupted_leaves_nothing(
     until(lambda: bootwright.json("ps") == [] and bootwright.processes() == [], "the end", 90)
 
 
-def test_guest_on_the_virtual_clock_probes_itself(bootwright: Bootwright, bookworm: str) -> None:
+def test_probe_runs_inside_a_guest_on_the_virtual_clock(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     results = _results(bootwright, bookworm, "--init", "tini", "--clock", "virtual")
     assert _not_applying(results) == _NEEDS_UNITS | {"network", "clock", "second-boot"}

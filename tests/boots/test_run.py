@@ -33,7 +33,7 @@ PHASES = [
 ]
 
 
-def test_bookworm_is_a_real_debian_and_every_phase_is_measured(
+def test_run_boots_debian_12_and_measures_every_phase(
     bootwright: Bootwright, bookworm: str
 ) -> None:
     before_ns = time.monotonic_ns()
@@ -67,7 +67,9 @@ def test_bookworm_is_a_real_debian_and_every_phase_is_measured(
     assert result["total_ns"] < stopwatch_ns + _TICK_NS
 
 
-def test_trixie_with_a_terminalless_prompt_and_a_table(bootwright: Bootwright, trixie: str) -> None:
+def test_run_boots_debian_13_and_prints_the_phase_table(
+    bootwright: Bootwright, trixie: str
+) -> None:
     done = bootwright("run", trixie, input=b"cat /etc/debian_version; exit 3\n")
     assert done.returncode == 3
     assert done.stdout.splitlines()[-1].startswith("13.")
@@ -80,7 +82,7 @@ def test_trixie_with_a_terminalless_prompt_and_a_table(bootwright: Bootwright, t
     assert "whole " in done.stderr
 
 
-def test_total_agrees_with_a_stopwatch_and_is_kept_in_the_history(
+def test_run_total_spans_the_whole_command_and_is_in_the_history(
     bootwright: Bootwright, kernel: str
 ) -> None:
     totals: list[int] = []
@@ -103,7 +105,9 @@ def test_total_agrees_with_a_stopwatch_and_is_kept_in_the_history(
     }
 
 
-def test_machines_share_an_image_and_nothing_else(bootwright: Bootwright, bookworm: str) -> None:
+def test_run_machines_share_an_image_and_nothing_else(
+    bootwright: Bootwright, bookworm: str
+) -> None:
     digest = bootwright.json("image", "show", bookworm)["digest"]
     command = (
         "cat /etc/machine-id /sys/class/net/eth0/address; ls /root /root/.ssh 2>&1; "
@@ -128,7 +132,7 @@ def test_machines_share_an_image_and_nothing_else(bootwright: Bootwright, bookwo
         bootwright("image", "rm", "copy")
 
 
-def test_recipe_can_be_fed_back_and_dry_run_starts_nothing(
+def test_run_recipe_reads_recipe_show_and_dry_run_starts_nothing(
     bootwright: Bootwright, bookworm: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = tmp_path_factory.mktemp("recipe") / "web.toml"
@@ -145,7 +149,7 @@ def test_recipe_can_be_fed_back_and_dry_run_starts_nothing(
     assert "bw.test=1" in done.stdout
 
 
-def test_server_that_cannot_tell_is_looked_for(
+def test_run_finds_an_ssh_server_that_writes_no_mark(
     bootwright: Bootwright, bookworm: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     # The recipe as it is, but for the line by which sshd's unit tells that it listens.
@@ -168,7 +172,7 @@ def test_server_that_cannot_tell_is_looked_for(
     assert result["exit_status"] == 0
 
 
-def test_prompt_in_a_terminal(bootwright: Bootwright, bookworm: str) -> None:
+def test_run_in_a_terminal_gives_a_prompt(bootwright: Bootwright, bookworm: str) -> None:
     import os
     import pty
     import select
@@ -196,14 +200,14 @@ def test_prompt_in_a_terminal(bootwright: Bootwright, bookworm: str) -> None:
     assert answers == []
 
 
-def test_debian_13_kernel_reaches_userspace(bootwright: Bootwright, debian_13_kernel: str) -> None:
+def test_run_tiny_boots_the_debian_13_kernel(bootwright: Bootwright, debian_13_kernel: str) -> None:
     done = bootwright("run", "--tiny", "--kernel", debian_13_kernel, "--", "uname", "-r")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("6.12.")
 
 
 @pytest.mark.parametrize("name", ["debian", "debian-trixie"])
-def test_system_map_is_what_the_kernel_says_of_itself(
+def test_kallsyms_symbols_agree_with_proc_kallsyms(
     bootwright: Bootwright, kernel: str, debian_13_kernel: str, name: str
 ) -> None:
     shown = bootwright.json("kernel", "show", name)
@@ -217,7 +221,7 @@ def test_system_map_is_what_the_kernel_says_of_itself(
     assert done.stdout.split() == [digest, "-"]
 
 
-def test_output_is_passed_through_byte_for_byte(bootwright: Bootwright, kernel: str) -> None:
+def test_run_passes_output_through_byte_for_byte(bootwright: Bootwright, kernel: str) -> None:
     from tests.boots.harness import PROGRAM
 
     line = "head -c 300000 /dev/urandom >/tmp/f; md5sum </tmp/f | cut -c1-32; cat /tmp/f; exit 9"

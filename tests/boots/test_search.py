@@ -63,7 +63,7 @@ def _probe(names: list[str]) -> str:
 
 
 @pytest.mark.acceptance
-async def test_nine_of_twelve_planted_units_can_go(
+async def test_search_removes_nine_of_twelve_planted_units(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     random = Random()
@@ -91,7 +91,7 @@ async def test_nine_of_twelve_planted_units_can_go(
     assert len(rows) == 1 + found.boots <= 25
 
 
-async def test_of_four_arguments_only_the_one_that_gains_is_taken(
+async def test_search_fastest_keeps_the_one_argument_that_gains(
     bootwright: Bootwright, kernel: str
 ) -> None:
     """Without its crypto self-tests Debian's kernel starts in a third of the time."""

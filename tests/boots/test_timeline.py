@@ -31,7 +31,7 @@ def timeline(told: dict[str, Any]) -> Timeline:
     return read
 
 
-def test_nearly_all_of_a_stock_boot_is_explained(
+def test_timeline_explains_nearly_all_of_a_stock_boot(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     read = timeline(bootwright.json("timeline", bookworm, "--kernel", kernel, "--stock"))
@@ -56,7 +56,7 @@ def test_nearly_all_of_a_stock_boot_is_explained(
     assert spans["ssh.command"].end_ns == read.total_ns
 
 
-def test_on_the_virtual_clock_one_seed_has_one_timeline_on_a_busy_host(
+def test_timeline_on_the_virtual_clock_is_repeatable_on_a_busy_host(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     words = (
@@ -77,9 +77,7 @@ def test_on_the_virtual_clock_one_seed_has_one_timeline_on_a_busy_host(
     assert "kernel.initcall.crypto_algapi_init" in {s.id for s in read.spans if s.critical}
 
 
-def test_a_tiny_guest_is_looked_into_on_the_virtual_clock(
-    bootwright: Bootwright, kernel: str
-) -> None:
+def test_timeline_tiny_on_the_virtual_clock(bootwright: Bootwright, kernel: str) -> None:
     words = ("timeline", "--tiny", "--kernel", kernel, "--clock", "virtual")
     told = bootwright.json(*words)
     with busy_host():

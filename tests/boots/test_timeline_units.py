@@ -24,9 +24,7 @@ echo =====dump; systemd-analyze dump --no-pager
 """
 
 
-def test_systemd_analyze_says_the_same_of_a_fresh_boot(
-    bootwright: Bootwright, bookworm: str
-) -> None:
+def test_timeline_units_agree_with_systemd_analyze(bootwright: Bootwright, bookworm: str) -> None:
     done = bootwright("run", bookworm, "--", _ASK)
     assert done.returncode == 0, done.stderr
     told = sections(done.stdout)

@@ -148,7 +148,7 @@ def _differences(found: Graph, word: Word) -> Iterator[str]:
                 yield f"{name} {kind}: only we have {sorted(ours - theirs)}"
 
 
-def test_the_graph_is_systemds_and_a_trimmed_boot_is_sound(
+def test_trim_graph_agrees_with_systemd_and_the_trimmed_boot_works(
     image: str, bootwright: Bootwright, tmp_path: Path
 ) -> None:
     found = _graph(bootwright, image)
@@ -187,7 +187,7 @@ def test_the_graph_is_systemds_and_a_trimmed_boot_is_sound(
 
 
 @pytest.mark.acceptance
-def test_services_and_what_they_need_are_seen_and_kept(
+def test_trim_keep_keeps_services_and_what_they_need(
     services: str, bootwright: Bootwright, tmp_path: Path
 ) -> None:
     found = _graph(bootwright, services)
@@ -253,7 +253,7 @@ systemctl list-units --failed --no-legend
 """
 
 
-def test_a_user_logs_in_where_pam_asks_for_logind(
+def test_trim_allows_login_where_pam_asks_for_logind(
     users: str, bootwright: Bootwright, tmp_path: Path
 ) -> None:
     found, digest = _graph(bootwright, users), _digest(bootwright, users)

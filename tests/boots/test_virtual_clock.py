@@ -53,7 +53,7 @@ def guest_ns(bootwright: Bootwright, draft: Draft) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("init", ["systemd", "tini"])
-def test_one_seed_takes_the_same_time_on_a_busy_host(
+def test_virtual_clock_repeats_one_seed_on_a_busy_host(
     bootwright: Bootwright, bookworm: str, kernel: str, init: str
 ) -> None:
     draft = Draft(image=bookworm, kernel=kernel, init=init, clock="virtual")  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_one_seed_takes_the_same_time_on_a_busy_host(
         assert guest_ns(bootwright, draft) == quiet
 
 
-def test_another_seed_takes_another_time(
+def test_virtual_clock_differs_between_seeds(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     one, two = (
@@ -75,7 +75,7 @@ def test_another_seed_takes_another_time(
     assert one["sshd.accepting"] != two["sshd.accepting"]
 
 
-def test_counting_accesses_takes_no_time_and_the_console_is_what_quiet_spares(
+def test_virtual_clock_access_counts_take_no_guest_time(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     draft = Draft(image=bookworm, kernel=kernel, init="tini", clock="virtual", random_seed=1)
@@ -102,7 +102,7 @@ def test_counting_accesses_takes_no_time_and_the_console_is_what_quiet_spares(
 _TELL = "cat /proc/uptime; grep -c . /proc/modules; dmesg | grep bootwright:"
 
 
-def test_a_tiny_guest_repeats_too(bootwright: Bootwright, kernel: str) -> None:
+def test_virtual_clock_repeats_for_a_tiny_guest(bootwright: Bootwright, kernel: str) -> None:
     words = ("run", "--tiny", "--kernel", kernel, "--clock", "virtual", "--", _TELL)
     first = bootwright(*words)
     assert first.returncode == 0, first.stderr
@@ -111,7 +111,7 @@ def test_a_tiny_guest_repeats_too(bootwright: Bootwright, kernel: str) -> None:
         assert bootwright(*words).stdout == first.stdout
 
 
-def test_one_command_in_an_image_repeats_too(
+def test_virtual_clock_repeats_for_one_command_in_an_image(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     words = ("run", bookworm, "--kernel", kernel, "--init", "bare", "--clock", "virtual", "--")

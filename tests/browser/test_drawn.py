@@ -27,7 +27,7 @@ _SCHEMES = ("light", "dark")
 @pytest.mark.parametrize("scheme", _SCHEMES)
 @pytest.mark.parametrize("size", _SIZES)
 @pytest.mark.parametrize("count", [30, 3000])
-def test_what_is_drawn_is_the_data(
+def test_page_draws_every_span_at_its_time(
     opened: Open, tmp_path: Path, count: int, size: str, scheme: str
 ) -> None:
     timeline = of_size(count)
@@ -44,7 +44,7 @@ def test_what_is_drawn_is_the_data(
     assert (view_of(page)["from"], view_of(page)["to"]) == (0, timeline.total_ns)
 
 
-def test_pixels_are_there(opened: Open) -> None:
+def test_page_paints_spans_on_the_canvas(opened: Open) -> None:
     timeline = of_size(30)
     page = opened(timeline)
     boxes = {box["id"]: box for box in boxes_of(page)}
@@ -59,7 +59,7 @@ def test_pixels_are_there(opened: Open) -> None:
     assert color_at(page, boxes[critical.id]) != color_at(page, boxes[beside.id])
 
 
-def test_unaccounted_parts_are_hatched(opened: Open) -> None:
+def test_page_hatches_unaccounted_parts(opened: Open) -> None:
     """ACPI early is a frame; most of it, nothing explains."""
     page = opened(recorded())
     page.fill("#search", "kernel.early.ACPI-early")
@@ -76,7 +76,7 @@ def test_unaccounted_parts_are_hatched(opened: Open) -> None:
     assert len(set(after)) == 1, "this part is explained"
 
 
-def test_only_the_critical_path(opened: Open, tmp_path: Path) -> None:
+def test_page_critical_path_only_hides_other_spans(opened: Open, tmp_path: Path) -> None:
     timeline = recorded()
     page = opened(timeline)
     page.get_by_label("Critical path only").check()
@@ -88,7 +88,7 @@ def test_only_the_critical_path(opened: Open, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", _SCHEMES)
-def test_theme_follows_the_system_until_chosen(opened: Open, scheme: str) -> None:
+def test_page_theme_follows_the_system_until_chosen(opened: Open, scheme: str) -> None:
     page = opened(of_size(30), scheme=scheme)
     other = "light" if scheme == "dark" else "dark"
     lightness = "parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
@@ -104,7 +104,7 @@ def test_theme_follows_the_system_until_chosen(opened: Open, scheme: str) -> Non
 
 
 @pytest.mark.parametrize("scheme", _SCHEMES)
-def test_text_can_be_read(opened: Open, scheme: str) -> None:
+def test_page_text_colors_meet_wcag_contrast(opened: Open, scheme: str) -> None:
     """WCAG AA: 4.5 to 1 between all colours of text and what may lie behind them."""
     page = opened(of_size(30), scheme=scheme)
     colors = page.evaluate(
@@ -147,7 +147,7 @@ def _contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_paper(opened: Open, tmp_path: Path) -> None:
+def test_page_printed_fits_on_paper(opened: Open, tmp_path: Path) -> None:
     timeline = replace(of_size(3000), warnings=("the guest told nothing of its units",) * 2)
     facts = {f"fact {number}": "x" * (8 + number) for number in range(8)}
     page = opened(timeline, scheme="dark", facts=facts)
@@ -196,14 +196,14 @@ _COUNTED_TURNS = """([turns, delta]) => {
 """Turn the wheel so often before the next frame; count drawings, and what they call the canvas."""
 
 
-def test_turns_of_the_wheel_before_one_frame_are_one_drawing(opened: Open) -> None:
+def test_page_draws_once_a_frame_however_often_the_wheel_turns(opened: Open) -> None:
     page = opened(of_size(3000))
     before = view_of(page)
     assert page.evaluate(_COUNTED_TURNS, [10, -60])["draws"] == 1
     assert view_of(page)["to"] - view_of(page)["from"] < before["to"] - before["from"]
 
 
-def test_a_drawing_of_many_spans_paints_no_pixel_by_the_hundred(opened: Open) -> None:
+def test_page_drawing_work_is_bounded_by_the_screen(opened: Open) -> None:
     """What is drawn grows with the screen: spans that share a pixel are painted once."""
     calls = {}
     for count in (3000, 12_000):

@@ -26,7 +26,7 @@ _FLAME = (
 )
 
 
-def test_wheel_zooms_where_it_is_and_dragging_pans(opened: Open) -> None:
+def test_page_wheel_zooms_at_the_pointer_and_dragging_pans(opened: Open) -> None:
     timeline = of_size(3000)
     page = opened(timeline)
     edge = page.locator("#timeline").bounding_box()
@@ -52,7 +52,7 @@ def test_wheel_zooms_where_it_is_and_dragging_pans(opened: Open) -> None:
     assert view_of(page)["to"] == timeline.total_ns
 
 
-def test_two_fingers_zoom(opened: Open) -> None:
+def test_page_pinch_zooms(opened: Open) -> None:
     timeline = recorded()
     page = opened(timeline, size="phone")
     page.locator("#plot").scroll_into_view_if_needed()
@@ -78,7 +78,7 @@ def test_two_fingers_zoom(opened: Open) -> None:
     assert_drawn_as_the_data_say(page, timeline)
 
 
-def test_tooltip_tells_all(opened: Open, tmp_path: Path) -> None:
+def test_page_tooltip_shows_all_facts_of_a_span(opened: Open, tmp_path: Path) -> None:
     timeline = recorded()
     page = opened(timeline)
     span = next(s for s in timeline.spans if s.id == "unit.systemd-udev-trigger.service")
@@ -106,7 +106,7 @@ def test_tooltip_tells_all(opened: Open, tmp_path: Path) -> None:
     expect(card).to_be_hidden()
 
 
-def test_a_tap_opens_the_card_and_the_card_closes(opened: Open, tmp_path: Path) -> None:
+def test_page_tap_opens_and_closes_the_card(opened: Open, tmp_path: Path) -> None:
     page = opened(recorded(), size="phone")
     page.locator("#plot").scroll_into_view_if_needed()
     page.touchscreen.tap(*point(page, "unit.ssh.service"))
@@ -125,7 +125,7 @@ def test_a_tap_opens_the_card_and_the_card_closes(opened: Open, tmp_path: Path) 
     expect(card).to_be_hidden()
 
 
-def test_a_phase_leads_to_its_stretch(opened: Open) -> None:
+def test_page_phase_button_zooms_to_the_phase(opened: Open) -> None:
     timeline = recorded()
     page = opened(timeline, size="phone")
     page.locator("#phases").get_by_role("button", name=re.compile("^Kernel")).tap()
@@ -137,7 +137,7 @@ def test_a_phase_leads_to_its_stretch(opened: Open) -> None:
     expect(page.get_by_role("group", name="Selected span: Kernel")).to_be_visible()
 
 
-def test_search_counts_and_jumps(opened: Open, tmp_path: Path) -> None:
+def test_page_search_counts_hits_and_jumps(opened: Open, tmp_path: Path) -> None:
     timeline = recorded()
     page = opened(timeline, scheme="dark")
     wanted = "modprobe@"
@@ -166,7 +166,7 @@ def test_search_counts_and_jumps(opened: Open, tmp_path: Path) -> None:
     expect(box).to_have_value("")
 
 
-def test_arrows_walk_the_tree(opened: Open) -> None:
+def test_page_arrow_keys_walk_the_tree(opened: Open) -> None:
     timeline = recorded()
     children = timeline.children()
     page = opened(timeline)
@@ -198,7 +198,7 @@ def test_arrows_walk_the_tree(opened: Open) -> None:
     expect(page.locator("#card")).to_be_hidden()
 
 
-def test_tab_reaches_all_and_shows_where_it_is(opened: Open) -> None:
+def test_page_tab_reaches_every_control_with_visible_focus(opened: Open) -> None:
     page = opened(of_size(30), flame=_FLAME)
     reached = []
     for _ in range(60):
@@ -219,7 +219,7 @@ def test_tab_reaches_all_and_shows_where_it_is(opened: Open) -> None:
     assert {"Name", "Source", "ssh.service"} <= set(reached)
 
 
-def test_names_for_those_who_hear(opened: Open) -> None:
+def test_page_has_names_for_screen_readers(opened: Open) -> None:
     page = opened(recorded(), flame=_FLAME)
     expect(
         page.get_by_role("application", name=re.compile(r"Timeline of 1,755 spans, 15\.853.s"))
@@ -241,7 +241,7 @@ def test_names_for_those_who_hear(opened: Open) -> None:
     assert nameless == 0
 
 
-def test_table_sorts_and_shows_all(opened: Open) -> None:
+def test_page_table_sorts_and_shows_all_rows(opened: Open) -> None:
     timeline = recorded()
     page = opened(timeline)
     rows = page.locator("#spans tbody tr")
@@ -267,7 +267,7 @@ def test_table_sorts_and_shows_all(opened: Open) -> None:
     expect(page.locator("#timeline")).to_be_in_viewport()
 
 
-def test_longest_on_the_critical_path(opened: Open) -> None:
+def test_page_lists_the_longest_spans_of_the_critical_path(opened: Open) -> None:
     timeline = recorded()
     parents = {span.parent for span in timeline.spans}
     leaves = [s for s in timeline.spans if s.critical and s.id not in parents]
@@ -276,7 +276,7 @@ def test_longest_on_the_critical_path(opened: Open) -> None:
     assert [line.split("\u00a0")[0] for line in lines] == [span.name for span in leaves[:10]]
 
 
-def test_flame_graph(opened: Open, tmp_path: Path) -> None:
+def test_page_flame_graph(opened: Open, tmp_path: Path) -> None:
     page = opened(of_size(30), flame=_FLAME)
     flame = page.locator("#flame")
     flame.scroll_into_view_if_needed()
@@ -310,11 +310,11 @@ def test_flame_graph(opened: Open, tmp_path: Path) -> None:
     assert shares()["kernel_init"][1] == 0.4
 
 
-def test_without_samples_there_is_no_flame_graph(opened: Open) -> None:
+def test_page_without_samples_has_no_flame_graph(opened: Open) -> None:
     expect(opened(of_size(30)).locator("#flame-section")).to_be_hidden()
 
 
-def test_hostile_names_run_nothing(opened: Open) -> None:
+def test_page_runs_nothing_from_hostile_names(opened: Open) -> None:
     name = "</script><img src=x onerror=\"document.title='hacked'\"><script>alert(1)</script>"
     whole = of_size(30)
     root = whole.root
@@ -341,7 +341,7 @@ def test_hostile_names_run_nothing(opened: Open) -> None:
     assert page.locator("img").count() == 0
 
 
-def test_no_spans(opened: Open) -> None:
+def test_page_without_spans(opened: Open) -> None:
     page = opened(Timeline(spans=(), clock="guest", clock_error_ns=0))
     page.locator("#timeline").focus()
     for key in ("ArrowDown", "+", "0", "Enter", "Escape"):

@@ -39,7 +39,7 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
 
 
 @pytest.mark.usefixtures("debian")
-def test_a_budget_and_a_baseline(
+def test_check_compares_with_budget_and_baseline(
     bootwright: Cli, tmp_path: Path, lengths: list[float | None]
 ) -> None:
     file = tmp_path / "budget.toml"
@@ -62,7 +62,7 @@ def test_a_budget_and_a_baseline(
 
 
 @pytest.mark.usefixtures("debian")
-def test_failed_boots_are_not_accepted(
+def test_check_update_refuses_failed_boots(
     bootwright: Cli, tmp_path: Path, lengths: list[float | None]
 ) -> None:
     file = tmp_path / "budget.toml"
@@ -75,7 +75,7 @@ def test_failed_boots_are_not_accepted(
 
 
 @pytest.mark.usefixtures("debian", "lengths")
-def test_trend_and_regress_read_what_check_measured(
+def test_history_trend_and_regress_read_what_check_measured(
     bootwright: Cli, tmp_path: Path, lengths: list[float | None]
 ) -> None:
     file = tmp_path / "budget.toml"
@@ -95,7 +95,7 @@ def test_trend_and_regress_read_what_check_measured(
     assert json.loads(bootwright("history", "trend", "web", "--json").out)["series"] == []
 
 
-def test_an_empty_history_says_what_fills_it(bootwright: Cli, home: Home) -> None:
+def test_history_trend_of_an_empty_history_says_what_fills_it(bootwright: Cli, home: Home) -> None:
     for words in (("trend",), ("regress", "--tiny")):
         done = bootwright("history", *words)
         assert (done.status, done.out) == (0, "")
@@ -113,7 +113,7 @@ def test_an_empty_history_says_what_fills_it(bootwright: Cli, home: Home) -> Non
         (TINY.replace("tiny = true", 'image = "wep"'), (), "wep"),
     ],
 )
-def test_what_is_wrong_is_said_before_any_boot(
+def test_check_refuses_wrong_input_before_any_boot(
     text: str | None,
     words: tuple[str, ...],
     message: str,
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_said_before_any_boot(
     assert not home.history.exists()
 
 
-def test_a_baseline_of_another_clock_is_no_baseline(
+def test_check_ignores_a_baseline_of_another_clock(
     bootwright: Cli, debian: Kernel, home: Home, tmp_path: Path
 ) -> None:
     file = tmp_path / "budget.toml"

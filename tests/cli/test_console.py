@@ -19,7 +19,7 @@ Cli = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
-def test_a_machine_at_rest_has_no_console(bootwright: Cli, home: Home) -> None:
+def test_console_refuses_a_stopped_machine(bootwright: Cli, home: Home) -> None:
     at_rest(home)
     done = bootwright("console", "web")
     assert done.err == (
@@ -44,7 +44,7 @@ def attached(keys: bytes, *, ends: bool) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_about_a_screen_is_shown_and_the_end_is_said(home: Home) -> None:
+def test_console_shows_the_last_screen_and_says_how_it_ended(home: Home) -> None:
     monitor = FakeMonitor(at_rest(home), console=b"web login: ")
     with monitor.running(), attached(b"", ends=False) as process:
         assert process.stdout is not None
@@ -58,7 +58,7 @@ def test_about_a_screen_is_shown_and_the_end_is_said(home: Home) -> None:
 
 
 @pytest.mark.parametrize(("keys", "ends"), [(b"root\n\x1dnot this", False), (b"root\n", True)])
-def test_keys_are_typed_until_one_leaves(keys: bytes, ends: bool, home: Home) -> None:
+def test_console_sends_keys_until_the_escape_key(keys: bytes, ends: bool, home: Home) -> None:
     monitor = FakeMonitor(at_rest(home), console=None)
     with monitor.running(), attached(keys, ends=ends) as process:
         assert process.stdout is not None

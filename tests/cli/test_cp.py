@@ -29,7 +29,7 @@ Cli = Callable[..., Any]
         ("a", "web:/b", "db:/c"),
     ],
 )
-def test_one_machine_on_one_side(paths: tuple[str, ...], bootwright: Cli) -> None:
+def test_cp_needs_a_machine_on_exactly_one_side(paths: tuple[str, ...], bootwright: Cli) -> None:
     done = bootwright("cp", *paths)
     assert done.err == (
         f"bootwright: error: cannot copy {' '.join(paths[:-1])} to {paths[-1]}\n"
@@ -38,7 +38,7 @@ def test_one_machine_on_one_side(paths: tuple[str, ...], bootwright: Cli) -> Non
     assert (done.status, done.out) == (2, "")
 
 
-def test_a_source_without_a_target(bootwright: Cli) -> None:
+def test_cp_needs_a_target(bootwright: Cli) -> None:
     done = bootwright("cp", "web:/a")
     assert done.err == (
         "bootwright: error: cp needs a source and a target\n  hint: bootwright cp FILE NAME:/PATH\n"
@@ -46,13 +46,13 @@ def test_a_source_without_a_target(bootwright: Cli) -> None:
     assert done.status == 2
 
 
-def test_a_machine_that_is_not_there(bootwright: Cli) -> None:
+def test_cp_refuses_an_unknown_machine(bootwright: Cli) -> None:
     done = bootwright("cp", "file", "web:/file")
     assert done.err.startswith("bootwright: error: no machine is called 'web'\n  hint: ")
     assert done.status == 2
 
 
-def test_a_machine_that_does_not_run(bootwright: Cli, home: Home) -> None:
+def test_cp_refuses_a_stopped_machine(bootwright: Cli, home: Home) -> None:
     at_rest(home)
     done = bootwright("cp", "file", "web:/file")
     assert done.err == (
@@ -70,7 +70,7 @@ def test_a_machine_that_does_not_run(bootwright: Cli, home: Home) -> None:
         (("--", "-f", "/x:y", "web:"), ["./-f", "/x:y", "root@127.0.0.1:"]),
     ],
 )
-def test_scp_is_told_where_the_guest_is_and_its_status_is_ours(
+def test_cp_runs_scp_with_the_guests_address_and_returns_its_status(
     paths: tuple[str, ...], told: list[str], home: Home, tmp_path: Path
 ) -> None:
     program(tmp_path / "bin", "scp", 'for word; do echo "$word"; done\nexit 7')

@@ -20,7 +20,7 @@ TINY = ("--tiny", "--clock", "virtual")
 
 
 @pytest.mark.parametrize("command", ["measure", "compare"])
-def test_all_changes_are_listed(bootwright: Cli, command: str) -> None:
+def test_compare_with_help_lists_all_changes(bootwright: Cli, command: str) -> None:
     done = bootwright(command, "--with", "help")
     assert done.status == 0
     assert [line.split()[0] for line in done.out.splitlines()] == [form for form, _ in FORMS]
@@ -48,7 +48,9 @@ def test_all_changes_are_listed(bootwright: Cli, command: str) -> None:
         ),
     ],
 )
-def test_wrong_usage(bootwright: Cli, debian: Kernel, arguments: list[str], said: str) -> None:
+def test_measure_and_compare_refuse_wrong_usage(
+    bootwright: Cli, debian: Kernel, arguments: list[str], said: str
+) -> None:
     done = bootwright(*arguments)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
@@ -62,7 +64,7 @@ def test_wrong_usage(bootwright: Cli, debian: Kernel, arguments: list[str], said
         ("cmdline:panic=-1", "cmdline-=panic=-1"),
     ],
 )
-def test_what_a_has_already_is_taken_from_a(
+def test_compare_with_a_change_that_a_has_removes_it_from_a(
     bootwright: Cli, debian: Kernel, monkeypatch: pytest.MonkeyPatch, text: str, without: str
 ) -> None:
     executor = Instant({"A": 1000, "B": 900})
@@ -80,13 +82,13 @@ def test_what_a_has_already_is_taken_from_a(
     assert words["A"] == tuple(word for word in words["B"] if word != dropped) != words["B"]
 
 
-def test_what_cannot_be_taken_from_a_changes_nothing(bootwright: Cli, debian: Kernel) -> None:
+def test_compare_refuses_a_change_that_changes_nothing(bootwright: Cli, debian: Kernel) -> None:
     done = bootwright("compare", *TINY, "--with", "memory=512M")
     assert (done.status, done.out) == (2, "")
     assert "memory=512M changes nothing" in done.err
 
 
-def test_one_that_is_whole_is_shown_again_without_a_boot(
+def test_measure_resume_of_a_complete_measurement_boots_nothing(
     bootwright: Cli, debian: Kernel, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.machine.trial.remembered_build", lambda home, vmm: "7.2")

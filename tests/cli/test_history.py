@@ -51,7 +51,7 @@ def ids(done: Any) -> list[int]:
     return [row["id"] for row in json.loads(done.out)["boots"]]
 
 
-def test_an_empty_history_says_what_fills_it(bootwright: Cli, home: Home) -> None:
+def test_history_empty_says_what_fills_it(bootwright: Cli, home: Home) -> None:
     done = bootwright("history")
     assert (done.status, done.out) == (0, "")
     assert done.err == (
@@ -61,7 +61,7 @@ def test_an_empty_history_says_what_fills_it(bootwright: Cli, home: Home) -> Non
     assert not home.state.exists()
 
 
-def test_the_newest_is_nearest_to_the_prompt(bootwright: Cli, three: History) -> None:
+def test_history_lists_the_newest_boot_last(bootwright: Cli, three: History) -> None:
     done = bootwright("history")
     when = [times.shown(NOW_S - days * DAY_S) for days in (3, 1, 0)]
     assert (done.status, done.err) == (0, "")
@@ -92,13 +92,13 @@ def test_the_newest_is_nearest_to_the_prompt(bootwright: Cli, three: History) ->
         (("--image", "web", "--clock", "virtual"), []),
     ],
 )
-def test_filters(
+def test_history_filters_by_each_option(
     options: tuple[str, ...], found: list[int], bootwright: Cli, three: History
 ) -> None:
     assert ids(bootwright("history", *options, "--json")) == found
 
 
-def test_only_some_are_listed_unless_asked(bootwright: Cli, home: Home) -> None:
+def test_history_lists_a_limited_number_by_default(bootwright: Cli, home: Home) -> None:
     filled(home, *(boot() for _ in range(22)))
     done = bootwright("history")
     assert [line.split()[0] for line in done.out.splitlines()[1:]] == [str(n) for n in range(3, 23)]
@@ -108,7 +108,7 @@ def test_only_some_are_listed_unless_asked(bootwright: Cli, home: Home) -> None:
     assert len(ids(bootwright("history", "--json"))) == 22
 
 
-def test_where_none_is_as_wanted_it_says_what_there_is(bootwright: Cli, three: History) -> None:
+def test_history_without_a_match_says_what_there_is(bootwright: Cli, three: History) -> None:
     done = bootwright("history", "--image", "wep")
     assert (done.status, done.out) == (0, "")
     assert done.err == (
@@ -134,7 +134,7 @@ def test_where_none_is_as_wanted_it_says_what_there_is(bootwright: Cli, three: H
         (("prune", "--keep", "1"), "nothing is removed without --yes where nobody can be asked"),
     ],
 )
-def test_what_cannot_be_done_is_said_with_a_hint(
+def test_history_refuses_wrong_usage_with_a_hint(
     words: tuple[str, ...], message: str, bootwright: Cli, three: History
 ) -> None:
     done = bootwright("history", *words)
@@ -154,7 +154,7 @@ def test_what_cannot_be_done_is_said_with_a_hint(
         (("--limit", "0"), "0 is not in the range x>=1"),
     ],
 )
-def test_words_that_mean_nothing_are_named(
+def test_history_refuses_unknown_words(
     words: tuple[str, ...], message: str, bootwright: Cli, three: History
 ) -> None:
     done = bootwright("history", *words)
@@ -162,7 +162,7 @@ def test_words_that_mean_nothing_are_named(
     assert message in done.err
 
 
-def test_show_tells_recipe_host_and_parts(bootwright: Cli, three: History) -> None:
+def test_history_show_prints_recipe_host_and_phases(bootwright: Cli, three: History) -> None:
     done = bootwright("history", "show", "3")
     assert (done.status, done.err) == (0, "")
     for line in (
@@ -185,7 +185,7 @@ def test_show_tells_recipe_host_and_parts(bootwright: Cli, three: History) -> No
     assert "the guest was not asked" in bootwright("history", "show", "2").out
 
 
-def test_a_shown_recipe_can_be_booted_again(
+def test_history_show_recipe_can_be_run_again(
     bootwright: Cli, three: History, tmp_path: Path
 ) -> None:
     done = bootwright("history", "show", "1", "--recipe")
@@ -195,7 +195,7 @@ def test_a_shown_recipe_can_be_booted_again(
     assert draft.read(file).memory_mib == RECIPE.memory_mib
 
 
-def test_rm_removes(bootwright: Cli, three: History) -> None:
+def test_history_rm_removes_boots(bootwright: Cli, three: History) -> None:
     done = bootwright("history", "rm", "1", "3", "1")
     assert (done.status, done.out) == (0, "")
     assert done.err == "boot 1: removed\nboot 3: removed\n"
@@ -212,7 +212,7 @@ def test_rm_removes(bootwright: Cli, three: History) -> None:
         (("--older-than", "52w"), []),
     ],
 )
-def test_prune_says_what_and_removes_it(
+def test_history_prune_lists_and_removes_boots(
     options: tuple[str, ...], going: list[int], bootwright: Cli, three: History
 ) -> None:
     left = sorted({1, 2, 3} - set(going))
@@ -229,7 +229,7 @@ def test_prune_says_what_and_removes_it(
     assert ids(bootwright("history", "--json")) == left
 
 
-def test_prune_lists_ten_and_counts_the_rest(bootwright: Cli, home: Home) -> None:
+def test_history_prune_lists_ten_and_counts_the_rest(bootwright: Cli, home: Home) -> None:
     filled(home, *(boot(began_s=NOW_S) for _ in range(13)))
     done = bootwright("history", "prune", "--keep", "1", "--dry-run")
     lines = done.out.splitlines()
@@ -239,7 +239,7 @@ def test_prune_lists_ten_and_counts_the_rest(bootwright: Cli, home: Home) -> Non
     assert done.err == ""
 
 
-def test_a_damaged_history_is_one_message_and_a_hint(bootwright: Cli, home: Home) -> None:
+def test_history_damaged_is_one_error_with_a_hint(bootwright: Cli, home: Home) -> None:
     home.state.mkdir(parents=True)
     home.history.write_text("no database" * 100)
     for words in ((), ("show", "1"), ("rm", "1"), ("prune", "--keep", "1", "--yes")):
@@ -249,7 +249,7 @@ def test_a_damaged_history_is_one_message_and_a_hint(bootwright: Cli, home: Home
         assert f"\n  hint: mv {home.history} " in done.err
 
 
-def test_ids_are_completed(
+def test_history_ids_are_completed(
     bootwright: Cli,
     three: History,
     monkeypatch: pytest.MonkeyPatch,
@@ -279,7 +279,7 @@ def _session(home: Home, marks: int) -> run.Session:
     return run.Session(home, MachineSpec(name="web", recipe=RECIPE), recorder, 1.0, quiet=True)
 
 
-def test_a_boot_that_let_somebody_in_is_kept_as_run_saw_it(home: Home) -> None:
+def test_run_session_records_a_boot_that_allowed_login(home: Home) -> None:
     _session(home, 9).remember("run", image="web", kernel="debian")
     stored = History(home.history).load(1)
     assert stored.evidence.clean == evidence().clean
@@ -287,18 +287,18 @@ def test_a_boot_that_let_somebody_in_is_kept_as_run_saw_it(home: Home) -> None:
     assert (stored.row.command, stored.row.image) == ("run", "web")
 
 
-def test_one_whose_command_was_interrupted_is_kept_too(home: Home) -> None:
+def test_run_session_records_a_boot_whose_command_was_interrupted(home: Home) -> None:
     _session(home, 7).remember("start", image="web", kernel="debian")
     [row] = History(home.history).find()
     assert (row.command, row.total_ns) == ("start", row.start_up_ns)
 
 
-def test_one_that_did_not_come_up_is_not(home: Home) -> None:
+def test_run_session_records_no_boot_that_did_not_come_up(home: Home) -> None:
     _session(home, 6).remember("run", image="web", kernel="debian")
     assert not home.history.exists()
 
 
-def test_a_run_that_cannot_be_kept_is_a_notice(
+def test_run_session_gives_a_notice_when_the_history_cannot_be_written(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home.state.mkdir(parents=True)

@@ -26,7 +26,7 @@ def damaged(home: Home) -> Image:
     return image
 
 
-def test_sound_images_are_listed(bootwright: Cli, home: Home) -> None:
+def test_image_list_shows_images(bootwright: Cli, home: Home) -> None:
     image = add_image(home, "web")
     done = bootwright("image", "list")
     assert (done.status, done.err) == (0, "")
@@ -36,7 +36,7 @@ def test_sound_images_are_listed(bootwright: Cli, home: Home) -> None:
     assert "damaged" not in row
 
 
-def test_a_damaged_image_does_not_stop_the_list(bootwright: Cli, damaged: Image) -> None:
+def test_image_list_shows_damaged_images_beside_others(bootwright: Cli, damaged: Image) -> None:
     done = bootwright("image", "list")
     db, web = done.out.splitlines()[1:]
     assert db.split()[:2] == ["db", short(damaged.digest)]
@@ -45,7 +45,7 @@ def test_a_damaged_image_does_not_stop_the_list(bootwright: Cli, damaged: Image)
     assert (done.status, done.err) == (1, "")
 
 
-def test_a_damaged_image_is_told_in_json(bootwright: Cli, damaged: Image) -> None:
+def test_image_list_json_marks_damaged_images(bootwright: Cli, damaged: Image) -> None:
     done = bootwright("image", "list", "--json")
     db, web = json.loads(done.out)
     told = db.pop("damaged")
@@ -60,7 +60,7 @@ def test_a_damaged_image_is_told_in_json(bootwright: Cli, damaged: Image) -> Non
     assert (done.status, done.err) == (1, "")
 
 
-def test_a_name_without_an_image_is_a_damaged_one(bootwright: Cli, home: Home) -> None:
+def test_image_list_shows_a_name_without_an_image_as_damaged(bootwright: Cli, home: Home) -> None:
     images.shelf(home).tag("db", Digest("sha256-" + "0" * 64))
     done = bootwright("image", "list")
     assert done.out.endswith("damaged: bootwright image rm db\n")
@@ -71,7 +71,7 @@ def test_a_name_without_an_image_is_a_damaged_one(bootwright: Cli, home: Home) -
 
 
 @pytest.mark.parametrize("by", ["name", "digest"])
-def test_a_damaged_image_can_be_removed(
+def test_image_rm_removes_a_damaged_image(
     by: str, bootwright: Cli, damaged: Image, home: Home
 ) -> None:
     reference = "db"
@@ -84,7 +84,7 @@ def test_a_damaged_image_can_be_removed(
     assert bootwright("image", "list").status == 0
 
 
-def test_rubbish_among_the_names_stops_nothing(bootwright: Cli, home: Home) -> None:
+def test_image_list_ignores_foreign_files_among_the_names(bootwright: Cli, home: Home) -> None:
     add_image(home, "web")
     (home.images / "names" / "rubbish").write_text("")
     done = bootwright("image", "list")

@@ -25,7 +25,7 @@ def damaged(request: pytest.FixtureRequest, home: Home) -> Kernel:
     return kernel
 
 
-def test_sound_kernels_are_listed(bootwright: Cli, home: Home) -> None:
+def test_kernel_list_shows_kernels(bootwright: Cli, home: Home) -> None:
     kernel = add_kernel(home, "mine")
     done = bootwright("kernel", "list")
     assert (done.status, done.err) == (0, "")
@@ -37,7 +37,7 @@ def test_sound_kernels_are_listed(bootwright: Cli, home: Home) -> None:
     assert shown["boots"] == "16.0 KiB vmlinux"
 
 
-def test_a_damaged_kernel_does_not_stop_the_list(bootwright: Cli, damaged: Kernel) -> None:
+def test_kernel_list_shows_damaged_kernels_beside_others(bootwright: Cli, damaged: Kernel) -> None:
     done = bootwright("kernel", "list")
     debian, mine = done.out.splitlines()[1:]
     assert debian.split()[:2] == ["debian", short(damaged.digest)]
@@ -46,7 +46,7 @@ def test_a_damaged_kernel_does_not_stop_the_list(bootwright: Cli, damaged: Kerne
     assert (done.status, done.err) == (1, "")
 
 
-def test_a_damaged_kernel_is_told_in_json(bootwright: Cli, damaged: Kernel) -> None:
+def test_kernel_list_json_marks_damaged_kernels(bootwright: Cli, damaged: Kernel) -> None:
     done = bootwright("kernel", "list", "--json")
     debian, mine = json.loads(done.out)
     assert str(damaged.folder) in debian.pop("damaged")
@@ -58,7 +58,7 @@ def test_a_damaged_kernel_is_told_in_json(bootwright: Cli, damaged: Kernel) -> N
     assert (done.status, done.err) == (1, "")
 
 
-def test_a_damaged_kernel_can_be_removed(bootwright: Cli, damaged: Kernel) -> None:
+def test_kernel_rm_removes_a_damaged_kernel(bootwright: Cli, damaged: Kernel) -> None:
     done = bootwright("kernel", "rm", "debian")
     assert (done.status, done.err) == (0, "kernel debian: removed\n")
     assert not damaged.folder.exists()

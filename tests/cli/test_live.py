@@ -16,7 +16,7 @@ def _recorder(*marks: tuple[str, int]) -> Recorder:
     return recorder
 
 
-def test_last_phase_grows_and_what_is_waited_for_is_said() -> None:
+def test_live_phases_grow_and_name_what_is_awaited() -> None:
     live = LivePhases(_recorder((START, 0), ("vmm.exec", 200), ("vmm.running", 300)), START_UP)
     early, late = live.text(400_000_000), live.text(1_300_000_000)
     assert [line.split("  ")[0] for line in early.splitlines()] == [
@@ -32,11 +32,13 @@ def test_last_phase_grows_and_what_is_waited_for_is_said() -> None:
     assert live.text(1_300_000_000).endswith("\nagain, otherwise")
 
 
-def test_before_the_first_mark_there_is_nothing() -> None:
+def test_live_phases_are_empty_before_the_first_mark() -> None:
     assert LivePhases(Recorder(), START_UP).text(5) == ""
 
 
-def test_elsewhere_each_phase_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_phases_shown_off_a_terminal_prints_a_line_for_each_phase(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     recorder = _recorder((START, 0))
     with phases_shown(recorder, START_UP, quiet=False) as say:
         recorder.mark("vmm.exec", 200_000_000)
@@ -50,7 +52,7 @@ def test_elsewhere_each_phase_is_a_line(capsys: pytest.CaptureFixture[str]) -> N
     ]
 
 
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_phases_shown_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     recorder = _recorder((START, 0))
     with phases_shown(recorder, START_UP, quiet=True) as say:
         recorder.mark("vmm.exec", 200_000_000)

@@ -19,7 +19,7 @@ PRINTED = "Linux version 6.1\nweb login: "
 
 
 @pytest.mark.parametrize("options", [(), ("--follow",), ("-f", "--previous"), ("--previous",)])
-def test_all_that_a_machine_at_rest_has_printed(
+def test_logs_print_all_of_a_stopped_machine(
     options: tuple[str, ...], bootwright: Cli, home: Home
 ) -> None:
     folder = at_rest(home)
@@ -30,7 +30,7 @@ def test_all_that_a_machine_at_rest_has_printed(
     assert (done.status, done.out, done.err) == (0, expected, "")
 
 
-def test_a_machine_that_runs_is_not_disturbed(bootwright: Cli, home: Home) -> None:
+def test_logs_do_not_ask_the_monitor_of_a_running_machine(bootwright: Cli, home: Home) -> None:
     folder = at_rest(home)
     folder.console_log.write_text(PRINTED)
     with FakeMonitor(folder).running() as monitor:
@@ -38,7 +38,7 @@ def test_a_machine_that_runs_is_not_disturbed(bootwright: Cli, home: Home) -> No
     assert monitor.heard == []
 
 
-def test_a_machine_that_runs_is_followed_from_its_first_byte(bootwright: Cli, home: Home) -> None:
+def test_logs_follow_begins_at_the_first_byte(bootwright: Cli, home: Home) -> None:
     text = PRINTED * 20_000  # more than is read at once
     with FakeMonitor(at_rest(home), console=text.encode()).running() as monitor:
         done = bootwright("logs", "--follow", "web")
@@ -57,7 +57,7 @@ def test_a_machine_that_runs_is_followed_from_its_first_byte(bootwright: Cli, ho
         (("--previous",), "machine 'web' has no earlier run", "leave out --previous"),
     ],
 )
-def test_a_run_without_a_log(
+def test_logs_of_a_run_without_a_log(
     options: tuple[str, ...], message: str, hint: str, bootwright: Cli, home: Home
 ) -> None:
     at_rest(home)
@@ -66,7 +66,7 @@ def test_a_run_without_a_log(
     assert (done.status, done.out) == (2, "")
 
 
-def test_of_a_machine_that_is_gone_the_newest_saved_console_counts(
+def test_logs_of_a_removed_machine_are_its_newest_saved_console(
     bootwright: Cli, home: Home
 ) -> None:
     home.logs.mkdir(parents=True)
@@ -83,7 +83,7 @@ def test_of_a_machine_that_is_gone_the_newest_saved_console_counts(
     assert done.err == f"machine 'web' is gone; this is {saved}\n"
 
 
-def test_a_name_that_no_machine_ever_had(bootwright: Cli, home: Home) -> None:
+def test_logs_refuse_an_unknown_name(bootwright: Cli, home: Home) -> None:
     at_rest(home, "db")
     done = bootwright("logs", "web")
     assert (done.status, done.out) == (2, "")

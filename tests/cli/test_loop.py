@@ -13,7 +13,7 @@ from bootwright.errors import GuestError, HostError, InputError
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_the_work_give_back_what_it_took(number: signal.Signals) -> None:
+def test_loop_run_lets_work_clean_up_on_a_signal(number: signal.Signals) -> None:
     given_back = []
 
     async def work() -> None:
@@ -29,14 +29,14 @@ def test_a_signal_lets_the_work_give_back_what_it_took(number: signal.Signals) -
     assert given_back == [number]
 
 
-def test_a_result_is_passed_on() -> None:
+def test_loop_run_returns_the_result() -> None:
     async def work() -> int:
         return 7
 
     assert loop.run(work()) == 7
 
 
-def test_signals_are_as_before_when_the_loop_is_closed() -> None:
+def test_loop_run_restores_signal_handlers() -> None:
     pipes: list[int] = []
     before = signal.getsignal(signal.SIGTERM)
 
@@ -56,7 +56,7 @@ def test_signals_are_as_before_when_the_loop_is_closed() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_all_work_goes_on_at_once_and_to_its_end() -> None:
+def test_loop_run_all_runs_all_work_at_once() -> None:
     done: list[int] = []
     met = asyncio.Event()
 
@@ -70,13 +70,13 @@ def test_all_work_goes_on_at_once_and_to_its_end() -> None:
     assert sorted(done) == [0, 1, 2]
 
 
-def test_without_work_nothing_is_done() -> None:
+def test_loop_run_all_without_work_does_nothing() -> None:
     before = signal.getsignal(signal.SIGTERM)
     loop.run_all([])
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_what_fails_keeps_no_other_from_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_loop_run_all_finishes_the_rest_when_one_fails(capsys: pytest.CaptureFixture[str]) -> None:
     done: list[int] = []
 
     async def work(number: int, error: Exception | None) -> None:
@@ -93,7 +93,7 @@ def test_what_fails_keeps_no_other_from_its_end(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_all_give_back_what_they_took(number: signal.Signals) -> None:
+def test_loop_run_all_lets_all_work_clean_up_on_a_signal(number: signal.Signals) -> None:
     given_back = []
 
     async def work(name: str) -> None:

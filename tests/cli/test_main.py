@@ -30,12 +30,12 @@ from tests.machine.samples import at_rest
 Cli = Callable[..., Any]
 
 
-def test_the_version(bootwright: Cli) -> None:
+def test_main_version_option(bootwright: Cli) -> None:
     done = bootwright("--version")
     assert (done.status, done.out, done.err) == (0, f"bootwright {__version__}\n", "")
 
 
-def test_help_names_every_command_in_its_order(bootwright: Cli) -> None:
+def test_main_help_lists_every_command_in_order(bootwright: Cli) -> None:
     done = bootwright("--help")
     assert done.status == 0
     lines = [line.split()[0] for line in done.out.splitlines() if line.startswith("  ")]
@@ -43,7 +43,7 @@ def test_help_names_every_command_in_its_order(bootwright: Cli) -> None:
     assert done.out == bootwright("-h").out
 
 
-def test_no_command_is_wrong_usage_and_shows_the_help(bootwright: Cli) -> None:
+def test_main_without_a_command_shows_help_and_returns_2(bootwright: Cli) -> None:
     done = bootwright()
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("Usage: bootwright ")
@@ -57,7 +57,7 @@ def test_no_command_is_wrong_usage_and_shows_the_help(bootwright: Cli) -> None:
         ("zzzzzz", "No such command 'zzzzzz'."),
     ],
 )
-def test_a_misspelt_command_names_the_nearest(word: str, said: str, bootwright: Cli) -> None:
+def test_main_misspelt_command_suggests_the_nearest(word: str, said: str, bootwright: Cli) -> None:
     done = bootwright(word)
     assert (done.status, done.out) == (2, "")
     assert done.err.endswith(f"Error: {said}\n")
@@ -80,7 +80,7 @@ def test_a_misspelt_command_names_the_nearest(word: str, said: str, bootwright: 
         (("ssh", "nobody"), 125),
     ],
 )
-def test_wrong_usage_has_its_status(
+def test_main_wrong_usage_returns_2(
     arguments: tuple[str, ...], status: int, bootwright: Cli
 ) -> None:
     done = bootwright(*arguments)
@@ -88,7 +88,7 @@ def test_wrong_usage_has_its_status(
     assert "rror: " in done.err
 
 
-def test_an_error_is_told_with_what_was_seen_and_what_to_try(
+def test_main_prints_an_error_with_evidence_and_hint(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     main.tell(VmmError("QEMU did not start", hint="look", evidence="first\nsecond"))
@@ -111,7 +111,7 @@ def test_an_error_is_told_with_what_was_seen_and_what_to_try(
         (LostGuestError("it failed"), 255, 255),
     ],
 )
-def test_every_kind_of_failure_has_its_status(
+def test_main_exit_status_of_each_kind_of_error(
     error: BootwrightError,
     run_status: int,
     ps_status: int,
@@ -127,15 +127,13 @@ def test_every_kind_of_failure_has_its_status(
         assert (done.status, done.err) == (status, "bootwright: error: it failed\n")
 
 
-def test_an_interruption_is_neither_failure_nor_success(
-    bootwright: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_main_interrupted_returns_130(bootwright: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     # SIGTERM is taken for Ctrl-C, so that whatever was taken is given back.
     monkeypatch.setattr("bootwright.home.locate", lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert bootwright("ps").status == 130
 
 
-def test_a_folder_that_cannot_be_made_is_no_traceback(
+def test_main_reports_a_folder_that_cannot_be_made_without_traceback(
     bootwright: Cli, home: Home, debian: Kernel
 ) -> None:
     home.cache.write_text("a file where a folder should be")
@@ -145,7 +143,7 @@ def test_a_folder_that_cannot_be_made_is_no_traceback(
     assert str(home.cache) in done.err
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure_to_print(tmp_path: Path) -> None:
+def test_main_ignores_a_closed_output_pipe(tmp_path: Path) -> None:
     environment = {**os.environ, "BOOTWRIGHT_HOME": str(tmp_path)}
     program = [sys.executable, "-m", "bootwright"]
     reader, writer = os.pipe()
@@ -159,7 +157,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure_to_print(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_completion_script_is_printed_for_every_shell(shell: str, bootwright: Cli) -> None:
+def test_completion_prints_a_script_for_every_shell(shell: str, bootwright: Cli) -> None:
     done = bootwright("completion", shell)
     assert (done.status, done.err) == (0, "")
     assert f"_BOOTWRIGHT_COMPLETE={shell}_complete" in done.out
@@ -179,7 +177,7 @@ def test_a_completion_script_is_printed_for_every_shell(shell: str, bootwright: 
         ("bootwright stop machine1 mo", ["more"]),
     ],
 )
-def test_names_are_completed(
+def test_completion_of_machine_names(
     words: str,
     completed: list[str],
     home: Home,

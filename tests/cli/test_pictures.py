@@ -34,7 +34,7 @@ def _stored(home: Home, evidence: Evidence) -> int:
     return found
 
 
-def test_stored_boot_is_shown_again(bootwright: Cli, home: Home) -> None:
+def test_timeline_boot_shows_a_stored_boot(bootwright: Cli, home: Home) -> None:
     boot = _stored(home, evidences.whole())
     done = bootwright("timeline", "--boot", str(boot), "--json")
     assert (done.status, done.err) == (0, "")
@@ -43,7 +43,9 @@ def test_stored_boot_is_shown_again(bootwright: Cli, home: Home) -> None:
     assert "unit.ssh.service" in {span["id"] for span in told["spans"]}
 
 
-def test_files_are_written_and_named(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+def test_timeline_boot_writes_and_names_its_output_files(
+    bootwright: Cli, home: Home, tmp_path: Path
+) -> None:
     boot = _stored(home, evidences.whole())
     files = {key: tmp_path / f"boot.{key}" for key in ("svg", "perfetto", "folded", "html")}
     options = [word for key, path in files.items() for word in (f"--{key}", str(path))]
@@ -59,7 +61,9 @@ def test_files_are_written_and_named(bootwright: Cli, home: Home, tmp_path: Path
     assert f"web, boot {boot}" in files["html"].read_text()
 
 
-def test_nothing_is_folded_where_nobody_looked(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+def test_timeline_folded_of_a_boot_without_samples_writes_nothing(
+    bootwright: Cli, home: Home, tmp_path: Path
+) -> None:
     unwatched = msgspec.structs.replace(evidences.whole(), instrumented=None)
     boot = _stored(home, unwatched)
     target = tmp_path / "stacks"
@@ -69,7 +73,7 @@ def test_nothing_is_folded_where_nobody_looked(bootwright: Cli, home: Home, tmp_
     assert not target.exists()
 
 
-def test_two_boots_beside_each_other(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+def test_timeline_diff_of_two_stored_boots(bootwright: Cli, home: Home, tmp_path: Path) -> None:
     first = _stored(home, evidences.whole())
     second = _stored(home, msgspec.structs.replace(evidences.whole(), clean=evidences.tini()))
     page = tmp_path / "diff.html"
@@ -94,13 +98,15 @@ def test_two_boots_beside_each_other(bootwright: Cli, home: Home, tmp_path: Path
         (("timeline", "web", "--svg", "/"), "cannot write /: it is a folder"),
     ],
 )
-def test_wrong_usage(bootwright: Cli, arguments: tuple[str, ...], said: str) -> None:
+def test_timeline_boot_and_diff_refuse_wrong_usage(
+    bootwright: Cli, arguments: tuple[str, ...], said: str
+) -> None:
     done = bootwright(*arguments)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
 
 
-def test_clocks_that_differ_are_not_compared(bootwright: Cli, home: Home) -> None:
+def test_timeline_diff_refuses_different_clocks(bootwright: Cli, home: Home) -> None:
     wall, virtual = _stored(home, evidences.whole()), _stored(home, evidences.virtual())
     done = bootwright("timeline", "diff", str(wall), str(virtual))
     assert (done.status, done.out) == (2, "")

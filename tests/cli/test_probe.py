@@ -12,7 +12,7 @@ import pytest
 Cli = Callable[..., Any]
 
 
-def test_list(bootwright: Cli) -> None:
+def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     done = bootwright("probe", "--list", "--probe", "curl -fs localhost")
     assert done.status == 0
     lines = done.out.splitlines()
@@ -34,14 +34,14 @@ def test_list(bootwright: Cli) -> None:
         (["web", "--timeout", "0"], "--timeout is 0, but must be more than 0"),
     ],
 )
-def test_wrong_usage(bootwright: Cli, arguments: list[str], said: str) -> None:
+def test_probe_refuses_wrong_usage(bootwright: Cli, arguments: list[str], said: str) -> None:
     done = bootwright("probe", *arguments)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
     assert "hint: " in done.err
 
 
-def test_recipe_of_a_tiny_guest(bootwright: Cli, tmp_path: Path) -> None:
+def test_probe_refuses_the_recipe_of_a_tiny_guest(bootwright: Cli, tmp_path: Path) -> None:
     recipe = tmp_path / "tiny.toml"
     recipe.write_text('init = "seed"\n')
     done = bootwright("probe", "--recipe", str(recipe))

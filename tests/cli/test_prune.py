@@ -55,7 +55,7 @@ def total(items: tuple[Prunable, ...]) -> str:
     return text.size(sum(item.used_bytes for item in items))
 
 
-def test_nothing_to_remove(bootwright: Cli, home: Home) -> None:
+def test_prune_with_nothing_to_remove(bootwright: Cli, home: Home) -> None:
     for arguments in ((), ("--dry-run",), ("--yes",)):
         done = bootwright("prune", *arguments)
         assert (done.status, done.out) == (0, "")
@@ -70,7 +70,7 @@ def test_nothing_to_remove(bootwright: Cli, home: Home) -> None:
     assert not home.data.parent.exists()
 
 
-def test_a_dry_run_shows_on_stdout_and_removes_nothing(
+def test_prune_dry_run_prints_the_table_and_removes_nothing(
     bootwright: Cli, items: tuple[Prunable, ...]
 ) -> None:
     for arguments in (("--dry-run",), ("--dry-run", "--yes")):
@@ -79,7 +79,7 @@ def test_a_dry_run_shows_on_stdout_and_removes_nothing(
         assert all(item.path.exists() for item in items)
 
 
-def test_where_nobody_can_be_asked_nothing_is_removed(
+def test_prune_without_a_terminal_removes_nothing_without_yes(
     bootwright: Cli, items: tuple[Prunable, ...]
 ) -> None:
     done = bootwright("prune")
@@ -99,7 +99,7 @@ def test_where_nobody_can_be_asked_nothing_is_removed(
 
 
 @pytest.mark.parametrize("yes", ["--yes", "-y"])
-def test_yes_removes_what_it_has_shown(
+def test_prune_yes_removes_what_it_lists(
     yes: str, bootwright: Cli, items: tuple[Prunable, ...], home: Home
 ) -> None:
     done = bootwright("prune", yes)
@@ -110,7 +110,7 @@ def test_yes_removes_what_it_has_shown(
 
 
 @pytest.mark.parametrize("arguments", [("--dry-run",), ("--yes",)])
-def test_json_tells_all_and_stderr_nothing(
+def test_prune_json_prints_everything_to_stdout(
     arguments: tuple[str, ...], bootwright: Cli, items: tuple[Prunable, ...]
 ) -> None:
     done = bootwright("prune", "--json", *arguments)
@@ -134,9 +134,7 @@ def test_json_tells_all_and_stderr_nothing(
     assert all(item.path.exists() != removes for item in items)
 
 
-def test_all_is_said_with_stopped_machines_but_not_with_running_ones(
-    bootwright: Cli, home: Home
-) -> None:
+def test_prune_all_lists_stopped_machines_and_no_running_ones(bootwright: Cli, home: Home) -> None:
     add_image(home, "web")
     add_machine(home, "stopped")
     running = add_machine(home, "running")
@@ -148,7 +146,7 @@ def test_all_is_said_with_stopped_machines_but_not_with_running_ones(
         assert [path.name for path in home.machines.glob("[!.]*")] == ["running"]
 
 
-def test_what_cannot_be_judged_is_noted(bootwright: Cli, home: Home) -> None:
+def test_prune_notes_machines_that_it_cannot_read(bootwright: Cli, home: Home) -> None:
     folder = add_machine(home, "broken")
     (folder.path / "machine.json").unlink()
     note = (
@@ -161,7 +159,7 @@ def test_what_cannot_be_judged_is_noted(bootwright: Cli, home: Home) -> None:
     assert json.loads(bootwright("prune", "--json").out)["notes"] == [note]
 
 
-def test_what_came_into_use_meanwhile_is_kept_and_said(
+def test_prune_keeps_and_names_what_came_into_use(
     bootwright: Cli, items: tuple[Prunable, ...], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     survey = prunes.survey
@@ -182,7 +180,7 @@ def test_what_came_into_use_meanwhile_is_kept_and_said(
     assert short(images.load(home, "again").digest) == items[0].name
 
 
-def test_what_cannot_be_removed_does_not_keep_the_rest(
+def test_prune_removes_the_rest_when_one_thing_fails(
     bootwright: Cli, items: tuple[Prunable, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = prunes.free
@@ -203,7 +201,7 @@ def test_what_cannot_be_removed_does_not_keep_the_rest(
     assert done.status == 1
 
 
-def test_an_interruption_says_what_is_gone(
+def test_prune_interrupted_says_what_was_removed(
     bootwright: Cli, items: tuple[Prunable, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = prunes.free
@@ -222,7 +220,7 @@ def test_an_interruption_says_what_is_gone(
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_what_takes_its_time_is_shown_as_it_goes_on(
+def test_prune_shows_progress(
     options: tuple[str, ...],
     bootwright: Cli,
     items: tuple[Prunable, ...],
@@ -278,7 +276,7 @@ def on_a_terminal(typed: bytes, *options: str) -> tuple[int, bytes, str]:
         (b"\x04", 130, ""),
     ],
 )
-def test_on_a_terminal_it_asks(
+def test_prune_on_a_terminal_asks(
     typed: bytes, status: int, said: str, items: tuple[Prunable, ...]
 ) -> None:
     ended, out, shown = on_a_terminal(typed)
@@ -287,7 +285,7 @@ def test_on_a_terminal_it_asks(
     assert all(item.path.exists() == (status != 0) for item in items)
 
 
-def test_on_a_terminal_json_does_not_ask(items: tuple[Prunable, ...]) -> None:
+def test_prune_json_on_a_terminal_does_not_ask(items: tuple[Prunable, ...]) -> None:
     ended, out, shown = on_a_terminal(b"", "--json")
     assert shown.startswith("bootwright: error: nothing is removed without --yes where --json is")
     assert (ended, out) == (2, b"")
@@ -306,7 +304,7 @@ def test_image_prune_removes_images_alone(
     assert (done.status, done.out, done.err) == (0, "", "removed 0 images, freed 0 B\n")
 
 
-def test_image_prune_spares_what_machines_use_and_what_damaged_ones_may_use(
+def test_image_prune_keeps_images_of_machines_and_of_damaged_ones(
     bootwright: Cli, items: tuple[Prunable, ...], home: Home
 ) -> None:
     folder = add_machine(home, "web", image=images.shelf(home).unnamed()[0])

@@ -48,7 +48,7 @@ def listed(bootwright: Cli, home: Home) -> dict[str, Any]:
     return dict(row)
 
 
-def test_without_machines_one_is_told_how_to_make_one(bootwright: Cli, home: Home) -> None:
+def test_ps_without_machines_says_how_to_make_one(bootwright: Cli, home: Home) -> None:
     done = bootwright("ps")
     assert (done.status, done.out) == (0, "")
     assert done.err == "there is no machine; bootwright run IMAGE makes one\n"
@@ -69,7 +69,7 @@ def test_without_machines_one_is_told_how_to_make_one(bootwright: Cli, home: Hom
         ("lost", "crashed", "why it ended", "started_s"),
     ],
 )
-def test_a_machine_that_has_ended(
+def test_ps_shows_how_a_machine_ended(
     reason: EndReason, state: str, detail: str, time: str, bootwright: Cli, home: Home
 ) -> None:
     at_rest(home, end=LastEnd(reason=reason, text="why it ended", ended_s=1_700_000_000))
@@ -81,7 +81,7 @@ def test_a_machine_that_has_ended(
     }
 
 
-def test_a_machine_that_has_never_run(bootwright: Cli, home: Home) -> None:
+def test_ps_shows_a_machine_that_has_never_run(bootwright: Cli, home: Home) -> None:
     at_rest(home)
     assert listed(bootwright, home) == AT_REST
 
@@ -95,7 +95,9 @@ def test_a_machine_that_has_never_run(bootwright: Cli, home: Home) -> None:
     ],
     ids=lambda status: str(status.state),
 )
-def test_a_machine_that_runs_is_asked(status: Status, bootwright: Cli, home: Home) -> None:
+def test_ps_asks_the_monitor_of_a_running_machine(
+    status: Status, bootwright: Cli, home: Home
+) -> None:
     with FakeMonitor(at_rest(home), status=status).running() as monitor:
         assert listed(bootwright, home) == {
             **AT_REST,
@@ -109,19 +111,21 @@ def test_a_machine_that_runs_is_asked(status: Status, bootwright: Cli, home: Hom
     assert monitor.heard == [AskStatus()]
 
 
-def test_a_machine_that_starts_has_no_vmm_yet(bootwright: Cli, home: Home) -> None:
+def test_ps_shows_a_starting_machine_without_a_vmm(bootwright: Cli, home: Home) -> None:
     status = structs.replace(STATUS, state="starting", detail="vmm.exec", vmm_pid=0, ports={})
     with FakeMonitor(made(home), status=status).running():
         row = listed(bootwright, home)
     assert (row["state"], row["detail"], row["vmm_pid"]) == ("starting", "vmm.exec", None)
 
 
-def test_a_monitor_that_does_not_listen_yet_is_starting(bootwright: Cli, home: Home) -> None:
+def test_ps_shows_a_monitor_that_does_not_listen_yet_as_starting(
+    bootwright: Cli, home: Home
+) -> None:
     with held_elsewhere(made(home).lock):
         assert listed(bootwright, home) == {**AT_REST, "state": "starting"}
 
 
-def test_a_monitor_that_does_not_answer(
+def test_ps_shows_a_monitor_that_does_not_answer(
     bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_ANSWER_S", 0.05)
@@ -133,7 +137,7 @@ def test_a_monitor_that_does_not_answer(
         }
 
 
-def test_a_damaged_machine_is_listed_and_says_so(bootwright: Cli, home: Home) -> None:
+def test_ps_lists_a_damaged_machine(bootwright: Cli, home: Home) -> None:
     folder = at_rest(home)
     (folder.path / "machine.json").write_text("{")
     row = listed(bootwright, home)
@@ -141,7 +145,7 @@ def test_a_damaged_machine_is_listed_and_says_so(bootwright: Cli, home: Home) ->
     assert row["detail"].startswith(f"{folder.path / 'machine.json'} cannot be read: ")
 
 
-def test_one_that_does_not_say_how_it_ended_has_crashed(bootwright: Cli, home: Home) -> None:
+def test_ps_shows_a_machine_without_an_end_as_crashed(bootwright: Cli, home: Home) -> None:
     end = at_rest(home).path / "end.json"
     end.write_text("")
     assert listed(bootwright, home) == {
@@ -152,7 +156,7 @@ def test_one_that_does_not_say_how_it_ended_has_crashed(bootwright: Cli, home: H
     }
 
 
-def test_images_and_kernels_have_their_names(bootwright: Cli, home: Home) -> None:
+def test_ps_shows_names_of_images_and_kernels(bootwright: Cli, home: Home) -> None:
     at_rest(home)
     for shelf, name, digit in ((home.images, "bookworm", "2"), (home.kernels, "debian", "1")):
         (shelf / "names").mkdir(parents=True)
@@ -161,14 +165,14 @@ def test_images_and_kernels_have_their_names(bootwright: Cli, home: Home) -> Non
     assert (row["image"], row["kernel"]) == ("bookworm", "debian")
 
 
-def test_a_tiny_guest_has_no_image(bootwright: Cli, home: Home) -> None:
+def test_ps_shows_no_image_for_a_tiny_guest(bootwright: Cli, home: Home) -> None:
     recipe = SPEC.recipe
     tiny = replace(recipe, image=None, init="seed", disk="none", disk_bytes=0, network="none")
     with claimed(home, replace(SPEC, recipe=tiny)):
         assert listed(bootwright, home)["image"] == "(tiny)"
 
 
-def test_the_table_has_as_many_columns_as_it_needs(bootwright: Cli, home: Home) -> None:
+def test_ps_table_has_only_the_columns_it_needs(bootwright: Cli, home: Home) -> None:
     now = int(time.time())
     at_rest(home, "db", end=LastEnd(reason="stopped", text="", ended_s=now - 7300))
     status = structs.replace(STATUS, started_s=now - 200)
@@ -190,7 +194,7 @@ def test_the_table_has_as_many_columns_as_it_needs(bootwright: Cli, home: Home) 
     assert with_detail[3].endswith("  it panicked")
 
 
-def test_one_who_watches_is_shown_each_change(home: Home) -> None:
+def test_ps_watch_prints_each_change(home: Home) -> None:
     argv = [sys.executable, "-m", "bootwright", "ps", "--watch", "--json"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
         assert watching.stdout is not None

@@ -15,7 +15,7 @@ from tests.cli.conftest import Done
 TINY = ("recipe", "show", "--tiny", "--accel", "tcg")
 
 
-def test_why_is_told_in_comments_of_a_recipe_that_is_taken_back(
+def test_recipe_show_why_prints_comments_that_read_back(
     bootwright: Callable[..., Done], debian: Kernel, tmp_path: Path
 ) -> None:
     plain = bootwright(*TINY)
@@ -30,7 +30,7 @@ def test_why_is_told_in_comments_of_a_recipe_that_is_taken_back(
     assert again.out == plain.out.replace('    "quiet",\n', "")
 
 
-def test_why_in_json(bootwright: Callable[..., Done], debian: Kernel) -> None:
+def test_recipe_show_why_json(bootwright: Callable[..., Done], debian: Kernel) -> None:
     told = json.loads(bootwright(*TINY, "--why", "--json").out)
     assert told["recipe"] == json.loads(bootwright(*TINY, "--json").out)
     assert [row["name"] for row in told["defaults"]] == [default.name for default in FAST]
@@ -39,14 +39,18 @@ def test_why_in_json(bootwright: Callable[..., Done], debian: Kernel) -> None:
     }
 
 
-def test_stock_switches_all_off(bootwright: Callable[..., Done], debian: Kernel) -> None:
+def test_recipe_show_stock_turns_all_defaults_off(
+    bootwright: Callable[..., Done], debian: Kernel
+) -> None:
     told = json.loads(bootwright(*TINY, "--stock", "--why", "--json").out)
     # This kernel has no bzImage that it could boot instead.
     assert [row["name"] for row in told["defaults"] if row["is_on"]] == ["vmlinux"]
 
 
 @pytest.mark.parametrize("word", ["vm", "cpu"])
-def test_names_complete(word: str, bootwright: Callable[..., Done]) -> None:
+def test_recipe_without_option_completes_default_names(
+    word: str, bootwright: Callable[..., Done]
+) -> None:
     from bootwright.cli.names import fast_defaults
 
     assert fast_defaults(None, None, word) == [d.name for d in FAST if d.name.startswith(word)]  # type: ignore[arg-type]

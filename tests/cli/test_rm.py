@@ -20,7 +20,7 @@ from tests.machine.samples import at_rest, entries, made
 Cli = Callable[..., Any]
 
 
-def test_those_at_rest_are_removed_and_no_other(bootwright: Cli, home: Home) -> None:
+def test_rm_removes_the_named_stopped_machines_only(bootwright: Cli, home: Home) -> None:
     for name in ("web", "db", "left"):
         at_rest(home, name)
     done = bootwright("rm", "db", "web", "db")
@@ -28,7 +28,7 @@ def test_those_at_rest_are_removed_and_no_other(bootwright: Cli, home: Home) -> 
     assert entries(home) == ["left"]
 
 
-def test_one_that_runs_is_refused_and_none_is_removed(bootwright: Cli, home: Home) -> None:
+def test_rm_refuses_all_when_one_machine_runs(bootwright: Cli, home: Home) -> None:
     at_rest(home, "db")
     with FakeMonitor(at_rest(home)).running() as monitor:
         done = bootwright("rm", "db", "web")
@@ -41,7 +41,7 @@ def test_one_that_runs_is_refused_and_none_is_removed(bootwright: Cli, home: Hom
     assert entries(home) == ["db", "web"]
 
 
-def test_where_one_is_not_there_none_is_removed(bootwright: Cli, home: Home) -> None:
+def test_rm_refuses_all_when_one_machine_is_unknown(bootwright: Cli, home: Home) -> None:
     at_rest(home)
     done = bootwright("rm", "--force", "web", "nosuch")
     assert done.status == 2
@@ -52,7 +52,7 @@ def test_where_one_is_not_there_none_is_removed(bootwright: Cli, home: Home) -> 
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_those_that_run_are_ended_first(kept: bool, bootwright: Cli, home: Home) -> None:
+def test_rm_force_ends_running_machines_first(kept: bool, bootwright: Cli, home: Home) -> None:
     with ExitStack() as stack:
         monitors = [
             stack.enter_context(FakeMonitor(at_rest(home, name), removes=not kept).running())
@@ -66,7 +66,7 @@ def test_those_that_run_are_ended_first(kept: bool, bootwright: Cli, home: Home)
     assert entries(home) == []
 
 
-def test_one_that_is_gone_by_then_is_no_failure(
+def test_rm_force_accepts_a_machine_that_is_already_gone(
     bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It ends by itself between our look at it and our word to it.
@@ -84,7 +84,7 @@ def test_one_that_is_gone_by_then_is_no_failure(
 
 
 @pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGSTOP])
-def test_a_deaf_monitor_is_killed_with_all_that_it_had(
+def test_rm_force_kills_a_monitor_that_does_not_answer(
     number: signal.Signals, bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_BEGIN_S", 0.05)
@@ -107,7 +107,7 @@ def test_a_deaf_monitor_is_killed_with_all_that_it_had(
     assert entries(home) == []
 
 
-def test_a_monitor_that_listens_and_does_not_end_is_killed(
+def test_rm_force_kills_a_monitor_that_does_not_end(
     bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "GONE_S", 0.05)
@@ -121,9 +121,7 @@ def test_a_monitor_that_listens_and_does_not_end_is_killed(
 
 
 @pytest.mark.parametrize("force", [(), ("--force",)])
-def test_a_damaged_machine_can_be_removed(
-    force: tuple[str, ...], bootwright: Cli, home: Home
-) -> None:
+def test_rm_removes_a_damaged_machine(force: tuple[str, ...], bootwright: Cli, home: Home) -> None:
     folder = at_rest(home)
     for name in ("machine.json", "identity.json", "end.json"):
         (folder.path / name).write_text("{")
@@ -132,7 +130,7 @@ def test_a_damaged_machine_can_be_removed(
     assert entries(home) == []
 
 
-def test_a_dead_machine_that_was_not_kept_is_gone_already(bootwright: Cli, home: Home) -> None:
+def test_rm_does_not_find_a_crashed_machine_that_was_not_kept(bootwright: Cli, home: Home) -> None:
     made(home)
     done = bootwright("rm", "web")
     assert done.status == 2

@@ -32,7 +32,7 @@ def assert_refused(done: Any, message: str, hint: str) -> None:
     assert (done.status, done.out) == (125, "")
 
 
-def test_an_unknown_image_is_one_message_and_a_hint(
+def test_run_unknown_image_is_one_error_with_a_hint(
     bootwright: Cli, home: Home, debian: Kernel
 ) -> None:
     assert_refused(
@@ -43,7 +43,7 @@ def test_an_unknown_image_is_one_message_and_a_hint(
     assert not home.machines.exists()
 
 
-def test_a_misspelt_image_names_the_nearest(bootwright: Cli, web: Image) -> None:
+def test_run_misspelt_image_suggests_the_nearest(bootwright: Cli, web: Image) -> None:
     assert_refused(bootwright("run", "wep"), "no image is called 'wep'", "did you mean 'web'?")
 
 
@@ -100,7 +100,7 @@ def test_a_misspelt_image_names_the_nearest(bootwright: Cli, web: Image) -> None
         (("web", "--disk-size", "-1"), "'-1' is no size", "sizes are such as 512M, 2G, 1.5G"),
     ],
 )
-def test_what_does_not_go_together_is_said_before_anything_is_looked_up(
+def test_run_refuses_conflicting_options_before_looking_anything_up(
     arguments: tuple[str, ...], message: str, hint: str, bootwright: Cli, home: Home
 ) -> None:
     assert_refused(bootwright("run", *arguments), message, hint)
@@ -108,7 +108,9 @@ def test_what_does_not_go_together_is_said_before_anything_is_looked_up(
 
 
 @pytest.mark.parametrize("rule", ["80", "80:", ":80", "a:b", "127.0.0.1:80:80", "-1:80"])
-def test_what_is_no_pair_of_ports(rule: str, bootwright: Cli, debian: Kernel) -> None:
+def test_run_publish_refuses_what_is_no_pair_of_ports(
+    rule: str, bootwright: Cli, debian: Kernel
+) -> None:
     assert_refused(
         bootwright("run", "web", f"--publish={rule}", "--", "true"),
         f"--publish {rule!r} is no pair of ports",
@@ -116,7 +118,7 @@ def test_what_is_no_pair_of_ports(rule: str, bootwright: Cli, debian: Kernel) ->
     )
 
 
-def test_ports_that_there_are_not(bootwright: Cli, debian: Kernel) -> None:
+def test_run_publish_refuses_ports_out_of_range(bootwright: Cli, debian: Kernel) -> None:
     assert_refused(
         bootwright("run", "web", "--publish", "65536:80", "--", "true"),
         "65536:80 is no pair of ports",
@@ -124,7 +126,7 @@ def test_ports_that_there_are_not(bootwright: Cli, debian: Kernel) -> None:
     )
 
 
-def test_a_tiny_guest_from_a_recipe_file_is_checked_as_one(
+def test_run_recipe_of_a_tiny_guest_is_checked_as_one(
     bootwright: Cli, debian: Kernel, tmp_path: Path
 ) -> None:
     file = tmp_path / "tiny.toml"
@@ -141,7 +143,7 @@ def test_a_tiny_guest_from_a_recipe_file_is_checked_as_one(
     )
 
 
-def test_a_tiny_guest_has_no_ports(bootwright: Cli) -> None:
+def test_run_tiny_refuses_publish(bootwright: Cli) -> None:
     assert_refused(
         bootwright(*TINY, "--publish", "8080:80", "--", "true"),
         "a tiny guest has no network, so no port can lead into it",
@@ -150,7 +152,7 @@ def test_a_tiny_guest_has_no_ports(bootwright: Cli) -> None:
 
 
 @pytest.mark.parametrize("name", ["Web", "a/b", "-x", "a.b", "", "x" * 64])
-def test_a_name_that_is_no_host_name(
+def test_run_name_must_be_a_host_name(
     name: str, bootwright: Cli, debian: Kernel, home: Home
 ) -> None:
     done = bootwright(*TINY, "--dry-run", f"--name={name}", "--", "true")
@@ -162,7 +164,7 @@ def test_a_name_that_is_no_host_name(
     assert not home.machines.exists()
 
 
-def test_a_recipe_file_that_is_not_there(bootwright: Cli, tmp_path: Path) -> None:
+def test_run_recipe_names_a_missing_file(bootwright: Cli, tmp_path: Path) -> None:
     assert_refused(
         bootwright("run", "--recipe", str(tmp_path / "absent"), "--", "true"),
         f"cannot read the recipe {tmp_path / 'absent'}: No such file or directory",
@@ -178,7 +180,7 @@ def planned(done: Any) -> dict[str, list[str]]:
     return {Path(argv[0]).name: argv for argv in argvs}
 
 
-def test_a_dry_run_prints_the_exact_commands_and_does_nothing(
+def test_run_dry_run_prints_the_exact_commands_and_starts_nothing(
     bootwright: Cli, web: Image, home: Home
 ) -> None:
     done = bootwright(
@@ -198,9 +200,7 @@ def test_a_dry_run_prints_the_exact_commands_and_does_nothing(
 
 
 @pytest.mark.parametrize("image", ["web", "sha256-", ""])
-def test_a_machine_without_a_name_is_named_after_its_image(
-    image: str, bootwright: Cli, web: Image
-) -> None:
+def test_run_names_a_machine_after_its_image(image: str, bootwright: Cli, web: Image) -> None:
     reference = [web.digest if image == "sha256-" else image] if image else ["--tiny"]
     commands = planned(bootwright("run", *reference, "--accel=tcg", "--dry-run", "--", "true"))
     vmm = commands["setpriv"]
@@ -209,12 +209,14 @@ def test_a_machine_without_a_name_is_named_after_its_image(
     assert re.fullmatch(f"{begin}-[a-z2-7]{{6}}", name)
 
 
-def test_a_guests_own_options_are_not_ours(bootwright: Cli, web: Image) -> None:
+def test_run_passes_options_after_the_image_to_the_guest(bootwright: Cli, web: Image) -> None:
     done = bootwright("run", "web", "--accel=tcg", "--dry-run", "--", "ls", "--json", "--", "-l")
     assert planned(done)["ssh"][-1] == "ls --json -- -l"
 
 
-def test_a_recipe_that_was_shown_is_taken_back(bootwright: Cli, web: Image, tmp_path: Path) -> None:
+def test_run_recipe_reads_what_recipe_show_prints(
+    bootwright: Cli, web: Image, tmp_path: Path
+) -> None:
     shown = bootwright("recipe", "show", "web", "--accel", "tcg", "--memory", "1G")
     assert shown.status == 0
     file = tmp_path / "recipe.toml"
@@ -226,7 +228,7 @@ def test_a_recipe_that_was_shown_is_taken_back(bootwright: Cli, web: Image, tmp_
 
 
 @pytest.mark.parametrize("init", [(), ("--init", "tini")])
-def test_nobody_logs_in_on_the_virtual_clock(
+def test_run_on_the_virtual_clock_refuses_login(
     init: tuple[str, ...], bootwright: Cli, web: Image
 ) -> None:
     assert_refused(
@@ -237,7 +239,7 @@ def test_nobody_logs_in_on_the_virtual_clock(
     )
 
 
-def test_no_port_leads_into_the_virtual_clock(bootwright: Cli, web: Image) -> None:
+def test_run_on_the_virtual_clock_refuses_publish(bootwright: Cli, web: Image) -> None:
     words = ("run", "web", "--init", "bare", "--clock", "virtual", "--publish", "80:80")
     assert_refused(
         bootwright(*words, "--", "true"),
@@ -246,7 +248,7 @@ def test_no_port_leads_into_the_virtual_clock(bootwright: Cli, web: Image) -> No
     )
 
 
-def test_kvm_has_no_virtual_clock(bootwright: Cli, debian: Kernel) -> None:
+def test_run_on_the_virtual_clock_refuses_kvm(bootwright: Cli, debian: Kernel) -> None:
     assert_refused(
         bootwright("run", "--tiny", "--accel", "kvm", "--clock", "virtual", "--", "true"),
         "accelerator is 'kvm', but the virtual clock needs 'tcg'",
@@ -254,7 +256,7 @@ def test_kvm_has_no_virtual_clock(bootwright: Cli, debian: Kernel) -> None:
     )
 
 
-def test_a_machine_on_persistent_memory_is_not_kept(
+def test_run_keep_refuses_a_pmem_disk(
     bootwright: Cli, debian: Kernel, home: Home, tmp_path: Path
 ) -> None:
     with images.shelf(home).staged() as staged:
@@ -273,7 +275,7 @@ def test_a_machine_on_persistent_memory_is_not_kept(
         )
 
 
-def test_the_seed_of_random_numbers(bootwright: Cli, debian: Kernel) -> None:
+def test_run_seed_option_seeds_the_guests_random_numbers(bootwright: Cli, debian: Kernel) -> None:
     virtual = planned(bootwright(*TINY, "--clock", "virtual", "--dry-run", "--", "true"))["setpriv"]
     assert virtual[virtual.index("-seed") + 1] == "1"
     wall = planned(bootwright(*TINY, "--seed", "7", "--dry-run", "--", "true"))["setpriv"]

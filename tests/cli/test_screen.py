@@ -10,19 +10,21 @@ from bootwright.cli import screen
 from bootwright.timeline.recorder import Mark
 
 
-def test_messages_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_screen_say_prints_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     screen.say("done")
     assert capsys.readouterr() == ("", "done\n")
 
 
-def test_off_a_terminal_each_step_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_screen_progress_off_a_terminal_prints_a_line_for_each_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with screen.progress("image") as advance:
         for step, share in (("downloading", 0.1), ("downloading", 0.5), ("unpacking", 0.9)):
             advance(step, share)
     assert capsys.readouterr() == ("", "image: downloading\nimage: unpacking\n")
 
 
-def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_screen_progress_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with screen.progress("image", quiet=True) as advance:
         advance("downloading", 0.1)
     with screen.status("web: VMM start") as show:
@@ -30,7 +32,7 @@ def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr() == ("", "")
 
 
-def test_on_a_terminal_what_moves_is_on_stderr(
+def test_screen_progress_on_a_terminal_draws_on_stderr(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
@@ -45,7 +47,7 @@ def test_on_a_terminal_what_moves_is_on_stderr(
     assert "unpacking" in said.err
 
 
-def test_columns_are_as_wide_as_their_content() -> None:
+def test_screen_table_columns_fit_their_content() -> None:
     rows = [["web", "running", "2 hours ago"], ["a-long-name", "", "x"]]
     assert screen.table(["NAME", "STATE", "AGE"], rows).splitlines() == [
         "NAME         STATE    AGE",
@@ -55,7 +57,9 @@ def test_columns_are_as_wide_as_their_content() -> None:
     assert screen.table(["NAME", "AGE"], []) == "NAME  AGE"
 
 
-def test_json_goes_to_stdout_and_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_screen_print_json_prints_to_stdout_and_reads_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     screen.print_json({"marks": (Mark(name="ü", time_ns=1),), "status": 0})
     said = capsys.readouterr()
     assert json.loads(said.out) == {"marks": [{"name": "ü", "time_ns": 1}], "status": 0}

@@ -28,7 +28,7 @@ Cli = Callable[..., Any]
         (("--", "echo", "a b", "--json"), ["root@127.0.0.1", "--", "echo 'a b' --json"]),
     ],
 )
-def test_ssh_is_told_where_the_guest_is_and_its_status_is_ours(
+def test_ssh_runs_ssh_with_the_guests_address_and_returns_its_status(
     words: tuple[str, ...], told: list[str], home: Home, tmp_path: Path
 ) -> None:
     program(tmp_path / "bin", "ssh", 'for word; do echo "$word"; done\nexit 7')
@@ -54,7 +54,7 @@ def assert_fails(bootwright: Cli, message: str, hint: str) -> None:
     assert (done.status, done.out) == (125, "")
 
 
-def test_a_machine_that_cannot_be_reached(
+def test_ssh_refuses_machines_that_cannot_be_reached(
     bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_fails(

@@ -17,7 +17,7 @@ from tests.machine.samples import at_rest
 Cli = Callable[..., Any]
 
 
-def test_several_are_stopped_with_one_command(bootwright: Cli, home: Home) -> None:
+def test_stop_stops_several_machines(bootwright: Cli, home: Home) -> None:
     with ExitStack() as stack:
         monitors = [
             stack.enter_context(FakeMonitor(at_rest(home, name)).running())
@@ -48,14 +48,16 @@ def test_several_are_stopped_with_one_command(bootwright: Cli, home: Home) -> No
         (Ended(reason="lost", text="its monitor was killed"), "its monitor was killed"),
     ],
 )
-def test_how_it_ended_is_said(ended: Ended, said: str, bootwright: Cli, home: Home) -> None:
+def test_stop_says_how_the_machine_ended(
+    ended: Ended, said: str, bootwright: Cli, home: Home
+) -> None:
     with FakeMonitor(at_rest(home), ending=(ended,)).running() as monitor:
         done = bootwright("stop", "web", "--timeout", "2.5")
     assert (done.status, done.out, done.err) == (0, "", f"web: {said}\n")
     assert monitor.heard == [Stop(timeout_s=2.5)]
 
 
-def test_a_monitor_that_is_killed_meanwhile_is_said_so(bootwright: Cli, home: Home) -> None:
+def test_stop_reports_a_monitor_killed_meanwhile(bootwright: Cli, home: Home) -> None:
     with FakeMonitor(at_rest(home), ending=()).running():
         assert bootwright("stop", "web").err == "web: its monitor was killed\n"
 
@@ -67,7 +69,7 @@ def test_a_monitor_that_is_killed_meanwhile_is_said_so(bootwright: Cli, home: Ho
         ("nosuch", "no machine is called 'nosuch'\n  hint: there are: db, web\n"),
     ],
 )
-def test_where_one_does_not_run_none_is_stopped(
+def test_stop_refuses_all_when_one_machine_does_not_run(
     name: str, said: str, bootwright: Cli, home: Home
 ) -> None:
     at_rest(home, "db")
@@ -77,7 +79,7 @@ def test_where_one_does_not_run_none_is_stopped(
     assert monitor.heard == []
 
 
-def test_one_that_does_not_end_keeps_no_other_from_being_stopped(
+def test_stop_stops_the_rest_when_one_does_not_end(
     bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "GONE_S", 0.05)
@@ -94,7 +96,7 @@ def test_one_that_does_not_end_keeps_no_other_from_being_stopped(
     )
 
 
-def test_a_time_below_nothing_is_refused(bootwright: Cli, home: Home) -> None:
+def test_stop_timeout_refuses_negative_values(bootwright: Cli, home: Home) -> None:
     with FakeMonitor(at_rest(home)).running() as monitor:
         done = bootwright("stop", "web", "--timeout", "-1")
     assert done.status == 2

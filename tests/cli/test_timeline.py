@@ -102,7 +102,7 @@ NAME_ONE = (
         (("--log", "/"), "cannot read /: Is a directory", "such as: dmesg >dmesg.txt"),
     ],
 )
-def test_what_does_not_go_together_is_refused(
+def test_timeline_refuses_conflicting_options(
     bootwright: Cli,
     web: Image,
     home: Home,
@@ -114,7 +114,7 @@ def test_what_does_not_go_together_is_refused(
     assert not home.machines.exists()
 
 
-def test_units_that_cannot_be_read_are_named(bootwright: Cli, log: str) -> None:
+def test_timeline_units_names_a_file_that_cannot_be_read(bootwright: Cli, log: str) -> None:
     assert_refused(
         bootwright("timeline", "--log", log, "--units", "/no/dump"),
         "cannot read /no/dump: No such file or directory",
@@ -123,7 +123,7 @@ def test_units_that_cannot_be_read_are_named(bootwright: Cli, log: str) -> None:
 
 
 @pytest.mark.parametrize("json_", [(), ("--json",)])
-def test_a_log_without_times_is_refused(
+def test_timeline_log_refuses_a_log_without_times(
     bootwright: Cli, tmp_path: Path, json_: tuple[str, ...]
 ) -> None:
     (tmp_path / "plain").write_bytes(b"Linux version 6.1\n\xff\n")
@@ -135,7 +135,7 @@ def test_a_log_without_times_is_refused(
     )
 
 
-def test_a_log_alone_is_shown_as_a_tree(bootwright: Cli, log: str) -> None:
+def test_timeline_log_prints_a_tree(bootwright: Cli, log: str) -> None:
     done = bootwright("timeline", "--log", log)
     assert (done.status, done.err) == (0, "")
     rows = done.out.splitlines()
@@ -148,7 +148,7 @@ def test_a_log_alone_is_shown_as_a_tree(bootwright: Cli, log: str) -> None:
 
 
 @pytest.mark.parametrize("units", [False, True])
-def test_json_is_as_documented(bootwright: Cli, log: str, dump: str, units: bool) -> None:
+def test_timeline_json_is_as_documented(bootwright: Cli, log: str, dump: str, units: bool) -> None:
     more = ("--units", dump) if units else ()
     done = bootwright("timeline", "--log", log, *more, "--json")
     assert (done.status, done.err) == (0, "")
@@ -174,6 +174,6 @@ def test_json_is_as_documented(bootwright: Cli, log: str, dump: str, units: bool
     assert "kernel.initcall.acpi_init" in spans
 
 
-def test_help_shows_how_to_read_anybodys_logs() -> None:
+def test_timeline_help_shows_how_to_read_other_logs() -> None:
     shown = CliRunner().invoke(cli, ["timeline", "--help"])
     assert "bootwright timeline --log dmesg.txt --units dump.txt" in shown.output

@@ -16,7 +16,9 @@ from bootwright.timeline.span import ROOT, Timeline
 from tests.report.boots import span
 
 
-def test_each_device_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_timeline_json_has_an_object_for_each_device_accessed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     root = span(ROOT, "", 0, 1, "frame", "host")
     counted = (Access("UART ttyS0 (console)", 83, 239, 322), Access("HPET", 2, 0, 8))
     timeline = Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=counted)
@@ -27,7 +29,7 @@ def test_each_device_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_a_log_tells_of_none(tmp_path: Path) -> None:
+def test_timeline_log_json_has_no_accesses(tmp_path: Path) -> None:
     log = tmp_path / "dmesg"
     log.write_text("[    0.000000] Linux version 6.1.0\n[    0.500000] Run /init as init process\n")
     done = CliRunner().invoke(cli, ["timeline", "--log", str(log), "--json"], obj=0)

@@ -18,19 +18,19 @@ from bootwright.errors import InputError
     ("text", "seconds"),
     [("90s", 90), ("30m", 1800), ("12h", 43200), ("2d", 172800), ("1.5W", 907200), (" 0d ", 0)],
 )
-def test_lengths_have_a_unit(text: str, seconds: float) -> None:
+def test_age_s_reads_lengths_with_a_unit(text: str, seconds: float) -> None:
     assert times.age_s("--since", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "2", "d", "-2d", "2 days", "1e9d", "2026-03-31"])
-def test_what_is_no_length_is_refused(text: str) -> None:
+def test_age_s_refuses_what_is_no_length(text: str) -> None:
     with pytest.raises(InputError) as caught:
         times.age_s("--older-than", text)
     assert str(caught.value) == f"--older-than {text!r} is no length of time"
     assert caught.value.hint.endswith("such as 12h or 30d")
 
 
-def test_a_moment_is_as_long_ago_or_a_local_date() -> None:
+def test_moment_s_reads_ages_and_local_dates() -> None:
     before_s = time.time()
     two_hours_ago = times.moment_s("--since", "2h")
     assert int(before_s) - 7200 <= two_hours_ago <= time.time() - 7200
@@ -41,6 +41,6 @@ def test_a_moment_is_as_long_ago_or_a_local_date() -> None:
 
 
 @given(st.text())
-def test_any_text_is_a_moment_or_is_refused(text: str) -> None:
+def test_moment_s_reads_or_refuses_any_text(text: str) -> None:
     with suppress(InputError):
         assert isinstance(times.moment_s("--since", text), float)

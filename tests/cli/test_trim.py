@@ -51,7 +51,7 @@ def web(home: Home, tmp_path: Path) -> Image:
     return _image(home, "web", tmp_path / "tree")
 
 
-def test_a_trim_is_made_shown_and_removed(bootwright: Cli, home: Home, web: Image) -> None:
+def test_trim_makes_shows_and_removes_a_trim(bootwright: Cli, home: Home, web: Image) -> None:
     done = bootwright("trim", "web")
     file = home.trims / "web.toml"
     assert (done.status, done.err) == (0, f"trim web: written ({file})\n")
@@ -78,7 +78,7 @@ def test_a_trim_is_made_shown_and_removed(bootwright: Cli, home: Home, web: Imag
     )
 
 
-def test_a_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) -> None:
+def test_trim_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) -> None:
     for words in (("web", "--dry-run"), ("--dry-run", "web")):
         done = bootwright("trim", *words)
         assert done.out.startswith("goes (2):")
@@ -86,7 +86,7 @@ def test_a_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) -> No
     assert not home.trims.exists()
 
 
-def test_json_of_all(bootwright: Cli, home: Home, web: Image) -> None:
+def test_trim_json_of_each_subcommand(bootwright: Cli, home: Home, web: Image) -> None:
     made = json.loads(bootwright("trim", "web", "--json").out)
     assert [mask["unit"] for mask in made["masks"]] == ["backup.timer", "cron.service"]
     assert made["stays"] == [{"unit": "ssh.service", "reason": "kept by ssh.service"}]
@@ -97,7 +97,7 @@ def test_json_of_all(bootwright: Cli, home: Home, web: Image) -> None:
     assert shown == {**row, "path": made["path"]}
 
 
-def test_two_trims_are_compared(bootwright: Cli, web: Image) -> None:
+def test_trim_diff_compares_two_trims(bootwright: Cli, web: Image) -> None:
     bootwright("trim", "web")
     bootwright("trim", "web", "--keep", "ssh*", "--keep", "cron.service", "--name", "more")
     assert bootwright("trim", "diff", "web", "more").out == "- cron.service\n"
@@ -107,7 +107,7 @@ def test_two_trims_are_compared(bootwright: Cli, web: Image) -> None:
     assert found == {"only_a": {"cron.service": "masked"}, "only_b": {}}
 
 
-def test_another_trim_of_the_name_is_not_overwritten(bootwright: Cli, web: Image) -> None:
+def test_trim_refuses_to_overwrite_another_trim(bootwright: Cli, web: Image) -> None:
     bootwright("trim", "web")
     done = bootwright("trim", "web", "--keep", "ssh.service", "--keep", "cron.service")
     assert done.status == 2
@@ -115,13 +115,13 @@ def test_another_trim_of_the_name_is_not_overwritten(bootwright: Cli, web: Image
     assert "hint: give this one a --name" in done.err
 
 
-def test_notes_are_told(bootwright: Cli, web: Image) -> None:
+def test_trim_prints_notes(bootwright: Cli, web: Image) -> None:
     done = bootwright("trim", "web", "--dry-run", "--keep", "nothing*")
     assert "note: --keep nothing* is no unit of the image, or a masked one\n" in done.err
     assert "note: no SSH server is kept: there will be no way to log in\n" in done.err
 
 
-def test_what_is_wrong_in_the_image_is_told_with_its_place(
+def test_trim_names_what_is_wrong_in_the_image_with_its_path(
     bootwright: Cli, home: Home, web: Image, tmp_path: Path
 ) -> None:
     lib = "/usr/lib/systemd/system"
@@ -145,7 +145,7 @@ def test_what_is_wrong_in_the_image_is_told_with_its_place(
     ]
 
 
-def test_an_image_without_systemd_is_told(bootwright: Cli, home: Home, tmp_path: Path) -> None:
+def test_trim_refuses_an_image_without_systemd(bootwright: Cli, home: Home, tmp_path: Path) -> None:
     (tmp_path / "tree/etc").mkdir(parents=True)
     _image(home, "plain", tmp_path / "tree")
     done = bootwright("trim", "plain", "--dry-run")
@@ -156,7 +156,9 @@ def test_an_image_without_systemd_is_told(bootwright: Cli, home: Home, tmp_path:
     ) in done.err
 
 
-def test_a_damaged_trim_does_not_stop_the_list(bootwright: Cli, home: Home, web: Image) -> None:
+def test_trim_list_shows_damaged_trims_beside_others(
+    bootwright: Cli, home: Home, web: Image
+) -> None:
     bootwright("trim", "web")
     (home.trims / "bad.toml").write_text("name = 3")
     done = bootwright("trim", "list")
@@ -171,7 +173,7 @@ def test_a_damaged_trim_does_not_stop_the_list(bootwright: Cli, home: Home, web:
     assert trims.names(home) == ["web"]
 
 
-def test_a_trim_is_baked_into_a_new_image(bootwright: Cli, home: Home, web: Image) -> None:
+def test_trim_bake_writes_a_new_image(bootwright: Cli, home: Home, web: Image) -> None:
     bootwright("trim", "web")
     done = bootwright("trim", "apply", "web", "web", "--name", "small")
     small = images.load(home, "small")
@@ -186,21 +188,21 @@ def test_a_trim_is_baked_into_a_new_image(bootwright: Cli, home: Home, web: Imag
     assert (done.status, "there is an image called 'small'" in done.err) == (2, True)
 
 
-def test_unknown_images_and_trims(bootwright: Cli, home: Home) -> None:
+def test_trim_suggests_near_names_of_images_and_trims(bootwright: Cli, home: Home) -> None:
     done = bootwright("trim", "wep")
     assert (done.status, done.out) == (2, "")
     assert "no image is called 'wep'" in done.err
     assert "no trim is called 'wep'" in bootwright("trim", "show", "wep").err
 
 
-def test_an_image_that_is_no_filesystem(bootwright: Cli, home: Home) -> None:
+def test_trim_refuses_an_image_without_a_filesystem(bootwright: Cli, home: Home) -> None:
     add_image(home, "bad")
     done = bootwright("trim", "bad")
     assert done.status == 1
     assert "disk.raw cannot be read" in done.err
 
 
-def test_names_are_completed(bootwright: Cli, home: Home, web: Image) -> None:
+def test_trim_names_are_completed(bootwright: Cli, home: Home, web: Image) -> None:
     bootwright("trim", "web", "--name", "small")
     completion = ShellComplete(cli, {}, "bootwright", "_BOOTWRIGHT_COMPLETE")
 

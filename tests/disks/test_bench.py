@@ -22,19 +22,19 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.mark.parametrize("size", [1 << 20, SMALL + 4096])
-def test_an_image_too_small_or_odd_is_refused(home: Home, size: int) -> None:
+def test_bench_check_refuses_images_that_are_too_small_or_odd(home: Home, size: int) -> None:
     with pytest.raises(InputError, match="cannot be measured"):
         bench.check(home, _plan(size))
 
 
-def test_one_at_a_time(home: Home) -> None:
+def test_bench_measure_runs_once_at_a_time(home: Home) -> None:
     home.state.mkdir()
     locks.take(home.state / "bench.lock")
     with pytest.raises(HostError, match="measured already"):
         bench.measure(home, _plan(SMALL), lambda what, share: None)
 
 
-def test_an_interrupted_run_leaves_nothing(home: Home) -> None:
+def test_bench_measure_interrupted_leaves_nothing(home: Home) -> None:
     def interrupt(what: str, share: float) -> None:
         if what.startswith("copy"):
             raise KeyboardInterrupt

@@ -63,7 +63,7 @@ def gone(file: int) -> bool:
     return True
 
 
-def test_what_is_attached_says_whose_it_is_and_is_gone_after(tmp_path: Path) -> None:
+def test_loop_attach_tags_the_device_and_detaches_it_after_the_block(tmp_path: Path) -> None:
     with backing(tmp_path) as file:
         with loop.attach(file, tag=f"{TAG_PREFIX}m1:cow") as device:
             [seen] = of(file)
@@ -80,7 +80,7 @@ def test_what_is_attached_says_whose_it_is_and_is_gone_after(tmp_path: Path) -> 
         assert os.pread(file, 7, 0) == b"written"
 
 
-def test_an_ordinary_user_sees_what_sysfs_tells(tmp_path: Path) -> None:
+def test_loop_bound_as_an_ordinary_user_reads_sysfs(tmp_path: Path) -> None:
     with backing(tmp_path) as file, loop.attach(file, tag="t") as device:
         child = os.fork()
         if not child:
@@ -90,7 +90,7 @@ def test_an_ordinary_user_sees_what_sysfs_tells(tmp_path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
 
 
-def test_a_killed_holder_leaves_no_device(tmp_path: Path) -> None:
+def test_loop_attach_leaves_no_device_when_its_holder_is_killed(tmp_path: Path) -> None:
     with backing(tmp_path) as file:
         reading, writing = os.pipe()
         child = os.fork()
@@ -107,7 +107,7 @@ def test_a_killed_holder_leaves_no_device(tmp_path: Path) -> None:
         assert gone(file)
 
 
-def test_detaching_names_who_still_holds_the_device(tmp_path: Path) -> None:
+def test_loop_detach_names_who_holds_the_device(tmp_path: Path) -> None:
     with backing(tmp_path) as file:
         device = loop.attach(file, tag="t")
         holder = os.open(device.node, os.O_RDONLY)
@@ -117,7 +117,7 @@ def test_detaching_names_who_still_holds_the_device(tmp_path: Path) -> None:
         assert gone(file)
 
 
-def test_a_base_image_has_one_device_however_many_hold_it(tmp_path: Path) -> None:
+def test_loop_attach_shared_gives_one_device_to_all_holders(tmp_path: Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(bytes(1 << 20))
     with loop.attach_shared(image, tag="bootwright:i:base") as one:
@@ -130,12 +130,12 @@ def test_a_base_image_has_one_device_however_many_hold_it(tmp_path: Path) -> Non
         assert gone(file.fileno())
 
 
-def test_a_tag_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+def test_loop_attach_refuses_a_tag_that_is_too_long(tmp_path: Path) -> None:
     with backing(tmp_path) as file, pytest.raises(InputError, match="more than 63 bytes"):
         loop.attach(file, tag="x" * 64)
 
 
-def test_a_number_that_is_free_but_claimed_is_passed_over(tmp_path: Path) -> None:
+def test_loop_attach_skips_a_free_device_that_is_claimed(tmp_path: Path) -> None:
     """The livelock: the kernel offers the same number for ever, and refuses it each time."""
     with loop._control() as control, backing(tmp_path) as file:
         offered = loop_ioctl.get_free(control)
@@ -149,7 +149,7 @@ def test_a_number_that_is_free_but_claimed_is_passed_over(tmp_path: Path) -> Non
         assert gone(file)
 
 
-def test_mount_of_a_file_names_a_device_that_another_claims(tmp_path: Path) -> None:
+def test_mount_o_loop_names_a_device_that_another_claims(tmp_path: Path) -> None:
     """Why "/dev/loop26 already mounted or mount point busy" names a number nobody asked for."""
     image, place = tmp_path / "image", tmp_path / "place"
     place.mkdir()
@@ -186,7 +186,9 @@ def _attach_and_detach(folder: Path, times: int, answers: multiprocessing.Queue[
 @pytest.mark.parametrize(
     ("processes", "times"), [(8, 40), pytest.param(16, 500, marks=pytest.mark.acceptance)]
 )
-def test_many_at_once_all_get_their_own(tmp_path: Path, processes: int, times: int) -> None:
+def test_loop_attach_by_many_processes_at_once_gives_each_its_own(
+    tmp_path: Path, processes: int, times: int
+) -> None:
     answers: multiprocessing.Queue[str] = multiprocessing.Queue()
     workers = [
         multiprocessing.Process(target=_attach_and_detach, args=(tmp_path, times, answers))

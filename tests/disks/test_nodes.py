@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_the_usual_node_is_taken_where_it_is_the_right_one(tmp_path: Path) -> None:
+def test_nodes_block_uses_the_node_in_dev(tmp_path: Path) -> None:
     usual = tmp_path / "loop3"
     os.mknod(usual, stat.S_IFBLK | 0o600, os.makedev(7, 3))
     own = tmp_path / "own"
@@ -26,7 +26,7 @@ def test_the_usual_node_is_taken_where_it_is_the_right_one(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("there", ["nothing", "a file", "another number", "a character device"])
-def test_else_one_is_made(tmp_path: Path, there: str) -> None:
+def test_nodes_block_makes_a_node_when_the_one_in_dev_is_wrong(tmp_path: Path, there: str) -> None:
     usual, own = tmp_path / "loop3", tmp_path / "own"
     match there:
         case "a file":
@@ -44,12 +44,12 @@ def test_else_one_is_made(tmp_path: Path, there: str) -> None:
     assert os.listdir(own) == [made.name]
 
 
-def test_what_lies_in_a_folder_of_dev_has_a_flat_name(tmp_path: Path) -> None:
+def test_nodes_character_flattens_names_in_folders_of_dev(tmp_path: Path) -> None:
     made = nodes.character("mapper/control", 10, 236, dev=tmp_path, own=tmp_path / "own")
     assert made == tmp_path / "own/mapper-control"
 
 
-def test_where_none_can_be_made_it_is_said_which_is_needed(tmp_path: Path) -> None:
+def test_nodes_block_names_the_node_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DeviceError) as bad:
         nodes.block("loop3", 7, 3, dev=tmp_path, own=tmp_path / "file/own")

@@ -54,11 +54,11 @@ def accepted(image: Image, disk_bytes: int) -> bool:
     return True
 
 
-def test_an_ext4_of_whole_pages_goes(ext4: Callable[[int], Image]) -> None:
+def test_pmem_check_accepts_ext4_with_page_sized_blocks(ext4: Callable[[int], Image]) -> None:
     assert accepted(ext4(4096), 4 * MIB)
 
 
-def test_an_xfs_tells_its_block_size_elsewhere(ext4: Callable[[int], Image]) -> None:
+def test_pmem_check_reads_the_block_size_of_xfs(ext4: Callable[[int], Image]) -> None:
     image = replace(ext4(4096), filesystem="xfs")
     for size in (4096, 1024):
         (image.folder / "disk.raw").write_bytes(b"XFSB" + struct.pack(">I", size))
@@ -66,14 +66,14 @@ def test_an_xfs_tells_its_block_size_elsewhere(ext4: Callable[[int], Image]) -> 
     assert "the image's xfs has blocks of 1024 bytes" in refusal(image, 4 * MIB)[0]
 
 
-def test_small_blocks_are_refused(ext4: Callable[[int], Image]) -> None:
+def test_pmem_check_refuses_small_blocks(ext4: Callable[[int], Image]) -> None:
     assert refusal(ext4(1024), 4 * MIB) == (
         "disk is 'pmem', but the image's ext4 has blocks of 1024 bytes; DAX needs 4096",
         "make the filesystem with mke2fs -b 4096, or import a tar archive",
     )
 
 
-def test_other_images_are_refused(ext4: Callable[[int], Image]) -> None:
+def test_pmem_check_refuses_other_images(ext4: Callable[[int], Image]) -> None:
     image = ext4(4096)
     assert refusal(replace(image, filesystem="btrfs"), 4 * MIB) == (
         "disk is 'pmem', but the image has btrfs, which knows no DAX",
@@ -96,7 +96,7 @@ def place(image: Path) -> Place:
     )
 
 
-def test_the_image_itself_is_mapped_where_it_can_be(tmp_path: Path) -> None:
+def test_pmem_make_maps_the_image_itself(tmp_path: Path) -> None:
     image = tmp_path / "image.raw"
     image.write_bytes(b"content")
     pmem.make(place(image), lambda share: None)
@@ -115,7 +115,7 @@ def unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return image
 
 
-def test_an_image_that_the_user_cannot_write_to_is_copied(unwritable: Path) -> None:
+def test_pmem_make_copies_an_image_that_is_not_writable(unwritable: Path) -> None:
     target = unwritable.with_name("disk.raw")
     pmem.make(place(unwritable), lambda share: None)
     assert not target.is_symlink()
@@ -124,11 +124,13 @@ def test_an_image_that_the_user_cannot_write_to_is_copied(unwritable: Path) -> N
     assert target.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_copy_without_room_is_refused(unwritable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pmem_make_refuses_a_copy_without_space(
+    unwritable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bootwright.host.space.free_bytes", lambda folder: 0)
     with pytest.raises(HostError, match=r"^a copy of the image needs 0 MiB, but /"):
         pmem.make(place(unwritable), lambda share: None)
 
 
-def test_what_a_guest_pays_to_know_the_pages() -> None:
+def test_pmem_guest_memory_bytes_counts_the_page_structures() -> None:
     assert pmem.guest_memory_bytes(4 << 30) == 64 * MIB

@@ -49,7 +49,7 @@ def same(one: Path, one_format: str, two: Path) -> bool:
     return subprocess.run(argv, stdout=subprocess.DEVNULL).returncode == 0
 
 
-def test_qemu_img_sees_what_was_asked_for(tmp_path: Path) -> None:
+def test_qcow2_create_is_understood_by_qemu_img(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     qcow2.create(disk, base, MIB)
     seen = info(disk)
@@ -62,14 +62,14 @@ def test_qemu_img_sees_what_was_asked_for(tmp_path: Path) -> None:
     assert seen["format-specific"]["data"]["compat"] == "1.1"
 
 
-def test_it_reads_as_its_image(tmp_path: Path) -> None:
+def test_qcow2_create_reads_as_its_image(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     qcow2.create(disk, base, MIB)
     assert same(disk, "qcow2", base)
     assert not same(disk, "qcow2", image(tmp_path, 2 * MIB, "other.raw"))
 
 
-def test_beyond_its_image_it_reads_as_zeros(tmp_path: Path) -> None:
+def test_qcow2_create_reads_zeros_beyond_its_image(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     qcow2.create(disk, base, 40 * MIB)
     longer = tmp_path / "longer.raw"
@@ -79,7 +79,7 @@ def test_beyond_its_image_it_reads_as_zeros(tmp_path: Path) -> None:
     assert same(disk, "qcow2", longer)
 
 
-def test_what_is_written_stays_in_the_overlay(tmp_path: Path) -> None:
+def test_qcow2_create_keeps_writes_in_the_overlay(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     before = base.read_bytes()
     size = 3 << 30  # more than one L2 table
@@ -94,7 +94,7 @@ def test_what_is_written_stays_in_the_overlay(tmp_path: Path) -> None:
     assert base.read_bytes() == before
 
 
-def test_the_disk_is_small_whatever_its_size(tmp_path: Path) -> None:
+def test_qcow2_create_makes_a_small_file_for_any_size(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     qcow2.create(disk, base, 1 << 40)
     assert disk.stat().st_size == 4 * 65536
@@ -109,7 +109,7 @@ def test_the_disk_is_small_whatever_its_size(tmp_path: Path) -> None:
 @example((1 << 42) // 512)  # what one cluster of L1 table can place
 @example((1 << 42) // 512 + 1)
 @example((1 << 51) // 512)  # the largest that QEMU takes
-def test_every_size_makes_a_sound_disk(sectors: int) -> None:
+def test_qcow2_create_makes_a_valid_disk_of_any_size(sectors: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         base, disk = image(Path(folder)), Path(folder, "disk.qcow2")
         qcow2.create(disk, base, sectors * 512)
@@ -118,14 +118,14 @@ def test_every_size_makes_a_sound_disk(sectors: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space/x", "comma,colon:per%cent/x", "ümläut/日本"])
-def test_any_path_can_be_below_it(name: str, tmp_path: Path) -> None:
+def test_qcow2_create_accepts_any_path_of_the_image(name: str, tmp_path: Path) -> None:
     base, disk = image(tmp_path, MIB, name), tmp_path / "disk.qcow2"
     qcow2.create(disk, base, MIB)
     assert info(disk)["full-backing-filename"] == str(base)
     assert same(disk, "qcow2", base)
 
 
-def test_the_longest_path_fits_and_a_longer_one_is_refused(tmp_path: Path) -> None:
+def test_qcow2_create_refuses_a_path_that_is_too_long(tmp_path: Path) -> None:
     folder = tmp_path
     while len(str(folder)) < 1023 - 200:
         folder /= "d" * 100
@@ -143,7 +143,7 @@ def test_the_longest_path_fits_and_a_longer_one_is_refused(tmp_path: Path) -> No
     assert not (tmp_path / "other").exists()
 
 
-def test_a_disk_smaller_than_its_image_is_refused(tmp_path: Path) -> None:
+def test_qcow2_create_refuses_a_disk_smaller_than_its_image(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     with pytest.raises(InputError) as bad:
         qcow2.create(disk, base, MIB - 512)
@@ -153,7 +153,7 @@ def test_a_disk_smaller_than_its_image_is_refused(tmp_path: Path) -> None:
     assert not disk.exists()
 
 
-def test_a_disk_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+def test_qcow2_create_does_not_overwrite_a_disk(tmp_path: Path) -> None:
     base, disk = image(tmp_path), tmp_path / "disk.qcow2"
     disk.write_bytes(b"precious")
     with pytest.raises(FileExistsError):

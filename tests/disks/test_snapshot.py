@@ -19,7 +19,7 @@ CHUNK = snapshot.CHUNK_SECTORS * 512
 
 
 @given(st.integers(1, 1 << 40))
-def test_a_store_has_room_for_every_chunk_and_its_record(sectors: int) -> None:
+def test_snapshot_chunks_have_room_for_data_and_metadata(sectors: int) -> None:
     chunks = snapshot._chunks(sectors)
     assert (chunks - 1) * snapshot.CHUNK_SECTORS < sectors <= chunks * snapshot.CHUNK_SECTORS
     # A header, the records, one chunk of records written in advance, and the data.
@@ -29,7 +29,7 @@ def test_a_store_has_room_for_every_chunk_and_its_record(sectors: int) -> None:
     assert snapshot._persistent_chunks(sectors) <= chunks * 1.01 + 3
 
 
-def test_a_disk_is_not_smaller_than_its_image(tmp_path: Path) -> None:
+def test_snapshot_disk_sectors_refuses_a_disk_smaller_than_its_image(tmp_path: Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(bytes(8192))
     assert snapshot._disk_sectors(image, 0) == 16
@@ -38,7 +38,7 @@ def test_a_disk_is_not_smaller_than_its_image(tmp_path: Path) -> None:
         snapshot._disk_sectors(image, 4096)
 
 
-def test_tables_in_the_kernels_words() -> None:
+def test_devicemapper_targets_print_the_kernels_parameters() -> None:
     assert Linear(start=0, length=8, device="7:3").target().parameters == "7:3 0"
     assert Zero(start=8, length=8).target() == Target(start=8, length=8, kind="zero", parameters="")
     line = Snapshot(start=0, length=8, origin="7:3", store="7:4", keeping="PO", chunk_sectors=32)
@@ -55,7 +55,7 @@ TARGETS = st.builds(
 
 
 @given(st.lists(TARGETS, min_size=1, max_size=4))
-def test_a_packed_table_is_read_back(table: list[Target]) -> None:
+def test_dm_ioctl_targets_reads_what_packed_writes(table: list[Target]) -> None:
     data = dm_ioctl.packed(table)
     assert len(data) % 8 == 0
     # The kernel counts from the table's begin where it answers, from each line where it is asked.
@@ -89,7 +89,7 @@ def test_a_packed_table_is_read_back(table: list[Target]) -> None:
         ("Merge failed", (0, 0, 0, "Merge failed")),
     ],
 )
-def test_how_full_it_is(
+def test_snapshot_status_reads_how_full_a_snapshot_is(
     told: str, status: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = Target(start=0, length=8, kind="snapshot", parameters=told)
@@ -101,7 +101,7 @@ def test_how_full_it_is(
 @pytest.mark.parametrize(
     "ask", [lambda: devicemapper.create("x", "", []), lambda: devicemapper.find("x")]
 )
-def test_without_a_device_mapper_it_is_said_that_there_is_none(
+def test_devicemapper_without_a_control_device(
     ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if not devicemapper.available():

@@ -13,7 +13,7 @@ from bootwright.errors import HostError
 _OK = Check(area="host", name="CPUs", state="ok", text="2")
 
 
-def test_what_a_fact_finds_comes_back() -> None:
+def test_asked_returns_the_checks() -> None:
     assert asked("CPUs", lambda: [_OK, _OK]) == [_OK, _OK]
     assert asked("CPUs", list) == []
 
@@ -23,7 +23,7 @@ def _unread(path: Path) -> Iterator[Check]:
     path.read_text()
 
 
-def test_a_file_that_is_missing(tmp_path: Path) -> None:
+def test_asked_turns_a_missing_file_into_a_note(tmp_path: Path) -> None:
     path = tmp_path / "file-nr"
     assert asked("open files", lambda: _unread(path)) == [
         Check(
@@ -51,20 +51,20 @@ def _raises(error: Exception) -> list[Check]:
         (IndexError("list index out of range"), "IndexError: list index out of range"),
     ],
 )
-def test_other_reasons(error: Exception, why: str) -> None:
+def test_asked_gives_the_reason_of_other_errors(error: Exception, why: str) -> None:
     [check] = asked("keys", lambda: _raises(error), area="ours")
     assert (check.area, check.name, check.state) == ("ours", "keys", "note")
     assert check.text == f"this could not be found out: {why}"
     assert check.hint == ""
 
 
-def test_a_hint_is_kept() -> None:
+def test_asked_keeps_the_hint_of_an_error() -> None:
     error = HostError("/proc/meminfo cannot be read", hint="mount -t proc proc /proc")
     [check] = asked("memory", lambda: _raises(error))
     assert check.text == "this could not be found out: /proc/meminfo cannot be read"
     assert check.hint == "mount -t proc proc /proc"
 
 
-def test_a_mistake_of_ours_is_not_hidden() -> None:
+def test_asked_does_not_hide_programming_errors() -> None:
     with pytest.raises(TypeError):
         asked("CPUs", lambda: _raises(TypeError("a bug")))

@@ -32,7 +32,7 @@ def kvm(memory: Memory, *, boot_id: str = "this", vmm_build: str = "7.2.0") -> C
 _RUNS = Memory(boot_id="this", vmm_build="7.2.0", kvm_runs=True)
 
 
-def test_kvm_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kvm_works_reports_an_unusable_device(monkeypatch: pytest.MonkeyPatch) -> None:
     reason = "there is no /dev/kvm (no module)"
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: reason)
     check = kvm(_RUNS)
@@ -44,7 +44,7 @@ def test_kvm_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_kvm_opens")
 @pytest.mark.parametrize("fails_with", [{}, {"sha256-1": "this kernel does not"}])
-def test_kvm_that_ran_a_guest(fails_with: dict[str, str]) -> None:
+def test_kvm_works_reports_that_kvm_ran_a_guest(fails_with: dict[str, str]) -> None:
     # That a kernel ran speaks for the host, whatever another one did.
     runs = Memory(boot_id="this", vmm_build="7.2.0", kvm_runs=True, fails_with=fails_with)
     check = kvm(runs)
@@ -52,13 +52,13 @@ def test_kvm_that_ran_a_guest(fails_with: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("_kvm_opens")
-def test_without_a_vmm_its_build_is_not_asked() -> None:
+def test_kvm_works_without_a_vmm_asks_for_no_build() -> None:
     assert kvm(_RUNS, vmm_build="").state == "ok"
 
 
 @pytest.mark.usefixtures("_kvm_opens")
 @pytest.mark.parametrize("memory", [Memory(), _RUNS])
-def test_kvm_that_was_not_tried_in_this_boot_of_the_host(memory: Memory) -> None:
+def test_kvm_works_ignores_a_trial_of_another_host_boot(memory: Memory) -> None:
     check = kvm(memory, boot_id="another")
     assert check.state == "note"
     assert check.text == (
@@ -67,7 +67,7 @@ def test_kvm_that_was_not_tried_in_this_boot_of_the_host(memory: Memory) -> None
 
 
 @pytest.mark.usefixtures("_kvm_opens")
-def test_kvm_that_was_not_tried_with_this_vmm() -> None:
+def test_kvm_works_ignores_a_trial_of_another_vmm_build() -> None:
     check = kvm(_RUNS, vmm_build="9.0.1")
     assert check.state == "note"
     assert check.text == (
@@ -76,7 +76,7 @@ def test_kvm_that_was_not_tried_with_this_vmm() -> None:
 
 
 @pytest.mark.usefixtures("_kvm_opens")
-def test_the_trap_of_a_device_that_runs_no_guest() -> None:
+def test_kvm_works_warns_of_a_device_that_runs_no_guest() -> None:
     failed = Memory(
         boot_id="this",
         vmm_build="7.2.0",
@@ -101,19 +101,19 @@ def opened(path: Path) -> Check:
     return check
 
 
-def test_a_device_that_opens() -> None:
+def test_devices_opens_reports_a_device_that_opens() -> None:
     check = opened(Path("/dev/null"))
     assert (check.state, check.text, check.hint) == ("ok", "/dev/null opens", "")
 
 
-def test_a_device_is_closed_again() -> None:
+def test_devices_opens_closes_the_device() -> None:
     before = os.listdir("/proc/self/fd")
     opened(Path("/dev/null"))
     assert os.listdir("/proc/self/fd") == before
 
 
 @pytest.mark.parametrize("below", ["tun", "file/tun"])
-def test_a_device_that_is_not_there(tmp_path: Path, below: str) -> None:
+def test_devices_opens_reports_a_missing_device(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / below
     check = opened(path)
@@ -121,7 +121,7 @@ def test_a_device_that_is_not_there(tmp_path: Path, below: str) -> None:
     assert check.hint == "sudo modprobe tun"
 
 
-def test_a_device_without_a_driver() -> None:
+def test_devices_opens_reports_a_device_without_a_driver() -> None:
     # A socket's file gives the same error, ENXIO; its path must be short.
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
         path = Path(folder) / "tun"
@@ -139,26 +139,26 @@ _READ_ONLY = Path("/proc/sys/kernel/ostype")
 
 
 @pytest.mark.usefixtures("ordinary")
-def test_a_device_for_others() -> None:
+def test_devices_opens_reports_a_device_without_permission() -> None:
     check = opened(_READ_ONLY)
     assert (check.state, check.text) == ("note", f"no permission for {_READ_ONLY}: no tap networks")
     assert check.hint == "run as root where you need it"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="says what root is told")
-def test_a_device_that_a_container_keeps_from_root() -> None:
+def test_devices_opens_reports_a_device_that_a_container_denies_to_root() -> None:
     check = opened(_READ_ONLY)
     assert check.text == f"no permission for {_READ_ONLY}, not even for root: no tap networks"
     assert check.hint == f"if this is a container, give it the device {_READ_ONLY}"
 
 
-def test_a_device_that_is_something_else(tmp_path: Path) -> None:
+def test_devices_opens_reports_a_folder(tmp_path: Path) -> None:
     check = opened(tmp_path)
     assert check.text == f"{tmp_path} cannot be opened: Is a directory: no tap networks"
     assert check.hint == ""
 
 
-def test_each_device_of_this_host_has_an_answer() -> None:
+def test_devices_opens_answers_for_each_device_of_this_host() -> None:
     for each in devices.DEVICES:
         [check] = each.opens()
         assert check.name == each.name
@@ -200,12 +200,12 @@ def host(tmp_path: Path, programs: Programs) -> Host:
     return Host(tmp_path)
 
 
-def test_root_needs_no_user_namespace(host: Host) -> None:
+def test_user_namespaces_are_not_needed_by_root(host: Host) -> None:
     check = host.says(uid=0, refusal="never asked")
     assert (check.state, check.text) == ("ok", "not needed: root builds images without them")
 
 
-def test_a_user_namespace_that_is_granted_needs_no_explanation(host: Host) -> None:
+def test_user_namespaces_granted_give_no_explanation(host: Host) -> None:
     (host.etc / "subuid").unlink()  # the ids may come from elsewhere; see subuid(5)
     check = host.says(refusal="")
     assert (check.state, check.text) == ("ok", "images can be built without root")
@@ -219,7 +219,9 @@ def test_a_user_namespace_that_is_granted_needs_no_explanation(host: Host) -> No
         ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ],
 )
-def test_a_setting_that_refuses_them(host: Host, name: str, value: str, allowing: str) -> None:
+def test_user_namespaces_refused_by_a_setting(
+    host: Host, name: str, value: str, allowing: str
+) -> None:
     host.set(name, allowing)
     assert host.says().text == "unshare failed" + _LACK
     host.set(name, value)
@@ -232,24 +234,26 @@ def test_a_setting_that_refuses_them(host: Host, name: str, value: str, allowing
 @pytest.mark.parametrize(
     ("text", "first"), [("", 100000), ("other:100000:65536\nmore:200000:65536\n", 265536)]
 )
-def test_a_user_without_subordinate_ids(host: Host, name: str, text: str, first: int) -> None:
+def test_user_namespaces_of_a_user_without_subordinate_ids(
+    host: Host, name: str, text: str, first: int
+) -> None:
     (host.etc / name).write_text(text)
     check = host.says()
     assert check.text == f"{host.etc / name} has no line for nobody{_LACK}"
     assert check.hint == f"sudo usermod --add-{name}s {first}-{first + 65535} nobody"
 
 
-def test_a_host_without_subordinate_ids(host: Host) -> None:
+def test_user_namespaces_on_a_host_without_subordinate_ids(host: Host) -> None:
     (host.etc / "subuid").unlink()
     assert host.says().text == f"{host.etc / 'subuid'} has no line for nobody{_LACK}"
 
 
-def test_subordinate_ids_may_be_those_of_a_number(host: Host) -> None:
+def test_user_namespaces_accept_subordinate_ids_by_user_number(host: Host) -> None:
     (host.etc / "subuid").write_text(f"{_NOBODY}:100000:65536\n")
     assert host.says().text == "unshare failed" + _LACK
 
 
-def test_a_user_may_have_no_name(host: Host) -> None:
+def test_user_namespaces_of_a_user_without_a_name(host: Host) -> None:
     nameless = 3_999_999_999
     for name in ("subuid", "subgid"):
         (host.etc / name).write_text(f"{nameless}:100000:65536\n")
@@ -259,14 +263,14 @@ def test_a_user_may_have_no_name(host: Host) -> None:
     assert check.text == f"{host.etc / 'subgid'} has no line for {nameless}{_LACK}"
 
 
-def test_ids_that_nobody_can_map(host: Host, programs: Programs) -> None:
+def test_user_namespaces_without_newuidmap(host: Host, programs: Programs) -> None:
     (programs.folder / "newuidmap").unlink()
     check = host.says()
     assert check.text == f"newuidmap is not installed{_LACK}"
     assert check.hint == "on Debian: sudo apt-get install uidmap"
 
 
-def test_without_a_known_cause_the_refusal_itself_is_told(host: Host) -> None:
+def test_user_namespaces_without_a_known_cause_quote_the_refusal(host: Host) -> None:
     check = host.says(refusal="unshare: unshare failed: Operation not permitted")
     assert check.text == f"unshare: unshare failed: Operation not permitted{_LACK}"
     assert check.hint.startswith("install uidmap and give yourself lines in /etc/subuid")
@@ -280,7 +284,7 @@ def test_without_a_known_cause_the_refusal_itself_is_told(host: Host) -> None:
         ("exit 3", f"unshare ended with status 3{_LACK}"),
     ],
 )
-def test_a_user_namespace_is_tried(
+def test_user_namespaces_are_tried_with_unshare(
     host: Host, monkeypatch: pytest.MonkeyPatch, script: str, text: str
 ) -> None:
     monkeypatch.setattr(devices, "as_namespace_root", lambda: ["/bin/sh", "-c", script])
@@ -288,7 +292,9 @@ def test_a_user_namespace_is_tried(
     assert check.text == text
 
 
-def test_without_unshare_that_is_the_cause(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_namespaces_without_unshare_name_the_program(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: _NOBODY)
     [check] = devices.user_namespaces(sysctls=host.etc, etc=host.etc)
     assert check.text == (
@@ -297,7 +303,7 @@ def test_without_unshare_that_is_the_cause(host: Host, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("ordinary")
-def test_an_ordinary_user_of_this_host_gets_an_answer() -> None:
+def test_user_namespaces_answer_for_an_ordinary_user_of_this_host() -> None:
     [check] = devices.user_namespaces()
     assert (check.state == "ok") == (check.text == "images can be built without root")
     assert (check.state == "note") == check.text.endswith(_LACK)

@@ -21,13 +21,15 @@ from bootwright.home import Home
         ("5.3.1", ["LOOP_CONFIGURE", "for a moment"]),
     ],
 )
-def test_old_kernels(release: str, told: list[str], tmp_path: Path) -> None:
+def test_disksupport_loops_reports_old_kernels(
+    release: str, told: list[str], tmp_path: Path
+) -> None:
     found = list(disksupport.loops(release, sys_block=tmp_path))
     assert len(found) == bool(told)
     assert all(words in found[0].text for words in told)
 
 
-def test_a_dev_without_loop_nodes(tmp_path: Path) -> None:
+def test_disksupport_loops_reports_a_dev_without_loop_nodes(tmp_path: Path) -> None:
     (tmp_path / "sys/loop0").mkdir(parents=True)
     (tmp_path / "sys/loop37").mkdir()
     (tmp_path / "dev").mkdir()
@@ -46,7 +48,7 @@ def test_a_dev_without_loop_nodes(tmp_path: Path) -> None:
         ("bdev_allow_write_mounted=0", "CONFIG_BLK_DEV_WRITE_MOUNTED=y\n", True),
     ],
 )
-def test_writes_to_what_is_mounted(
+def test_disksupport_mounted_writes_reports_the_kernels_setting(
     cmdline: str, config: str, forbids: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "cmdline").write_text(cmdline)
@@ -55,7 +57,7 @@ def test_writes_to_what_is_mounted(
     assert bool(list(found)) is forbids
 
 
-def test_reflink_is_judged_by_the_filesystem(home: Home) -> None:
+def test_disksupport_reflink_depends_on_the_filesystem(home: Home) -> None:
     [check] = disksupport.reflink(home)
     assert "at /" in check.text
     assert os.path.exists(check.text.split(" at ")[1].partition(" ")[0].rstrip(":"))

@@ -26,7 +26,7 @@ from tests.doctor.samples import (
 )
 
 
-def test_guest_files_that_neither_a_machine_nor_this_bootwright_names(home: Home) -> None:
+def test_survey_finds_guest_files_that_nothing_names(home: Home) -> None:
     seed.remember(home, seed.program_files() | systemd.guest_files())
     used = seed.remember(home, {"/init": (b"of a machine", 0o755)})
     seed.remember(home, {"/init": (b"old", 0o755)})
@@ -42,7 +42,7 @@ def test_guest_files_that_neither_a_machine_nor_this_bootwright_names(home: Home
     ]
 
 
-def test_without_busybox_its_file_is_like_any_other(
+def test_survey_without_busybox_treats_its_guest_file_as_any_other(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed.remember(home, seed.program_files() | systemd.guest_files())
@@ -56,7 +56,7 @@ def test_without_busybox_its_file_is_like_any_other(
     assert (files("bootwright.guest") / "seed.sh").read_bytes() in contents
 
 
-def test_a_guest_file_with_a_temporary_name_may_have_a_writer(home: Home) -> None:
+def test_survey_lists_temporary_guest_files_only_when_old(home: Home) -> None:
     home.files.mkdir(parents=True)
     writing, left, other = (home.files / name for name in (".sha256-1-7", ".sha256-2-7", "notes"))
     for path in (writing, left, other):
@@ -70,9 +70,7 @@ def test_a_guest_file_with_a_temporary_name_may_have_a_writer(home: Home) -> Non
     assert sorted(home.files.iterdir()) == [writing, other]
 
 
-def test_every_cache_is_one_thing_and_a_link_is_no_more_than_a_link(
-    home: Home, tmp_path: Path
-) -> None:
+def test_survey_lists_each_cache_once_and_free_follows_no_links(home: Home, tmp_path: Path) -> None:
     (home.cache / "initramfs").mkdir(parents=True)
     (home.cache / "initramfs" / "one.cpio").write_text("x" * 5000)
     (home.cache / "kvm-trial.json").write_text("{}")
@@ -92,7 +90,7 @@ def test_every_cache_is_one_thing_and_a_link_is_no_more_than_a_link(
     assert (tmp_path / "elsewhere" / "precious").exists()
 
 
-def test_what_a_kernel_is_being_built_in_stays(home: Home) -> None:
+def test_free_keeps_the_folder_of_a_running_kernel_build(home: Home) -> None:
     tree = source.trees(home) / "debian-6.1"
     folder = build.builds(home) / "debian-6.1" / "micro"
     for path in (tree, folder):
@@ -115,7 +113,7 @@ def test_what_a_kernel_is_being_built_in_stays(home: Home) -> None:
 
 
 @pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_STATE_HOME"])
-def test_a_cache_folder_that_is_more_than_a_cache_is_left_alone(
+def test_survey_leaves_a_cache_folder_that_holds_other_things(
     variable: str, tmp_path: Path
 ) -> None:
     home = locate({"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), variable: str(tmp_path)})
@@ -129,7 +127,7 @@ def test_a_cache_folder_that_is_more_than_a_cache_is_left_alone(
     )
 
 
-def test_the_consoles_of_machines_that_failed(home: Home, tmp_path: Path) -> None:
+def test_survey_lists_consoles_of_failed_machines(home: Home, tmp_path: Path) -> None:
     home.logs.mkdir(parents=True)
     console = home.logs / "web-20260101T000000-7.console"
     console.write_text("Kernel panic")

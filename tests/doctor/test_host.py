@@ -20,7 +20,7 @@ from tests.doctor.conftest import Programs
 MIB = 1 << 20
 
 
-def test_all_facts_of_this_host_are_looked_at(home: Home) -> None:
+def test_host_examine_covers_all_facts_of_this_host(home: Home) -> None:
     found = host.examine(home)
     names = [check.name for check in found]
     for name in (
@@ -35,12 +35,14 @@ def test_all_facts_of_this_host_are_looked_at(home: Home) -> None:
     assert unknown == []
 
 
-def test_looking_changes_nothing(home: Home) -> None:
+def test_host_examine_changes_nothing(home: Home) -> None:
     host.examine(home)
     assert not home.data.parent.exists()
 
 
-def test_what_a_trial_found_is_remembered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_examine_shows_the_remembered_kvm_trial(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
     monkeypatch.setattr("bootwright.vmms.qemu.Qemu.build", lambda _: "7.2.0")
     home.cache.mkdir(parents=True)
@@ -57,7 +59,7 @@ def _named(name: str, home: Home) -> Check:
     return check
 
 
-def test_a_bare_host_is_examined_to_the_end(
+def test_host_examine_completes_on_a_bare_host(
     home: Home, programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "no meminfo")
@@ -67,7 +69,7 @@ def test_a_bare_host_is_examined_to_the_end(
     assert found["keys"].state == "ok"
 
 
-def test_a_home_that_is_a_file(home: Home) -> None:
+def test_host_examine_reports_a_home_that_is_a_file(home: Home) -> None:
     home.data.parent.mkdir()
     for folder in (home.data, home.state, home.cache):
         folder.touch()
@@ -76,7 +78,9 @@ def test_a_home_that_is_a_file(home: Home) -> None:
     assert "could not" not in found["KVM"].text
 
 
-def test_a_home_that_may_not_be_looked_into(home: Home, request: pytest.FixtureRequest) -> None:
+def test_host_examine_reports_a_home_without_permission(
+    home: Home, request: pytest.FixtureRequest
+) -> None:
     home.keys.mkdir(parents=True)
     home.data.parent.chmod(0o000)
     if os.geteuid() == 0:
@@ -87,7 +91,7 @@ def test_a_home_that_may_not_be_looked_into(home: Home, request: pytest.FixtureR
     assert found["keys"].text == (f"this could not be found out: {home.keys}: Permission denied")
 
 
-def test_versions_are_those_that_run() -> None:
+def test_host_versions_are_those_that_run() -> None:
     found = {check.name: check.text for check in host.versions()}
     assert found["bootwright"] == bootwright.__version__
     assert found["Python"].startswith(f"{platform.python_version()} (/")
@@ -95,17 +99,17 @@ def test_versions_are_those_that_run() -> None:
 
 
 @pytest.mark.parametrize(("usable", "text"), [(4, "4"), (3, "3 of 4; affinity keeps us to these")])
-def test_cpus_are_those_that_we_may_run_on(usable: int, text: str) -> None:
+def test_host_cpus_counts_those_allowed_by_affinity(usable: int, text: str) -> None:
     [check] = host.cpus(usable, 4)
     assert (check.state, check.text) == ("ok", text)
 
 
-def test_room_for_a_machine() -> None:
+def test_host_enough_memory_for_a_machine() -> None:
     [check] = host.enough_memory(Memory(total_bytes=2048 * MIB, available_bytes=512 * MIB))
     assert (check.state, check.text) == ("ok", "512.0 MiB of 2.0 GiB available")
 
 
-def test_no_room_for_a_machine() -> None:
+def test_host_enough_memory_warns_when_there_is_too_little() -> None:
     [check] = host.enough_memory(Memory(total_bytes=2048 * MIB, available_bytes=511 * MIB))
     assert check.state == "warning"
     assert check.text == "511.0 MiB of 2.0 GiB available; a machine has 512 MiB unless told"

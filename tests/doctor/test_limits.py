@@ -29,24 +29,24 @@ def open_files(soft: int, hard: int) -> Check:
         (64, 256, "64 for each process, which may raise that to 256"),
     ],
 )
-def test_enough_files(soft: int, hard: int, text: str) -> None:
+def test_limits_open_files_enough(soft: int, hard: int, text: str) -> None:
     check = open_files(soft, hard)
     assert (check.state, check.text, check.hint) == ("ok", text, "")
 
 
-def test_few_files() -> None:
+def test_limits_open_files_warns_of_few() -> None:
     check = open_files(64, 255)
     assert check.state == "warning"
     assert check.hint == "raise it: ulimit -n 1024 (as root), or LimitNOFILE= in the systemd unit"
 
 
-def test_the_limits_are_this_process_own() -> None:
+def test_limits_open_files_reads_this_process() -> None:
     [check] = limits.open_files()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert check == open_files(soft, hard)
 
 
-def test_few_processes() -> None:
+def test_limits_processes_warns_of_few() -> None:
     [check] = limits.processes((499, 10000))
     assert (check.area, check.name, check.state) == ("host", "processes", "warning")
     assert check.text == "you may have 499 processes and threads, and each machine takes some ten"
@@ -54,7 +54,7 @@ def test_few_processes() -> None:
 
 
 @pytest.mark.parametrize("soft", [500, _ANY])
-def test_enough_processes_are_not_mentioned(soft: int) -> None:
+def test_limits_processes_says_nothing_when_enough(soft: int) -> None:
     assert list(limits.processes((soft, _ANY))) == []
 
 
@@ -63,20 +63,20 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "file-nr"
 
 
-def test_a_table_with_room(table: Path) -> None:
+def test_limits_files_of_the_system_with_room(table: Path) -> None:
     table.write_text("9000\t0\t10000\n")
     [check] = limits.files_of_the_system(table)
     assert (check.state, check.text) == ("ok", "9000 of 10000 in use on the whole host")
 
 
-def test_a_table_that_is_nearly_full(table: Path) -> None:
+def test_limits_files_of_the_system_warns_when_nearly_full(table: Path) -> None:
     table.write_text("9001\t0\t10000\n")
     [check] = limits.files_of_the_system(table)
     assert (check.state, check.text) == ("warning", "9001 of 10000 in use on the whole host")
     assert check.hint == "end what holds them, or as root: sysctl fs.file-max=20000"
 
 
-def test_a_table_without_an_end(table: Path) -> None:
+def test_limits_files_of_the_system_without_a_limit(table: Path) -> None:
     table.write_text("377\t0\t9223372036854775807\n")
     [check] = limits.files_of_the_system(table)
     assert (check.state, check.text) == ("ok", "377 in use on the whole host, which sets no limit")
@@ -105,7 +105,7 @@ def cgroups(tmp_path: Path) -> Cgroups:
     return Cgroups(tmp_path)
 
 
-def test_without_limits_there_is_nothing_to_say(cgroups: Cgroups) -> None:
+def test_limits_cgroups_without_limits_give_no_check(cgroups: Cgroups) -> None:
     assert cgroups.says() == []
     cgroups.set("memory.max", "max")
     cgroups.set("cpu.max", "max 100000")
@@ -114,7 +114,7 @@ def test_without_limits_there_is_nothing_to_say(cgroups: Cgroups) -> None:
     assert cgroups.says() == []
 
 
-def test_memory_that_is_bounded(cgroups: Cgroups) -> None:
+def test_limits_cgroups_report_bounded_memory(cgroups: Cgroups) -> None:
     cgroups.set("memory.max", str(4 << 30))
     cgroups.set("app/memory.max", str(2 << 30))
     assert cgroups.says() == [
@@ -123,14 +123,14 @@ def test_memory_that_is_bounded(cgroups: Cgroups) -> None:
     ]
 
 
-def test_cpus_that_are_bounded(cgroups: Cgroups) -> None:
+def test_limits_cgroups_report_bounded_cpus(cgroups: Cgroups) -> None:
     cgroups.set("cpu.max", "150000 100000")
     assert cgroups.says() == [
         "all that runs here together gets the time of 1.5 CPUs of 4 (cpu.max): boots take longer"
     ]
 
 
-def test_a_quota_of_all_cpus_binds_nobody(cgroups: Cgroups) -> None:
+def test_limits_cgroups_ignore_a_quota_of_all_cpus(cgroups: Cgroups) -> None:
     cgroups.set("cpu.max", "400000 100000")
     assert cgroups.says(cpus=4) == []
     assert len(cgroups.says(cpus=5)) == 1

@@ -25,7 +25,7 @@ from tests.doctor.samples import (
 )
 
 
-def test_a_machine_that_was_started_meanwhile_stays(home: Home) -> None:
+def test_free_keeps_a_machine_started_since_the_survey(home: Home) -> None:
     folder = add_machine(home, "web")
     item = only(survey(home, everything=True), "machine")
     with alive(folder):
@@ -73,7 +73,9 @@ MAKERS: list[Callable[[Home], None]] = [
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_what_vanished_meanwhile_is_no_error(make: Callable[[Home], None], home: Home) -> None:
+def test_free_accepts_things_gone_since_the_survey(
+    make: Callable[[Home], None], home: Home
+) -> None:
     make(home)
     [item] = survey(home, everything=False).items
     assert free(home, item) == item.used_bytes > 0
@@ -83,7 +85,9 @@ def test_what_vanished_meanwhile_is_no_error(make: Callable[[Home], None], home:
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_what_changed_meanwhile_is_in_use(make: Callable[[Home], None], home: Home) -> None:
+def test_free_keeps_things_changed_since_the_survey(
+    make: Callable[[Home], None], home: Home
+) -> None:
     make(home)
     [item] = survey(home, everything=False).items
     os.utime(item.path, ns=(0, item.changed_ns + 1))
@@ -93,7 +97,7 @@ def test_what_changed_meanwhile_is_in_use(make: Callable[[Home], None], home: Ho
 
 
 @pytest.mark.parametrize("make", [unnamed_image, unnamed_kernel, old_guest_file])
-def test_what_a_machine_came_to_use_meanwhile_stays(
+def test_free_keeps_things_that_a_machine_uses_since_the_survey(
     make: Callable[[Home], None], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(home)
@@ -113,7 +117,7 @@ def test_what_a_machine_came_to_use_meanwhile_stays(
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_an_image_that_got_another_name_meanwhile_stays(everything: bool, home: Home) -> None:
+def test_free_keeps_an_image_renamed_since_the_survey(everything: bool, home: Home) -> None:
     image = add_image(home, "web")
     if not everything:
         images.shelf(home).untag("web")
@@ -125,7 +129,7 @@ def test_an_image_that_got_another_name_meanwhile_stays(everything: bool, home: 
 
 
 @pytest.mark.parametrize("use", ["machine", "name"])
-def test_an_image_that_came_into_use_while_it_was_removed_is_put_back_with_its_names(
+def test_free_restores_an_image_used_during_its_removal(
     use: str, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = add_image(home, "web")
@@ -147,7 +151,7 @@ def test_an_image_that_came_into_use_while_it_was_removed_is_put_back_with_its_n
     assert image.disk.exists()
 
 
-def test_an_interruption_before_the_removal_leaves_all(
+def test_free_interrupted_before_the_removal_leaves_all(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = add_image(home, "web")
@@ -171,7 +175,7 @@ def interrupt(*arguments: object, **options: object) -> None:
         ("cache", "bootwright.doctor.files.remove_tree"),
     ],
 )
-def test_an_interruption_in_the_middle_leaves_nothing_half_removed(
+def test_free_interrupted_leaves_nothing_half_removed(
     kind: Kind, where: str, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = add_image(home, "web")
@@ -198,7 +202,7 @@ def test_an_interruption_in_the_middle_leaves_nothing_half_removed(
     assert [i for i in survey(home, everything=True).items if i.kind == kind] == []
 
 
-def test_only_what_is_listed_is_removed(home: Home) -> None:
+def test_free_removes_only_what_is_listed(home: Home) -> None:
     unnamed_image(home)
     add_image(home, "db")
     a_cache(home)

@@ -50,7 +50,7 @@ def _owner(mapped: Mapped, inode: int, alive: frozenset[str] = frozenset()) -> O
     return of_mapped(mapped, [_loop(inode)], [mapped], ours)
 
 
-def test_ours_is_what_has_our_uuid_and_lies_in_our_folders() -> None:
+def test_of_mapped_needs_the_uuid_and_the_folder_for_bootwrights() -> None:
     mapped = _mapped("bootwright-web", "BOOTWRIGHT-web", "loop3")
     dead, alive = _owner(mapped, 5), _owner(mapped, 5, frozenset({"web"}))
     assert dead is not None
@@ -59,7 +59,7 @@ def test_ours_is_what_has_our_uuid_and_lies_in_our_folders() -> None:
     assert alive.fate == "alive"
 
 
-def test_what_only_looks_like_ours_is_foreign() -> None:
+def test_of_mapped_treats_look_alikes_as_foreign() -> None:
     for mapped, inode in (
         (_mapped("bootwright-x", "LVM-x", "loop3"), 5),
         (_mapped("bootwright-x", "", "loop3"), 6),
@@ -73,7 +73,7 @@ def test_what_only_looks_like_ours_is_foreign() -> None:
     assert _owner(_mapped("vg-root", "LVM-x", "loop3"), 6) is None
 
 
-def test_a_snapshot_that_holds_a_loop_is_named() -> None:
+def test_holders_names_a_snapshot_that_holds_a_loop() -> None:
     mapped = _mapped("bootwright-web", "BOOTWRIGHT-web", "loop3")
     sight = Sight(loops=(_loop(5),), mapped=(mapped,))
     [holder] = holders((7, 3), ("dm-1",), sight, Openers(), True)
@@ -81,7 +81,7 @@ def test_a_snapshot_that_holds_a_loop_is_named() -> None:
     assert of_device("loop3", [holder]).message == "/dev/loop3 already mounted or mount point busy"
 
 
-def test_the_device_below_a_snapshot_is_its_machines() -> None:
+def test_of_loop_below_a_snapshot_is_its_machines() -> None:
     below = _mapped("bootwright-web-base", "BOOTWRIGHT-web-base", "loop3")
     image = _loop(5, "bootwright:1-5:base")
     for alive, fate in ((frozenset({"web"}), "alive"), (frozenset[str](), "orphaned")):

@@ -31,29 +31,31 @@ def look_at(name: str) -> Check:
     return check
 
 
-def test_a_program_says_its_version(programs: Programs) -> None:
+def test_programs_examine_shows_a_programs_version(programs: Programs) -> None:
     programs.add("qemu-system-x86_64", 'echo "QEMU emulator $1 7.2.22"; echo Copyright')
     check = look_at("qemu-system-x86_64")
     assert (check.state, check.text) == ("ok", "QEMU emulator --version 7.2.22")
 
 
-def test_its_own_name_is_not_said_twice(programs: Programs) -> None:
+def test_programs_examine_drops_the_name_from_the_version(programs: Programs) -> None:
     programs.add("tar", "echo 'tar (GNU tar) 1.34'")
     assert look_at("tar").text == "(GNU tar) 1.34"
 
 
-def test_some_are_asked_in_another_way_and_answer_elsewhere(programs: Programs) -> None:
+def test_programs_examine_asks_ssh_by_its_own_option_on_stderr(programs: Programs) -> None:
     programs.add("ssh", 'echo; echo "  OpenSSH $1" >&2')
     assert look_at("ssh").text == "OpenSSH -V"
 
 
-def test_those_that_cannot_say_are_only_found(programs: Programs) -> None:
+def test_programs_examine_shows_the_path_of_programs_without_version(programs: Programs) -> None:
     path = programs.add("scp", "exit 1")
     check = look_at("scp")
     assert (check.state, check.text) == ("ok", str(path))
 
 
-def test_without_input_and_in_english(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_examine_gives_no_input_and_an_english_locale(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     programs.add("tar", 'read line && echo "got $line"; echo "$LC_ALL"')
     read, write = os.pipe()
@@ -70,11 +72,11 @@ def test_without_input_and_in_english(programs: Programs, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("name", sorted(examined.BOOT))
-def test_without_those_that_boot_there_is_a_problem(programs: Programs, name: str) -> None:
+def test_programs_examine_missing_boot_program_is_a_problem(programs: Programs, name: str) -> None:
     assert look_at(name).state == "problem"
 
 
-def test_a_missing_one_is_named_with_its_use_and_its_package(programs: Programs) -> None:
+def test_programs_examine_missing_program_names_use_and_package(programs: Programs) -> None:
     check = look_at("setpriv")
     assert (check.state, check.text) == (
         "problem",
@@ -85,17 +87,19 @@ def test_a_missing_one_is_named_with_its_use_and_its_package(programs: Programs)
     )
 
 
-def test_without_another_something_optional_is_missing(programs: Programs) -> None:
+def test_programs_examine_missing_optional_program_is_a_note(programs: Programs) -> None:
     check = look_at("qemu-img")
     assert (check.state, check.text) == ("note", "not installed; it reads qcow2 files")
 
 
-def test_those_that_boot_are_programs_of_ours() -> None:
+def test_programs_boot_is_a_subset_of_all_programs() -> None:
     assert set(tools.PROGRAMS) > examined.BOOT
 
 
 @pytest.mark.parametrize(("name", "state"), [("setpriv", "problem"), ("tar", "warning")])
-def test_one_that_lacks_a_library(programs: Programs, name: str, state: str) -> None:
+def test_programs_examine_program_that_lacks_a_library(
+    programs: Programs, name: str, state: str
+) -> None:
     complaint = f"{name}: error while loading shared libraries: libcap-ng.so.0"
     path = programs.add(name, f"echo '{complaint}' >&2; exit 127")
     check = look_at(name)
@@ -108,7 +112,9 @@ def test_one_that_lacks_a_library(programs: Programs, name: str, state: str) -> 
 
 
 @pytest.mark.parametrize(("name", "state"), [("setpriv", "problem"), ("tar", "warning")])
-def test_one_that_is_no_program(programs: Programs, name: str, state: str) -> None:
+def test_programs_examine_file_that_cannot_be_executed(
+    programs: Programs, name: str, state: str
+) -> None:
     path = programs.folder / name
     path.write_bytes(b"\x00not an ELF file")
     path.chmod(0o755)
@@ -119,7 +125,7 @@ def test_one_that_is_no_program(programs: Programs, name: str, state: str) -> No
 @pytest.mark.parametrize(
     ("script", "how"), [("exit 1", "status 1"), ("kill -9 $$", "status -9"), ("exit 0", "status 0")]
 )
-def test_one_that_does_not_say_may_work_all_the_same(
+def test_programs_examine_program_without_output_is_a_warning(
     programs: Programs, script: str, how: str
 ) -> None:
     path = programs.add("setpriv", script)
@@ -127,14 +133,16 @@ def test_one_that_does_not_say_may_work_all_the_same(
     assert (check.state, check.text) == ("warning", f"{path} --version ended with {how}")
 
 
-def test_one_that_gives_no_answer(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_examine_program_that_hangs_is_a_warning(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(examined, "_ANSWER_S", 0.1)
     path = programs.add("tar", "exec /bin/sleep 60")
     check = look_at("tar")
     assert (check.state, check.text) == ("warning", f"{path} --version gave no answer in 0.1 s")
 
 
-def test_all_are_asked_at_the_same_time(programs: Programs, tmp_path: Path) -> None:
+def test_programs_examine_asks_all_programs_at_once(programs: Programs, tmp_path: Path) -> None:
     # Each of the two waits for the other one at the pipe.
     pipe = tmp_path / "pipe"
     programs.add("tar", f"echo 1.34 >{pipe}; echo 1.34")
@@ -143,7 +151,7 @@ def test_all_are_asked_at_the_same_time(programs: Programs, tmp_path: Path) -> N
     assert [check.text for check in look("tar", "unshare")] == ["1.34", "1.34"]
 
 
-def test_a_busybox_with_libraries_cannot_be_the_seeds(programs: Programs) -> None:
+def test_programs_examine_busybox_must_be_static(programs: Programs) -> None:
     path = programs.add("busybox", '[ "$1" = --help ] && echo "BusyBox v1.35.0"')
     check = look_at("busybox")
     assert (check.state, check.text) == (
@@ -153,7 +161,7 @@ def test_a_busybox_with_libraries_cannot_be_the_seeds(programs: Programs) -> Non
     assert check.hint.startswith("on Debian: sudo apt-get install busybox-static")
 
 
-def test_each_of_this_hosts_programs_is_asked_in_its_way() -> None:
+def test_programs_examine_of_this_host() -> None:
     for check in examined.examine():
         assert check.state in ("ok", "problem" if check.name in examined.BOOT else "note"), check
         assert check.state == "ok" or check.text.startswith("not installed; it ")

@@ -38,13 +38,13 @@ from tests.history.samples import boot, filled
 UNUSED = "no name stands for it and no machine uses it"
 
 
-def test_nothing_is_found_where_there_is_nothing(home: Home) -> None:
+def test_survey_of_an_empty_home_finds_nothing(home: Home) -> None:
     for everything in (False, True):
         assert survey(home, everything=everything) == Survey(items=(), notes=())
     assert not home.data.parent.exists()
 
 
-def test_what_no_name_and_no_machine_stands_for(home: Home) -> None:
+def test_survey_lists_what_has_no_name_and_no_machine(home: Home) -> None:
     old = add_image(home, "web", "old")
     add_image(home, "web", "new")
     old_kernel = add_kernel(home, "debian", "old")
@@ -68,7 +68,7 @@ def test_what_no_name_and_no_machine_stands_for(home: Home) -> None:
 
 
 @pytest.mark.parametrize("is_alive", [False, True])
-def test_what_a_machine_uses_is_not_listed(is_alive: bool, home: Home) -> None:
+def test_survey_omits_what_a_machine_uses(is_alive: bool, home: Home) -> None:
     old, old_kernel = add_image(home, "web", "old"), add_kernel(home, "debian", "old")
     add_image(home, "web", "new")
     add_kernel(home, "debian", "new")
@@ -79,7 +79,7 @@ def test_what_a_machine_uses_is_not_listed(is_alive: bool, home: Home) -> None:
         assert survey(home, everything=False) == Survey(items=())
 
 
-def test_everything_is_all_that_no_running_machine_uses(home: Home) -> None:
+def test_survey_everything_lists_all_that_no_running_machine_uses(home: Home) -> None:
     web, db, spare = (add_image(home, name) for name in ("web", "db", "spare"))
     debian, mine = add_kernel(home, "debian"), add_kernel(home, "mine")
     images.shelf(home).tag("copy", spare.digest)
@@ -108,7 +108,7 @@ def test_everything_is_all_that_no_running_machine_uses(home: Home) -> None:
     ("days", "said"),
     [(0, "less than a day ago"), (1, "1 day ago"), (1.9, "1 day ago"), (40, "40 days ago")],
 )
-def test_when_a_machine_was_stopped(days: float, said: str, home: Home) -> None:
+def test_survey_dates_a_machine_by_its_stop(days: float, said: str, home: Home) -> None:
     folder = add_machine(home, "web", days=days)
     why = f"stopped {said}; its disk is lost with it"
     assert only(survey(home, everything=True), "machine").why == why
@@ -118,7 +118,7 @@ def test_when_a_machine_was_stopped(days: float, said: str, home: Home) -> None:
     assert only(survey(home, everything=True), "machine").why == why
 
 
-def test_a_damaged_machine_holds_on_to_all_it_may_need(home: Home) -> None:
+def test_survey_keeps_all_that_a_damaged_machine_may_need(home: Home) -> None:
     old = add_image(home, "web", "old")
     add_image(home, "web", "new")
     add_kernel(home, "debian", "old")
@@ -150,7 +150,7 @@ def test_a_damaged_machine_holds_on_to_all_it_may_need(home: Home) -> None:
     assert folders.every(home) == []
 
 
-def test_a_machine_behind_a_link_stays_and_keeps_its_image(home: Home, tmp_path: Path) -> None:
+def test_survey_keeps_a_linked_machine_and_its_image(home: Home, tmp_path: Path) -> None:
     image = add_image(home, "web")
     folder = add_machine(home, "web", image=image.digest)
     folder.path.rename(tmp_path / "elsewhere")
@@ -161,7 +161,7 @@ def test_a_machine_behind_a_link_stays_and_keeps_its_image(home: Home, tmp_path:
     assert (found.items, len(found.notes)) == ((), 1)
 
 
-def test_a_machine_whose_monitor_was_killed_and_what_it_left_running(home: Home) -> None:
+def test_free_ends_processes_of_a_machine_with_a_killed_monitor(home: Home) -> None:
     image = add_image(home, "web", "old")
     add_image(home, "web", "new")
     folder = add_machine(home, "gone", image=image.digest, kept=False)
@@ -182,7 +182,7 @@ def test_a_machine_whose_monitor_was_killed_and_what_it_left_running(home: Home)
 
 
 @pytest.mark.parametrize("name", [".new-01234567", ".gone-01234567"])
-def test_a_machine_that_is_half_made_or_half_removed(name: str, home: Home) -> None:
+def test_survey_lists_half_made_and_half_removed_machines(name: str, home: Home) -> None:
     folder = add_machine(home, "web")
     folder.path.rename(home.machines / name)
     half = MachineFolder(home.machines / name)
@@ -204,7 +204,7 @@ with Store(Path(sys.argv[1]), "image").staged() as folder:
 """
 
 
-def test_what_a_killed_build_left_and_what_a_living_one_makes(home: Home) -> None:
+def test_survey_lists_staging_of_killed_builds_only(home: Home) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _STAGE, home.images],
         stdin=subprocess.PIPE,
@@ -222,7 +222,7 @@ def test_what_a_killed_build_left_and_what_a_living_one_makes(home: Home) -> Non
     assert list((home.images / "staging").iterdir()) == []
 
 
-def test_an_image_behind_a_link_goes_as_a_link(home: Home, tmp_path: Path) -> None:
+def test_free_removes_a_linked_image_as_a_link(home: Home, tmp_path: Path) -> None:
     image = add_image(home, "web")
     images.shelf(home).untag("web")
     image.folder.rename(tmp_path / "elsewhere")
@@ -232,7 +232,7 @@ def test_an_image_behind_a_link_goes_as_a_link(home: Home, tmp_path: Path) -> No
     assert (tmp_path / "elsewhere" / "disk.raw").exists()
 
 
-def test_which_image_was_built_how_is_forgotten_with_the_image(home: Home) -> None:
+def test_free_forgets_the_build_of_a_removed_image(home: Home) -> None:
     web, old = add_image(home, "web"), add_image(home, "old")
     built = home.images / "built"
     built.mkdir()
@@ -245,7 +245,7 @@ def test_which_image_was_built_how_is_forgotten_with_the_image(home: Home) -> No
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_the_history_stays_and_is_said(everything: bool, home: Home) -> None:
+def test_survey_keeps_the_history_and_reports_its_size(everything: bool, home: Home) -> None:
     history = filled(home, boot())
     found = survey(home, everything=everything)
     assert found.items == ()

@@ -37,14 +37,14 @@ def room(free_mib: int, free_inodes: int | None = None, *holds: str) -> list[Che
         (0, "problem", "0 B"),
     ],
 )
-def test_how_much_room_is_enough(free_mib: int, state: str, text: str) -> None:
+def test_storage_room_levels(free_mib: int, state: str, text: str) -> None:
     [check] = room(free_mib)
     assert (check.area, check.name, check.state) == ("host", "disk space", state)
     assert check.text == f"{text} free on /srv (data, state)"
     assert (check.hint == "") == (state == "ok")
 
 
-def test_what_to_try_where_there_is_little() -> None:
+def test_storage_room_hints_when_space_is_low() -> None:
     assert room(1)[0].hint == (
         "free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk"
     )
@@ -54,7 +54,7 @@ def test_what_to_try_where_there_is_little() -> None:
 
 
 @pytest.mark.parametrize(("inodes", "state"), [(19_999, "warning"), (999, "problem")])
-def test_a_disk_may_have_space_and_no_inodes(inodes: int, state: str) -> None:
+def test_storage_room_warns_of_few_inodes(inodes: int, state: str) -> None:
     space, files = room(2048, inodes)
     assert space.state == "ok"
     assert (files.name, files.state) == ("disk space", state)
@@ -66,11 +66,13 @@ def test_a_disk_may_have_space_and_no_inodes(inodes: int, state: str) -> None:
 
 
 @pytest.mark.parametrize("inodes", [20_000, None])
-def test_enough_inodes_are_not_mentioned(inodes: int | None) -> None:
+def test_storage_room_omits_inodes_when_enough(inodes: int | None) -> None:
     assert len(room(2048, inodes)) == 1
 
 
-def test_each_filesystem_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storage_space_has_a_row_for_each_filesystem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     home = Home(data=tmp_path / "a" / "b", state=tmp_path, cache=Path("/proc/not made"))
     ours, proc = storage.space(home)
@@ -81,7 +83,7 @@ def test_each_filesystem_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (proc.state, proc.text) == ("problem", "0 B free on /proc (cache)")
 
 
-def test_the_space_is_that_of_the_disk(tmp_path: Path) -> None:
+def test_storage_space_is_that_of_the_disk(tmp_path: Path) -> None:
     home = Home(data=tmp_path, state=tmp_path, cache=tmp_path)
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     found = [check.text for check in storage.space(home)]
@@ -89,7 +91,9 @@ def test_the_space_is_that_of_the_disk(tmp_path: Path) -> None:
     assert any(abs(float(text.split()[0]) - free / (1 << 30)) < 1 for text in found), found
 
 
-def test_temporary_files_without_a_place(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storage_space_without_a_temporary_folder(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse() -> str:
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
@@ -103,7 +107,7 @@ def test_temporary_files_without_a_place(home: Home, monkeypatch: pytest.MonkeyP
     assert ours.text.endswith("(data, state, cache)")
 
 
-def test_where_a_filesystem_is_mounted(tmp_path: Path) -> None:
+def test_storage_mount_point_finds_the_mount(tmp_path: Path) -> None:
     assert storage.mount_point(Path("/proc/self/fd")) == Path("/proc")
     assert storage.mount_point(Path("/")) == Path("/")
     (tmp_path / "link").symlink_to("/proc/sys")
@@ -116,18 +120,18 @@ def writable(folder: Path) -> Check:
     return check
 
 
-def test_a_folder_that_is_ours(tmp_path: Path) -> None:
+def test_storage_writable_accepts_the_users_folder(tmp_path: Path) -> None:
     check = writable(tmp_path)
     assert (check.state, check.text) == ("ok", str(tmp_path))
 
 
-def test_a_folder_that_can_be_made(tmp_path: Path) -> None:
+def test_storage_writable_accepts_a_folder_that_can_be_made(tmp_path: Path) -> None:
     check = writable(tmp_path / "a" / "b")
     assert (check.state, check.text) == ("ok", f"{tmp_path}/a/b, not made yet")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+def test_storage_writable_refuses_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     check = writable(tmp_path / "file")
     assert (check.state, check.text) == (
@@ -141,7 +145,7 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ordinary")
-def test_a_folder_of_others() -> None:
+def test_storage_writable_refuses_a_folder_of_others() -> None:
     check = writable(Path("/proc/bootwright"))
     assert (check.state, check.text) == (
         "problem",
@@ -149,7 +153,7 @@ def test_a_folder_of_others() -> None:
     )
 
 
-def test_a_folder_that_may_not_even_be_looked_into(
+def test_storage_writable_refuses_a_folder_without_search_permission(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     tmp_path.chmod(0o000)
@@ -160,7 +164,7 @@ def test_a_folder_that_may_not_even_be_looked_into(
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts something, which needs root")
-def test_a_read_only_filesystem(tmp_path: Path) -> None:
+def test_storage_writable_refuses_a_read_only_filesystem(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], check=True)
     try:
         check = writable(tmp_path / "data")
@@ -172,7 +176,7 @@ def test_a_read_only_filesystem(tmp_path: Path) -> None:
     )
 
 
-def test_our_folders_are_named(home: Home) -> None:
+def test_storage_folders_names_bootwrights_folders(home: Home) -> None:
     assert dict(storage.folders(home)) == {
         "data": home.data,
         "state": home.state,
@@ -190,19 +194,19 @@ def key(home: Home) -> Path:
     return path
 
 
-def test_keys_that_are_ours_alone(home: Home, key: Path) -> None:
+def test_storage_keys_accepts_private_keys(home: Home, key: Path) -> None:
     [check] = storage.keys(home)
     assert (check.area, check.name, check.state) == ("ours", "keys", "ok")
     assert check.text == f"{home.keys}, yours alone"
 
 
-def test_keys_that_are_not_made_yet(home: Home) -> None:
+def test_storage_keys_accepts_missing_keys(home: Home) -> None:
     [check] = storage.keys(home)
     assert (check.state, check.text) == ("ok", "not made yet; the first run does")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
-def test_a_key_that_others_can_read(home: Home, key: Path, mode: int) -> None:
+def test_storage_keys_reports_a_key_that_others_can_read(home: Home, key: Path, mode: int) -> None:
     key.chmod(mode)
     [check] = storage.keys(home)
     assert (check.area, check.state, check.fixable) == ("ours", "problem", True)
@@ -210,7 +214,7 @@ def test_a_key_that_others_can_read(home: Home, key: Path, mode: int) -> None:
     assert check.hint == f"chmod 0600 {key}"
 
 
-def test_a_folder_that_others_can_look_into(home: Home, key: Path) -> None:
+def test_storage_keys_reports_a_folder_that_others_can_read(home: Home, key: Path) -> None:
     home.keys.chmod(0o755)
     [check] = storage.keys(home)
     assert (check.state, check.fixable) == ("warning", True)
@@ -218,14 +222,14 @@ def test_a_folder_that_others_can_look_into(home: Home, key: Path) -> None:
     assert check.hint == f"chmod 0700 {home.keys}"
 
 
-def test_each_fault_is_said(home: Home, key: Path) -> None:
+def test_storage_keys_reports_each_fault(home: Home, key: Path) -> None:
     home.keys.chmod(0o755)
     key.chmod(0o644)
     assert [check.state for check in storage.keys(home)] == ["problem", "warning"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which needs root")
-def test_a_key_of_another_user(home: Home, key: Path) -> None:
+def test_storage_keys_reports_a_key_of_another_user(home: Home, key: Path) -> None:
     os.chown(key, 65534, 65534)
     [check] = storage.keys(home)
     assert (check.state, check.fixable) == ("problem", False)

@@ -88,7 +88,7 @@ def claim() -> Iterator[Callable[[Path], int]]:
         holder.communicate()
 
 
-def test_mount_names_another_loop_than_the_free_one(
+def test_why_explains_that_mount_names_another_loop(
     home: Home, image: Path, tmp_path: Path, attach: Callable[..., Path], claim: Callable[..., int]
 ) -> None:
     node = attach(image)
@@ -106,7 +106,7 @@ def test_mount_names_another_loop_than_the_free_one(
     assert f"kill {pid}" in shown
 
 
-def test_two_loops_on_one_file_and_the_way_around(
+def test_why_explains_two_loops_on_one_file_with_a_way_around(
     home: Home, image: Path, tmp_path: Path, attach: Callable[..., Path], claim: Callable[..., int]
 ) -> None:
     claim(attach(image))
@@ -125,7 +125,7 @@ def test_two_loops_on_one_file_and_the_way_around(
         _run("umount", point)
 
 
-def test_the_live_lock_of_an_unbound_loop_that_is_claimed(
+def test_why_explains_the_live_lock_of_a_claimed_unbound_loop(
     home: Home, image: Path, attach: Callable[..., Path], claim: Callable[..., int]
 ) -> None:
     node = attach(image)
@@ -142,7 +142,7 @@ def test_the_live_lock_of_an_unbound_loop_that_is_claimed(
         assert any(str(pid) in cure for cure in stuck.cures)
 
 
-def test_a_part_of_the_file_is_in_the_way(
+def test_why_explains_a_loop_on_a_part_of_the_file(
     home: Home, image: Path, tmp_path: Path, attach: Callable[..., Path]
 ) -> None:
     attach(image, "--offset", "4096")
@@ -153,7 +153,7 @@ def test_a_part_of_the_file_is_in_the_way(
     assert found.mounting.verdict == "overlaps"
 
 
-def test_a_lazy_detach_and_a_deleted_file(
+def test_why_explains_a_lazy_detach_and_a_deleted_file(
     home: Home, image: Path, attach: Callable[..., Path], claim: Callable[..., int]
 ) -> None:
     node = attach(image)
@@ -166,13 +166,13 @@ def test_a_lazy_detach_and_a_deleted_file(
     assert any("is deleted" in note for note in why(image, home).notes)
 
 
-def test_nothing_is_in_the_way(home: Home, image: Path) -> None:
+def test_why_with_nothing_in_the_way(home: Home, image: Path) -> None:
     found = why(image, home)
     assert not found.stands_in_the_way
     assert explanation.text(found).startswith(f"{image} (file): nothing stands in the way")
 
 
-def test_look_alikes_stay_and_orphans_go(
+def test_sweep_removes_orphans_and_keeps_look_alikes(
     home: Home, image: Path, attach: Callable[..., Path]
 ) -> None:
     home.machines.mkdir(parents=True)
@@ -190,7 +190,7 @@ def test_look_alikes_stay_and_orphans_go(
     assert _backing(unmarked).startswith(str(own))
 
 
-def test_an_orphan_that_somebody_claims_stays(
+def test_sweep_keeps_a_claimed_orphan(
     home: Home, attach: Callable[..., Path], claim: Callable[..., int]
 ) -> None:
     (own := home.data / "disk.raw").parent.mkdir(parents=True)
@@ -215,7 +215,7 @@ def _tag(node: Path, tag: str) -> None:
         os.close(opened)
 
 
-def test_the_next_free_number() -> None:
+def test_next_free_is_the_kernels_next_loop_number() -> None:
     assert next_free([0, 1, 3], [0, 1, 2, 3]) == 2
     assert next_free([0, 1], [0, 1]) == 2
     assert SYS_BLOCK.is_dir()

@@ -11,15 +11,15 @@ from bootwright.experiments.amount import Amount, parse
     ("text", "ns"),
     [("900ms", 900_000_000), ("1.5 s", 1_500_000_000), (" 500us", 500_000), ("500µs", 500_000)],
 )
-def test_a_time(text: str, ns: int) -> None:
+def test_amount_parse_reads_a_time(text: str, ns: int) -> None:
     assert parse(text) == Amount(ns=ns)
 
 
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0 %", 0.0), ("150%", 1.5)])
-def test_a_share(text: str, share: float) -> None:
+def test_amount_parse_reads_a_share(text: str, share: float) -> None:
     assert parse(text) == Amount(share=share)
 
 
 @pytest.mark.parametrize("text", ["", "much", "5", "-5ms", "1e3ms", "5 min", "ms", "٣ms", "5ms 2%"])
-def test_neither(text: str) -> None:
+def test_amount_parse_refuses_other_text(text: str) -> None:
     assert parse(text) is None

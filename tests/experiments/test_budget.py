@@ -22,14 +22,14 @@ def written(path: Path, text: str) -> Path:
     return file
 
 
-def test_the_example_is_read() -> None:
+def test_budget_read_of_the_example() -> None:
     [kernel] = budget.read(EXAMPLE).boot
     assert (kernel.tiny, kernel.clock, kernel.boots, kernel.tolerance) == (True, "virtual", 6, "2%")
     assert budget.time_ns(kernel.budget["whole"], "") == 600_000_000
     assert budget.draft_of(kernel, EXAMPLE.parent).image is None
 
 
-def test_a_boot_goes_before_the_head(tmp_path: Path) -> None:
+def test_budget_draft_of_prefers_the_boot_to_the_file_head(tmp_path: Path) -> None:
     (tmp_path / "web.toml").write_text('image = "web"\nmemory_mib = 256\n')
     file = written(
         tmp_path,
@@ -64,14 +64,14 @@ def test_a_boot_goes_before_the_head(tmp_path: Path) -> None:
         ("boot", "is no TOML"),
     ],
 )
-def test_what_is_refused(text: str, message: str, tmp_path: Path) -> None:
+def test_budget_read_refuses_invalid_files(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         budget.read(written(tmp_path, text))
     assert message in str(caught.value)
     assert caught.value.hint
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_budget_read_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read the budget .*No such file"):
         budget.read(tmp_path / "none.toml")
 
@@ -86,11 +86,11 @@ def test_a_missing_file(tmp_path: Path) -> None:
         ("0.5 s", 0, 500_000_000),
     ],
 )
-def test_tolerances(text: str, of_ns: int, tolerated_ns: int) -> None:
+def test_tolerated_ns_of_times_and_shares(text: str, of_ns: int, tolerated_ns: int) -> None:
     assert budget.tolerated_ns(text, of_ns) == tolerated_ns
 
 
-def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_baseline_read_returns_what_write_wrote(tmp_path: Path) -> None:
     path = baseline.path_of(tmp_path / "budget.toml")
     assert path.name == "budget.baseline.toml"
     assert baseline.read(path) == {}
@@ -105,7 +105,7 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_damaged_baseline_is_no_missing_one(tmp_path: Path) -> None:
+def test_baseline_read_refuses_a_damaged_file(tmp_path: Path) -> None:
     path = tmp_path / "budget.baseline.toml"
     path.write_text("version = 1\n[boot.web]\nboots = 3\n")
     with pytest.raises(InputError, match=r"is damaged: .*missing required field"):
@@ -115,12 +115,12 @@ def test_a_damaged_baseline_is_no_missing_one(tmp_path: Path) -> None:
         baseline.read(path)
 
 
-def test_a_baseline_that_cannot_be_written(tmp_path: Path) -> None:
+def test_baseline_write_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="cannot write the baseline"):
         baseline.write(tmp_path / "none" / "b.toml", {})
 
 
-def test_which_baselines_compare() -> None:
+def test_baseline_compares_only_with_like_measurements() -> None:
     virtual = baseline.of(measured.measurement([100, 102, 101]))
     here, there = Fingerprint(cpu="A CPU", cpus=2), Fingerprint(cpu="B CPU", cpus=2)
     assert baseline.why_apart(virtual, "virtual", "tcg", there) == ""
@@ -143,7 +143,7 @@ def test_which_baselines_compare() -> None:
 
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
-def test_the_workflows_call_what_there_is(name: str) -> None:
+def test_example_workflows_call_existing_commands(name: str) -> None:
     text = (EXAMPLE.parent / name).read_text()
     [words] = re.findall(r"^[^#\n]*bin/bootwright (check [^\n>]*(?:\n +--[^\n>]*)?)", text, re.M)
     context = command.make_context("check", words.split()[1:])

@@ -31,11 +31,11 @@ def verdicts(*lengths: float | None, wanted: Wanted = WEB) -> list[tuple[bool, b
         ([None, None, None], True, True),  # nobody's median keeps none
     ],
 )
-def test_a_budget(lengths: list[float | None], is_over: bool, is_sure: bool) -> None:
+def test_check_rows_of_a_budget(lengths: list[float | None], is_over: bool, is_sure: bool) -> None:
     assert verdicts(*lengths) == [(is_over, is_sure)]
 
 
-def test_a_boot_that_fails_fails_the_check() -> None:
+def test_check_fails_with_a_failed_boot() -> None:
     taken = measured.measurement([100] * 6)
     assert check.passed(check.rows(WEB, taken, None), taken)
     taken = measured.measurement([100] * 5 + [None])
@@ -44,12 +44,12 @@ def test_a_boot_that_fails_fails_the_check() -> None:
     assert not check.passed(rows, taken)
 
 
-def test_boots_that_were_not_tried_fail_it_too() -> None:
+def test_check_fails_with_boots_not_tried() -> None:
     taken = measured.measurement([100] * 3, looks=(4,))
     assert not check.passed(check.rows(WEB, taken, None), taken)
 
 
-def test_a_baseline_with_its_tolerance() -> None:
+def test_check_rows_of_a_baseline_with_tolerance() -> None:
     accepted = baseline.of(measured.measurement([1000] * 6))
     for length, over in ((1009.9, []), (1011.5, ["kernel", "whole"]), (900, [])):
         rows = check.rows(
@@ -61,14 +61,14 @@ def test_a_baseline_with_its_tolerance() -> None:
     assert [row.limit_ns for row in rows] == [1_008_990_000, 2_000_000, 1_010_000_000]
 
 
-def test_a_phase_of_the_baseline_that_is_gone_is_over() -> None:
+def test_check_fails_for_a_baseline_phase_that_is_gone() -> None:
     accepted = baseline.of(measured.measurement([1000] * 6))
     older = structs.replace(accepted, median_ns={"firmware": 5, **accepted.median_ns})
     rows = check.rows(WEB, measured.measurement([100] * 6), older)
     assert [row.phase for row in rows if row.is_over] == ["firmware"]
 
 
-def test_what_changed_since_the_baseline_is_told() -> None:
+def test_check_values_list_changes_since_the_baseline() -> None:
     accepted = baseline.of(measured.measurement([100] * 6))
     recipe = replace(measured.TINY, memory_mib=1024, cmdline=("loud", "fast"))
     told = check.values(WEB, measured.measurement([100] * 7, recipe=recipe), accepted, [])
@@ -81,7 +81,7 @@ def test_what_changed_since_the_baseline_is_told() -> None:
     assert (same["changed"], same["passed"], same["has_baseline"]) == ([], True, True)
 
 
-def test_a_budget_for_no_phase_is_refused_before_any_boot() -> None:
+def test_check_phases_refuses_a_budget_for_an_unknown_phase() -> None:
     check.check_phases(WEB, measured.TINY)
     wrong = structs.replace(WEB, budget={"firmware": "1s"})
     with pytest.raises(InputError, match="'firmware', which is no phase of it") as caught:

@@ -10,7 +10,7 @@ from bootwright.experiments.sequential import STAGED
 from tests.experiments.measured import MS, measurement
 
 
-def test_the_same_twice_is_no_difference() -> None:
+def test_compare_equal_samples_is_no_difference() -> None:
     found = compare(measurement([1000.0 + n for n in range(10)], [1000.0 + n for n in range(10)]))
     assert found.whole is not None
     assert (found.whole.verdict, found.whole.effect.ci_ns) == ("no-difference", (0, 0))
@@ -20,7 +20,7 @@ def test_the_same_twice_is_no_difference() -> None:
 @pytest.mark.parametrize(
     ("by", "verdict"), [(-100, "faster"), (100, "slower"), (-5, "no-difference")]
 )
-def test_a_difference_counts_from_the_smallest_that_interests(by: float, verdict: str) -> None:
+def test_compare_needs_the_smallest_effect_of_interest(by: float, verdict: str) -> None:
     """1 % of A's median, here 10 ms."""
     told = values(
         measurement([1000 + n for n in range(10)], [1000 + by + n for n in range(10)]), []
@@ -31,18 +31,18 @@ def test_a_difference_counts_from_the_smallest_that_interests(by: float, verdict
     assert told["phases"]["initramfs"]["verdict"] == "no-difference"  # type: ignore[index]
 
 
-def test_few_pairs_cannot_tell_and_say_how_many_might() -> None:
+def test_compare_few_pairs_cannot_tell_and_says_how_many_are_needed() -> None:
     told = values(measurement([1000, 1001, 1002], [900, 901, 902]), [])
     assert (told["verdict"], told["may_tell"]) == ("cannot-tell", 6)
 
 
-def test_a_side_that_fails_more_often_has_no_verdict_however_fast_it_is() -> None:
+def test_compare_gives_no_verdict_when_one_side_fails_more_often() -> None:
     told = values(measurement([1000] * 8, [10] * 7 + [None]), [])
     assert (told["verdict"], told["effect_ns"], told["p"]) == (None, None, None)
     assert told["why_none"] == "1 of 8 boots of B failed: its kernel panicked"
 
 
-def test_pairs_that_lost_one_are_left_out() -> None:
+def test_compare_leaves_out_incomplete_pairs() -> None:
     told = values(measurement([None, *[1000] * 8], [1, *[900] * 8]), [])
     assert (told["verdict"], told["pairs"], told["effect_ns"]) == ("faster", 8, -100 * MS)
     assert compare(measurement([None, 1000], [900, None])).why_none == (
@@ -54,7 +54,7 @@ def test_pairs_that_lost_one_are_left_out() -> None:
     assert compare(measurement([1000], [])).why_none == "no pair of boots succeeded"
 
 
-def test_pairs_enough_for_the_whole_may_be_too_few_for_each_phase() -> None:
+def test_compare_may_have_too_few_pairs_for_each_phase() -> None:
     """Six pairs of one sign have p = 2/2^6; of the smaller of two phases' p, twice that counts."""
     told = values(measurement([1000] * 6, [900] * 6), [])
     assert (told["verdict"], told["p"]) == ("faster", 2 / 2**6)
@@ -62,12 +62,12 @@ def test_pairs_enough_for_the_whole_may_be_too_few_for_each_phase() -> None:
     assert told["phases"]["kernel"]["p"] == 2 * 2 / 2**6  # type: ignore[index]
 
 
-def test_the_first_of_the_stages_tells_of_eight_phases() -> None:
+def test_staged_first_look_suffices_for_eight_phases() -> None:
     p = paired([1000] * STAGED.looks[0], [900] * STAGED.looks[0]).p
     assert holm({str(phase): p for phase in range(8)})["7"] <= STAGED.level
 
 
-def test_several_looks_each_have_a_share_of_alpha() -> None:
+def test_compare_splits_alpha_among_looks() -> None:
     a, b = [1000.0] * 7, [900.0] * 7
     assert values(measurement(a, b), [])["verdict"] == "faster"
     assert values(measurement(a, b, looks=(7, 14, 28)), [])["verdict"] == "faster"

@@ -29,7 +29,7 @@ def _midrank(differences: list[int], distance: int) -> float:
 
 
 @given(st.lists(_SMALL, min_size=1, max_size=8))
-def test_p_counts_patterns_of_signs(differences: list[int]) -> None:
+def test_paired_p_counts_patterns_of_signs(differences: list[int]) -> None:
     ranks = [_midrank(differences, abs(d)) for d in differences if d]
     seen = sum(_midrank(differences, d) for d in differences if d > 0)
     lopsided = min(seen, sum(ranks) - seen)
@@ -44,7 +44,7 @@ def test_p_counts_patterns_of_signs(differences: list[int]) -> None:
 @given(
     st.lists(st.integers(min_value=-(10**6), max_value=10**6), min_size=6, max_size=12, unique=True)
 )
-def test_interval_holds_what_the_test_does_not_reject(differences: list[int]) -> None:
+def test_paired_interval_holds_what_the_test_does_not_reject(differences: list[int]) -> None:
     spread = [d * 1000 + i * 7 for i, d in enumerate(differences)]  # no ties of averages
     low, high = _of(spread).ci_ns
     assert _of([d - (low - 2) for d in spread]).p <= 0.05
@@ -54,14 +54,14 @@ def test_interval_holds_what_the_test_does_not_reject(differences: list[int]) ->
 
 
 @given(st.lists(_SMALL, min_size=1, max_size=20))
-def test_effect_of_a_against_b_is_the_opposite(differences: list[int]) -> None:
+def test_paired_with_sides_swapped_is_the_opposite(differences: list[int]) -> None:
     one, other = _of(differences), _of([-d for d in differences])
     assert other.ci_ns == (-one.ci_ns[1], -one.ci_ns[0])
     assert (other.effect_ns, other.p) == (-one.effect_ns, one.p)
     assert one.ci_ns[0] <= one.effect_ns <= one.ci_ns[1]
 
 
-def test_textbook_example() -> None:
+def test_paired_agrees_with_a_textbook_example() -> None:
     """Hamilton's depression scale of nine patients, before and after.
 
     Source: Hollander, Wolfe and Chicken (2014), table 3.1: p (one-sided) 0.019, estimate -0.46,
@@ -76,25 +76,25 @@ def test_textbook_example() -> None:
     assert said.confidence == pytest.approx(0.961, abs=1e-3)
 
 
-def test_equal_differences_on_a_deterministic_clock() -> None:
+def test_paired_equal_differences_on_a_deterministic_clock() -> None:
     said = _of([-50 * MS] * 10)
     assert (said.effect_ns, said.ci_ns) == (-50 * MS, (-50 * MS, -50 * MS))
     assert said.p == 2 / 2**10
 
 
-def test_no_difference_at_all() -> None:
+def test_paired_without_any_difference() -> None:
     said = _of([0] * 10)
     assert (said.effect_ns, said.ci_ns, said.p) == (0, (0, 0), 1.0)
 
 
-def test_one_wild_boot_moves_little() -> None:
+def test_paired_resists_one_outlier() -> None:
     calm = _of([-50 * MS + i for i in range(12)])
     wild = _of([-50 * MS + i for i in range(11)] + [9_000 * MS])
     assert abs(wild.effect_ns - calm.effect_ns) < 10
     assert wild.ci_ns[1] < -49 * MS
 
 
-def test_too_few_pairs_say_what_they_reach() -> None:
+def test_paired_too_few_pairs_say_which_confidence_they_reach() -> None:
     said = _of([-50, -40, -60, -55, -45])
     assert (said.confidence, said.p) == (1 - 2 / 2**5, 2 / 2**5)
     assert said.ci_ns == (-60, -40)
@@ -104,7 +104,7 @@ def test_too_few_pairs_say_what_they_reach() -> None:
     assert _of([-5] * 7, 0.05 / 3).p <= 0.05 / 3 < _of([-5] * 6, 0.05 / 3).p
 
 
-def test_law_for_many_pairs_joins_the_counted_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paired_normal_law_joins_the_counted_law(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = [(-1) ** i * i * 10 - 120 for i in range(1, 101)]
     counted = _of(differences)
     monkeypatch.setattr(effects, "_EXACT", 99)
@@ -114,14 +114,14 @@ def test_law_for_many_pairs_joins_the_counted_one(monkeypatch: pytest.MonkeyPatc
     assert by_law.confidence == pytest.approx(counted.confidence, abs=1e-3)
 
 
-def test_samples_without_a_partner_are_refused() -> None:
+def test_paired_refuses_samples_without_a_partner() -> None:
     with pytest.raises(ValueError, match="shorter"):
         paired([1, 2, 3], [1, 2])
     with pytest.raises(ValueError, match="no pairs"):
         paired([], [])
 
 
-def test_neighbours_make_pairs_that_take_turns() -> None:
+def test_abba_alternates_which_side_comes_first() -> None:
     assert "".join(abba(4)) == "ABBAABBA"
     # A host that drifts evenly adds nothing on average.
     moments: dict[str, list[int]] = {"A": [], "B": []}
@@ -131,7 +131,7 @@ def test_neighbours_make_pairs_that_take_turns() -> None:
     assert (said.effect_ns, said.ci_ns) == (0, (-5, 5))
 
 
-def test_holm() -> None:
+def test_holm_adjusts_p_values() -> None:
     assert holm({"kernel": 0.01, "userspace": 0.04, "ssh": 0.03, "host": 0.005}) == {
         "kernel": pytest.approx(0.03),
         "userspace": pytest.approx(0.06),

@@ -25,7 +25,7 @@ async def gathered(executor: Local, jobs: list[Job]) -> list[Sample]:
     return [sample async for sample in executor.run(jobs)]
 
 
-def test_on_the_wall_clock_boots_are_alone_unless_asked(home: Home) -> None:
+def test_local_executor_boots_one_at_a_time_on_the_wall_clock(home: Home) -> None:
     wall = replace(TINY, clock="wall")
     assert Local(home).width(wall) == 1
     assert Local(home, parallel=3).width(wall) == 3
@@ -33,7 +33,9 @@ def test_on_the_wall_clock_boots_are_alone_unless_asked(home: Home) -> None:
     assert Local(home).width(replace(TINY, memory_mib=1 << 30)) == 1
 
 
-def test_so_many_run_at_once_and_no_more(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_executor_runs_at_most_so_many_at_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running = most = 0
 
     async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
@@ -52,7 +54,7 @@ def test_so_many_run_at_once_and_no_more(home: Home, monkeypatch: pytest.MonkeyP
     assert most == 2
 
 
-def test_a_failed_guest_is_a_sample_and_a_failed_host_is_the_end(
+def test_local_executor_records_guest_errors_and_raises_host_errors(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = set[int | None]()

@@ -25,7 +25,7 @@ def begin(home: Home, *, compares: bool = False, looks: Sequence[int] = (4,)) ->
     return measure.begin(home, {"A": one, "B": other} if compares else {"A": one}, plan)
 
 
-def test_seeds_count_from_the_recipes_and_pairs_share_one(home: Home) -> None:
+def test_measure_take_counts_seeds_and_shares_them_in_pairs(home: Home) -> None:
     executor = Instant({"A": 20, "B": 10})
     taken = asyncio.run(measure.take(home, begin(home, compares=True), executor))
     assert "".join(job.side for job in executor.jobs) == "ABBAABBA"
@@ -35,7 +35,7 @@ def test_seeds_count_from_the_recipes_and_pairs_share_one(home: Home) -> None:
     assert measurements.load(History(home.history), taken.id) == taken
 
 
-def test_an_interrupted_one_goes_on_where_it_was(home: Home) -> None:
+def test_measure_take_resumes_an_interrupted_measurement(home: Home) -> None:
     begun = begin(home, compares=True)
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(measure.take(home, begun, Instant({"A": 20, "B": 10}, stop_after=3)))
@@ -47,14 +47,14 @@ def test_an_interrupted_one_goes_on_where_it_was(home: Home) -> None:
     assert len(taken.samples) == 8 == len({(s.side, s.number) for s in taken.samples})
 
 
-def test_a_side_that_never_boots_is_given_up(home: Home) -> None:
+def test_measure_take_gives_up_a_side_that_never_boots(home: Home) -> None:
     executor = Instant({"A": 20, "B": None})
     taken = asyncio.run(measure.take(home, begin(home, compares=True, looks=[50]), executor))
     assert len(measure.failed(taken, "B")) == measure.HOPELESS
     assert len(executor.jobs) < 8
 
 
-def test_at_a_look_one_may_stop(home: Home) -> None:
+def test_measure_take_may_stop_at_a_look(home: Home) -> None:
     executor = Instant({"A": 20})
     begun = begin(home, looks=[2, 3, 9])
     asked = []
@@ -67,7 +67,7 @@ def test_at_a_look_one_may_stop(home: Home) -> None:
     assert (asked, len(executor.jobs)) == ([2, 3], 3)
 
 
-def test_what_cannot_be_compared_or_resumed_is_refused(home: Home) -> None:
+def test_measure_begin_refuses_what_cannot_be_compared_or_resumed(home: Home) -> None:
     wall = replace(TINY, clock="wall")
     plan = Plan(looks=(1,), timeout_s=60)
     with pytest.raises(InputError, match="never compare"):
@@ -79,7 +79,7 @@ def test_what_cannot_be_compared_or_resumed_is_refused(home: Home) -> None:
         measure.resumed(home, begun.id, "compare")
 
 
-def test_sides_that_end_at_other_points_are_warned_of(home: Home) -> None:
+def test_measure_begin_warns_of_sides_that_end_at_different_points(home: Home) -> None:
     image = digest.of_bytes(b"image")
     inside = replace(TINY, image=image, init="tini", disk="pmem", disk_bytes=1 << 30)
     plan = Plan(looks=(1,), timeout_s=60)
@@ -92,7 +92,7 @@ def test_sides_that_end_at_other_points_are_warned_of(home: Home) -> None:
     assert measure.warnings(home, begin(home, compares=True)) == []
 
 
-def test_figures_leave_failed_boots_out_and_name_those_far_off() -> None:
+def test_measure_values_omit_failed_boots_and_name_outliers() -> None:
     told = measure.values(measurement([100, 101, None, 100, 102, 101, 100, 300]), [])
     whole = told["phases"]["whole"]  # type: ignore[index]
     assert (whole["median_ns"], whole["max_ns"]) == (101 * MS, 300 * MS)

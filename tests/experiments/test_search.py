@@ -66,7 +66,9 @@ _SUBSETS = st.sets(st.sampled_from(NAMES))
 
 
 @given(_SUBSETS, st.integers(min_value=1, max_value=3))
-async def test_monotone_oracle_keeps_exactly_what_is_needed(needed: set[str], at_once: int) -> None:
+async def test_search_with_a_monotone_oracle_keeps_exactly_what_is_needed(
+    needed: set[str], at_once: int
+) -> None:
     oracle = Oracle(_without(needed))
     found = await Search([NAMES], oracle, at_once=at_once).run()
     assert found.ending == "1-minimal"
@@ -77,7 +79,9 @@ async def test_monotone_oracle_keeps_exactly_what_is_needed(needed: set[str], at
 
 
 @given(st.integers(min_value=0), _SUBSETS, st.integers(min_value=1, max_value=2))
-async def test_any_oracle_at_all_ends_1_minimal(salt: int, needed: set[str], at_once: int) -> None:
+async def test_search_with_any_oracle_is_1_minimal(
+    salt: int, needed: set[str], at_once: int
+) -> None:
     def passes(applied: frozenset[str]) -> bool:
         """Be neither monotone nor anything else."""
         return not applied or (
@@ -90,7 +94,9 @@ async def test_any_oracle_at_all_ends_1_minimal(salt: int, needed: set[str], at_
 
 
 @given(_SUBSETS, st.dictionaries(st.integers(1, 23), st.sets(st.integers(0, 22), max_size=2)))
-async def test_dependencies_are_never_broken(needed: set[str], edges: dict[int, set[int]]) -> None:
+async def test_search_never_breaks_dependencies(
+    needed: set[str], edges: dict[int, set[int]]
+) -> None:
     needs = {NAMES[b]: [NAMES[a] for a in under if a < b] for b, under in edges.items()}
     oracle = Oracle(_without(needed))
     found = await Search([NAMES[12:], NAMES[:12]], oracle, needs=needs).run()
@@ -102,7 +108,7 @@ async def test_dependencies_are_never_broken(needed: set[str], edges: dict[int, 
 
 
 @given(_SUBSETS, _SUBSETS)
-async def test_finalist_that_fails_all_probes_sends_the_search_back(
+async def test_search_continues_when_a_finalist_fails_all_probes(
     needed: set[str], also: set[str]
 ) -> None:
     oracle = Oracle(_without(needed), strict=_without(also))
@@ -114,13 +120,13 @@ async def test_finalist_that_fails_all_probes_sends_the_search_back(
     assert found.outcome.passed
 
 
-async def test_full_probes_are_for_finalists() -> None:
+async def test_search_runs_full_probes_for_finalists_only() -> None:
     oracle = Oracle(_without(["unit-3", "unit-17"]))
     await Search([NAMES], oracle).run()
     assert [stage for _, stage in oracle.asked].count("full") == 2, "the baseline and the finalist"
 
 
-async def test_groups_are_tried_whole_first() -> None:
+async def test_search_tries_whole_groups_first() -> None:
     oracle = Oracle(_without(["unit-3"]))
     await Search([NAMES[:8], NAMES[8:16], NAMES[16:]], oracle).run()
     sets = [applied for applied, _ in oracle.asked]
@@ -131,7 +137,7 @@ async def test_groups_are_tried_whole_first() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-async def test_flaky_oracle_is_asked_again_and_named(order: int) -> None:
+async def test_search_repeats_and_names_flaky_tests(order: int) -> None:
     """Every fourth answer is a failure, whatever was asked."""
 
     class Flaky(Oracle):
@@ -150,7 +156,7 @@ async def test_flaky_oracle_is_asked_again_and_named(order: int) -> None:
     assert not any(set(names) & needed for names in found.flaky)
 
 
-async def test_change_that_makes_the_boot_slower_does_harm() -> None:
+async def test_search_rejects_a_change_that_slows_the_boot() -> None:
     def time_ns(applied: frozenset[str]) -> int:
         return (2000 + 90_000 * ("unit-5" in applied) - 10 * len(applied)) * MS
 
@@ -158,7 +164,7 @@ async def test_change_that_makes_the_boot_slower_does_harm() -> None:
     assert set(found.left) == {"unit-5", "unit-9"}
 
 
-async def test_fastest_keeps_only_what_gains() -> None:
+async def test_search_fastest_keeps_only_changes_that_gain() -> None:
     gains = {"unit-2": -300, "unit-7": -40, "unit-11": -5, "unit-13": +60}
 
     def time_ns(applied: frozenset[str]) -> int:
@@ -173,7 +179,7 @@ async def test_fastest_keeps_only_what_gains() -> None:
         await Search([NAMES], Oracle(_without([])), goal="fastest").run()
 
 
-async def test_fastest_never_breaks_a_dependency() -> None:
+async def test_search_fastest_never_breaks_dependencies() -> None:
     def time_ns(applied: frozenset[str]) -> int:
         return (2000 - 300 * ("unit-12" in applied)) * MS
 
@@ -183,7 +189,7 @@ async def test_fastest_never_breaks_a_dependency() -> None:
     assert all("unit-20" in applied for applied, _ in oracle.asked if "unit-12" in applied)
 
 
-async def test_baseline_that_fails_ends_at_once() -> None:
+async def test_search_stops_at_once_when_the_baseline_fails() -> None:
     oracle = Oracle(lambda applied: False)
     found = await Search([NAMES], oracle).run()
     assert (found.ending, found.applied, found.tests) == ("baseline-fails", (), 1)
@@ -192,7 +198,7 @@ async def test_baseline_that_fails_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize("boots", range(1, 20))
-async def test_budget_is_kept_and_what_is_found_passed_all_probes(boots: int) -> None:
+async def test_search_keeps_its_budget_of_tests(boots: int) -> None:
     oracle = Oracle(_without(["unit-3", "unit-17"]))
     found = await Search([NAMES], oracle, budget=Budget(boots=boots)).run()
     assert len(oracle.asked) <= boots
@@ -203,14 +209,14 @@ async def test_budget_is_kept_and_what_is_found_passed_all_probes(boots: int) ->
         assert found.applied, "the finalist's test was held back"
 
 
-async def test_time_budget() -> None:
+async def test_search_keeps_its_budget_of_time() -> None:
     found = await Search([NAMES], Oracle(_without(NAMES[::3])), budget=Budget(seconds=0)).run()
     assert (found.ending, found.tests) == ("budget-spent", 0)
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), HostError("no space")])
 @pytest.mark.parametrize("at", [0, 1, 7, 13])
-async def test_interrupted_search_goes_on_without_a_test_done_twice(
+async def test_search_resumes_without_repeating_a_test(
     tmp_path: Path, error: BaseException, at: int
 ) -> None:
     journal = tmp_path / "search.jsonl"
@@ -231,7 +237,7 @@ async def test_interrupted_search_goes_on_without_a_test_done_twice(
     assert (again, three.asked) == (whole, [])
 
 
-async def test_journal_of_another_search_is_refused(tmp_path: Path) -> None:
+async def test_search_refuses_the_journal_of_another_search(tmp_path: Path) -> None:
     journal = tmp_path / "search.jsonl"
     await Search([NAMES], Oracle(_without([])), journal=journal, subject="recipe one").run()
     rows = [json.loads(line) for line in journal.read_text().splitlines() if line]
@@ -242,7 +248,7 @@ async def test_journal_of_another_search_is_refused(tmp_path: Path) -> None:
         Search([NAMES[1:]], Oracle(_without([])), journal=journal, subject="recipe one")
 
 
-async def test_wrong_changes_are_refused() -> None:
+async def test_search_refuses_invalid_changes() -> None:
     oracle = Oracle(_without([]))
     with pytest.raises(InputError, match="unit-0 is named twice"):
         Search([["unit-0"], ["unit-0"]], oracle)
@@ -254,7 +260,7 @@ async def test_wrong_changes_are_refused() -> None:
     assert (found.ending, found.applied) == ("1-minimal", ())
 
 
-async def test_progress_tells_how_far_and_how_long() -> None:
+async def test_search_reports_progress_and_remaining_time() -> None:
     told: list[Progress] = []
     found = await Search([NAMES], Oracle(_without(["unit-3"])), told=told.append).run()
     assert [step.tests for step in told] == list(range(1, found.tests + 1))
@@ -267,6 +273,6 @@ async def test_progress_tells_how_far_and_how_long() -> None:
 
 @pytest.mark.parametrize("way", ["scattered", "clustered"])
 @pytest.mark.parametrize(("items", "needed"), [(12, 3), (50, 1), (50, 5), (50, 25), (120, 4)])
-def test_no_more_tests_than_the_textbook(items: int, needed: int, way: str) -> None:
+def test_splitting_takes_no_more_tests_than_ddmin(items: int, needed: int, way: str) -> None:
     ours, textbook = mean_tests(items, needed, way, cases=30)
     assert ours <= textbook

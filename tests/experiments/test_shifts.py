@@ -11,7 +11,7 @@ from bootwright.experiments.shifts import _chance, shifted
 
 
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (2, 3), (5, 3), (4, 6), (6, 6)])
-def test_the_chance_is_the_share_of_all_orders(m: int, n: int) -> None:
+def test_shifted_chance_is_the_share_of_all_orders(m: int, n: int) -> None:
     orders = []
     for of_b in combinations(range(m + n), n):
         of_a = set(range(m + n)) - set(of_b)
@@ -21,26 +21,26 @@ def test_the_chance_is_the_share_of_all_orders(m: int, n: int) -> None:
         assert _chance(m, n, wins) == pytest.approx(share)
 
 
-def test_a_clear_shift() -> None:
+def test_shifted_finds_a_clear_shift() -> None:
     effect = shifted([100] * 6, [150] * 6)
     assert (effect.effect_ns, effect.ci_ns) == (50, (50, 50))
     assert effect.p == pytest.approx(2 / 924)
     assert effect.confidence >= 0.95
 
 
-def test_equal_samples_differ_by_nothing() -> None:
+def test_shifted_equal_samples_have_no_effect() -> None:
     effect = shifted([100] * 6, [100] * 6)
     assert (effect.effect_ns, effect.ci_ns, effect.p) == (0, (0, 0), 1.0)
 
 
-def test_too_few_samples_reach_no_confidence() -> None:
+def test_shifted_too_few_samples_reach_no_confidence() -> None:
     assert shifted([1, 2], [11, 12]).confidence < 0.95
     with pytest.raises(ValueError, match="no samples"):
         shifted([], [1])
 
 
 @pytest.mark.parametrize("each", [8, 45])  # all orders, and the normal law
-def test_the_interval_holds_the_true_shift_as_often_as_it_says(each: int) -> None:
+def test_shifted_interval_covers_the_true_shift(each: int) -> None:
     rng = random.Random(1)
     held = 0
     for _ in range(400):

@@ -29,7 +29,7 @@ def test_summary_of_ten_boots() -> None:
 
 
 @given(st.lists(_LENGTHS, min_size=6, max_size=7))
-def test_interval_is_the_one_of_all_resamples(values: list[int]) -> None:
+def test_summary_interval_is_the_one_of_all_resamples(values: list[int]) -> None:
     said = summary(values)
     # Drawing ranks, 7^7 of them would take a second a time: of six or seven, three do not differ.
     values = values[:4]
@@ -42,14 +42,14 @@ def test_interval_is_the_one_of_all_resamples(values: list[int]) -> None:
 
 
 @given(st.lists(_LENGTHS, min_size=1, max_size=40), st.randoms())
-def test_order_of_samples_does_not_matter(values: list[int], random: object) -> None:
+def test_summary_ignores_the_order_of_samples(values: list[int], random: object) -> None:
     said, turned = summary(values), summary(values[::-1])
     assert said.ci_ns == turned.ci_ns
     assert said.spread_ns == turned.spread_ns
     assert [values[i] for i in said.outliers] == [values[::-1][i] for i in turned.outliers][::-1]
 
 
-def test_few_samples_say_what_they_reach() -> None:
+def test_summary_few_samples_say_which_confidence_they_reach() -> None:
     one = summary([5 * MS])
     assert (one.ci_ns, one.confidence) == ((5 * MS, 5 * MS), 0.0)
     five = summary([5 * MS, 1 * MS, 4 * MS, 2 * MS, 3 * MS])
@@ -57,32 +57,32 @@ def test_few_samples_say_what_they_reach() -> None:
     assert summary([1, 2, 3, 4, 5, 6]).confidence == 0.95
 
 
-def test_no_samples_are_no_summary() -> None:
+def test_summary_refuses_no_samples() -> None:
     with pytest.raises(ValueError, match="no samples"):
         summary([])
 
 
-def test_deterministic_clock_has_no_spread_and_no_outliers_of_a_microsecond() -> None:
+def test_summary_of_a_deterministic_clock_has_no_spread() -> None:
     said = summary([1_897_336_000] * 9 + [1_897_337_000])
     assert (said.spread_ns, said.outliers) == (0, ())
     assert said.ci_ns == (1_897_336_000, 1_897_336_000)
     assert summary([1_897_336_000] * 9 + [1_997_337_000]).outliers == (9,)
 
 
-def test_thousand_samples_are_no_trouble() -> None:
+def test_summary_of_a_thousand_samples() -> None:
     said = summary(list(range(0, 1000 * MS, MS)))
     # A median's standard error is half the root of n, in ranks.
     assert said.ci_ns == pytest.approx((469 * MS, 530 * MS), abs=2 * MS)
 
 
-def test_smallest_effect_of_interest() -> None:
+def test_smallest_effect_ns_is_one_percent_or_a_millisecond() -> None:
     assert smallest_effect_ns(2_000 * MS) == 20 * MS
     assert smallest_effect_ns(20 * MS) == 1 * MS
 
 
 @pytest.mark.parametrize("name", ["normal", "heavy tails", "two modes"])
 @pytest.mark.parametrize("n", [10, 20])
-def test_interval_holds_the_median_as_often_as_it_says(name: str, n: int) -> None:
+def test_summary_interval_covers_the_median(name: str, n: int) -> None:
     # Three points for a bootstrap of so few samples; a standard error of so few experiments is 1.3.
     assert median_coverage(name, n, experiments=300) == pytest.approx(0.95, abs=0.05)
 
@@ -90,6 +90,6 @@ def test_interval_holds_the_median_as_often_as_it_says(name: str, n: int) -> Non
 @pytest.mark.acceptance
 @pytest.mark.parametrize("name", ["normal", "heavy tails", "two modes"])
 @pytest.mark.parametrize("n", [10, 20])
-def test_interval_holds_the_median_over_many_experiments(name: str, n: int) -> None:
+def test_summary_interval_covers_the_median_over_many_experiments(name: str, n: int) -> None:
     # A bootstrap's promise is one for large n: here it holds within three points.
     assert median_coverage(name, n, experiments=5000) == pytest.approx(0.95, abs=0.035)

@@ -35,7 +35,7 @@ def told(one: trend.Series) -> list[tuple[int, str, int | None]]:
     ]
 
 
-def test_the_first_slower_one_is_found_with_what_differs() -> None:
+def test_trend_regressions_find_the_first_slower_boot_and_what_differs() -> None:
     slow = replace(measured.TINY, cmdline=(), memory_mib=1024)
     found = series(1000, 1000, 1100, 1100, recipes={3: slow, 4: slow})
     [step] = trend.regressions(trend.steps(found))
@@ -45,25 +45,25 @@ def test_the_first_slower_one_is_found_with_what_differs() -> None:
     assert step.differences == ["cmdline: -quiet", "memory_mib: 512 → 1024"]
 
 
-def test_slow_steps_that_are_small_add_up() -> None:
+def test_trend_steps_that_are_small_add_up() -> None:
     assert told(series(1000, 1004, 1008, 1012, 1016)) == [(4, "slower", None)]
 
 
-def test_what_was_mended_is_no_regression() -> None:
+def test_trend_regressions_omit_what_was_fixed() -> None:
     found = series(1000, 1100, 1000, 1200)
     assert told(found) == [(2, "slower", 3), (3, "faster", None), (4, "slower", None)]
     assert [s.after.measurement.id for s in trend.regressions(trend.steps(found))] == [4]
 
 
-def test_half_mended_is_not_mended() -> None:
+def test_trend_steps_of_a_half_fixed_regression() -> None:
     assert told(series(1000, 1200, 1100)) == [(2, "slower", None), (3, "faster", None)]
 
 
-def test_too_few_boots_tell_nothing() -> None:
+def test_trend_steps_of_too_few_boots() -> None:
     assert told(series(1000, 1100, n=2)) == []
 
 
-def test_only_what_compares_is_one_series() -> None:
+def test_trend_of_image_groups_comparable_measurements() -> None:
     wall = replace(measured.TINY, clock="wall", random_seed=None)
 
     def on(cpu: str, **fields: object) -> Measurement:
@@ -80,7 +80,7 @@ def test_only_what_compares_is_one_series() -> None:
     ]
 
 
-def test_an_image_goes_by_its_title_or_the_beginning_of_its_digest() -> None:
+def test_trend_of_image_takes_a_title_or_digest_prefix() -> None:
     one = measured.measurement([100] * 6)
     side = one.sides["A"]
     digest = "sha256-" + "ab" * 32

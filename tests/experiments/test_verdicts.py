@@ -43,24 +43,24 @@ def _effect(low: int, high: int, p: float = 0.001, confidence: float = 0.951) ->
         (_effect(0, 0, p=1.0, confidence=0.0), "cannot-tell"),
     ],
 )
-def test_interval_and_smallest_effect_decide(effect: Effect, said: Verdict) -> None:
+def test_verdict_follows_interval_and_smallest_effect(effect: Effect, said: Verdict) -> None:
     assert verdict(effect, 100) == said
 
 
-def test_of_many_questions_the_adjusted_p_counts() -> None:
+def test_verdict_uses_the_adjusted_p() -> None:
     effect = _effect(-300, -200, p=0.03)
     adjusted = holm({"kernel": effect.p, "userspace": 0.9})
     assert verdict(effect, 100) == "faster"
     assert verdict(effect, 100, p=adjusted["kernel"]) == "cannot-tell"
 
 
-def test_one_instruction_is_never_faster() -> None:
+def test_verdict_of_one_instruction_is_no_difference() -> None:
     a = [2_000_000_000] * 10
     assert verdict(paired(a, [x - 1 for x in a]), SMALLEST_NS) == "no-difference"
     assert verdict(paired(a, [x - 25_000_000 for x in a]), SMALLEST_NS) == "faster"
 
 
-def test_plan_that_makes_no_sense_is_refused() -> None:
+def test_plan_refuses_looks_that_do_not_rise() -> None:
     for looks in ((), (0,), (8, 8), (16, 8), (-1, 5)):
         with pytest.raises(InputError, match="have to rise") as refused:
             Plan(looks=looks)
@@ -70,7 +70,7 @@ def test_plan_that_makes_no_sense_is_refused() -> None:
     assert STAGED.least == 7 <= STAGED.looks[0]
 
 
-def test_look_is_taken_at_its_share_of_alpha() -> None:
+def test_look_uses_its_share_of_alpha() -> None:
     a = [2_000_000_000 + i for i in range(8)]
     effect, said = look(STAGED, a, [x - 100_000_000 for x in a], SMALLEST_NS)
     assert said == "faster"
@@ -85,7 +85,7 @@ def _rates(sampler: str, plan: str, effect_ns: int) -> Rates:
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_against_a_is_hardly_ever_faster_or_slower(sampler: str, plan: str) -> None:
+def test_verdict_of_a_against_a_is_rarely_faster_or_slower(sampler: str, plan: str) -> None:
     found = _rates(sampler, plan, 0)
     # The smallest effect of interest keeps it far below the 5 % of p alone.
     assert found.of("faster", "slower") <= 0.01
@@ -95,9 +95,7 @@ def test_a_against_a_is_hardly_ever_faster_or_slower(sampler: str, plan: str) ->
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_effect_just_of_the_smallest_size_is_hardly_ever_called_larger(
-    sampler: str, plan: str
-) -> None:
+def test_verdict_rarely_exaggerates_the_smallest_effect(sampler: str, plan: str) -> None:
     """The worst case of the rule: the bound of "faster by more than that"."""
     found = _rates(sampler, plan, -SMALLEST_NS)
     assert found.of("faster") <= 0.025 + 0.03
@@ -120,18 +118,18 @@ def test_effect_just_of_the_smallest_size_is_hardly_ever_called_larger(
         ("two modes", "staged", 0.4),
     ],
 )
-def test_five_percent_are_seen(sampler: str, plan: str, power: float) -> None:
+def test_verdict_detects_five_percent(sampler: str, plan: str, power: float) -> None:
     found = _rates(sampler, plan, -FIVE_PERCENT)
     assert found.of("faster") >= power
     assert found.of("slower", "no-difference") <= 0.005
 
 
-def test_a_clear_answer_stops_early() -> None:
+def test_look_stops_early_at_a_clear_answer() -> None:
     assert _rates("virtual", "staged", 0).pairs == STAGED.looks[0]
     assert _rates("drift", "staged", -FIVE_PERCENT).pairs < STAGED.looks[0] + 1
 
 
-def test_nothing_but_looking_once_more_errs_more_often() -> None:
+def test_paired_repeated_looks_without_correction_err_more_often() -> None:
     """The check of the check: without its share of alpha each, looks add up."""
     random = Random(1)
     err = 0
@@ -144,7 +142,7 @@ def test_nothing_but_looking_once_more_errs_more_often() -> None:
 @pytest.mark.acceptance
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_rates_over_many_experiments(sampler: str, plan: str) -> None:
+def test_verdict_error_rates_over_many_experiments(sampler: str, plan: str) -> None:
     found = rates(SAMPLERS[sampler], PLANS[plan], 0, 20_000)
     assert found.of("faster", "slower") <= 0.005
     assert found.significant <= 0.05 + 0.005

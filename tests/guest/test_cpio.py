@@ -32,7 +32,7 @@ def header(archive: bytes) -> list[int]:
     return [int(archive[6 + 8 * index : 14 + 8 * index], 16) for index in range(13)]
 
 
-def test_entries_keep_their_kinds_modes_and_order() -> None:
+def test_cpio_archive_keeps_kinds_modes_and_order() -> None:
     archive = cpio.archive(
         [
             cpio.file("init", b"#!/bin/sh\n", 0o755),
@@ -51,17 +51,17 @@ def test_entries_keep_their_kinds_modes_and_order() -> None:
     ]
 
 
-def test_needed_folders_come_once_and_before_what_lies_in_them() -> None:
+def test_cpio_archive_adds_missing_folders_once_and_first() -> None:
     archive = cpio.archive([cpio.file("a/b/c", b""), cpio.file("a/b/d", b""), cpio.folder("a")])
     assert list(listed(archive)) == ["a", "a/b", "a/b/c", "a/b/d"]
 
 
-def test_a_folder_named_first_keeps_its_mode() -> None:
+def test_cpio_archive_keeps_the_mode_of_a_given_folder() -> None:
     archive = cpio.archive([cpio.folder("root", 0o700), cpio.file("root/x", b"")])
     assert listed(archive)["root"] == "drwx------ 0/0"
 
 
-def test_the_first_of_two_entries_with_one_path_counts(tmp_path: Path) -> None:
+def test_cpio_archive_keeps_the_first_of_equal_paths(tmp_path: Path) -> None:
     archive = cpio.archive([cpio.file("x", b"first"), cpio.file("x", b"second")])
     unpacked(archive, tmp_path)
     assert (tmp_path / "x").read_bytes() == b"first"
@@ -69,12 +69,12 @@ def test_the_first_of_two_entries_with_one_path_counts(tmp_path: Path) -> None:
     assert b"second" not in archive
 
 
-def test_a_device_carries_its_numbers() -> None:
+def test_cpio_archive_carries_device_numbers() -> None:
     fields = header(cpio.archive([cpio.character_device("ttyS1", 4, 65)]))
     assert fields[9:11] == [4, 65]
 
 
-def test_no_time_and_no_owner_so_that_equal_content_makes_equal_archives() -> None:
+def test_cpio_archive_is_reproducible() -> None:
     entries = [cpio.file("x", b"content")]
     fields = header(cpio.archive(entries))
     assert fields[2:4] == [0, 0]  # uid, gid
@@ -82,7 +82,7 @@ def test_no_time_and_no_owner_so_that_equal_content_makes_equal_archives() -> No
     assert cpio.archive(entries) == cpio.archive(list(entries))
 
 
-def test_an_empty_archive_is_only_its_trailer() -> None:
+def test_cpio_archive_empty_is_only_its_trailer() -> None:
     archive = cpio.archive([])
     assert listed(archive) == {}
     assert b"TRAILER!!!" in archive
@@ -97,7 +97,7 @@ _NAMES = st.text(
 
 @settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.tuples(_FOLDERS, _NAMES), st.binary(max_size=300), max_size=6))
-def test_what_is_packed_comes_out_again(contents: dict[tuple[str, str], bytes]) -> None:
+def test_cpio_archive_unpacks_to_what_was_packed(contents: dict[tuple[str, str], bytes]) -> None:
     files = {
         f"{folder}/{name}" if folder else name: content
         for (folder, name), content in contents.items()

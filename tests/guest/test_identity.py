@@ -27,7 +27,7 @@ def public_half(private: Path) -> list[str]:
     return done.stdout.split()[:2]
 
 
-def test_every_value_has_its_form(tmp_path: Path) -> None:
+def test_identity_make_values_have_their_form(tmp_path: Path) -> None:
     made = identity.make("web", tmp_path)
     assert made.hostname == "web"
     assert re.fullmatch(r"[0-9a-f]{32}", made.machine_id)
@@ -35,7 +35,7 @@ def test_every_value_has_its_form(tmp_path: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", made.token)
 
 
-def test_the_host_keys_are_a_pair_named_after_the_machine(tmp_path: Path) -> None:
+def test_identity_make_host_keys_are_a_pair(tmp_path: Path) -> None:
     made = identity.make("web", tmp_path)
     assert list(tmp_path.iterdir()) == []
     private = tmp_path / "key"
@@ -46,19 +46,19 @@ def test_the_host_keys_are_a_pair_named_after_the_machine(tmp_path: Path) -> Non
     assert made.host_key_public.endswith(" root@web")
 
 
-def test_two_identities_share_nothing_but_the_name(tmp_path: Path) -> None:
+def test_identity_make_twice_shares_only_the_name(tmp_path: Path) -> None:
     one, two = identity.make("web", tmp_path), identity.make("web", tmp_path)
     for field in ("machine_id", "mac", "token", "host_key", "host_key_public"):
         assert getattr(one, field) != getattr(two, field)
 
 
-def test_a_mac_address_is_ours_alone_to_give_and_no_group(tmp_path: Path) -> None:
+def test_identity_make_mac_address_is_local_and_unicast(tmp_path: Path) -> None:
     first = int(identity.make("web", tmp_path).mac.split(":")[0], 16)
     assert first & 0b10  # locally administered
     assert not first & 0b01  # of one card, not of a group
 
 
-def test_what_a_killed_keygen_left_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_identity_make_ignores_what_a_killed_keygen_left(tmp_path: Path) -> None:
     (tmp_path / ".key").write_text("half a key")
     (tmp_path / ".key.pub").write_text("")
     made = identity.make("web", tmp_path)  # ssh-keygen asks before it overwrites
@@ -66,7 +66,7 @@ def test_what_a_killed_keygen_left_is_in_nobodys_way(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_users_key_is_for_its_owner_only(home: Home) -> None:
+def test_user_key_is_private(home: Home) -> None:
     private, public = identity.user_key(home)
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert stat.S_IMODE(private.parent.stat().st_mode) == 0o700
@@ -74,12 +74,12 @@ def test_the_users_key_is_for_its_owner_only(home: Home) -> None:
     assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
 
 
-def test_the_users_key_is_made_once(home: Home) -> None:
+def test_user_key_is_made_once(home: Home) -> None:
     assert identity.user_key(home) == identity.user_key(home)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty"])
-def test_a_public_half_that_a_crash_took_is_made_again(damage: str, home: Home) -> None:
+def test_user_key_remakes_a_lost_public_half(damage: str, home: Home) -> None:
     private, public = identity.user_key(home)
     text = private.read_text()
     if damage == "missing":
@@ -100,7 +100,7 @@ identity.user_key(locate())
 """
 
 
-def test_first_calls_at_once_make_one_key(home: Home) -> None:
+def test_user_key_by_concurrent_callers_is_one_key(home: Home) -> None:
     finish(together(_FIRST_CALL, count=4))
     private, public = identity.user_key(home)
     assert public_half(private) == public.split()[:2]
@@ -108,7 +108,7 @@ def test_first_calls_at_once_make_one_key(home: Home) -> None:
     assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
 
 
-def test_a_key_that_cannot_be_read_is_named(home: Home) -> None:
+def test_user_key_names_a_key_that_cannot_be_read(home: Home) -> None:
     private, _ = identity.user_key(home)
     private.with_suffix(".pub").unlink()
     private.write_text("no key")
@@ -121,7 +121,7 @@ def test_a_key_that_cannot_be_read_is_named(home: Home) -> None:
     assert not private.with_suffix(".pub").exists()
 
 
-def test_without_ssh_keygen_the_package_is_named(
+def test_identity_make_without_ssh_keygen_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -132,9 +132,7 @@ def test_without_ssh_keygen_the_package_is_named(
     assert "sudo apt-get install openssh-client" in bad.value.hint
 
 
-def test_what_ssh_keygen_complains_of_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_identity_make_quotes_ssh_keygen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "ssh-keygen"
     fake.write_text("#!/bin/sh\necho 'no entropy left' >&2\nexit 1\n")
     fake.chmod(0o755)
@@ -143,7 +141,7 @@ def test_what_ssh_keygen_complains_of_is_told(
         identity.make("web", tmp_path)
 
 
-def test_the_identity_on_the_virtual_clock_is_always_the_same(tmp_path: Path) -> None:
+def test_identity_fixed_is_always_the_same(tmp_path: Path) -> None:
     one = identity.fixed()
     assert one == identity.fixed()
     path = tmp_path / "key"

@@ -55,9 +55,7 @@ def modular(tmp_path: Path) -> Kernel:
     return made
 
 
-def test_modules_are_unpacked_and_come_after_what_they_need(
-    modular: Kernel, tmp_path: Path
-) -> None:
+def test_initramfs_make_unpacks_modules_in_load_order(modular: Kernel, tmp_path: Path) -> None:
     made = initramfs.make(modular, ["virtio_blk", "ext4"], tmp_path / "cache")
     assert made.modules == ("modules/virtio.ko", "modules/virtio_blk.ko")
     subprocess.run(["busybox", "cpio", "-id"], input=made.archive, cwd=tmp_path, check=True)
@@ -65,9 +63,7 @@ def test_modules_are_unpacked_and_come_after_what_they_need(
     assert (tmp_path / "modules/virtio_blk.ko").read_bytes() == b"ELF of virtio_blk"
 
 
-def test_a_module_that_may_fail_to_load_is_listed_behind_a_dash(
-    modular: Kernel, tmp_path: Path
-) -> None:
+def test_initramfs_make_marks_optional_modules_with_a_dash(modular: Kernel, tmp_path: Path) -> None:
     assert modular.modules is not None
     (modular.modules / "modules.softdep").write_text("softdep virtio_blk pre: virtio_fast\n")
     with (modular.modules / "modules.dep").open("a") as listed:
@@ -80,33 +76,35 @@ def test_a_module_that_may_fail_to_load_is_listed_behind_a_dash(
     assert b"-modules/" not in made.archive
 
 
-def test_the_second_time_it_comes_from_the_cache(modular: Kernel, tmp_path: Path) -> None:
+def test_initramfs_make_uses_the_cache(modular: Kernel, tmp_path: Path) -> None:
     first = initramfs.make(modular, ["virtio_blk"], tmp_path / "cache")
     assert modular.modules is not None
     shutil.rmtree(modular.modules)
     assert initramfs.make(modular, ["virtio_blk"], tmp_path / "cache") == first
 
 
-def test_other_drivers_are_another_archive(modular: Kernel, tmp_path: Path) -> None:
+def test_initramfs_make_depends_on_the_drivers(modular: Kernel, tmp_path: Path) -> None:
     both = initramfs.make(modular, ["virtio_blk"], tmp_path / "cache")
     one = initramfs.make(modular, ["virtio"], tmp_path / "cache")
     assert one.modules == ("modules/virtio.ko",)
     assert one.archive != both.archive
 
 
-def test_a_lost_cache_is_made_again(modular: Kernel, tmp_path: Path) -> None:
+def test_initramfs_make_rebuilds_a_lost_cache(modular: Kernel, tmp_path: Path) -> None:
     first = initramfs.make(modular, ["virtio_blk"], tmp_path / "cache")
     for path in (tmp_path / "cache").glob("*.modules"):
         path.unlink()
     assert initramfs.make(modular, ["virtio_blk"], tmp_path / "cache") == first
 
 
-def test_no_archive_when_all_is_built_in(modular: Kernel, tmp_path: Path) -> None:
+def test_initramfs_make_gives_no_archive_when_all_is_built_in(
+    modular: Kernel, tmp_path: Path
+) -> None:
     made = initramfs.make(modular, ["ext4"], tmp_path / "cache")
     assert made == initramfs.Initramfs(archive=b"", modules=())
 
 
-def test_a_driver_that_the_kernel_lacks_is_named(modular: Kernel, tmp_path: Path) -> None:
+def test_initramfs_make_names_a_missing_driver(modular: Kernel, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="the kernel has no driver xfs, neither built in") as bad:
         initramfs.make(modular, ["xfs"], tmp_path / "cache")
     assert bad.value.hint == "use a kernel with CONFIG_XFS_FS"
@@ -114,13 +112,13 @@ def test_a_driver_that_the_kernel_lacks_is_named(modular: Kernel, tmp_path: Path
 
 
 @pytest.mark.parametrize("config", [None, "CONFIG_EXT4_FS=y\nCONFIG_VIRTIO_BLK=y\n"])
-def test_a_kernel_without_modules_needs_none(config: str | None, tmp_path: Path) -> None:
+def test_initramfs_make_of_a_kernel_without_modules(config: str | None, tmp_path: Path) -> None:
     made = initramfs.make(kernel(tmp_path / "k", config=config), ["virtio_blk", "ext4"], tmp_path)
     assert made == initramfs.Initramfs(archive=b"", modules=())
 
 
 @pytest.mark.parametrize(("line", "value"), [("CONFIG_VIRTIO_BLK=m\n", "m"), ("", "n")])
-def test_a_kernel_without_modules_that_would_need_one(
+def test_initramfs_make_names_a_driver_missing_without_modules(
     line: str, value: str, tmp_path: Path
 ) -> None:
     lacking = kernel(tmp_path / "k", config="CONFIG_EXT4_FS=y\n" + line)
@@ -134,7 +132,7 @@ def test_a_kernel_without_modules_that_would_need_one(
 
 @pytest.mark.parametrize("damaged", ["*.cpio", "*.modules"])
 @pytest.mark.parametrize("content", [b"", b"\xff rubbish"])
-def test_a_damaged_cache_is_made_again(
+def test_initramfs_make_rebuilds_a_damaged_cache(
     damaged: str, content: bytes, modular: Kernel, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"

@@ -67,9 +67,7 @@ def program() -> dict[str, tuple[bytes, int]]:
     return seed.program_files()
 
 
-def test_the_seed_of_a_machine_with_a_root(
-    home: Home, program: dict[str, tuple[bytes, int]]
-) -> None:
+def test_pack_of_a_machine_with_a_root(home: Home, program: dict[str, tuple[bytes, int]]) -> None:
     named = seed.remember(home, program)
     found = modes(seed.pack(home, named, ME, ROOTED, authorized_key="ssh-ed25519 BBBB me"))
     expected = {
@@ -93,7 +91,7 @@ def test_the_seed_of_a_machine_with_a_root(
     assert "seed/command" not in found
 
 
-def test_the_keys_are_where_the_ssh_server_looks(home: Home, tmp_path: Path) -> None:
+def test_pack_puts_keys_where_sshd_looks(home: Home, tmp_path: Path) -> None:
     packed = seed.pack(home, (), ME, ROOTED, authorized_key="ssh-ed25519 BBBB me")
     laid = unpacked(packed, tmp_path) / "seed/run/bootwright"
     assert (laid / "token").read_text() == "feedface00000001"
@@ -102,14 +100,14 @@ def test_the_keys_are_where_the_ssh_server_looks(home: Home, tmp_path: Path) -> 
     assert (laid / "ssh_host_ed25519_key.pub").read_text() == "ssh-ed25519 AAAA root@web\n"
 
 
-def test_the_tiny_guest_gets_a_command_and_no_keys(home: Home) -> None:
+def test_pack_of_a_tiny_guest_has_a_command_and_no_keys(home: Home) -> None:
     found = modes(seed.pack(home, (), ME, Wiring(), command=("true",)))
     assert found["seed/command"] == "-rw-r--r--"
     assert found["seed/run"] == "drwxr-xr-x"
     assert not [path for path in found if path.startswith("seed/run/")]
 
 
-def test_the_ports_have_their_device_numbers(home: Home) -> None:
+def test_pack_has_device_nodes_of_the_serial_ports(home: Home) -> None:
     archive = seed.pack(home, (), ME, Wiring())
     for node in (
         cpio.character_device("dev/console", 5, 1),
@@ -122,7 +120,7 @@ def test_the_ports_have_their_device_numbers(home: Home) -> None:
         assert tuple(numbers) == node.device
 
 
-def test_every_tool_that_the_seed_calls_is_linked_and_in_busybox(home: Home) -> None:
+def test_pack_links_every_busybox_tool_that_init_calls(home: Home) -> None:
     found = modes(seed.pack(home, (), ME, Wiring()))
     linked = {
         path.removeprefix("bin/").removesuffix(" -> busybox") for path in found if ">" in path
@@ -145,14 +143,14 @@ def test_every_tool_that_the_seed_calls_is_linked_and_in_busybox(home: Home) -> 
         (("printf", "%s", "two\nlines"), "two\nlines"),
     ],
 )
-def test_one_word_is_a_shell_line_and_several_are_an_argv(
+def test_pack_command_of_one_word_is_a_shell_line(
     command: tuple[str, ...], printed: str, home: Home, tmp_path: Path
 ) -> None:
     unpacked(seed.pack(home, (), ME, Wiring(), command=command), tmp_path)
     assert sourced(tmp_path / "seed/command", ":") == printed
 
 
-def test_the_shell_reads_the_machine_as_it_was_written(home: Home, tmp_path: Path) -> None:
+def test_pack_variables_read_back_by_the_shell(home: Home, tmp_path: Path) -> None:
     unpacked(seed.pack(home, (), ME, ROOTED), tmp_path)
     machine = tmp_path / "seed/machine"
     subprocess.run(["sh", "-n", machine], check=True)
@@ -170,7 +168,7 @@ def test_the_shell_reads_the_machine_as_it_was_written(home: Home, tmp_path: Pat
     )
 
 
-def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
+def test_pack_variables_are_never_run_as_commands(home: Home, tmp_path: Path) -> None:
     unpacked(seed.pack(home, (), ME, Wiring(root=Root(filesystem="$(touch x); 'y'"))), tmp_path)
     machine = tmp_path / "seed/machine"
     assert sourced(machine, 'printf "%s" "$filesystem"') == "$(touch x); 'y'"
@@ -180,7 +178,7 @@ def test_no_value_is_taken_for_a_command(home: Home, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
-def test_the_program_is_a_shell_script(
+def test_init_program_is_a_valid_shell_script(
     shell: list[str], program: dict[str, tuple[bytes, int]], tmp_path: Path
 ) -> None:
     content, mode = program["/init"]
@@ -190,7 +188,7 @@ def test_the_program_is_a_shell_script(
     assert mode == 0o755
 
 
-def test_the_seed_can_count_what_is_free(
+def test_init_program_counts_free_disk_space(
     program: dict[str, tuple[bytes, int]], tmp_path: Path
 ) -> None:
     # The line that does so, by the shell and the stat that the guest has.
@@ -204,7 +202,7 @@ def test_the_seed_can_count_what_is_free(
     assert int(counted.stdout) > 0
 
 
-def test_guest_files_are_kept_by_digest(home: Home) -> None:
+def test_remember_keeps_guest_files_by_digest(home: Home) -> None:
     named = seed.remember(home, {"/b": (b"two", 0o600), "/a": (b"one", 0o755)})
     assert [(file.path, file.mode) for file in named] == [("/a", 0o755), ("/b", 0o600)]
     assert named[0].digest == of_bytes(b"one")
@@ -213,7 +211,7 @@ def test_guest_files_are_kept_by_digest(home: Home) -> None:
     assert sorted(path.name for path in home.files.iterdir()) == sorted(f.digest for f in named)
 
 
-def test_a_guest_file_that_is_not_here_is_named(home: Home) -> None:
+def test_recall_names_a_missing_guest_file(home: Home) -> None:
     missing = Digest("sha256-" + "ab" * 32)
     with pytest.raises(FormatError) as bad:
         seed.recall(home, missing)
@@ -222,7 +220,7 @@ def test_a_guest_file_that_is_not_here_is_named(home: Home) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"on", b"onE", b"one more"])
-def test_a_damaged_guest_file_is_refused(damage: bytes, home: Home) -> None:
+def test_recall_refuses_a_damaged_guest_file(damage: bytes, home: Home) -> None:
     [named] = seed.remember(home, {"/a": (b"one", 0o755)})
     path = home.files / named.digest
     path.write_bytes(damage)
@@ -236,7 +234,7 @@ def test_a_damaged_guest_file_is_refused(damage: bytes, home: Home) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"on"])
-def test_a_guest_file_that_was_cut_short_is_written_again(damage: bytes, home: Home) -> None:
+def test_remember_rewrites_a_truncated_guest_file(damage: bytes, home: Home) -> None:
     [named] = seed.remember(home, {"/a": (b"one", 0o755)})
     (home.files / named.digest).write_bytes(damage)
     seed.remember(home, {"/a": (b"one", 0o755)})
@@ -244,7 +242,7 @@ def test_a_guest_file_that_was_cut_short_is_written_again(damage: bytes, home: H
     assert [path.name for path in home.files.iterdir()] == [named.digest]
 
 
-def test_a_guest_file_that_is_there_is_not_written_again(home: Home) -> None:
+def test_remember_does_not_rewrite_a_guest_file(home: Home) -> None:
     [named] = seed.remember(home, {"/a": (b"one", 0o755)})
     before = (home.files / named.digest).stat().st_ino
     seed.remember(home, {"/a": (b"one", 0o755)})
@@ -252,7 +250,7 @@ def test_a_guest_file_that_is_there_is_not_written_again(home: Home) -> None:
 
 
 @pytest.mark.parametrize("impostor", ["dynamic", "script"])
-def test_a_busybox_that_needs_libraries_is_refused(
+def test_program_files_refuses_a_dynamic_busybox(
     impostor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busybox = tmp_path / "busybox"
@@ -270,7 +268,9 @@ def test_a_busybox_that_needs_libraries_is_refused(
     assert "sudo apt-get install busybox-static" in bad.value.hint
 
 
-def test_a_missing_busybox_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_files_names_a_missing_busybox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bootwright.host.tools._SBIN", "")
     with pytest.raises(HostError, match=r"^there is no busybox here that runs without libraries$"):

@@ -49,7 +49,7 @@ def _integrity(path: Path) -> list[tuple[str]]:
         return connection.execute("PRAGMA integrity_check").fetchall()
 
 
-def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_history_add_by_concurrent_processes_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite3"  # not there yet: they make it at once, too
     writers = [_writer(path, 15) for _ in range(3)]
     for writer in writers:
@@ -62,7 +62,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     assert _integrity(path) == [("ok",)]
 
 
-def test_a_kill_at_any_moment_loses_at_most_the_boot_in_flight(tmp_path: Path) -> None:
+def test_history_add_killed_at_any_moment_loses_at_most_one_boot(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite3"
     chance = random.Random(SEED)
     known: set[int] = set()

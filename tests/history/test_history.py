@@ -33,7 +33,7 @@ def journal_mode(path: Path) -> str:
     return str(mode)
 
 
-def test_what_is_stored_comes_back(history: History) -> None:
+def test_history_load_returns_what_add_stored(history: History) -> None:
     given = boot()
     boot_id = history.add(given)
     stored = history.load(boot_id)
@@ -45,7 +45,7 @@ def test_what_is_stored_comes_back(history: History) -> None:
     assert history.find() == [stored.row]
 
 
-def test_only_its_owner_reads_it(history: History) -> None:
+def test_history_file_is_private(history: History) -> None:
     history.add(boot())
     assert stat.S_IMODE(history.path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
@@ -61,7 +61,7 @@ def _beside(history: History) -> list[Path]:
     return list(history.path.parent.iterdir())
 
 
-def test_looking_at_a_history_that_is_not_there_makes_none(history: History) -> None:
+def test_history_find_creates_no_file(history: History) -> None:
     assert history.find() == []
     assert (history.count(), history.used_bytes()) == (0, 0)
     for look in (lambda: history.load(3), lambda: history.remove([3])):
@@ -70,14 +70,14 @@ def test_looking_at_a_history_that_is_not_there_makes_none(history: History) -> 
     assert not history.path.parent.exists()
 
 
-def test_the_newest_comes_first_and_ids_are_never_given_twice(history: History) -> None:
+def test_history_find_is_newest_first_and_ids_are_never_reused(history: History) -> None:
     ids = [history.add(boot()) for _ in range(3)]
     assert [row.id for row in history.find()] == ids[::-1] == [3, 2, 1]
     history.remove([3])
     assert history.add(boot()) == 4
 
 
-def test_boots_are_removed_all_or_none(history: History) -> None:
+def test_history_remove_is_all_or_nothing(history: History) -> None:
     for _ in range(4):
         history.add(boot())
     with pytest.raises(NotFoundError, match="the history has no boot 7, 9"):
@@ -93,7 +93,7 @@ def test_boots_are_removed_all_or_none(history: History) -> None:
     assert left == [(2,), (4,)], "what belongs to a boot goes with it"
 
 
-def test_the_room_of_what_is_removed_goes_back_to_the_disk(history: History) -> None:
+def test_history_remove_shrinks_the_file(history: History) -> None:
     noise = os.urandom(200_000).hex()
     for _ in range(5):
         history.add(Boot(summary=SUMMARY, evidence=Evidence(clean=Pass(units=noise)), host=HOST))
@@ -142,7 +142,7 @@ def _is_wanted(row: Summary, wanted: Filter) -> bool:
 
 @settings(max_examples=25, deadline=None)
 @given(summaries=_SUMMARIES, filters=st.lists(_FILTERS, min_size=5, max_size=5))
-def test_filters_find_what_they_say(
+def test_history_find_by_each_filter(
     summaries: list[Summary], filters: list[Filter], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("filters") / "history.sqlite3"
@@ -167,7 +167,7 @@ _PASSES = st.builds(Pass, kernel_log=st.text(), units=st.text())
         recipe=st.dictionaries(st.text(), st.integers(-(1 << 63), (1 << 63) - 1) | st.text()),
     )
 )
-def test_evidence_is_kept_to_the_letter(
+def test_history_keeps_evidence_to_the_letter(
     told: Evidence, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     history = History(tmp_path_factory.mktemp("evidence") / "history.sqlite3")
@@ -175,7 +175,7 @@ def test_evidence_is_kept_to_the_letter(
     assert history.load(boot_id).evidence == told
 
 
-def test_images_are_found_by_their_digest_and_its_beginning(history: History) -> None:
+def test_history_find_by_image_digest_or_prefix(history: History) -> None:
     history.add(boot())
     digits = "2" * 64
     for word in ("web", f"sha256-{digits}", digits, digits[:8], f"sha256-{digits[:12]}"):
@@ -203,7 +203,7 @@ def _every_use(history: History) -> list[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("content", [b"no database at all\n" * 100, b"SQLite format 3\0" * 300])
-def test_a_file_that_is_no_database_is_named(content: bytes, history: History) -> None:
+def test_history_names_a_file_that_is_no_database(content: bytes, history: History) -> None:
     history.path.parent.mkdir()
     history.path.write_bytes(content)
     for name, use in _every_use(history):
@@ -222,7 +222,7 @@ def nine_boots(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @settings(max_examples=60, deadline=None)
 @given(start=st.integers(0, 40_000), garbage=st.binary(min_size=1, max_size=600))
-def test_damage_anywhere_is_an_error_of_ours_or_none(
+def test_history_damaged_anywhere_raises_only_bootwright_errors(
     start: int, garbage: bytes, nine_boots: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     history = History(tmp_path_factory.mktemp("damage") / "history.sqlite3")
@@ -240,14 +240,14 @@ def test_damage_anywhere_is_an_error_of_ours_or_none(
     assert foreign == []
 
 
-def test_an_empty_file_is_a_history_without_boots(history: History) -> None:
+def test_history_of_an_empty_file_has_no_boots(history: History) -> None:
     history.path.parent.mkdir()
     history.path.touch()
     assert (history.find(), history.count()) == ([], 0)
     assert history.add(boot()) == 1
 
 
-def test_what_is_stored_of_one_boot_can_be_damaged_alone(history: History) -> None:
+def test_history_load_of_one_damaged_boot_leaves_the_others(history: History) -> None:
     for _ in range(3):
         history.add(boot())
     newer = msgspec.json.encode(Evidence(version=99))
@@ -272,7 +272,7 @@ def test_what_is_stored_of_one_boot_can_be_damaged_alone(history: History) -> No
     assert [row.id for row in history.find()] == [2]
 
 
-def test_another_programs_database_is_left_alone(history: History) -> None:
+def test_history_leaves_another_programs_database_alone(history: History) -> None:
     history.path.parent.mkdir()
     with closing(sqlite3.connect(history.path)) as connection, connection:
         connection.execute("CREATE TABLE theirs (x)")
@@ -286,7 +286,7 @@ def test_another_programs_database_is_left_alone(history: History) -> None:
     assert history.path.read_bytes() == before
 
 
-def test_one_that_is_held_for_too_long_is_said(
+def test_history_add_reports_a_database_locked_too_long(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.add(boot())
@@ -300,7 +300,7 @@ def test_one_that_is_held_for_too_long_is_said(
     assert history.add(boot()) == 2
 
 
-def test_a_folder_that_cannot_be_made_is_said(history: History) -> None:
+def test_history_add_names_a_folder_that_cannot_be_made(history: History) -> None:
     history.path.parent.write_text("a file where the folder should be")
     with pytest.raises(HostError) as caught:
         history.add(boot())
@@ -308,7 +308,7 @@ def test_a_folder_that_cannot_be_made_is_said(history: History) -> None:
     assert "BOOTWRIGHT_HOME" in caught.value.hint
 
 
-def test_a_read_only_history_is_read_and_not_written(
+def test_history_read_only_is_read_and_not_written(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.add(boot())
@@ -322,7 +322,7 @@ def test_a_read_only_history_is_read_and_not_written(
     assert sorted(_beside(history)) == before
 
 
-def test_reading_goes_on_while_one_writes_but_not_on_a_network_filesystem(
+def test_history_uses_wal_except_on_network_filesystems(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = filled(tmp_path / "local.sqlite3", boot())
@@ -333,7 +333,7 @@ def test_reading_goes_on_while_one_writes_but_not_on_a_network_filesystem(
     assert isinstance(remote.find()[0], Row)
 
 
-def test_one_that_is_open_elsewhere_when_it_is_made_becomes_write_ahead_later(
+def test_history_open_elsewhere_switches_to_wal_later(
     history: History,
 ) -> None:
     history.path.parent.mkdir()

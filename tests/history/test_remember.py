@@ -16,7 +16,7 @@ from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
 from tests.machine.samples import RECIPE
 
 
-def test_a_run_is_listed_with_its_phases(home: Home) -> None:
+def test_remember_stores_a_run_with_its_phases(home: Home) -> None:
     began_s = time.time() - 20
     told = evidence(began_ns=time.monotonic_ns() - 20_000_000_000)
     boot_id = remember(home, told, command="run", image="web", kernel="debian")
@@ -36,7 +36,7 @@ def test_a_run_is_listed_with_its_phases(home: Home) -> None:
 
 
 @pytest.mark.parametrize(("recipe", "steps"), [(TINY, 4), (VIRTUAL, None)])
-def test_a_tiny_guest_has_no_image(recipe: Recipe, steps: int | None, home: Home) -> None:
+def test_remember_a_tiny_guest_has_no_image(recipe: Recipe, steps: int | None, home: Home) -> None:
     assert remember(home, evidence(recipe), command="run", image=None, kernel="mine") == 1
     [row] = History(home.history).find()
     assert (row.image, row.image_digest) == ("", "")
@@ -45,7 +45,7 @@ def test_a_tiny_guest_has_no_image(recipe: Recipe, steps: int | None, home: Home
     assert row.seed == recipe.random_seed
 
 
-def test_a_timeline_gives_the_figures_where_there_is_one(home: Home) -> None:
+def test_remember_takes_figures_from_the_timeline(home: Home) -> None:
     told = evidence()
     made = outline(told)
     remember(home, told, command="timeline", image="web", kernel="debian", timeline=made)
@@ -54,7 +54,7 @@ def test_a_timeline_gives_the_figures_where_there_is_one(home: Home) -> None:
     assert [stretch.name for stretch in row.stretches][:2] == ["host preparation", "VMM start"]
 
 
-def test_equal_recipes_have_one_digest(home: Home) -> None:
+def test_remember_gives_equal_recipes_one_digest(home: Home) -> None:
     for recipe in (RECIPE, RECIPE, TINY):
         remember(home, evidence(recipe), command="run", image=None, kernel="mine")
     digests = [row.recipe_digest for row in History(home.history).find()]
@@ -62,7 +62,7 @@ def test_equal_recipes_have_one_digest(home: Home) -> None:
     assert digests[1] == digests[2]
 
 
-def test_a_history_that_cannot_be_written_is_a_notice(home: Home) -> None:
+def test_remember_returns_a_notice_when_the_history_is_not_writable(home: Home) -> None:
     home.state.mkdir(parents=True)
     home.history.write_text("no database" * 100)
     said: list[str] = []
@@ -75,7 +75,7 @@ def test_a_history_that_cannot_be_written_is_a_notice(home: Home) -> None:
     ]
 
 
-def test_a_folder_that_cannot_be_made_is_a_notice(home: Home) -> None:
+def test_remember_returns_a_notice_when_the_folder_cannot_be_made(home: Home) -> None:
     home.state.parent.mkdir()
     home.state.touch()
     said: list[str] = []

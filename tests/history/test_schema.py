@@ -41,7 +41,7 @@ def _later(path: Path, *steps: Step) -> History:
     return History(path, steps=later)
 
 
-def test_a_new_file_has_seen_every_step(tmp_path: Path) -> None:
+def test_schema_new_file_has_every_step(tmp_path: Path) -> None:
     history = filled(tmp_path / "h.sqlite3", boot())
     assert _version(history.path) == len(STEPS)
     with closing(sqlite3.connect(history.path)) as connection:
@@ -50,7 +50,7 @@ def test_a_new_file_has_seen_every_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("use", ["find", "load", "add", "remove"])
-def test_an_old_file_is_brought_up_by_its_first_use(use: str, tmp_path: Path) -> None:
+def test_schema_old_file_is_upgraded_on_first_use(use: str, tmp_path: Path) -> None:
     path = filled(tmp_path / "h.sqlite3", boot(), boot()).path
     later = _later(path, _note)
     uses: dict[str, Callable[[], object]] = {
@@ -66,13 +66,13 @@ def test_an_old_file_is_brought_up_by_its_first_use(use: str, tmp_path: Path) ->
     assert later.load(2).evidence == boot().evidence
 
 
-def test_counting_changes_nothing(tmp_path: Path) -> None:
+def test_schema_count_does_not_upgrade(tmp_path: Path) -> None:
     path = filled(tmp_path / "h.sqlite3", boot()).path
     assert _later(path, _note).count() == 1
     assert _version(path) == len(STEPS)
 
 
-def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_schema_failed_step_leaves_the_file_unchanged(tmp_path: Path) -> None:
     path = filled(tmp_path / "h.sqlite3", boot()).path
     with pytest.raises(RuntimeError):
         _later(path, _note, _fail).find()
@@ -85,7 +85,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     assert "note" not in columns
 
 
-def test_a_newer_file_is_left_alone_and_both_versions_are_named(tmp_path: Path) -> None:
+def test_schema_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite3"
     _later(path, _note, _note_nothing).add(boot())
     before = path.read_bytes()
@@ -108,7 +108,7 @@ def _note_nothing(connection: sqlite3.Connection) -> None:
     pass
 
 
-def test_a_file_as_the_first_version_made_it_is_read(tmp_path: Path) -> None:
+def test_schema_version_1_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite3"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(_AS_RELEASED.read_text())

@@ -40,7 +40,7 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
-def test_a_release_comes_with_updates_and_security(apt: Path, suite: str) -> None:
+def test_archive_sources_of_a_release_include_updates_and_security(apt: Path, suite: str) -> None:
     assert archive.sources(suite, None) == [
         f"deb {_MAIN} {suite} main",
         f"deb {_MAIN} {suite}-updates main",
@@ -50,23 +50,23 @@ def test_a_release_comes_with_updates_and_security(apt: Path, suite: str) -> Non
 
 
 @pytest.mark.parametrize("suite", ["sid", "unstable", "testing", "experimental"])
-def test_a_rolling_suite_is_alone(apt: Path, suite: str) -> None:
+def test_archive_sources_of_a_rolling_suite_are_one(apt: Path, suite: str) -> None:
     assert archive.sources(suite, None) == [f"deb {_MAIN} {suite} main"]
 
 
-def test_another_distributions_archive_is_left_alone(apt: Path) -> None:
+def test_archive_sources_ignore_other_distributions(apt: Path) -> None:
     apt.write_text("http://mirror.example/ubuntu/|noble|main|Ubuntu\n")
     assert archive.sources("bookworm", None) == []
 
 
-def test_before_the_first_update_the_address_tells(apt: Path) -> None:
+def test_archive_sources_before_apt_update_go_by_the_address(apt: Path) -> None:
     apt.write_text(
         f"{_MAIN}|bookworm|main|$(ORIGIN)\nhttp://vendor.example/apt/|bookworm|main|$(ORIGIN)\n"
     )
     assert archive.sources("trixie", None) == [f"deb {_MAIN} trixie main"]
 
 
-def test_a_mirror_replaces_all(apt: Path) -> None:
+def test_archive_sources_with_a_mirror_use_only_it(apt: Path) -> None:
     assert archive.sources("trixie", "http://mirror/debian") == [
         "deb http://mirror/debian trixie main"
     ]
@@ -75,7 +75,9 @@ def test_a_mirror_replaces_all(apt: Path) -> None:
     assert not (apt.parent / "arguments").exists(), "apt was asked in vain"
 
 
-def test_a_mirror_needs_no_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archive_sources_with_a_mirror_need_no_apt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tools, "_SBIN", "")
     assert archive.sources("sid", "http://m") == ["deb http://m sid main"]
@@ -84,7 +86,7 @@ def test_a_mirror_needs_no_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.skipif(not shutil.which("apt-get"), reason="this host has no apt")
-def test_the_real_apt_understands_the_question() -> None:
+def test_archive_sources_of_the_real_apt() -> None:
     for line in archive.sources("trixie", None):
         kind, uri, suite, component = line.split(" ")
         assert (kind, component) == ("deb", "main")

@@ -13,13 +13,13 @@ _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _SCRIPT = "from bootwright.host import clock; print(clock.process_start_ns(), clock.now_ns())"
 
 
-def test_now_is_the_monotonic_clock() -> None:
+def test_now_ns_is_the_monotonic_clock() -> None:
     before = time.monotonic_ns()
     now = clock.now_ns()
     assert before <= now <= time.monotonic_ns()
 
 
-def test_a_process_began_between_its_call_and_its_first_line() -> None:
+def test_process_start_ns_lies_between_fork_and_exec() -> None:
     for _ in range(5):
         before = time.monotonic_ns()
         with subprocess.Popen([sys.executable, "-c", _SCRIPT], stdout=subprocess.PIPE) as process:
@@ -31,7 +31,7 @@ def test_a_process_began_between_its_call_and_its_first_line() -> None:
         assert start < now <= after
 
 
-def test_the_start_does_not_move_by_more_than_a_tick() -> None:
+def test_process_start_ns_moves_by_at_most_a_tick() -> None:
     script = """
 import time
 from bootwright.host import clock
@@ -46,7 +46,7 @@ print(clock.process_start_ns() - first)
     assert abs(int(done.stdout)) <= _TICK_NS
 
 
-def test_what_a_shell_did_before_is_not_ours() -> None:
+def test_process_start_ns_omits_what_a_shell_did_before_exec() -> None:
     # The shell executes its last command in its own place, so the process is a second old by then.
     script = f'sleep 1; exec "{sys.executable}" -c "{_SCRIPT}"'
     before = time.monotonic_ns()

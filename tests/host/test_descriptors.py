@@ -45,7 +45,7 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def test_those_that_are_open_are_counted() -> None:
+def test_descriptors_opened_counts_open_files() -> None:
     assert descriptors.opened() == sum(map(_is_open, range(2048)))
     before = descriptors.opened()
     read, write = os.pipe()
@@ -55,13 +55,13 @@ def test_those_that_are_open_are_counted() -> None:
     assert descriptors.opened() == before
 
 
-def test_where_there_are_enough_nothing_changes() -> None:
+def test_descriptors_require_changes_nothing_when_enough() -> None:
     _set_soft(descriptors.opened() + 50)
     descriptors.require(50)
     assert _soft() == descriptors.opened() + 50
 
 
-def test_the_soft_limit_is_raised_by_what_is_needed() -> None:
+def test_descriptors_require_raises_the_soft_limit() -> None:
     _set_soft(descriptors.opened() + 3)
     descriptors.require(20)
     assert _soft() == descriptors.opened() + 20
@@ -87,7 +87,7 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - now)
 """
 
 
-def test_the_hard_limit_is_a_limit() -> None:
+def test_descriptors_require_refuses_beyond_the_hard_limit() -> None:
     # In a process of its own: only root could raise a hard limit again.
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True)
     assert done.stdout.splitlines() == [
@@ -98,7 +98,7 @@ def test_the_hard_limit_is_a_limit() -> None:
     ], done.stderr
 
 
-def test_a_full_table_of_the_host_is_told(table: Path) -> None:
+def test_descriptors_require_names_a_full_file_table(table: Path) -> None:
     table.write_text("9700\t0\t10000\n")
     descriptors.require(44, file_nr=table)
     with pytest.raises(HostError) as caught:
@@ -109,7 +109,7 @@ def test_a_full_table_of_the_host_is_told(table: Path) -> None:
     assert caught.value.hint == "end what holds them, or as root: sysctl fs.file-max=20000"
 
 
-def test_with_a_full_table_the_limit_is_left_alone(table: Path) -> None:
+def test_descriptors_require_with_a_full_table_keeps_the_limit(table: Path) -> None:
     table.write_text("10000\t0\t10000\n")
     _set_soft(descriptors.opened() + 3)
     with pytest.raises(HostError, match="the whole host"):
@@ -117,18 +117,18 @@ def test_with_a_full_table_the_limit_is_left_alone(table: Path) -> None:
     assert _soft() == descriptors.opened() + 3
 
 
-def test_without_the_table_only_our_own_limit_counts(table: Path) -> None:
+def test_descriptors_require_without_a_table_uses_the_process_limit(table: Path) -> None:
     assert not table.exists()
     before = _soft()
     descriptors.require(1, file_nr=table)
     assert _soft() == before
 
 
-def test_files_that_are_allocated_but_unused_are_free(table: Path) -> None:
+def test_descriptors_system_wide_omits_unused_files(table: Path) -> None:
     table.write_text("500\t200\t9223372036854775807\n")
     assert descriptors.system_wide(table) == (300, 9223372036854775807)
 
 
-def test_this_hosts_table_can_be_read() -> None:
+def test_descriptors_system_wide_of_this_host() -> None:
     now, most = descriptors.system_wide()
     assert 0 < now < most

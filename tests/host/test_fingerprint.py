@@ -44,7 +44,7 @@ def host(tmp_path: Path) -> tuple[Path, Path]:
     return proc, sys
 
 
-def test_all_that_a_host_tells_is_read(host: tuple[Path, Path]) -> None:
+def test_fingerprint_read_takes_all_facts(host: tuple[Path, Path]) -> None:
     system = platform.uname()
     assert fingerprint.read(*host) == Fingerprint(
         cpu="AMD EPYC 7B13",
@@ -61,12 +61,12 @@ def test_all_that_a_host_tells_is_read(host: tuple[Path, Path]) -> None:
     )
 
 
-def test_a_host_that_is_no_guest_says_so(host: tuple[Path, Path]) -> None:
+def test_fingerprint_read_tells_a_host_from_a_guest(host: tuple[Path, Path]) -> None:
     (host[0] / "cpuinfo").write_text(_CPUINFO.replace("hypervisor ", ""))
     assert fingerprint.read(*host).is_virtual is False
 
 
-def test_where_nothing_can_be_read_nothing_is_known(tmp_path: Path) -> None:
+def test_fingerprint_read_without_files_is_empty(tmp_path: Path) -> None:
     system = platform.uname()
     assert fingerprint.read(tmp_path / "proc", tmp_path / "sys") == Fingerprint(
         cpus=len(os.sched_getaffinity(0)), kernel=system.release, kernel_build=system.version
@@ -75,7 +75,7 @@ def test_where_nothing_can_be_read_nothing_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cpuinfo", "loadavg", "meminfo"])
 @pytest.mark.parametrize("content", ["", "\n\n", "nonsense", "\xff\x00:"])
-def test_files_that_say_something_else_raise_nothing(
+def test_fingerprint_read_accepts_unexpected_content(
     name: str, content: str, host: tuple[Path, Path]
 ) -> None:
     (host[0] / name).write_text(content)
@@ -83,12 +83,12 @@ def test_files_that_say_something_else_raise_nothing(
     assert found.boot_id == "0123-4567"
 
 
-def test_of_many_cpus_the_first_is_read(host: tuple[Path, Path]) -> None:
+def test_fingerprint_read_takes_the_first_cpu(host: tuple[Path, Path]) -> None:
     (host[0] / "cpuinfo").write_text(_CPUINFO * 5000)
     assert fingerprint.read(*host).cpu == "AMD EPYC 7B13"
 
 
-def test_this_host_has_one_that_can_be_stored() -> None:
+def test_fingerprint_read_of_this_host_can_be_stored() -> None:
     found = fingerprint.read()
     assert found.boot_id == clock.boot_id()
     assert found.memory_bytes >= found.available_bytes > 0

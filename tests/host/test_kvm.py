@@ -16,14 +16,16 @@ def _device(monkeypatch: pytest.MonkeyPatch, path: Path) -> str:
     return str(path)
 
 
-def test_no_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_because_of_a_missing_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device = _device(monkeypatch, tmp_path / "kvm")
     assert kvm.unusable_because() == (
         f"there is no {device} (virtualization is off in the firmware, or no module)"
     )
 
 
-def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_because_of_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = _device(monkeypatch, tmp_path / "kvm")
     Path(device).touch(mode=0o000)
     if os.geteuid() == 0:
@@ -38,18 +40,20 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason == f"no permission for {device} (join its group: sudo usermod -aG kvm $USER)"
 
 
-def test_a_device_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_because_the_device_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device = _device(monkeypatch, tmp_path)
     assert kvm.unusable_because() == f"{device} cannot be opened: Is a directory"
 
 
-def test_a_device_that_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_because_the_device_is_not_kvm(monkeypatch: pytest.MonkeyPatch) -> None:
     _device(monkeypatch, Path("/dev/null"))
     assert kvm.unusable_because() == ("/dev/null does not answer: Inappropriate ioctl for device")
 
 
 @pytest.mark.parametrize(("version", "reason"), [(12, ""), (11, "its API is version 11, not 12")])
-def test_only_one_version_will_do(
+def test_unusable_because_of_another_api_version(
     monkeypatch: pytest.MonkeyPatch, version: int, reason: str
 ) -> None:
     _device(monkeypatch, Path("/dev/null"))
@@ -64,14 +68,14 @@ def test_only_one_version_will_do(
     assert asked == [0xAE00]
 
 
-def test_the_device_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_because_closes_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     _device(monkeypatch, Path("/dev/null"))
     before = os.listdir("/proc/self/fd")
     kvm.unusable_because()
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_this_hosts_own_device_gets_a_whole_answer() -> None:
+def test_unusable_because_of_this_host_is_a_sentence() -> None:
     reason = kvm.unusable_because()
     if os.access("/dev/kvm", os.R_OK | os.W_OK):
         assert reason == "" or reason.startswith(("/dev/kvm ", "its API"))
@@ -79,5 +83,5 @@ def test_this_hosts_own_device_gets_a_whole_answer() -> None:
         assert reason.startswith(("there is no /dev/kvm", "no permission for /dev/kvm"))
 
 
-def test_boot_id_is_a_uuid_and_stays() -> None:
+def test_boot_id_is_a_constant_uuid() -> None:
     assert str(uuid.UUID(clock.boot_id())) == clock.boot_id()

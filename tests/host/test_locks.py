@@ -18,7 +18,7 @@ def lock(tmp_path: Path) -> Path:
     return tmp_path / "lock"
 
 
-def test_a_missing_file_is_held_by_nobody_and_not_made(lock: Path) -> None:
+def test_locks_is_held_of_a_missing_file_creates_nothing(lock: Path) -> None:
     assert not locks.is_held(lock)
     assert not locks.is_held(lock / "below" / "a file")
     assert list(lock.parent.iterdir()) == []
@@ -27,7 +27,7 @@ def test_a_missing_file_is_held_by_nobody_and_not_made(lock: Path) -> None:
     assert not locks.is_held(lock / "below a file")
 
 
-def test_a_lock_lasts_as_long_as_its_descriptor(lock: Path) -> None:
+def test_locks_take_lasts_as_long_as_its_descriptor(lock: Path) -> None:
     held = locks.take(lock)
     assert lock.stat().st_mode & 0o777 == 0o600
     assert locks.is_held(lock)
@@ -38,7 +38,7 @@ def test_a_lock_lasts_as_long_as_its_descriptor(lock: Path) -> None:
     os.close(locks.take(lock))
 
 
-def test_to_look_takes_nothing(lock: Path) -> None:
+def test_locks_is_held_takes_no_lock(lock: Path) -> None:
     lock.touch()
     for _ in range(3):
         assert not locks.is_held(lock)
@@ -46,7 +46,7 @@ def test_to_look_takes_nothing(lock: Path) -> None:
         pass
 
 
-def test_to_look_and_go_gives_nothing_back(lock: Path) -> None:
+def test_locks_is_held_releases_no_lock(lock: Path) -> None:
     # The locks of fcntl(2) that belong to a process end with any descriptor of the file.
     held = locks.take(lock)
     assert locks.is_held(lock)
@@ -55,7 +55,7 @@ def test_to_look_and_go_gives_nothing_back(lock: Path) -> None:
     os.close(held)
 
 
-def test_a_lock_in_another_process_counts(lock: Path) -> None:
+def test_locks_take_refuses_a_lock_of_another_process(lock: Path) -> None:
     with held_elsewhere(lock):
         assert locks.is_held(lock)
         with pytest.raises(BlockingIOError):
@@ -63,7 +63,7 @@ def test_a_lock_in_another_process_counts(lock: Path) -> None:
     assert not locks.is_held(lock)
 
 
-def test_a_killed_holder_holds_nothing(lock: Path) -> None:
+def test_locks_of_a_killed_process_are_free(lock: Path) -> None:
     with held_elsewhere(lock) as holder:
         holder.kill()
         holder.wait()
@@ -71,21 +71,21 @@ def test_a_killed_holder_holds_nothing(lock: Path) -> None:
         os.close(locks.take(lock))
 
 
-def test_a_program_that_the_holder_runs_holds_nothing(lock: Path) -> None:
+def test_locks_are_not_inherited_by_child_programs(lock: Path) -> None:
     held = locks.take(lock)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False):
         os.close(held)
         assert not locks.is_held(lock)
 
 
-def test_who_waits_gets_it_when_it_is_given_back(lock: Path) -> None:
+def test_locks_take_waits_for_the_holder(lock: Path) -> None:
     with held_elsewhere(lock) as holder:
         assert holder.stdin is not None
         holder.stdin.close()
         os.close(locks.take(lock, wait_s=60))
 
 
-def test_who_waits_in_vain_is_refused_and_leaves_no_descriptor(lock: Path) -> None:
+def test_locks_take_after_waiting_in_vain_leaves_no_descriptor(lock: Path) -> None:
     with held_elsewhere(lock):
         before = len(os.listdir("/proc/self/fd"))
         for wait_s in (0, 0.05):
@@ -94,14 +94,12 @@ def test_who_waits_in_vain_is_refused_and_leaves_no_descriptor(lock: Path) -> No
         assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_without_its_folder_there_is_no_lock(tmp_path: Path) -> None:
+def test_locks_take_without_its_folder_fails(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         locks.take(tmp_path / "no folder" / "lock")
 
 
-def test_the_lock_of_a_file_that_was_replaced_is_worth_nothing(
-    lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_locks_of_a_replaced_file_do_not_count(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Between our open(2) and our lock, the file is removed and another is made.
     lock.touch()
     real = fcntl.fcntl
@@ -122,7 +120,7 @@ def test_the_lock_of_a_file_that_was_replaced_is_worth_nothing(
     os.close(held)
 
 
-def test_the_lock_of_a_file_that_was_removed_is_refused(
+def test_locks_take_of_a_removed_file_is_refused(
     lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = lock.parent / "machine"
@@ -152,7 +150,7 @@ for _ in range(20):
 """
 
 
-def test_only_one_holds_it_at_a_time(tmp_path: Path) -> None:
+def test_locks_take_is_exclusive_among_processes(tmp_path: Path) -> None:
     (tmp_path / "counter").write_text("0")
     finish(together(_COUNT, tmp_path, count=3))
     assert (tmp_path / "counter").read_text() == "60"

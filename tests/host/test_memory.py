@@ -47,42 +47,42 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_without_limits_it_is_the_hosts(host: Host) -> None:
+def test_memory_read_without_limits_is_the_hosts(host: Host) -> None:
     assert host.mib() == (24000, 20000)
 
 
-def test_a_cgroup_without_a_limit_changes_nothing(host: Host) -> None:
+def test_memory_read_ignores_cgroups_without_a_limit(host: Host) -> None:
     host.limit("user.slice/app", most="max", used=500 * MIB)
     assert host.mib() == (24000, 20000)
 
 
-def test_a_cgroup_bounds_both(host: Host) -> None:
+def test_memory_read_is_bounded_by_a_cgroup(host: Host) -> None:
     host.limit("user.slice/app", most=2048 * MIB, used=500 * MIB)
     assert host.mib() == (2048, 1548)
 
 
-def test_the_tightest_of_all_above_counts(host: Host) -> None:
+def test_memory_read_takes_the_tightest_cgroup(host: Host) -> None:
     host.limit("user.slice/app", most=4096 * MIB, used=100 * MIB)
     host.limit("user.slice", most=5000 * MIB, used=4900 * MIB)
     assert host.mib() == (4096, 100)
 
 
-def test_a_cgroup_that_allows_more_than_there_is_changes_nothing(host: Host) -> None:
+def test_memory_read_ignores_a_cgroup_limit_above_the_host(host: Host) -> None:
     host.limit("user.slice", most=90000 * MIB, used=MIB)
     assert host.mib() == (24000, 20000)
 
 
-def test_files_that_nobody_uses_are_available(host: Host) -> None:
+def test_memory_read_counts_reclaimable_files_as_available(host: Host) -> None:
     host.limit("user.slice/app", most=2048 * MIB, used=2048 * MIB, unused_files=1000 * MIB)
     assert host.mib() == (2048, 1000)
 
 
-def test_a_cgroup_beyond_its_limit_has_nothing_left(host: Host) -> None:
+def test_memory_read_of_a_cgroup_beyond_its_limit_is_zero(host: Host) -> None:
     host.limit("user.slice/app", most=2048 * MIB, used=2050 * MIB)
     assert host.mib() == (2048, 0)
 
 
-def test_a_host_without_proc(host: Host) -> None:
+def test_memory_read_without_proc_fails(host: Host) -> None:
     host.meminfo.unlink()
     with pytest.raises(HostError) as caught:
         host.mib()
@@ -99,7 +99,7 @@ def test_a_host_without_proc(host: Host) -> None:
         ("MemTotal: many\nMemAvailable: 1 kB\n", "MemTotal"),
     ],
 )
-def test_a_field_that_is_missing_is_named(host: Host, text: str, field: str) -> None:
+def test_memory_read_names_a_missing_field(host: Host, text: str, field: str) -> None:
     host.meminfo.write_text(text)
     with pytest.raises(HostError) as caught:
         host.mib()
@@ -107,7 +107,7 @@ def test_a_field_that_is_missing_is_named(host: Host, text: str, field: str) -> 
     assert caught.value.hint == "it takes Linux 3.14 or later, and its own /proc"
 
 
-def test_this_host_has_memory() -> None:
+def test_memory_read_of_this_host() -> None:
     found = memory.read()
     assert 0 < found.available_bytes <= found.total_bytes
     # The figures are in bytes: no host that runs this has less than 64 MiB.

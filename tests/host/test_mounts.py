@@ -11,14 +11,14 @@ import pytest
 from bootwright.host import mounts
 
 
-def test_the_kernel_and_stat_agree() -> None:
+def test_mounts_kind_agrees_with_stat() -> None:
     done = subprocess.run(
         ["stat", "--file-system", "--format=%T", "/proc"], capture_output=True, text=True
     )
     assert mounts.kind(Path("/proc")) == done.stdout.strip() == "proc"
 
 
-def test_the_mount_with_the_folders_device_counts(tmp_path: Path) -> None:
+def test_mounts_kind_is_of_the_mount_with_the_folders_device(tmp_path: Path) -> None:
     device = os.stat(tmp_path).st_dev
     numbers = f"{os.major(device)}:{os.minor(device)}"
     table = tmp_path / "mountinfo"
@@ -36,5 +36,5 @@ def test_the_mount_with_the_folders_device_counts(tmp_path: Path) -> None:
     ("kind", "is_network"),
     [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("ext4", False), ("", False)],
 )
-def test_network_filesystems_are_known(kind: str, is_network: bool) -> None:
+def test_mounts_is_network_knows_network_filesystems(kind: str, is_network: bool) -> None:
     assert mounts.is_network(kind) is is_network

@@ -21,7 +21,7 @@ def _started(line: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_all_processes_end_with_the_first(tmp_path: Path) -> None:
+def test_sealed_ends_all_processes_with_the_first(tmp_path: Path) -> None:
     # A child that ignores the signal: only the end of its namespace, or of its own work, ends it.
     child = "(trap '' TERM; sleep 2; touch survived)&" if os.geteuid() == 0 else ""
     with _started(f"cd {tmp_path}; {child} echo ready; sleep 600") as process:
@@ -35,7 +35,7 @@ def test_all_processes_end_with_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts something, which needs root")
-def test_mounts_are_seen_inside_only(tmp_path: Path) -> None:
+def test_sealed_hides_its_mounts_from_the_host(tmp_path: Path) -> None:
     mounting = f"mount -t tmpfs tmpfs {tmp_path}; touch {tmp_path}/inside"
     line = f"set -e; {mounting}; echo ready; sleep 600"
     with _started(line) as process:
@@ -44,5 +44,5 @@ def test_mounts_are_seen_inside_only(tmp_path: Path) -> None:
         end_sealed(process)
 
 
-def test_the_status_is_passed_on() -> None:
+def test_sealed_returns_the_programs_status() -> None:
     assert subprocess.run([*sealed(), "sh", "-c", "exit 7"]).returncode == 7

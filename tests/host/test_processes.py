@@ -15,20 +15,20 @@ from bootwright.host import processes
 from tests.machine.fakes import WAITS, shell, state_of, until
 
 
-def test_no_token_is_given_twice() -> None:
+def test_new_token_is_unique() -> None:
     tokens = {processes.new_token() for _ in range(100)}
     assert len(tokens) == 100
     assert {len(token) for token in tokens} == {32}
 
 
-def test_a_token_is_added_to_the_environment_and_replaces_one() -> None:
+def test_marked_adds_or_replaces_the_token() -> None:
     before = {"PATH": "/bin", "BOOTWRIGHT_TOKEN": "old"}
     assert processes.marked("new", before) == {"PATH": "/bin", "BOOTWRIGHT_TOKEN": "new"}
     assert before["BOOTWRIGHT_TOKEN"] == "old"
     assert processes.marked("new") == {**os.environ, "BOOTWRIGHT_TOKEN": "new"}
 
 
-def test_a_process_is_found_by_its_token() -> None:
+def test_carriers_finds_a_process_by_its_token() -> None:
     token = processes.new_token()
     assert processes.carriers(token) == []
     with shell(WAITS, processes.marked(token, {})) as child:
@@ -39,7 +39,7 @@ def test_a_process_is_found_by_its_token() -> None:
     assert processes.carriers(token) == []
 
 
-def test_its_children_carry_it_too() -> None:
+def test_carriers_and_end_include_child_processes() -> None:
     token = processes.new_token()
     script = """
         exec 3<&0
@@ -60,7 +60,7 @@ def test_its_children_carry_it_too() -> None:
         assert all(not Path(f"/proc/{p}").exists() or state_of(p) == "Z" for p in pids)
 
 
-def test_to_end_what_is_not_there_is_no_error() -> None:
+def test_end_without_any_process_is_no_error() -> None:
     token = processes.new_token()
     processes.end(token)
     assert processes.carriers(token) == []
@@ -84,7 +84,7 @@ def test_to_end_what_is_not_there_is_no_error() -> None:
     ],
     ids=str,
 )
-def test_what_only_looks_alike_is_not_touched(environment: dict[str, str]) -> None:
+def test_end_ignores_look_alike_tokens(environment: dict[str, str]) -> None:
     token = processes.new_token()
     told = {name: value.format(token=token, half=token[:16]) for name, value in environment.items()}
     with shell(WAITS, told) as child:
@@ -93,7 +93,7 @@ def test_what_only_looks_alike_is_not_touched(environment: dict[str, str]) -> No
         assert child.poll() is None
 
 
-def test_a_token_among_the_arguments_is_none() -> None:
+def test_end_ignores_a_token_among_arguments() -> None:
     token = processes.new_token()
     script = f": BOOTWRIGHT_TOKEN={token}; {WAITS}"
     with shell(script, {}) as child:
@@ -103,7 +103,7 @@ def test_a_token_among_the_arguments_is_none() -> None:
         assert child.poll() is None
 
 
-def test_a_name_says_nothing(tmp_path: Path) -> None:
+def test_end_ignores_process_names(tmp_path: Path) -> None:
     token = processes.new_token()
     program = tmp_path / "qemu-system-x86_64"
     program.symlink_to("/bin/sh")
@@ -116,7 +116,7 @@ def test_a_name_says_nothing(tmp_path: Path) -> None:
         assert other.poll() is None
 
 
-def test_what_it_has_set_for_itself_is_not_what_it_was_started_with() -> None:
+def test_end_ignores_a_token_that_a_process_set_itself() -> None:
     # So nobody can pass for another's process, nor hide.
     token = processes.new_token()
     script = f"export BOOTWRIGHT_TOKEN={token}; {WAITS}"
@@ -125,7 +125,7 @@ def test_what_it_has_set_for_itself_is_not_what_it_was_started_with() -> None:
         assert child.poll() is None
 
 
-def test_a_process_that_ignores_sigterm_is_ended() -> None:
+def test_end_kills_a_process_that_ignores_sigterm() -> None:
     token = processes.new_token()
     script = f"trap '' TERM INT HUP; {WAITS}"
     with shell(script, processes.marked(token, {})) as child:
@@ -134,7 +134,7 @@ def test_a_process_that_ignores_sigterm_is_ended() -> None:
         assert child.wait() == -signal.SIGKILL
 
 
-def test_a_stopped_process_is_ended() -> None:
+def test_end_kills_a_stopped_process() -> None:
     token = processes.new_token()
     with shell(WAITS, processes.marked(token, {})) as child:
         child.send_signal(signal.SIGSTOP)
@@ -143,7 +143,7 @@ def test_a_stopped_process_is_ended() -> None:
         assert child.wait() == -signal.SIGKILL
 
 
-def test_two_may_end_the_same_processes_at_once() -> None:
+def test_end_by_two_callers_at_once() -> None:
     token = processes.new_token()
     script = "exec 3<&0; for n in 1 2 3 4 5 6 7; do (echo ready; read -r x <&3) & done; " + WAITS
     with shell(script, processes.marked(token, {})) as child:
@@ -156,7 +156,7 @@ def test_two_may_end_the_same_processes_at_once() -> None:
         assert processes.carriers(token) == []
 
 
-def test_a_process_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_names_a_process_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     # One that hangs in the kernel cannot be had; a signal that does nothing stands for it.
     real = signal.pidfd_send_signal
     monkeypatch.setattr(processes, "_GONE_S", 0.05)
@@ -172,7 +172,7 @@ def test_a_process_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -
         assert child.poll() is None
 
 
-def test_a_pid_that_was_given_to_another_in_between_hits_nobody(
+def test_end_spares_a_process_with_a_reused_pid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     token = processes.new_token()

@@ -14,11 +14,11 @@ from bootwright.host import space
 _TIB = 1 << 40
 
 
-def test_a_folder_that_is_not_made_yet_has_the_space_of_its_parent() -> None:
+def test_free_bytes_of_a_missing_folder_is_its_parents() -> None:
     assert space.free_bytes(Path("/proc/not/made/yet")) == shutil.disk_usage("/proc").free == 0
 
 
-def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
+def test_free_bytes_is_that_of_the_disk(tmp_path: Path) -> None:
     free = space.free_bytes(tmp_path / "a" / "b")
     # Others write to the disk between the two looks.
     assert abs(free - shutil.disk_usage(tmp_path).free) < 1 << 30
@@ -33,16 +33,16 @@ def fits(folder: Path, needed_bytes: int) -> bool:
     return True
 
 
-def test_enough_is_enough(tmp_path: Path) -> None:
+def test_space_require_accepts_enough(tmp_path: Path) -> None:
     assert fits(tmp_path, 1)
 
 
-def test_exactly_enough_is_enough() -> None:
+def test_space_require_accepts_exactly_enough() -> None:
     assert fits(Path("/proc"), 0)
     assert not fits(Path("/proc"), 1)
 
 
-def test_too_little_is_told_before_the_work() -> None:
+def test_space_require_refuses_too_little() -> None:
     folder = Path("/proc/images")
     with pytest.raises(HostError) as caught:
         space.require(folder, 3 * space.MIB, "building an image")
@@ -52,12 +52,12 @@ def test_too_little_is_told_before_the_work() -> None:
     )
 
 
-def test_what_is_free_is_told(tmp_path: Path) -> None:
+def test_space_require_says_what_is_free(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"needs 1073741824 MiB, but \S+ has [1-9]\d* MiB free$"):
         space.require(tmp_path, 1024 * _TIB, "a petabyte")
 
 
-def test_a_disk_that_runs_full_is_named(tmp_path: Path) -> None:
+def test_full_disk_named_names_the_folder(tmp_path: Path) -> None:
     with (
         pytest.raises(HostError) as caught,
         space.full_disk_named(tmp_path, "an image was built"),
@@ -71,7 +71,7 @@ def test_a_disk_that_runs_full_is_named(tmp_path: Path) -> None:
     assert caught.value.__cause__.errno == errno.ENOSPC
 
 
-def test_a_quota_is_a_full_disk_too(tmp_path: Path) -> None:
+def test_full_disk_named_includes_quotas(tmp_path: Path) -> None:
     with (
         pytest.raises(HostError, match="ran full while copying"),
         space.full_disk_named(tmp_path, "copying"),
@@ -79,12 +79,12 @@ def test_a_quota_is_a_full_disk_too(tmp_path: Path) -> None:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
 
-def test_other_errors_stay_as_they_are(tmp_path: Path) -> None:
+def test_full_disk_named_leaves_other_errors(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), space.full_disk_named(tmp_path, "copying"):
         (tmp_path / "missing").read_bytes()
 
 
-def test_without_an_error_nothing_happens(tmp_path: Path) -> None:
+def test_full_disk_named_without_an_error(tmp_path: Path) -> None:
     with space.full_disk_named(tmp_path, "copying"):
         (tmp_path / "file").write_bytes(b"x")
     assert (tmp_path / "file").exists()

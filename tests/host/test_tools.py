@@ -27,17 +27,17 @@ def _program(path: Path, mode: int = 0o755) -> Path:
     return path
 
 
-def test_programs_come_back_in_the_order_asked_for() -> None:
+def test_tools_require_returns_paths_in_order() -> None:
     found = tools.require("mke2fs", "tar")
     assert [path.name for path in found] == ["mke2fs", "tar"]
     assert all(path.is_absolute() and path.exists() for path in found)
 
 
-def test_asking_for_nothing_is_no_error(bare: Path) -> None:
+def test_tools_require_of_nothing(bare: Path) -> None:
     assert tools.require() == []
 
 
-def test_system_folders_are_looked_in_after_the_path(bare: Path, tmp_path: Path) -> None:
+def test_tools_find_looks_in_sbin_after_path(bare: Path, tmp_path: Path) -> None:
     assert tools.find("mke2fs") is None
     in_sbin = _program(tmp_path / "sbin" / "mke2fs")
     assert tools.find("mke2fs") == in_sbin
@@ -45,12 +45,12 @@ def test_system_folders_are_looked_in_after_the_path(bare: Path, tmp_path: Path)
     assert tools.find("mke2fs") == in_path
 
 
-def test_a_file_that_cannot_run_is_no_program(bare: Path) -> None:
+def test_tools_find_ignores_files_that_are_not_executable(bare: Path) -> None:
     _program(bare / "tar", mode=0o644)
     assert tools.find("tar") is None
 
 
-def test_one_that_is_missing_is_named_with_its_package(bare: Path) -> None:
+def test_tools_require_names_a_missing_program_and_its_package(bare: Path) -> None:
     with pytest.raises(HostError) as caught:
         tools.require("qemu-img")
     assert str(caught.value) == "not installed here: qemu-img (reads qcow2 files)"
@@ -59,7 +59,7 @@ def test_one_that_is_missing_is_named_with_its_package(bare: Path) -> None:
     )
 
 
-def test_one_command_installs_all_that_are_missing(bare: Path) -> None:
+def test_tools_require_hint_installs_all_missing_programs(bare: Path) -> None:
     _program(bare / "tar")
     with pytest.raises(HostError) as caught:
         tools.require("ssh", "tar", "scp", "setpriv", "depmod")

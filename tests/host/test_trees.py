@@ -59,12 +59,12 @@ def test_used_bytes_does_not_follow_links(tmp_path: Path) -> None:
     assert used_bytes(tmp_path / "folder") < 1 << 16
 
 
-def test_what_is_not_there_is_removed_already(tmp_path: Path) -> None:
+def test_remove_tree_accepts_a_missing_folder(tmp_path: Path) -> None:
     remove_tree(tmp_path / "never made")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_links_are_removed_not_what_they_point_at(tmp_path: Path) -> None:
+def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o500)
     (tmp_path / "tree" / "sub").mkdir(parents=True)
@@ -83,7 +83,7 @@ remove_tree(Path(sys.argv[1]))
 
 
 @pytest.mark.parametrize("times", range(3))
-def test_two_may_remove_the_same_folder_at_once(times: int, tmp_path: Path) -> None:
+def test_remove_tree_by_two_callers_at_once(times: int, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     for number in range(300):
         folder = tree / str(number % 7) / str(number)
@@ -93,7 +93,7 @@ def test_two_may_remove_the_same_folder_at_once(times: int, tmp_path: Path) -> N
     assert not tree.exists()
 
 
-def test_what_another_has_removed_in_between_is_gone_on_with(
+def test_remove_tree_continues_past_what_another_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tree" / "sub").mkdir(parents=True)
@@ -113,7 +113,7 @@ def test_what_another_has_removed_in_between_is_gone_on_with(
     assert not (tmp_path / "tree").exists()
 
 
-def test_folders_that_nobody_may_write_to_go_too(ordinary: Path) -> None:
+def test_remove_tree_removes_read_only_folders(ordinary: Path) -> None:
     tree = ordinary / "tree"
     (tree / "a" / "b").mkdir(parents=True)
     (tree / "a" / "b" / "file").write_text("x")
@@ -123,7 +123,7 @@ def test_folders_that_nobody_may_write_to_go_too(ordinary: Path) -> None:
     assert not tree.exists()
 
 
-def test_what_others_own_is_removed_in_a_user_namespace(
+def test_remove_tree_uses_a_user_namespace_for_foreign_files(
     ordinary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = ordinary / "tree"
@@ -146,7 +146,7 @@ def test_what_others_own_is_removed_in_a_user_namespace(
     )
 
 
-def test_what_cannot_be_removed_is_an_error(
+def test_remove_tree_raises_for_what_it_cannot_remove(
     ordinary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = ordinary / "tree"
@@ -159,20 +159,20 @@ def test_what_cannot_be_removed_is_an_error(
     assert tree.exists()
 
 
-def test_an_ordinary_user_becomes_root_of_a_namespace(ordinary: Path) -> None:
+def test_as_namespace_root_maps_an_ordinary_user(ordinary: Path) -> None:
     unshare, *options = as_namespace_root()
     assert Path(unshare).name == "unshare"
     assert options == ["--map-root-user", "--map-auto", "--"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="says what root gets")
-def test_root_needs_no_namespace() -> None:
+def test_as_namespace_root_leaves_root_alone() -> None:
     assert as_namespace_root() == []
 
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts something, which needs root")
-def test_what_is_mounted_below_is_not_removed(tmp_path: Path) -> None:
+def test_remove_tree_does_not_cross_mounts(tmp_path: Path) -> None:
     mounted = tmp_path / "tree" / "proc"
     mounted.mkdir(parents=True)
     (tmp_path / "tree" / "file").touch()

@@ -84,7 +84,7 @@ def _read(*parts: list[str]) -> tuple[BuildLog, list[tuple[str, float]]]:
     return log, told
 
 
-def test_progress_only_goes_forward() -> None:
+def test_build_log_progress_never_decreases() -> None:
     _, told = _read(_DOWNLOAD, _ESSENTIAL, _REMAINING)
     shares = [share for _, share in told]
     # Sums of floats may differ in their last digit.
@@ -102,23 +102,23 @@ def test_progress_only_goes_forward() -> None:
     ]
 
 
-def test_each_download_counts_as_much() -> None:
+def test_build_log_progress_counts_each_download() -> None:
     _, told = _read(_DOWNLOAD)
     shares = [share for step, share in told if step == "downloading packages with apt"]
     assert sorted(set(shares)) == pytest.approx([0.05, 0.075, 0.1, 0.125, 0.15])
 
 
-def test_half_of_the_essential_packages_is_not_the_end_of_the_step() -> None:
+def test_build_log_progress_within_the_essential_packages() -> None:
     _, told = _read(_DOWNLOAD, _ESSENTIAL[:7])
     assert told[-1][1] < 0.40
 
 
-def test_unpacking_the_remaining_packages_is_not_the_end_of_the_step() -> None:
+def test_build_log_progress_within_the_remaining_packages() -> None:
     _, told = _read(_DOWNLOAD, _ESSENTIAL, _REMAINING[:8])
     assert told[-1][1] < 0.75
 
 
-def test_a_suite_that_is_not_there() -> None:
+def test_build_log_names_an_unknown_suite() -> None:
     failure = _read(_NO_SUITE)[0].failure("bookwrm")
     assert isinstance(failure, BuildError)
     assert str(failure) == "the archive has no suite 'bookwrm'"
@@ -126,7 +126,7 @@ def test_a_suite_that_is_not_there() -> None:
     assert failure.evidence.startswith("Err:2 http://mirror.example/debian bookwrm Release\nE: ")
 
 
-def test_packages_that_are_not_there() -> None:
+def test_build_log_names_unknown_packages() -> None:
     lines = ["E: Unable to locate package nginxx", "E: Unable to locate package vmi"]
     failure = _read(_DOWNLOAD, lines)[0].failure("trixie")
     assert isinstance(failure, BuildError)
@@ -145,7 +145,7 @@ def test_packages_that_are_not_there() -> None:
         ),
     ],
 )
-def test_a_package_that_dpkg_refuses(line: str, package: str) -> None:
+def test_build_log_names_a_package_that_dpkg_refuses(line: str, package: str) -> None:
     log, _ = _read(_DOWNLOAD, [line, "E: Sub-process /usr/bin/dpkg returned an error code (1)"])
     failure = log.failure("trixie")
     assert isinstance(failure, BuildError)
@@ -153,7 +153,7 @@ def test_a_package_that_dpkg_refuses(line: str, package: str) -> None:
     assert line in failure.evidence
 
 
-def test_a_full_disk_comes_before_what_it_broke() -> None:
+def test_build_log_names_a_full_disk_first() -> None:
     lines = [
         "tar: ./usr/bin/perl: Cannot write: No space left on device",
         "dpkg: error processing package perl-base (--configure):",
@@ -164,7 +164,7 @@ def test_a_full_disk_comes_before_what_it_broke() -> None:
     assert failure.hint == "free some space, or put BOOTWRIGHT_HOME and TMPDIR on another disk"
 
 
-def test_a_host_that_allows_no_namespaces() -> None:
+def test_build_log_names_refused_user_namespaces() -> None:
     failure = _read(["E: newuidmap failed: 256"])[0].failure("trixie")
     assert isinstance(failure, HostError)
     assert str(failure) == "this host does not let an ordinary user build images"
@@ -172,7 +172,7 @@ def test_a_host_that_allows_no_namespaces() -> None:
     assert failure.evidence == "E: newuidmap failed: 256"
 
 
-def test_any_other_failure_names_the_step_and_shows_the_end() -> None:
+def test_build_log_of_other_failures_names_the_step() -> None:
     failure = _read(_DOWNLOAD, _ESSENTIAL)[0].failure("trixie")
     assert isinstance(failure, BuildError)
     assert str(failure) == "mmdebstrap failed while installing essential packages"
@@ -181,7 +181,7 @@ def test_any_other_failure_names_the_step_and_shows_the_end() -> None:
 
 
 @pytest.mark.parametrize("suite", ["", "Bookworm", "book worm", "-o", "bookworm;rm"])
-def test_what_is_no_suite_is_refused(suite: str) -> None:
+def test_build_refuses_an_invalid_suite(suite: str) -> None:
     with pytest.raises(InputError) as caught:
         Build(suite=suite)
     assert str(caught.value) == f"{suite!r} is no Debian suite"
@@ -189,14 +189,14 @@ def test_what_is_no_suite_is_refused(suite: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["", "a,b", "Nginx", "-y", "a b", "x/../y"])
-def test_what_is_no_package_is_refused(package: str) -> None:
+def test_build_refuses_an_invalid_package(package: str) -> None:
     with pytest.raises(InputError) as caught:
         Build(suite="trixie", include=("nginx", package))
     assert str(caught.value) == f"{package!r} is no package name"
     assert caught.value.hint == "give one package per --include"
 
 
-def test_packages_are_those_of_a_computer_and_those_asked_for() -> None:
+def test_build_packages_are_the_defaults_and_those_asked_for() -> None:
     build = Build(suite="trixie", include=("nginx", "dbus", "g++", "libc6.1-x"))
     assert build.packages == sorted({*debian.SYSTEM_PACKAGES, "nginx", "g++", "libc6.1-x"})
     assert Build(suite="trixie", include=("vim",), minimal=True).packages == ["vim"]
@@ -228,7 +228,7 @@ def mmdebstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 _TRIXIE = Build(suite="trixie", include=("nginx",), mirror="http://mirror/debian")
 
 
-def test_the_same_description_is_built_once(home: Home, mmdebstrap: Path) -> None:
+def test_debian_build_reuses_an_equal_build(home: Home, mmdebstrap: Path) -> None:
     told: list[tuple[str, float]] = []
     image, is_new = debian.build(
         home, "web", _TRIXIE, progress=lambda step, share: told.append((step, share))
@@ -246,7 +246,7 @@ def test_the_same_description_is_built_once(home: Home, mmdebstrap: Path) -> Non
     assert list((home.images / "staging").iterdir()) == []
 
 
-def test_another_description_is_built_anew(home: Home, mmdebstrap: Path) -> None:
+def test_debian_build_builds_another_description_anew(home: Home, mmdebstrap: Path) -> None:
     debian.build(home, "web", _TRIXIE)
     minimal = Build(suite="trixie", minimal=True, mirror="http://mirror/debian")
     image, is_new = debian.build(home, "web", minimal)
@@ -254,13 +254,13 @@ def test_another_description_is_built_anew(home: Home, mmdebstrap: Path) -> None
     assert "--include" not in mmdebstrap.read_text().splitlines()[1]
 
 
-def test_an_image_that_was_removed_is_built_anew(home: Home, mmdebstrap: Path) -> None:
+def test_debian_build_rebuilds_a_removed_image(home: Home, mmdebstrap: Path) -> None:
     image, _ = debian.build(home, "web", _TRIXIE)
     shelf(home).remove(image.digest)
     assert debian.build(home, "web", _TRIXIE)[1] is True
 
 
-def test_a_failed_build_leaves_nothing(
+def test_debian_build_failed_leaves_nothing(
     home: Home, mmdebstrap: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAIL", "1")
@@ -271,7 +271,7 @@ def test_a_failed_build_leaves_nothing(
     assert os.listdir(home.images) == ["staging"]
 
 
-def test_missing_programs_are_told_before_the_work(
+def test_debian_build_names_missing_programs_first(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -65,28 +65,28 @@ class _Disk:
 
 
 @pytest.mark.parametrize("filesystem", _MAGICS)
-def test_the_whole_disk_may_be_a_filesystem(filesystem: Filesystem) -> None:
+def test_find_root_of_an_unpartitioned_disk(filesystem: Filesystem) -> None:
     assert _Disk().format(filesystem).root() == Root(filesystem=filesystem, partition=0)
 
 
 @pytest.mark.parametrize("filesystem", _MAGICS)
-def test_an_mbr_partition_is_found(filesystem: Filesystem) -> None:
+def test_find_root_of_an_mbr_disk(filesystem: Filesystem) -> None:
     disk = _Disk().mbr((0x0C, 64, 1000), (0x83, 2048, 1024)).format(filesystem, 2048)
     assert disk.root() == Root(filesystem=filesystem, partition=2)
 
 
-def test_the_largest_linux_partition_comes_first() -> None:
+def test_find_root_takes_the_largest_linux_partition() -> None:
     disk = _Disk().mbr((0x83, 64, 512), (0x83, 1024, 1024)).format("ext4", 64).format("xfs", 1024)
     assert disk.root() == Root(filesystem="xfs", partition=2)
 
 
-def test_a_large_one_without_filesystem_is_passed_over() -> None:
+def test_find_root_skips_partitions_without_a_filesystem() -> None:
     disk = _Disk().mbr((0x83, 64, 512), (0x83, 1024, 1024)).format("ext4", 64)
     assert disk.root() == Root(filesystem="ext4", partition=1)
 
 
 @pytest.mark.parametrize("entry_bytes", [128, 256])
-def test_the_gpt_root_comes_before_a_larger_one(entry_bytes: int) -> None:
+def test_find_root_prefers_the_gpt_root_type(entry_bytes: int) -> None:
     disk = _Disk().gpt(
         (_ESP, 100, 200), (_LINUX, 300, 2000), (_ROOT, 3000, 3200), entry_bytes=entry_bytes
     )
@@ -94,27 +94,27 @@ def test_the_gpt_root_comes_before_a_larger_one(entry_bytes: int) -> None:
     assert disk.root() == Root(filesystem="ext4", partition=3)
 
 
-def test_without_a_gpt_root_the_largest_counts() -> None:
+def test_find_root_without_a_gpt_root_takes_the_largest() -> None:
     disk = _Disk().gpt((_LINUX, 100, 200), (_ESP, 300, 2000), (_LINUX, 3000, 3101))
     disk.format("xfs", 100).format("ext4", 3000).format("ext4", 300)
     assert disk.root() == Root(filesystem="ext4", partition=3)
 
 
-def test_a_gpt_counts_before_the_mbr_beside_it() -> None:
+def test_find_root_prefers_gpt_to_mbr() -> None:
     disk = _Disk().gpt((_LINUX, 300, 400)).mbr((0x83, 2048, 1024))
     disk.format("xfs", 300).format("ext4", 2048)
     assert disk.root() == Root(filesystem="xfs", partition=1)
 
 
 @pytest.mark.parametrize("disk", [_Disk(), _Disk().format("ext4", 2048)])
-def test_a_disk_of_nothing_is_told(disk: _Disk) -> None:
+def test_find_root_refuses_an_empty_disk(disk: _Disk) -> None:
     assert disk.problem() == (
         "it holds neither a filesystem that we know nor a partition table",
         "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qcow2 or a tar",
     )
 
 
-def test_partitions_without_a_filesystem_are_told() -> None:
+def test_find_root_refuses_partitions_without_a_filesystem() -> None:
     expected = (
         "none of its 2 Linux partitions holds ext4, xfs or btrfs",
         "LVM and encrypted disks cannot be booted; give a plain filesystem",
@@ -126,12 +126,12 @@ def test_partitions_without_a_filesystem_are_told() -> None:
 @pytest.mark.parametrize(
     "disk", [_Disk().mbr((0x07, 64, 1000)), _Disk().gpt((_ESP, 100, 200))], ids=["mbr", "gpt"]
 )
-def test_a_table_without_linux_partitions_is_told(disk: _Disk) -> None:
+def test_find_root_refuses_a_table_without_linux_partitions(disk: _Disk) -> None:
     assert "nor a partition table" not in disk.problem()[0]
 
 
 @given(table=st.binary(min_size=64, max_size=64), kinds=st.sets(st.integers(0, 3)))
-def test_any_mbr_gives_an_answer(table: bytes, kinds: set[int]) -> None:
+def test_find_root_answers_for_any_mbr(table: bytes, kinds: set[int]) -> None:
     disk = _Disk().mbr()
     disk.content[446:510] = table
     for index in kinds:
@@ -140,6 +140,6 @@ def test_any_mbr_gives_an_answer(table: bytes, kinds: set[int]) -> None:
         assert disk.root().partition - 1 in kinds
 
 
-def test_a_partition_far_behind_the_end_is_no_crash() -> None:
+def test_find_root_accepts_a_partition_beyond_the_end() -> None:
     disk = _Disk().gpt((_LINUX, (1 << 64) - 2, (1 << 64) - 1))
     assert disk.problem()[0] == "none of its 1 Linux partitions holds ext4, xfs or btrfs"

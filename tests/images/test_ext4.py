@@ -79,7 +79,7 @@ def _debugfs(disk: Path, request: str) -> str:
         ("/bin", "symlink", "0777", 0, 0),
     ],
 )
-def test_owners_and_modes_are_those_of_the_archive(
+def test_ext4_write_keeps_owners_and_modes(
     disk: Path, path: str, kind: str, mode: str, user: int, group: int
 ) -> None:
     stat = _debugfs(disk, f"stat {path}")
@@ -87,27 +87,27 @@ def test_owners_and_modes_are_those_of_the_archive(
     assert re.search(rf"User: +{user} +Group: +{group} ", stat), stat
 
 
-def test_contents_and_links_are_those_of_the_archive(disk: Path) -> None:
+def test_ext4_write_keeps_contents_and_links(disk: Path) -> None:
     assert _debugfs(disk, "cat /etc/shadow") == "secret\n"
     assert 'Fast link dest: "usr/bin"' in _debugfs(disk, "stat /bin")
 
 
-def test_dev_is_there_but_empty(disk: Path) -> None:
+def test_ext4_write_leaves_dev_empty(disk: Path) -> None:
     assert "Type: directory" in _debugfs(disk, "stat /dev")
     assert "File not found" in _debugfs(disk, "stat /dev/null")
 
 
-def test_a_folder_called_dev_elsewhere_keeps_its_files(disk: Path) -> None:
+def test_ext4_write_keeps_files_in_other_folders_called_dev(disk: Path) -> None:
     assert _debugfs(disk, "cat /srv/dev/main.js") == "mine\n"
 
 
-def test_the_disk_has_room_and_takes_little(disk: Path) -> None:
+def test_ext4_write_makes_a_sparse_disk_with_free_space(disk: Path) -> None:
     assert disk.stat().st_size == ext4.MINIMUM_BYTES
     assert used_bytes(disk.parent) < 200 << 20
     assert [entry.name for entry in disk.parent.iterdir()] == ["disk.raw"]
 
 
-def test_the_filesystem_is_whole_and_has_nothing_left_to_do(disk: Path) -> None:
+def test_ext4_write_makes_a_clean_filesystem(disk: Path) -> None:
     e2fsck = tools.find("e2fsck") or Path("e2fsck")
     checked = subprocess.run([e2fsck, "-fn", disk], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
@@ -120,7 +120,7 @@ def test_the_filesystem_is_whole_and_has_nothing_left_to_do(disk: Path) -> None:
     assert all("ITABLE_ZEROED" in group for group in groups)
 
 
-def test_the_size_follows_what_a_compressed_archive_holds(
+def test_ext4_write_sizes_by_the_uncompressed_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ext4, "MINIMUM_BYTES", 8 << 20)
@@ -134,7 +134,7 @@ def test_the_size_follows_what_a_compressed_archive_holds(
     assert 72 << 20 <= (tmp_path / "out" / "disk.raw").stat().st_size < 80 << 20
 
 
-def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
+def test_ext4_write_refuses_what_is_no_archive(tmp_path: Path) -> None:
     broken = tmp_path / "root.tar"
     broken.write_bytes(b"no archive" * 100)
     with pytest.raises(BuildError) as caught:
@@ -146,7 +146,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["a folder", "it's"])
-def test_any_path_will_do(tmp_path: Path, archive: Path, word: str) -> None:
+def test_ext4_write_accepts_any_path(tmp_path: Path, archive: Path, word: str) -> None:
     folder = tmp_path / word
     folder.mkdir()
     own = folder / "root $x.tar.gz"
@@ -155,7 +155,7 @@ def test_any_path_will_do(tmp_path: Path, archive: Path, word: str) -> None:
     assert _debugfs(folder / "disk.raw", "cat /srv/odd") == "odd\n"
 
 
-def test_a_full_disk_is_told_as_such(
+def test_ext4_write_reports_a_full_disk(
     tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "mke2fs"

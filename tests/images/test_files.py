@@ -18,7 +18,7 @@ _FILES = Files.of(
 )
 
 
-def test_links_are_followed() -> None:
+def test_image_files_resolve_follows_links() -> None:
     assert _FILES.read("/lib/a") == _FILES.read("/folder/up") == b"a"
     assert _FILES.resolve("/folder/../lib/./a") == "/usr/lib/a"
     assert _FILES.names("/folder") == ["a", "round", "up"]
@@ -26,19 +26,19 @@ def test_links_are_followed() -> None:
     assert _FILES.target("/lib/a") is None
 
 
-def test_what_is_not_there() -> None:
+def test_image_files_resolve_of_missing_paths() -> None:
     assert _FILES.resolve("/lib/round") is None
     assert _FILES.names("/nowhere") == _FILES.names("/lib/a") == []
     assert _FILES.read("/lib") is None
     assert not _FILES.is_there("/usr/lib/b")
 
 
-def test_nothing_leads_out() -> None:
+def test_image_files_resolve_never_leaves_the_image() -> None:
     assert joined("/a/b", "../../../../c") == "/c"
     assert joined("/a", "//etc") == "/etc"
 
 
 @given(st.text(alphabet="abiloprsu/.", max_size=30))
-def test_no_path_breaks_it(path: str) -> None:
+def test_image_files_resolve_accepts_any_path(path: str) -> None:
     real = _FILES.resolve(path)
     assert real is None or _FILES.resolve(real) == real

@@ -22,7 +22,7 @@ def _add(
         return shelve(home, folder, name=name, source=source, filesystem="xfs", partition=partition)
 
 
-def test_an_image_comes_back_as_it_was_stored(home: Home) -> None:
+def test_image_load_returns_what_shelve_stored(home: Home) -> None:
     before = int(time.time())
     stored = _add(home, "web", b"x" * 1024, partition=3)
     assert load(home, "web") == load(home, stored.digest) == stored
@@ -32,23 +32,23 @@ def test_an_image_comes_back_as_it_was_stored(home: Home) -> None:
     assert (stored.source, before <= stored.added_s <= time.time()) == ("a test", True)
 
 
-def test_a_stored_disk_cannot_be_written_by_mistake(home: Home) -> None:
+def test_shelve_makes_the_disk_read_only(home: Home) -> None:
     assert _add(home, "web", b"x" * 512).disk.stat().st_mode & 0o777 == 0o444
 
 
-def test_the_same_content_is_one_image(home: Home) -> None:
+def test_shelve_stores_equal_content_once(home: Home) -> None:
     one, two = _add(home, "one", b"x" * 512), _add(home, "two", b"x" * 512, source="elsewhere")
     assert one.digest == two.digest
     assert shelf(home).digests() == [one.digest]
 
 
-def test_a_name_moves_to_the_newer_image(home: Home) -> None:
+def test_shelve_moves_the_name_to_the_newer_image(home: Home) -> None:
     old, new = _add(home, "web", b"old"), _add(home, "web", b"new")
     assert load(home, "web") == new
     assert shelf(home).unnamed() == [old.digest]
 
 
-def test_naming_it_tells_how_far_it_is(home: Home) -> None:
+def test_shelve_reports_progress(home: Home) -> None:
     shares: list[float] = []
     with shelf(home).staged() as staged:
         (staged / "image").mkdir()
@@ -64,14 +64,14 @@ def test_naming_it_tells_how_far_it_is(home: Home) -> None:
     assert shares == [1.0]
 
 
-def test_an_image_that_is_not_there(home: Home) -> None:
+def test_image_load_names_an_unknown_image(home: Home) -> None:
     _add(home, "web", b"x")
     with pytest.raises(NotFoundError, match=r"^no image is called 'wen'$") as caught:
         load(home, "wen")
     assert caught.value.hint == "did you mean 'web'?"
 
 
-def test_a_bad_name_is_refused(home: Home) -> None:
+def test_shelve_refuses_an_invalid_name(home: Home) -> None:
     with pytest.raises(InputError, match=r"^'a b' cannot name an image$"):
         _add(home, "a b", b"x")
 
@@ -79,7 +79,7 @@ def test_a_bad_name_is_refused(home: Home) -> None:
 @pytest.mark.parametrize(
     "content", [None, "", "{}", '{"source":"","added_s":0,"size_bytes":1,"filesystem":"ntfs"}']
 )
-def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
+def test_image_load_reports_a_damaged_description(home: Home, content: str | None) -> None:
     image = _add(home, "web", b"x")
     description: Path = image.folder / "image.json"
     if content is None:
@@ -93,7 +93,7 @@ def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
 
 
 @pytest.mark.parametrize("size_bytes", [None, 1])
-def test_a_disk_that_was_cut_short_is_told(home: Home, size_bytes: int | None) -> None:
+def test_image_load_reports_a_truncated_disk(home: Home, size_bytes: int | None) -> None:
     image = _add(home, "web", b"xyz")
     image.disk.chmod(0o600)
     if size_bytes is None:

@@ -64,7 +64,7 @@ def _hostname(disk: Path, offset: int = 0) -> str:
     ).stdout
 
 
-def test_a_filesystem_is_copied_and_named(home: Home, filesystem: Path) -> None:
+def test_imported_add_copies_a_filesystem(home: Home, filesystem: Path) -> None:
     image = imported.add(home, "web", filesystem)
     assert (image.filesystem, image.partition) == ("ext4", 0)
     assert (image.size_bytes, image.source) == (4 * _MIB, str(filesystem))
@@ -74,7 +74,7 @@ def test_a_filesystem_is_copied_and_named(home: Home, filesystem: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["-c"], ["-o", "compat=0.10"]])
-def test_the_same_as_qcow2_is_the_same_image(
+def test_imported_add_of_qcow2_and_raw_is_one_image(
     home: Home, filesystem: Path, tmp_path: Path, options: list[str]
 ) -> None:
     qcow2 = tmp_path / "no telling name"
@@ -89,7 +89,7 @@ def test_the_same_as_qcow2_is_the_same_image(
 
 @_needs_namespace
 @pytest.mark.parametrize("compression", [[], ["--gzip"], ["--xz"], ["--zstd"]])
-def test_an_archive_becomes_a_filesystem(
+def test_imported_add_makes_a_filesystem_of_an_archive(
     home: Home, tree: Path, tmp_path: Path, compression: list[str]
 ) -> None:
     archive = tmp_path / "root"
@@ -118,7 +118,7 @@ def _partitioned(path: Path, content: bytes, *, gpt: bool) -> Path:
 
 
 @pytest.mark.parametrize(("gpt", "partition"), [(False, 1), (True, 2)], ids=["mbr", "gpt"])
-def test_the_root_of_a_partitioned_disk_is_found(
+def test_imported_add_finds_the_root_of_a_partitioned_disk(
     home: Home, filesystem: Path, tmp_path: Path, gpt: bool, partition: int
 ) -> None:
     disk = _partitioned(tmp_path / "disk", filesystem.read_bytes(), gpt=gpt)
@@ -128,7 +128,7 @@ def test_the_root_of_a_partitioned_disk_is_found(
     assert _hostname(image.disk, _SECTOR * 512) == "imported\n"
 
 
-def test_the_steps_are_told_in_order(home: Home, filesystem: Path) -> None:
+def test_imported_add_reports_progress_in_order(home: Home, filesystem: Path) -> None:
     told: list[tuple[str, float]] = []
     imported.add(home, "web", filesystem, progress=lambda step, share: told.append((step, share)))
     assert told == [
@@ -138,13 +138,13 @@ def test_the_steps_are_told_in_order(home: Home, filesystem: Path) -> None:
     ]
 
 
-def test_the_file_stays_as_it_is(home: Home, filesystem: Path) -> None:
+def test_imported_add_leaves_the_file_unchanged(home: Home, filesystem: Path) -> None:
     before = filesystem.read_bytes(), filesystem.stat().st_mode
     imported.add(home, "web", filesystem)
     assert (filesystem.read_bytes(), filesystem.stat().st_mode) == before
 
 
-def test_holes_stay_holes(home: Home, filesystem: Path, tmp_path: Path) -> None:
+def test_imported_add_keeps_holes(home: Home, filesystem: Path, tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.write_bytes(filesystem.read_bytes())
     with large.open("r+b") as file:
@@ -183,7 +183,7 @@ _WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qc
     ],
     ids=["text", "empty", "zeros", "no filesystem"],
 )
-def test_what_is_no_root_filesystem_is_told(
+def test_imported_add_refuses_what_is_no_root_filesystem(
     home: Home, tmp_path: Path, content: bytes, problem: str, hint: str
 ) -> None:
     file = tmp_path / "file"
@@ -196,20 +196,20 @@ def test_what_is_no_root_filesystem_is_told(
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_what_is_no_file_is_told(home: Home, tmp_path: Path, name: str) -> None:
+def test_imported_add_refuses_what_is_no_file(home: Home, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
         imported.add(home, "web", tmp_path / name)
     assert str(caught.value) == f"there is no file {tmp_path / name}"
     assert caught.value.hint == "give an ext4, raw, qcow2 or tar file"
 
 
-def test_a_bad_name_is_told_before_the_work(home: Home, filesystem: Path) -> None:
+def test_imported_add_refuses_an_invalid_name_first(home: Home, filesystem: Path) -> None:
     with pytest.raises(InputError, match=r"^'Web' cannot name an image$"):
         imported.add(home, "Web", filesystem)
     assert not home.images.exists()
 
 
-def test_a_damaged_qcow2_is_told(home: Home, tmp_path: Path) -> None:
+def test_imported_add_refuses_a_damaged_qcow2(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "disk.qcow2"
     file.write_bytes(b"QFI\xfb" + bytes(2000))
     with pytest.raises(FormatError) as caught:
@@ -218,7 +218,7 @@ def test_a_damaged_qcow2_is_told(home: Home, tmp_path: Path) -> None:
     assert "Unsupported qcow2 version 0" in caught.value.evidence
 
 
-def test_a_qcow2_that_refers_to_another_file_is_refused(home: Home, tmp_path: Path) -> None:
+def test_imported_add_refuses_a_qcow2_with_a_backing_file(home: Home, tmp_path: Path) -> None:
     below, file = tmp_path / "below.raw", tmp_path / "disk.qcow2"
     below.write_bytes(bytes(1 << 20))
     options = ["-q", "-f", "qcow2", "-F", "raw", "-b", str(below), str(file)]
@@ -230,7 +230,7 @@ def test_a_qcow2_that_refers_to_another_file_is_refused(home: Home, tmp_path: Pa
 
 
 @_needs_namespace
-def test_a_damaged_archive_is_told(home: Home, tmp_path: Path) -> None:
+def test_imported_add_refuses_a_damaged_archive(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "root.tar.gz"
     file.write_bytes(b"\x1f\x8b and no more")
     with pytest.raises(BuildError) as caught:
@@ -239,7 +239,7 @@ def test_a_damaged_archive_is_told(home: Home, tmp_path: Path) -> None:
     assert "gzip: " in caught.value.evidence
 
 
-def test_without_qemu_img_its_package_is_named(
+def test_imported_add_without_qemu_img_names_its_package(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "disk").write_bytes(b"QFI\xfb" + bytes(2000))
@@ -249,7 +249,7 @@ def test_without_qemu_img_its_package_is_named(
         imported.add(home, "web", tmp_path / "disk")
 
 
-def test_a_full_disk_is_named(
+def test_imported_add_names_a_full_disk(
     home: Home, filesystem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "cp"

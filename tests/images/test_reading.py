@@ -81,11 +81,11 @@ def _assert_all_is_read(image: Image) -> None:
     assert files.read("/etc") is None
 
 
-def test_ext4_is_read_by_any_user(image: Image) -> None:
+def test_image_read_of_ext4_needs_no_root(image: Image) -> None:
     _assert_all_is_read(image)
 
 
-def test_a_partition_is_read(tree: Path, home: Home, tmp_path: Path) -> None:
+def test_image_read_of_a_partition(tree: Path, home: Home, tmp_path: Path) -> None:
     content = _filesystem(tree, tmp_path / "root.ext4").read_bytes()
     disk = tmp_path / "disk.raw"
     table = bytearray(_MIB)
@@ -97,7 +97,7 @@ def test_a_partition_is_read(tree: Path, home: Home, tmp_path: Path) -> None:
     _assert_all_is_read(image)
 
 
-def test_a_damaged_filesystem_is_said(image: Image) -> None:
+def test_image_read_reports_a_damaged_filesystem(image: Image) -> None:
     image.disk.chmod(0o644)
     with image.disk.open("r+b") as file:
         file.seek(0)
@@ -109,7 +109,7 @@ def test_a_damaged_filesystem_is_said(image: Image) -> None:
 
 @pytest.mark.root
 @pytest.mark.parametrize(("kind", "size"), [("xfs", "320M"), ("btrfs", "128M")])
-def test_others_are_mounted_by_root(
+def test_image_read_mounts_other_filesystems_as_root(
     kind: str, size: str, tree: Path, home: Home, tmp_path: Path
 ) -> None:
     if os.geteuid() != 0 or tools.find(f"mkfs.{kind}") is None:
@@ -130,7 +130,7 @@ def test_others_are_mounted_by_root(
     assert str(image.disk) not in loops.stdout
 
 
-def test_without_root_others_are_refused(
+def test_image_read_of_other_filesystems_needs_root(
     image: Image, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = image.folder / "image.json"

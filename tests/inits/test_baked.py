@@ -41,7 +41,7 @@ def _trim(image: Image) -> Trim:
     )
 
 
-def test_a_trim_is_written_into_a_copy(home: Home, web: Image) -> None:
+def test_bake_writes_a_trim_into_a_copy_of_the_image(home: Home, web: Image) -> None:
     before = web.disk.read_bytes()
     new = baked.bake(home, web, _trim(web), name="small")
     assert web.disk.read_bytes() == before
@@ -62,7 +62,7 @@ def test_a_trim_is_written_into_a_copy(home: Home, web: Image) -> None:
     assert list((home.images / "staging").iterdir()) == []
 
 
-def test_what_is_there_is_not_replaced(home: Home, web: Image) -> None:
+def test_bake_does_not_replace_existing_files(home: Home, web: Image) -> None:
     new = baked.bake(home, web, _trim(web), name="small")
     with pytest.raises(InputError, match=r"the image has a /etc/systemd/system\.control/a"):
         baked.bake(home, new, _trim(web), name="smaller")

@@ -13,7 +13,7 @@ def _service(name: str, unit: str) -> str:
     return f"[D-BUS Service]\nName={name}\nExec=/bin/false\nSystemdService={unit}\n"
 
 
-def test_a_bus_name_starts_a_unit_by_its_alias() -> None:
+def test_busnames_start_a_unit_by_its_alias() -> None:
     found = graph_of(
         {
             f"{SHARE}/org.a.service": _service("org.a", "dbus-org.a.service"),
@@ -25,7 +25,7 @@ def test_a_bus_name_starts_a_unit_by_its_alias() -> None:
     assert found.own_name("dbus-org.a.service") == "a.service"
 
 
-def test_what_the_administrator_says_comes_first() -> None:
+def test_busnames_find_prefers_the_administrators_files() -> None:
     local = "/usr/local/share/dbus-1/system-services"
     files = Files.of(
         {
@@ -43,7 +43,7 @@ def test_what_the_administrator_says_comes_first() -> None:
     }
 
 
-def test_what_systemd_does_not_start_is_left_out() -> None:
+def test_busnames_find_omits_services_that_systemd_does_not_start() -> None:
     files = Files.of(
         {
             f"{SHARE}/org.a.service": "[D-BUS Service]\nName=org.a\nExec=/usr/bin/a\n",

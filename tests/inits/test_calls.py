@@ -20,7 +20,7 @@ def _called(unit: str, text: str = "[Service]\n") -> Entries:
     }
 
 
-def test_what_goes_goes_by_the_name_that_the_bus_knows_too() -> None:
+def test_plan_masks_the_bus_alias_of_a_removed_unit() -> None:
     entries: Entries = {**BUS, **_called("login.service"), **wanted("login.service")}
     plan = planned(entries, "dbus.service")
     assert goes(plan) == {
@@ -33,14 +33,14 @@ def test_what_goes_goes_by_the_name_that_the_bus_knows_too() -> None:
     )
 
 
-def test_without_the_bus_nobody_calls() -> None:
+def test_plan_without_dbus_masks_no_bus_alias() -> None:
     entries: Entries = {**BUS, **_called("login.service"), **wanted("login.service")}
     plan = planned(entries)
     assert sorted(goes(plan)) == ["dbus.service", "dbus.socket", "login.service"]
     assert plan.notes == ()
 
 
-def test_what_only_a_call_starts_is_left_as_it_is() -> None:
+def test_plan_leaves_units_that_only_a_bus_call_starts() -> None:
     cron: Entries = {f"{LIB}/cron.service": "[Service]\n", **wanted("cron.service")}
     called: Entries = {**BUS, **_called("host.service"), **_called("time.service")}
     plan = planned({**called, **cron}, "dbus.service")
@@ -51,7 +51,7 @@ def test_what_only_a_call_starts_is_left_as_it_is() -> None:
     assert planned(called, "dbus.service").notes == (), "nothing goes, so nothing is to be said"
 
 
-def test_what_a_call_cannot_start_is_said() -> None:
+def test_plan_notes_bus_calls_that_will_fail() -> None:
     entries: Entries = {
         **BUS,
         **_called("host.service", "[Unit]\nRequires=far.service\n"),

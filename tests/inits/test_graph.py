@@ -22,14 +22,14 @@ def _warnings(found: Graph) -> list[str]:
     return [f"{warning.place} {warning.text}" for warning in found.warnings]
 
 
-def test_a_sound_system_gives_no_warning() -> None:
+def test_graph_of_a_valid_system_has_no_warning() -> None:
     found = graph_of({})
     assert found.warnings == ()
     assert found.own_name("default.target") == "graphical.target"
     assert {"sysinit.target", "local-fs.target"} <= set(found.started_by())
 
 
-def test_etc_comes_before_lib_and_drop_ins_add() -> None:
+def test_graph_prefers_etc_to_lib_and_adds_drop_ins() -> None:
     found = graph_of(
         {
             f"{LIB}/a.service": "[Unit]\nWants=old.service\n",
@@ -48,7 +48,7 @@ def test_etc_comes_before_lib_and_drop_ins_add() -> None:
 
 
 @pytest.mark.parametrize("mask", [Link("/dev/null"), Link("../../../dev/null"), b""])
-def test_masks_are_links_to_null_and_empty_files(mask: Link | bytes) -> None:
+def test_graph_masks_are_links_to_null_and_empty_files(mask: Link | bytes) -> None:
     found = graph_of(
         {
             f"{LIB}/a.service": "[Unit]\nWants=b.service\n",
@@ -61,7 +61,7 @@ def test_masks_are_links_to_null_and_empty_files(mask: Link | bytes) -> None:
     assert "a.service" in found.started_by()
 
 
-def test_a_masked_link_wants_nothing() -> None:
+def test_graph_ignores_wants_links_to_masked_units() -> None:
     found = graph_of(
         {
             f"{LIB}/a.service": "[Unit]\n",
@@ -72,7 +72,7 @@ def test_a_masked_link_wants_nothing() -> None:
     assert "a.service" not in found.started_by()
 
 
-def test_aliases_are_one_unit() -> None:
+def test_graph_merges_aliases() -> None:
     found = graph_of(
         {
             f"{LIB}/ssh.service": "[Service]\nExecStart=/bin/true\n",
@@ -88,7 +88,7 @@ def test_aliases_are_one_unit() -> None:
     assert found.matching("sshd*") == ["ssh.service"]
 
 
-def test_instances_come_from_templates() -> None:
+def test_graph_makes_instances_of_templates() -> None:
     found = graph_of(
         {
             f"{LIB}/my-getty@.service": "[Unit]\nBindsTo=dev-%i.device\n",
@@ -106,7 +106,7 @@ def test_instances_come_from_templates() -> None:
     assert found.matching("autovt@.service") == []
 
 
-def test_sockets_timers_and_paths_start_their_services() -> None:
+def test_graph_sockets_timers_and_paths_trigger_their_services() -> None:
     found = graph_of(
         {
             f"{LIB}/a.socket": "[Socket]\nListenStream=1\n",
@@ -123,7 +123,7 @@ def test_sockets_timers_and_paths_start_their_services() -> None:
     assert _targets(found, "a.service", "Wants") == {"a.socket", "b.socket"}
 
 
-def test_default_dependencies_can_be_declined() -> None:
+def test_graph_without_default_dependencies() -> None:
     found = graph_of(
         {
             f"{LIB}/a.service": "[Service]\n",
@@ -138,7 +138,7 @@ def test_default_dependencies_can_be_declined() -> None:
     assert "dbus.socket" in _targets(found, "c.service", "Requires")
 
 
-def test_paths_need_the_mounts_that_there_are() -> None:
+def test_graph_requires_mounts_for_paths() -> None:
     found = graph_of(
         {
             f"{LIB}/var-lib.mount": "[Mount]\nWhat=/dev/vdb\nWhere=/var/lib\n",
@@ -150,7 +150,7 @@ def test_paths_need_the_mounts_that_there_are() -> None:
     assert "var-lib.mount" not in _targets(found, "b.service", "Requires")
 
 
-def test_generators_that_we_know() -> None:
+def test_graph_includes_units_of_known_generators() -> None:
     found = graph_of(
         {
             "/usr/lib/systemd/system-generators/systemd-fstab-generator": "ELF",
@@ -179,13 +179,13 @@ def test_generators_that_we_know() -> None:
     assert _warnings(found) == ["/etc/fstab line 5 has no type: bad line"]
 
 
-def test_links_that_lead_nowhere_are_named() -> None:
+def test_graph_warns_of_dangling_links() -> None:
     place = f"{ETC}/multi-user.target.wants/gone.service"
     found = graph_of({place: Link("/lib/systemd/system/gone.service")})
     assert _warnings(found) == [f"{place} leads nowhere: /lib/systemd/system/gone.service"]
 
 
-def test_aliases_of_what_is_not_there_are_named() -> None:
+def test_graph_warns_of_aliases_of_missing_units() -> None:
     found = graph_of(
         {
             f"{ETC}/default.target": Link("/lib/systemd/system/gone.target"),
@@ -201,7 +201,7 @@ def test_aliases_of_what_is_not_there_are_named() -> None:
     assert found.own_name("dbus-org.here.service") == "here.service", "systemd goes by the name"
 
 
-def test_circles_are_named() -> None:
+def test_graph_warns_of_ordering_cycles() -> None:
     found = graph_of(
         {
             f"{LIB}/a.service": "[Unit]\nWants=b.service\n",
@@ -212,12 +212,12 @@ def test_circles_are_named() -> None:
     assert _warnings(found) == [f"{LIB}/a.service a circle: a.service -> b.service -> a.service"]
 
 
-def test_aliases_in_a_circle_are_named() -> None:
+def test_graph_warns_of_aliases_in_a_cycle() -> None:
     found = graph_of({f"{LIB}/a.service": Link("b.service"), f"{LIB}/b.service": Link("a.service")})
     assert any("aliases go round in a circle" in warning for warning in _warnings(found))
 
 
-def test_an_image_without_systemd_says_so() -> None:
+def test_graph_read_of_an_image_without_systemd() -> None:
     found = graph.read(Files.of({"/etc/hostname": "x"}))
     assert _warnings(found) == [
         "/usr/lib/systemd/systemd is not there: the image has no systemd",
@@ -226,7 +226,7 @@ def test_an_image_without_systemd_says_so() -> None:
     assert found.started_by() == {}
 
 
-def test_rubbish_in_the_folders_stops_nothing() -> None:
+def test_graph_ignores_foreign_files_in_unit_folders() -> None:
     found = graph_of(
         {
             f"{ETC}/multi-user.target.wants/README": "x",
@@ -254,7 +254,7 @@ _LINE = st.sampled_from(
 
 
 @given(st.lists(_LINE, max_size=8), st.lists(_LINE, max_size=8))
-def test_no_unit_files_break_the_graph_or_a_trim(first: list[str], second: list[str]) -> None:
+def test_graph_and_plan_accept_any_unit_files(first: list[str], second: list[str]) -> None:
     found = graph_of(
         {
             f"{LIB}/a@.service": "\n".join(first),

@@ -25,7 +25,7 @@ RULES = presets.find(
 WANTED = parse("[Install]\nWantedBy=multi-user.target\n")
 
 
-def test_rules_are_read_in_the_order_of_the_names() -> None:
+def test_presets_find_reads_files_in_order_of_names() -> None:
     assert list(RULES) == [
         Rule(verb="disable", pattern="a.*", origin=f"{ETC}/10-mine.preset"),
         Rule(verb="enable", pattern="a.service", origin=f"{USR}/90-vendor.preset"),
@@ -35,14 +35,14 @@ def test_rules_are_read_in_the_order_of_the_names() -> None:
     ]
 
 
-def test_the_first_rule_that_fits_counts() -> None:
+def test_presets_said_of_takes_the_first_matching_rule() -> None:
     assert presets.said_of("a.service", RULES) == ("disable", f"{ETC}/10-mine.preset")
     assert presets.said_of("getty@tty1.service", RULES) == ("enable", f"{USR}/90-vendor.preset")
     assert presets.said_of("i.timer", RULES) == ("ignore", f"{USR}/90-vendor.preset")
     assert presets.said_of("b.service", ()) == ("enable", "")
 
 
-def test_why_no_boot_starts_a_unit() -> None:
+def test_presets_why_not_started() -> None:
     assert presets.why_not_started("a.service", WANTED, RULES) == (
         f"it is disabled (its preset is disable, by {ETC}/10-mine.preset); "
         "in the guest: systemctl enable a.service"

@@ -9,7 +9,7 @@ from bootwright.inits.table import INITS
 
 
 @pytest.mark.parametrize("name", ["systemd", "systemd-trimmed"])
-def test_systemd_is_given_a_unit_that_it_wants(name: str) -> None:
+def test_ready_guest_files_for_systemd_include_a_wanted_unit(name: str) -> None:
     files = ready.guest_files(INITS[name], "echo hello\n")
     assert files["/seed/run/bootwright/ready"] == (b"echo hello\n", 0o644)
     unit, _ = files["/seed/run/systemd/system/bootwright-ready.service"]
@@ -19,5 +19,5 @@ def test_systemd_is_given_a_unit_that_it_wants(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tini", "bare"])
-def test_others_are_given_the_script_alone(name: str) -> None:
+def test_ready_guest_files_for_other_inits_are_the_script(name: str) -> None:
     assert list(ready.guest_files(INITS[name], "true")) == ["/seed/run/bootwright/ready"]

@@ -20,7 +20,7 @@ SCRIPTS = ("computer.sh", "start.sh", "bare.sh")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_scripts_are_read_by_the_seeds_shell(name: str) -> None:
+def test_init_scripts_parse_in_busybox_sh(name: str) -> None:
     [busybox] = tools.require("busybox")
     script = files("bootwright.inits").joinpath(name).read_bytes()
     done = subprocess.run([busybox, "sh", "-n"], input=script, capture_output=True)
@@ -28,7 +28,7 @@ def test_scripts_are_read_by_the_seeds_shell(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_scripts_use_no_tool_that_the_seeds_busybox_lacks(name: str) -> None:
+def test_init_scripts_use_only_busybox_tools(name: str) -> None:
     [busybox] = tools.require("busybox")
     listed = subprocess.run([busybox, "--list"], capture_output=True, text=True).stdout.split()
     text = files("bootwright.inits").joinpath(name).read_text()
@@ -44,9 +44,7 @@ def test_scripts_use_no_tool_that_the_seeds_busybox_lacks(name: str) -> None:
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]])
-def test_a_mark_is_in_the_guests_log_before_the_host_hears_of_it(
-    shell: list[str], tmp_path: Path
-) -> None:
+def test_sshd_mark_is_logged_before_it_is_sent(shell: list[str], tmp_path: Path) -> None:
     """Clocks are aligned by that: what was stamped first was earlier."""
     (tmp_path / "token").write_text("feed\n")
     program = sshd.contents()["bootwright/mark"]
@@ -65,7 +63,7 @@ def test_a_mark_is_in_the_guests_log_before_the_host_hears_of_it(
         )
 
 
-def test_power_off_waits_for_others_and_no_longer(tmp_path: Path) -> None:
+def test_computer_script_waits_for_processes_but_not_kernel_threads(tmp_path: Path) -> None:
     """The part of computer.sh that tells processes from the kernel's threads."""
     text = files("bootwright.inits").joinpath("computer.sh").read_text()
     start = text.index("others() {")
@@ -89,7 +87,7 @@ def test_power_off_waits_for_others_and_no_longer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("init", INITS.values(), ids=INITS.keys())
-def test_what_an_init_runs_is_carried_or_in_the_image(init: Init) -> None:
+def test_inits_carry_their_program_or_find_it_in_the_image(init: Init) -> None:
     carried = init.guest_files()
     assert all(path.startswith(f"{RUN}/") for path in carried)
     for word in init.argv:
@@ -101,7 +99,9 @@ def test_what_an_init_runs_is_carried_or_in_the_image(init: Init) -> None:
             assert word in init.needs
 
 
-def test_tini_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_tini_guest_files_names_a_missing_tini(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("shutil.which", lambda program, path=None: None)
     with pytest.raises(HostError) as bad:
         tini.guest_files()
@@ -109,12 +109,12 @@ def test_tini_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "sudo apt-get install tini" in bad.value.hint
 
 
-def test_bare_needs_nothing_of_the_image_and_lets_nobody_in() -> None:
+def test_bare_guest_files_need_nothing_and_allow_no_login() -> None:
     assert INITS["bare"].needs == ()
     assert not any("sshd" in path for path in bare.guest_files())
 
 
-def test_tini_is_a_program_without_libraries() -> None:
+def test_tini_guest_files_hold_a_static_tini() -> None:
     program, _ = tini.guest_files()[f"{RUN}/bootwright/tini"]
     assert program[:4] == b"\x7fELF"
     assert os.access(tools.require("tini-static")[0], os.X_OK)

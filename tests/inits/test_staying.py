@@ -34,7 +34,7 @@ def _bus_stays(text: str) -> str:
     return stays(plan).get("dbus.socket", "")
 
 
-def test_who_needs_the_bus_keeps_it() -> None:
+def test_plan_keeps_dbus_for_units_that_need_it() -> None:
     assert _bus_stays("[Service]\nType=dbus\nBusName=org.a\n") == "a.service requires it"
     by_name = _bus_stays("[Service]\nType=notify\nBusName=org.a\n")
     assert by_name == "dbus.service requires it", "the service stays for the bus name"
@@ -43,7 +43,7 @@ def test_who_needs_the_bus_keeps_it() -> None:
     assert _bus_stays("[Unit]\nAfter=network.target\n") == ""
 
 
-def test_why_the_bus_stays() -> None:
+def test_plan_says_why_dbus_is_kept() -> None:
     named = _service("a.service", "[Service]\nType=notify\nBusName=org.a\n")
     said = stays(planned({**BUS, **named}, "a.service"))["dbus.service"]
     assert said == "a.service is called over it, as org.a"
@@ -53,7 +53,7 @@ def test_why_the_bus_stays() -> None:
     )
 
 
-def test_the_bus_by_another_name_is_the_bus() -> None:
+def test_plan_knows_dbus_by_its_aliases() -> None:
     entries: Entries = {
         f"{LIB}/dbus-broker.service": "[Unit]\nRequires=dbus.socket\n",
         f"{LIB}/dbus.service": Link("dbus-broker.service"),
@@ -65,7 +65,7 @@ def test_the_bus_by_another_name_is_the_bus() -> None:
     assert stays(plan)["dbus-broker.service"] == "a.service is called over it, as org.a"
 
 
-def test_a_unit_that_only_a_call_starts_can_be_kept() -> None:
+def test_plan_keep_accepts_a_unit_started_by_a_bus_call() -> None:
     entries: Entries = {
         **BUS,
         f"{LIB}/host.service": "[Service]\n",
@@ -84,7 +84,7 @@ def test_a_unit_that_only_a_call_starts_can_be_kept() -> None:
     )
 
 
-def test_who_makes_the_paths_of_a_kept_unit_stays() -> None:
+def test_plan_keeps_tmpfiles_for_paths_of_kept_units() -> None:
     conf = "/usr/lib/tmpfiles.d/x.conf"
     entries: Entries = {
         **MAKERS,
@@ -99,7 +99,7 @@ def test_who_makes_the_paths_of_a_kept_unit_stays() -> None:
     assert set(goes(plan)) == {"systemd-sysusers.service", "systemd-user-sessions.service"}
 
 
-def test_who_makes_the_user_of_a_kept_unit_stays() -> None:
+def test_plan_keeps_sysusers_for_users_of_kept_units() -> None:
     conf = "/usr/lib/sysusers.d/web.conf"
     entries: Entries = {
         **MAKERS,
@@ -113,7 +113,7 @@ def test_who_makes_the_user_of_a_kept_unit_stays() -> None:
     assert "systemd-sysusers.service" in goes(planned(there, "web.service"))
 
 
-def test_what_forbids_logins_keeps_what_allows_them_again() -> None:
+def test_plan_keeps_what_removes_nologin() -> None:
     conf = "/usr/lib/tmpfiles.d/systemd-nologin.conf"
     entries: Entries = {**MAKERS, conf: 'f+! /run/nologin 0644 - - - "booting"\n'}
     assert len(goes(planned(entries))) == 3
@@ -123,7 +123,7 @@ def test_what_forbids_logins_keeps_what_allows_them_again() -> None:
     )
 
 
-def test_what_was_asked_for_in_vain_is_said() -> None:
+def test_plan_notes_units_asked_for_in_vain() -> None:
     plan = trim.plan(
         graph_of(
             {

@@ -31,13 +31,13 @@ def texts() -> dict[str, str]:
     return {path: content.decode() for path, (content, _) in systemd.guest_files().items()}
 
 
-def test_all_is_laid_into_run_and_readable() -> None:
+def test_systemd_guest_files_lie_in_run_and_are_readable() -> None:
     files = systemd.guest_files()
     assert all(path.startswith("/seed/run/") for path in files)
     assert {mode for _, mode in files.values()} == {0o644}
 
 
-def test_ssh_is_reached_under_both_names_and_by_socket(texts: dict[str, str]) -> None:
+def test_systemd_guest_files_cover_ssh_sshd_and_their_socket(texts: dict[str, str]) -> None:
     drop_ins = {path.removeprefix(f"{UNITS}/") for path in texts if path.startswith(UNITS)}
     assert drop_ins == {
         f"{name}{kind}.d/50-bootwright.conf"
@@ -46,7 +46,7 @@ def test_ssh_is_reached_under_both_names_and_by_socket(texts: dict[str, str]) ->
     }
 
 
-def test_our_own_settings_come_before_the_images(texts: dict[str, str]) -> None:
+def test_systemd_sshd_config_includes_the_images_after_ours(texts: dict[str, str]) -> None:
     lines = texts["/seed/run/bootwright/sshd_config"].splitlines()
     assert lines[-1] == "Include /etc/ssh/sshd_config"
     assert "PasswordAuthentication no" in lines
@@ -54,7 +54,7 @@ def test_our_own_settings_come_before_the_images(texts: dict[str, str]) -> None:
     assert "PermitRootLogin prohibit-password" in lines
 
 
-def test_every_path_below_run_is_one_that_is_laid_there(texts: dict[str, str], home: Home) -> None:
+def test_systemd_paths_below_run_are_all_provided(texts: dict[str, str], home: Home) -> None:
     named = seed.remember(home, systemd.guest_files())
     identity = Identity(
         hostname="h", machine_id="m", mac="", token="t", host_key="k", host_key_public="p"
@@ -71,9 +71,7 @@ def test_every_path_below_run_is_one_that_is_laid_there(texts: dict[str, str], h
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "sshd.service", "ssh@.service"])
-def test_a_service_is_given_our_config_in_place_of_its_own(
-    unit: str, texts: dict[str, str]
-) -> None:
+def test_systemd_drop_in_replaces_the_config_of_sshd(unit: str, texts: dict[str, str]) -> None:
     lines = texts[f"{UNITS}/{unit}.d/50-bootwright.conf"].splitlines()
     starts = [line for line in lines if line.startswith("ExecStart=")]
     assert starts[0] == "ExecStart="  # forgets the unit's own
@@ -83,7 +81,7 @@ def test_a_service_is_given_our_config_in_place_of_its_own(
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "sshd.service"])
-def test_a_config_that_sshd_refuses_is_found_before_the_start(
+def test_systemd_drop_in_checks_the_config_before_the_start(
     unit: str, texts: dict[str, str]
 ) -> None:
     lines = texts[f"{UNITS}/{unit}.d/50-bootwright.conf"].splitlines()
@@ -94,7 +92,7 @@ def test_a_config_that_sshd_refuses_is_found_before_the_start(
 
 
 @pytest.mark.parametrize("unit", ["ssh", "sshd"])
-def test_only_the_server_itself_tells_of_its_end(unit: str, texts: dict[str, str]) -> None:
+def test_systemd_drop_in_reports_only_the_servers_own_end(unit: str, texts: dict[str, str]) -> None:
     tell = "ExecStopPost=-/bin/sh /run/bootwright/sshd-failed %n"
     assert tell in texts[f"{UNITS}/{unit}.service.d/50-bootwright.conf"].splitlines()
     for kind in (".socket", "@.service"):
@@ -102,9 +100,7 @@ def test_only_the_server_itself_tells_of_its_end(unit: str, texts: dict[str, str
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "ssh.socket", "sshd.service", "sshd.socket"])
-def test_the_mark_that_ends_a_phase_is_told_after_the_start(
-    unit: str, texts: dict[str, str]
-) -> None:
+def test_systemd_drop_in_sends_the_mark_after_the_start(unit: str, texts: dict[str, str]) -> None:
     awaited = {mark for phase in START_UP for mark in phase.ends}
     found = re.search(
         r"^ExecStartPost=-/bin/sh /run/bootwright/mark (\S+)$",
@@ -115,9 +111,7 @@ def test_the_mark_that_ends_a_phase_is_told_after_the_start(
     assert found.group(1) in awaited
 
 
-def test_the_mark_script_begins_its_line_with_the_token(
-    texts: dict[str, str], tmp_path: Path
-) -> None:
+def test_mark_script_begins_its_line_with_the_token(texts: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "token").write_text("feedface")  # as the seed writes it: without a newline
     script = texts["/seed/run/bootwright/mark"]
     assert seed.MARK_PORT in script
@@ -151,12 +145,12 @@ def told(texts: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return tell
 
 
-def test_a_server_that_was_told_to_end_is_no_failure(told: Told, tmp_path: Path) -> None:
+def test_stop_script_ignores_a_server_that_was_stopped(told: Told, tmp_path: Path) -> None:
     assert told("echo something", "success") == []
     assert not (tmp_path / "asked").exists()
 
 
-def test_a_server_that_failed_is_told_of_with_what_it_said(told: Told, tmp_path: Path) -> None:
+def test_stop_script_sends_what_a_failed_server_printed(told: Told, tmp_path: Path) -> None:
     said = (
         r"""printf '%s\n' 'line 3: Bad configuration option: $(touch x)' '  terminating, "1" *'"""
     )
@@ -171,9 +165,9 @@ def test_a_server_that_failed_is_told_of_with_what_it_said(told: Told, tmp_path:
 
 
 @pytest.mark.parametrize("journalctl", ["exit 1", "exit 0"])
-def test_a_server_that_failed_without_a_word_is_told_of(journalctl: str, told: Told) -> None:
+def test_stop_script_sends_a_failure_without_output(journalctl: str, told: Told) -> None:
     assert told(journalctl, "signal") == ["feedface sshd.failed signal, exit status 255"]
 
 
-def test_a_server_that_was_never_run_has_no_exit_status(told: Told) -> None:
+def test_stop_script_of_a_server_that_never_ran(told: Told) -> None:
     assert told("exit 0", "start-limit-hit", "") == ["feedface sshd.failed start-limit-hit"]

@@ -12,7 +12,7 @@ from bootwright.inits.unitfiles import parse
 USR = "/usr/lib/sysusers.d"
 
 
-def test_only_those_that_the_image_does_not_have() -> None:
+def test_sysusers_find_omits_users_of_the_image() -> None:
     files = Files.of(
         {
             "/etc/passwd": "root:x:0:0::/root:/bin/sh\nthere:x:5:5::/:/bin/false\n",
@@ -40,7 +40,7 @@ def test_only_those_that_the_image_does_not_have() -> None:
         ("", False),
     ],
 )
-def test_who_runs_as_one_needs_it(setting: str, is_needed: bool) -> None:
+def test_sysusers_needed_by_a_unit_that_runs_as_the_user(setting: str, is_needed: bool) -> None:
     made = Made(name="new", origin=f"{USR}/a.conf")
     file = parse(f"[Service]\n{setting}\n")
     assert sysusers.needed_by(file, [made]) == (made if is_needed else None)

@@ -12,7 +12,7 @@ from bootwright.inits.unitfiles import parse
 USR = "/usr/lib/tmpfiles.d"
 
 
-def test_paths_of_a_boot_are_found_and_no_others() -> None:
+def test_tmpfiles_find_takes_paths_made_at_boot_only() -> None:
     files = Files.of(
         {
             f"{USR}/a.conf": "# no\n\nd /run/a 0755 root root -\nD! /tmp/.a\nL+ /run/b - - - -\n"
@@ -27,7 +27,7 @@ def test_paths_of_a_boot_are_found_and_no_others() -> None:
     ]
 
 
-def test_a_file_in_etc_hides_its_namesake() -> None:
+def test_tmpfiles_find_prefers_etc() -> None:
     files = Files.of(
         {
             f"{USR}/a.conf": "d /run/a",
@@ -53,7 +53,7 @@ def test_a_file_in_etc_hides_its_namesake() -> None:
         "Environment=DIR=%t/x",
     ],
 )
-def test_settings_that_name_a_path_need_it(setting: str) -> None:
+def test_tmpfiles_needed_by_settings_that_name_a_path(setting: str) -> None:
     made = Made(path="/run/x", origin=f"{USR}/other.conf")
     file = parse(f"[Service]\n{setting}\n")
     assert tmpfiles.needed_by("a.service", file, [made]) == made
@@ -70,7 +70,7 @@ def test_settings_that_name_a_path_need_it(setting: str) -> None:
         "[Unit]\nConditionPathExists=/run/x",
     ],
 )
-def test_settings_that_need_no_path(text: str) -> None:
+def test_tmpfiles_needed_by_ignores_other_settings(text: str) -> None:
     made = Made(path="/run/x", origin=f"{USR}/other.conf")
     assert tmpfiles.needed_by("a.service", parse(text), [made]) is None
 
@@ -84,7 +84,7 @@ def test_settings_that_need_no_path(text: str) -> None:
         ("postgresql-common.service", "postgresql.conf", False),
     ],
 )
-def test_a_file_called_after_the_unit_is_its_own(unit: str, conf: str, is_its_own: bool) -> None:
+def test_tmpfiles_needed_by_a_unit_of_the_same_name(unit: str, conf: str, is_its_own: bool) -> None:
     made = Made(path="/run/postgresql", origin=f"{USR}/{conf}")
     found = tmpfiles.needed_by(unit, parse("[Service]\n"), [made])
     assert found == (made if is_its_own else None)

@@ -8,14 +8,14 @@ from bootwright.inits.trim import DropIn, DroppedGenerator, Mask, Trim
 from tests.inits.samples import ETC, IMAGE, LIB, goes, planned, stays, wanted
 
 
-def test_what_is_wanted_and_not_kept_goes() -> None:
+def test_plan_removes_what_is_wanted_and_not_kept() -> None:
     plan = planned({f"{LIB}/cron.service": "[Service]\n", **wanted("cron.service")})
     assert goes(plan) == {"cron.service": "wanted by multi-user.target"}
     assert stays(plan) == {"ssh.service": "kept by ssh.service"}
     assert plan.notes == ()
 
 
-def test_what_a_kept_unit_needs_stays() -> None:
+def test_plan_keeps_what_a_kept_unit_needs() -> None:
     plan = planned(
         {
             f"{LIB}/web.service": "[Unit]\nRequires=db.service\nWants=log.service\n"
@@ -41,7 +41,7 @@ def test_what_a_kept_unit_needs_stays() -> None:
     }
 
 
-def test_what_a_target_requires_stays_with_a_word() -> None:
+def test_plan_keeps_and_notes_what_a_target_requires() -> None:
     plan = planned(
         {
             f"{ETC}/multi-user.target.requires/guard.service": Link(f"{LIB}/guard.service"),
@@ -52,7 +52,7 @@ def test_what_a_target_requires_stays_with_a_word() -> None:
     assert stays(plan)["guard.service"] == "multi-user.target requires it"
 
 
-def test_a_service_goes_with_its_socket_timer_and_path() -> None:
+def test_plan_removes_socket_timer_and_path_of_a_service() -> None:
     plan = planned(
         {
             f"{LIB}/a.service": "[Service]\n",
@@ -70,7 +70,7 @@ def test_a_service_goes_with_its_socket_timer_and_path() -> None:
     }
 
 
-def test_a_kept_service_keeps_its_socket_and_the_other_way_round() -> None:
+def test_plan_keeps_socket_and_service_together() -> None:
     entries = {
         f"{LIB}/a.service": "[Service]\n",
         f"{LIB}/a.socket": "[Socket]\n",
@@ -82,7 +82,7 @@ def test_a_kept_service_keeps_its_socket_and_the_other_way_round() -> None:
     assert stays(by_socket)["a.service"] == "a.socket starts it"
 
 
-def test_what_only_a_gone_unit_wants_is_not_masked() -> None:
+def test_plan_does_not_mask_what_only_removed_units_want() -> None:
     plan = planned(
         {
             f"{LIB}/a.service": "[Unit]\nWants=b.service\n",
@@ -93,7 +93,7 @@ def test_what_only_a_gone_unit_wants_is_not_masked() -> None:
     assert list(goes(plan)) == ["a.service"]
 
 
-def test_who_waits_for_a_device_keeps_the_device_manager() -> None:
+def test_plan_keeps_udev_for_units_that_wait_for_a_device() -> None:
     entries = {
         f"{LIB}/getty@.service": "[Unit]\nBindsTo=dev-%i.device\n",
         f"{LIB}/systemd-udevd.service": "[Service]\n",
@@ -108,7 +108,7 @@ def test_who_waits_for_a_device_keeps_the_device_manager() -> None:
     assert stays(plan)["systemd-udevd.service"] == "getty@tty1.service waits for a device"
 
 
-def test_what_fstab_names_stays() -> None:
+def test_plan_keeps_mounts_of_fstab() -> None:
     plan = planned(
         {
             "/usr/lib/systemd/system-generators/systemd-fstab-generator": "ELF",
@@ -124,7 +124,7 @@ def test_what_fstab_names_stays() -> None:
     assert plan.trim.generators == ()
 
 
-def test_generators_of_nothing_kept_are_dropped() -> None:
+def test_plan_masks_generators_of_removed_units() -> None:
     folder = "/usr/lib/systemd/system-generators"
     entries = {
         f"{folder}/systemd-getty-generator": "ELF",
@@ -142,7 +142,7 @@ def test_generators_of_nothing_kept_are_dropped() -> None:
     assert planned(entries, "serial-getty@*").trim.generators == ()
 
 
-def test_a_trim_is_laid_where_systemd_looks_first() -> None:
+def test_trim_guest_files_lie_where_systemd_looks_first() -> None:
     made = Trim(
         name="t",
         image=IMAGE,

@@ -22,7 +22,7 @@ TRIM = Trim(
 )
 
 
-def test_what_is_kept_is_read_back(home: Home) -> None:
+def test_trims_load_returns_what_save_wrote(home: Home) -> None:
     assert trims.names(home) == []
     assert trims.save(home, TRIM) is True
     assert trims.load(home, "web") == TRIM
@@ -30,12 +30,12 @@ def test_what_is_kept_is_read_back(home: Home) -> None:
     assert [entry.name for entry in home.trims.iterdir()] == ["web.toml"]
 
 
-def test_the_same_again_is_no_new_one(home: Home) -> None:
+def test_trims_save_of_the_same_trim_changes_nothing(home: Home) -> None:
     trims.save(home, TRIM)
     assert trims.save(home, TRIM) is False
 
 
-def test_nothing_is_overwritten(home: Home) -> None:
+def test_trims_save_does_not_overwrite(home: Home) -> None:
     trims.save(home, TRIM)
     with pytest.raises(InputError, match="there is another trim called 'web'") as raised:
         trims.save(home, replace(TRIM, masks=()))
@@ -44,7 +44,7 @@ def test_nothing_is_overwritten(home: Home) -> None:
     assert [entry.name for entry in home.trims.iterdir()] == ["web.toml"]
 
 
-def test_names_are_checked(home: Home) -> None:
+def test_trims_refuse_invalid_names(home: Home) -> None:
     with pytest.raises(InputError, match=r"'\.\./x' cannot name a trim"):
         trims.save(home, replace(TRIM, name="../x"))
     trims.save(home, TRIM)
@@ -56,7 +56,7 @@ def test_names_are_checked(home: Home) -> None:
             trims.remove(home, name)
 
 
-def test_removing(home: Home) -> None:
+def test_trims_remove(home: Home) -> None:
     trims.save(home, TRIM)
     trims.remove(home, "web")
     assert trims.names(home) == []
@@ -78,7 +78,7 @@ def test_removing(home: Home) -> None:
         ('name = "web"', 'name = "other"', "`name` is 'other'"),
     ],
 )
-def test_a_damaged_file_is_told_by_its_field(home: Home, old: str, new: str, said: str) -> None:
+def test_trims_load_names_the_damaged_field(home: Home, old: str, new: str, said: str) -> None:
     trims.save(home, TRIM)
     file = trims.path(home, "web")
     assert old in file.read_text()
@@ -90,7 +90,7 @@ def test_a_damaged_file_is_told_by_its_field(home: Home, old: str, new: str, sai
     assert said in text
 
 
-def test_a_file_that_is_no_text_is_told(home: Home) -> None:
+def test_trims_load_refuses_a_file_that_is_not_text(home: Home) -> None:
     trims.save(home, TRIM)
     trims.path(home, "web").write_bytes(b"\xff\xff")
     with pytest.raises(FormatError, match="trim 'web' is damaged"):

@@ -21,7 +21,7 @@ from bootwright.inits.unitfiles import (
 )
 
 
-def test_the_manuals_own_example() -> None:
+def test_unitfiles_parse_the_manuals_example() -> None:
     file = parse(
         "[Section A]\nKeyOne=value 1\nKeyTwo=value 2\n\n# a comment\n\n"
         '[Section B]\nSetting="something" "some thing" "…"\nKeyTwo=value 2 \\\n'
@@ -34,16 +34,16 @@ def test_the_manuals_own_example() -> None:
     assert file.last("Section C", "KeyThree") == "value 3 value 3 continued"
 
 
-def test_an_empty_assignment_forgets_what_was_before_it() -> None:
+def test_unitfiles_empty_assignment_resets_a_list() -> None:
     file = parse("[Service]\nExecStart=a\nExecStart=\nExecStart=b\nExecStart=c")
     assert file.values("Service", "ExecStart") == ["b", "c"]
 
 
-def test_dependencies_cannot_be_taken_back() -> None:
+def test_unitfiles_empty_assignment_keeps_dependencies() -> None:
     assert parse("[Unit]\nAfter=a\nAfter=\nAfter=b").every("Unit", "After") == ["a", "", "b"]
 
 
-def test_drop_ins_come_later() -> None:
+def test_unitfiles_drop_ins_override() -> None:
     merged = parse("[Service]\nType=simple").plus(parse("[Service]\nType=notify"))
     assert merged.last("Service", "Type") == "notify"
     assert merged.last("Service", "Restart", "no") == "no"
@@ -53,18 +53,18 @@ def test_drop_ins_come_later() -> None:
     ("text", "answer"),
     [("yes", True), ("0", False), ("off", False), ("", True), ("rubbish", True), ("True", True)],
 )
-def test_booleans(text: str, answer: bool) -> None:
+def test_unitfiles_booleans(text: str, answer: bool) -> None:
     file = parse(f"[Unit]\nDefaultDependencies={text}")
     assert file.boolean("Unit", "DefaultDependencies", default=True) is answer
 
 
-def test_what_is_no_assignment_is_passed_over() -> None:
+def test_unitfiles_parse_skips_other_lines() -> None:
     text = "Lost=1\n[Unit\nLost=2\n[Unit]\nno assignment\n=3\n  Key  =  a = b  \n[Unit]\nKey=c"
     assert parse(text).assignments == (("Unit", "Key", "a = b"), ("Unit", "Key", "c"))
 
 
 @given(st.text())
-def test_no_text_breaks_the_parser(text: str) -> None:
+def test_unitfiles_parse_words_and_expand_accept_any_text(text: str) -> None:
     for section, key, value in parse(f"[Unit]\n{text}").assignments:
         assert section
         assert key == key.strip() != ""
@@ -73,12 +73,12 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 
 
 @given(st.text(alphabet="[]=\\#; \nab", max_size=60))
-def test_nor_does_any_syntax(text: str) -> None:
+def test_unitfiles_parse_accepts_any_syntax(text: str) -> None:
     for _, key, _ in parse(text).assignments:
         assert key == key.strip() != ""
 
 
-def test_names_are_taken_apart() -> None:
+def test_parse_name_splits_unit_names() -> None:
     name = parse_name("getty@tty1.service")
     assert name is not None
     assert (name.prefix, name.instance, name.type) == ("getty", "tty1", "service")
@@ -91,7 +91,7 @@ def test_names_are_taken_apart() -> None:
         assert parse_name(wrong) is None
 
 
-def test_specifiers_that_name_other_units() -> None:
+def test_expand_replaces_specifiers() -> None:
     name = r"a-b@c-d\x2de.service"
     assert expand("%n %N %p %i %I %j %%", name) == (
         rf"{name} {name.removesuffix('.service')} a-b c-d\x2de c/d-e b %"
@@ -100,7 +100,7 @@ def test_specifiers_that_name_other_units() -> None:
     assert expand("%H.service", "a.service") is None
 
 
-def test_drop_ins_of_prefixes_templates_and_types() -> None:
+def test_drop_in_names_of_prefixes_templates_and_types() -> None:
     assert drop_in_names("foo-bar-baz.service") == [
         *("foo-bar-baz.service", "foo-bar-.service", "foo-.service", "service")
     ]
@@ -111,7 +111,7 @@ def test_drop_ins_of_prefixes_templates_and_types() -> None:
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=126, min_codepoint=33), min_size=1))
-def test_escaping_is_undone(text: str) -> None:
+def test_unescape_undoes_escape(text: str) -> None:
     assert unescape(escape(text)) == text
 
 
@@ -119,7 +119,7 @@ def test_escaping_is_undone(text: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/var/lib/my data", "/dev/disk/by-uuid/ab-c", "/a/.b", "//x/"]
 )
-def test_paths_are_escaped_as_systemd_does(path: str) -> None:
+def test_escape_path_agrees_with_systemd_escape(path: str) -> None:
     done = subprocess.run(
         ["systemd-escape", "--path", path], capture_output=True, text=True, check=True
     )

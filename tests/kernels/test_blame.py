@@ -48,11 +48,11 @@ def tree(tmp_path: Path) -> Path:
         ("nowhere/at/all.o", ""),
     ],
 )
-def test_the_nearest_option_counts(tree: Path, target: str, option: str) -> None:
+def test_blame_option_of_takes_the_nearest_option(tree: Path, target: str, option: str) -> None:
     assert blame.option_of(tree, target) == option
 
 
-def test_an_option_brings_its_files_and_their_parts(tree: Path) -> None:
+def test_blame_files_of_an_option_include_parts(tree: Path) -> None:
     found = list(blame.files_of(tree / "fs" / "ext4"))
     assert sorted(found) == [
         ("EXT4_FS", "balloc.o"),

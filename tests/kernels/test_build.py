@@ -10,7 +10,7 @@ from bootwright.kernels import profile
 from bootwright.kernels.build import build
 
 
-def test_a_missing_base_is_told_before_a_source_is_fetched(home: Home) -> None:
+def test_build_names_a_missing_base_before_fetching_the_source(home: Home) -> None:
     steps: list[str] = []
     with pytest.raises(NotFoundError, match="starts from the config of kernel 'debian'") as raised:
         build(home, profile.load("debian-cloud"), progress=lambda step, share: steps.append(step))

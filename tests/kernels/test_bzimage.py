@@ -73,21 +73,21 @@ def _bzimage(
     return bytes(header) + b"\x90" * offset + payload + b"what follows is not the payload"
 
 
-def test_a_bzimage_is_known_by_its_magic() -> None:
+def test_is_bzimage_by_magic() -> None:
     assert bzimage.is_bzimage(_bzimage(b"")[:1024])
 
 
 @pytest.mark.parametrize("head", [b"", b"MZ" + bytes(1022), b"HdrS" * 10, _ELF + bytes(2000)])
-def test_others_are_not(head: bytes) -> None:
+def test_is_bzimage_refuses_other_files(head: bytes) -> None:
     assert not bzimage.is_bzimage(head)
 
 
-def test_release_is_the_first_word_of_the_version() -> None:
+def test_bzimage_release_is_the_first_word_of_the_version() -> None:
     assert bzimage.release(_bzimage(b"")) == "6.1.0-50-cloud-amd64"
 
 
 @pytest.mark.parametrize("version", [b"", b"\0", b" \0"])
-def test_release_may_be_missing(version: bytes) -> None:
+def test_bzimage_release_may_be_missing(version: bytes) -> None:
     assert bzimage.release(_bzimage(b"", version=version)) == ""
 
 
@@ -95,7 +95,7 @@ def test_release_may_be_missing(version: bytes) -> None:
     ("protocol", "xloadflags", "expected"),
     [(0x020F, 1, True), (0x020C, 0x7F, True), (0x020F, 0x7E, False), (0x020B, 1, False)],
 )
-def test_64_bit_kernels_say_so(protocol: int, xloadflags: int, expected: bool) -> None:
+def test_is_64_bit_of_bzimage(protocol: int, xloadflags: int, expected: bool) -> None:
     image = _bzimage(b"", protocol=protocol, xloadflags=xloadflags)
     assert bzimage.is_64_bit(image) is expected
 
@@ -103,7 +103,7 @@ def test_64_bit_kernels_say_so(protocol: int, xloadflags: int, expected: bool) -
 @pytest.mark.parametrize("compression", _COMPRESS)
 @settings(deadline=None, max_examples=25)
 @given(content=st.binary(max_size=5000), sectors=st.integers(0, 64), offset=st.integers(0, 3000))
-def test_every_compression_round_trips(
+def test_extract_vmlinux_of_every_compression(
     compression: str, content: bytes, sectors: int, offset: int
 ) -> None:
     payload = _COMPRESS[compression](_ELF + content)
@@ -111,32 +111,32 @@ def test_every_compression_round_trips(
     assert bzimage.extract_vmlinux(image) == _ELF + content
 
 
-def test_lz4_of_several_blocks() -> None:
+def test_extract_vmlinux_of_several_lz4_blocks() -> None:
     content = _ELF + bytes(range(256)) * (_LZ4_BLOCK_BYTES // 256) + b"end"
     assert bzimage.extract_vmlinux(_bzimage(_lz4(content))) == content
 
 
-def test_an_unknown_compression_is_told_by_its_first_bytes() -> None:
+def test_extract_vmlinux_names_an_unknown_compression() -> None:
     lzo = b"\x89LZO\0\r\n\x1a\n"
     with pytest.raises(FormatError) as caught:
         bzimage.extract_vmlinux(_bzimage(lzo))
     assert str(caught.value) == ("its payload is compressed in an unknown way (it begins 894c5a4f)")
 
 
-def test_an_old_protocol_names_no_payload() -> None:
+def test_extract_vmlinux_refuses_an_old_boot_protocol() -> None:
     with pytest.raises(FormatError) as caught:
         bzimage.extract_vmlinux(_bzimage(gzip.compress(_ELF), protocol=0x0207))
     assert str(caught.value) == "its boot protocol 0x0207 is older than 2.08 (Linux 2.6.26)"
 
 
 @pytest.mark.parametrize("compression", _COMPRESS)
-def test_a_payload_that_is_no_elf_file_is_refused(compression: str) -> None:
+def test_extract_vmlinux_refuses_a_payload_that_is_not_elf(compression: str) -> None:
     with pytest.raises(FormatError, match=f"^its {compression} payload holds no ELF file$"):
         bzimage.extract_vmlinux(_bzimage(_COMPRESS[compression](b"MZ no ELF file")))
 
 
 @pytest.mark.parametrize("compression", _COMPRESS)
-def test_a_damaged_payload_is_refused(compression: str) -> None:
+def test_extract_vmlinux_refuses_a_damaged_payload(compression: str) -> None:
     payload = bytearray(_COMPRESS[compression](_NUMBERS))
     middle = slice(len(payload) // 2, -20)
     # LZ4's blocks have no checksum: they must be damaged so far that they are none.
@@ -153,13 +153,13 @@ def _cut_short(compression: str) -> bytes:
 
 
 @pytest.mark.parametrize("compression", ["bzip2", "LZ4", "gzip", "xz", "lzma", "zstd"])
-def test_a_file_cut_short_gives_no_half_kernel(compression: str) -> None:
+def test_extract_vmlinux_refuses_a_truncated_file(compression: str) -> None:
     with pytest.raises(FormatError, match=r"^it is cut short: its payload ends at byte "):
         bzimage.extract_vmlinux(_cut_short(compression))
 
 
 @pytest.mark.parametrize("length", [0x206, 0x210, 0x240])
-def test_a_header_cut_short_is_a_format_error(length: int) -> None:
+def test_bzimage_truncated_header_is_a_format_error(length: int) -> None:
     head = _bzimage(b"")[:length]
     assert bzimage.is_bzimage(head)
     with pytest.raises(FormatError):

@@ -30,17 +30,17 @@ def tree(tmp_path: Path) -> Path:
         ("SMP", "other"),
     ],
 )
-def test_names_alone_tell_much(name: str, group: str) -> None:
+def test_config_differences_of_two_configs(name: str, group: str) -> None:
     [found] = configdiff.differences({name: "y"}, {}, options=None, source=None)
     assert (found.a, found.b, found.group) == ("y", "n", group)
 
 
-def test_the_source_tells_what_runs_at_boot(tree: Path) -> None:
+def test_config_differences_with_a_source_name_boot_code(tree: Path) -> None:
     [found] = configdiff.differences({}, {"VLAN": "y"}, options=None, source=tree)
     assert (found.group, found.initcalls) == ("initcalls", ("vlan_start",))
 
 
-def test_what_is_alike_and_what_the_compiler_says_of_itself_is_left_out() -> None:
+def test_config_differences_omit_compiler_facts() -> None:
     a = {"SMP": "y", "GCC_VERSION": "110500", "CC_VERSION_TEXT": '"gcc 11"', "HZ": "250"}
     b = {"SMP": "y", "GCC_VERSION": "120200", "HZ": "1000"}
     [found] = configdiff.differences(a, b, options=None, source=None)

@@ -18,17 +18,17 @@ CONFIG_KEYS=""        # empty text under a menu that is off
 )
 
 
-def test_what_is_set_is_read() -> None:
+def test_configure_parse_reads_set_options() -> None:
     text = '# CONFIG_MODULES is not set\nCONFIG_SMP=y\nCONFIG_LSM="a=b"\n#\nCONFIG_HZ=1000\n'
     assert configure.parse(text) == {"SMP": "y", "LSM": '"a=b"', "HZ": "1000"}
 
 
-def test_what_was_dropped_is_found() -> None:
+def test_configure_dropped_finds_options_not_taken() -> None:
     config = {"SMP": "y", "NR_CPUS": "64"}
     found = {one.name: (one.asked, one.got) for one in configure.dropped(_PROFILE, config)}
     assert found == {"BPF_JIT": ("y", "n"), "NR_CPUS": ("256", "64")}
 
 
-def test_nothing_is_dropped_where_all_is_as_asked() -> None:
+def test_configure_dropped_is_empty_when_all_are_taken() -> None:
     config = {"SMP": "y", "NR_CPUS": "256", "BPF_JIT": "y"}
     assert configure.dropped(_PROFILE, config) == []

@@ -60,7 +60,9 @@ def _vmlinux(*, addresses_first: bool, percpu: bool) -> bytes:
 
 @pytest.mark.parametrize("addresses_first", [True, False], ids=["before-6.4", "since-6.4"])
 @pytest.mark.parametrize("percpu", [True, False])
-def test_both_orders_and_both_kinds_of_offsets(addresses_first: bool, percpu: bool) -> None:
+def test_kallsyms_symbols_of_both_layouts_and_offset_kinds(
+    addresses_first: bool, percpu: bool
+) -> None:
     found = kallsyms.symbols(_vmlinux(addresses_first=addresses_first, percpu=percpu))
     expected = {_name(index): BASE + 16 * index for index in range(COUNT)}
     if percpu:
@@ -70,18 +72,18 @@ def test_both_orders_and_both_kinds_of_offsets(addresses_first: bool, percpu: bo
     assert [s.address for s in found] == sorted(s.address for s in found)
 
 
-def test_system_map_has_the_form_of_nm() -> None:
+def test_kallsyms_system_map_has_the_format_of_nm() -> None:
     symbol = kallsyms.Symbol(address=BASE, kind="T", name="_text")
     assert kallsyms.system_map([symbol]) == "ffffffff81000000 T _text\n"
 
 
-def test_a_kernel_without_table_is_named() -> None:
+def test_kallsyms_symbols_names_a_kernel_without_a_table() -> None:
     with pytest.raises(FormatError, match="it carries no symbols of its own") as caught:
         kallsyms.symbols(b"\x7fELF" + bytes(100_000))
     assert caught.value.hint == "build the kernel with CONFIG_KALLSYMS=y"
 
 
-def test_a_cut_table_is_refused() -> None:
+def test_kallsyms_symbols_refuses_a_truncated_table() -> None:
     whole = _vmlinux(addresses_first=True, percpu=False)
     with pytest.raises(FormatError, match="symbol names are in a form that is not known here"):
         kallsyms.symbols(whole.replace(struct.pack("<I", COUNT) + bytes(4), bytes(8)))

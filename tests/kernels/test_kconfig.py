@@ -74,12 +74,14 @@ def options(tree: Path) -> Options:
         ("MODULES", "n", "its default: the config does not name it"),
     ],
 )
-def test_each_way_to_be_on_or_off(options: Options, name: str, value: str, reason: str) -> None:
+def test_kconfig_why_of_each_state_of_an_option(
+    options: Options, name: str, value: str, reason: str
+) -> None:
     answer = options.why(name)
     assert (answer.value, answer.reason) == (value, reason)
 
 
-def test_conditions_are_told_with_what_they_come_to(options: Options) -> None:
+def test_kconfig_why_shows_values_of_conditions(options: Options) -> None:
     answer = options.why("INET")
     assert [(term.condition, term.value) for term in answer.needs] == [("NET", "y"), ("SMP", "n")]
     assert answer.prompt == "TCP/IP"
@@ -94,21 +96,23 @@ def test_conditions_are_told_with_what_they_come_to(options: Options) -> None:
         ("NOWHERE", "this kernel has no such option"),
     ],
 )
-def test_what_a_dropped_option_lacked(options: Options, name: str, told: str) -> None:
+def test_kconfig_missing_names_what_a_dropped_option_needs(
+    options: Options, name: str, told: str
+) -> None:
     assert options.missing(name) == told
 
 
-def test_an_option_that_nobody_can_ask_for(tree: Path) -> None:
+def test_kconfig_missing_of_an_option_without_a_prompt(tree: Path) -> None:
     assert Options(tree).missing("CRC") == "nobody can ask for it: others select it"
 
 
-def test_a_misspelt_option_has_a_hint(options: Options) -> None:
+def test_kconfig_why_misspelt_option_has_a_hint(options: Options) -> None:
     with pytest.raises(InputError, match="this kernel has no option EXT3") as raised:
         options.why("EXT3")
     assert raised.value.hint == "did you mean EXT4?"
 
 
-def test_reading_leaves_folder_and_environment_as_they_were(tree: Path) -> None:
+def test_kconfig_options_leave_cwd_and_environment_unchanged(tree: Path) -> None:
     before = dict(os.environ), Path.cwd()
     Options(tree)
     assert (dict(os.environ), Path.cwd()) == before

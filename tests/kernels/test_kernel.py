@@ -33,7 +33,7 @@ def _add(
         return shelve(home, folder, name=name, release="6.1.0", source=source, pvh=pvh)
 
 
-def test_a_kernel_comes_back_as_it_was_stored(home: Home) -> None:
+def test_kernel_load_returns_what_shelve_stored(home: Home) -> None:
     before = int(time.time())
     stored = _add(home, {"bzImage": "b", "vmlinux": "v", "config": "CONFIG_PVH=y\n", "modules": ""})
     assert load(home, "k") == load(home, stored.digest) == stored
@@ -52,7 +52,7 @@ def test_a_kernel_comes_back_as_it_was_stored(home: Home) -> None:
         ({"bzImage": "b"}, False, "bzImage"),
     ],
 )
-def test_the_file_that_boots_is_the_one_with_least_to_do(
+def test_kernel_boot_file_is_the_one_with_least_work(
     home: Home, parts: dict[str, str], pvh: bool, boots: str
 ) -> None:
     kernel = _add(home, parts, pvh=pvh)
@@ -60,14 +60,14 @@ def test_the_file_that_boots_is_the_one_with_least_to_do(
     assert (kernel.folder / kernel.fastest_file).read_text() == parts[boots]
 
 
-def test_the_same_kernel_from_two_sources_is_one(home: Home) -> None:
+def test_kernel_shelve_stores_the_same_kernel_once(home: Home) -> None:
     first = _add(home, {"vmlinux": "v"}, name="one", source="here")
     second = _add(home, {"vmlinux": "v"}, name="two", source="there")
     assert first.digest == second.digest
     assert shelf(home).names() == {"one": first.digest, "two": first.digest}
 
 
-def test_every_part_counts_for_the_digest(home: Home) -> None:
+def test_kernel_digest_covers_every_part(home: Home) -> None:
     variants: list[dict[str, str]] = [
         {"vmlinux": "v"},
         {"vmlinux": "w"},
@@ -81,7 +81,7 @@ def test_every_part_counts_for_the_digest(home: Home) -> None:
     assert len({_add(home, parts).digest for parts in variants}) == len(variants)
 
 
-def test_parts_that_are_missing_are_said_to_be(home: Home) -> None:
+def test_kernel_reports_missing_parts(home: Home) -> None:
     bare = _add(home, {"vmlinux": "v"})
     whole = _add(home, {"vmlinux": "v", "modules": "x.ko:"})
     assert (bare.modules, bare.config()) == (None, {})
@@ -89,28 +89,28 @@ def test_parts_that_are_missing_are_said_to_be(home: Home) -> None:
     assert (whole.modules / "modules.dep").read_text() == "x.ko:"
 
 
-def test_a_config_is_read_without_what_is_not_set(home: Home) -> None:
+def test_parse_config_omits_options_that_are_not_set(home: Home) -> None:
     text = '# Linux/x86 6.1\nCONFIG_PVH=y\n# CONFIG_X is not set\nCONFIG_NAME="a=b"\nCONFIG_N=250\n'
     expected = {"CONFIG_PVH": "y", "CONFIG_NAME": "a=b", "CONFIG_N": "250"}
     assert parse_config(text) == expected
     assert _add(home, {"vmlinux": "v", "config": text}).config() == expected
 
 
-def test_a_file_becomes_a_part_under_the_parts_name(tmp_path: Path) -> None:
+def test_copy_part_names_the_file_after_the_part(tmp_path: Path) -> None:
     (tmp_path / "config-6.1").write_text("CONFIG_A=y")
     part: Part = "config"
     copy_part(tmp_path / "config-6.1", tmp_path, part)
     assert (tmp_path / "config").read_text() == "CONFIG_A=y"
 
 
-def test_a_kernel_that_is_not_there(home: Home) -> None:
+def test_kernel_load_names_an_unknown_kernel(home: Home) -> None:
     with pytest.raises(NotFoundError, match=r"^no kernel is called 'mine'$") as caught:
         load(home, "mine")
     assert caught.value.hint == "there is no kernel yet"
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"release": 6}'])
-def test_a_damaged_description_is_told(home: Home, content: str | None) -> None:
+def test_kernel_load_reports_a_damaged_description(home: Home, content: str | None) -> None:
     kernel = _add(home, {"vmlinux": "v"})
     description = kernel.folder / "kernel.json"
     if content is None:

@@ -64,7 +64,7 @@ def _modules(folder: Path, release: str = _RELEASE) -> Path:
     return tree
 
 
-def test_a_bzimage_is_taken_apart(home: Home, file: Path) -> None:
+def test_local_add_extracts_vmlinux_from_a_bzimage(home: Home, file: Path) -> None:
     elf = _elf(notes=_PVH_NOTE)
     file.write_bytes(_bzimage(gzip.compress(elf)))
     kernel = local.add(home, file, name="mine")
@@ -76,13 +76,13 @@ def test_a_bzimage_is_taken_apart(home: Home, file: Path) -> None:
 
 
 @pytest.mark.parametrize(("notes", "pvh"), [(_PVH_NOTE, True), (b"", False)])
-def test_a_vmlinux_is_taken(home: Home, file: Path, notes: bytes, pvh: bool) -> None:
+def test_local_add_of_a_vmlinux(home: Home, file: Path, notes: bytes, pvh: bool) -> None:
     file.write_bytes(_elf(notes=notes))
     kernel = local.add(home, file, name="mine", source="built by me")
     assert (kernel.pvh, kernel.parts, kernel.source) == (pvh, ("vmlinux",), "built by me")
 
 
-def test_an_unknown_compression_boots_as_it_is(home: Home, file: Path) -> None:
+def test_local_add_keeps_a_bzimage_of_unknown_compression(home: Home, file: Path) -> None:
     file.write_bytes(_bzimage(b"\x89LZO and so on"))
     kernel = local.add(home, file, name="mine")
     assert (kernel.release, kernel.parts, kernel.pvh) == (_RELEASE, ("bzImage",), False)
@@ -124,7 +124,7 @@ def test_an_unknown_compression_boots_as_it_is(home: Home, file: Path) -> None:
     ],
     ids=["script", "empty", "program", "arm64 ELF", "arm64 Image", "32-bit", "32-bit payload"],
 )
-def test_what_is_no_kernel_for_us_is_told(
+def test_local_add_refuses_other_files(
     home: Home, file: Path, content: bytes, problem: str, hint: str
 ) -> None:
     file.write_bytes(content)
@@ -135,7 +135,7 @@ def test_what_is_no_kernel_for_us_is_told(
     assert shelf(home).digests() == []
 
 
-def test_a_damaged_bzimage_is_refused(home: Home, file: Path) -> None:
+def test_local_add_refuses_a_damaged_bzimage(home: Home, file: Path) -> None:
     payload = bytearray(gzip.compress(_elf()))
     payload[-8:-4] = b"\0\0\0\0"  # its checksum
     file.write_bytes(_bzimage(bytes(payload)))
@@ -144,7 +144,7 @@ def test_a_damaged_bzimage_is_refused(home: Home, file: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["file", "modules", "config", "system_map"])
-def test_what_is_missing_is_named(home: Home, file: Path, missing: str) -> None:
+def test_local_add_names_missing_files(home: Home, file: Path, missing: str) -> None:
     file.write_bytes(_elf())
     gone = file.with_name("gone")
     with pytest.raises(InputError) as caught:
@@ -166,19 +166,19 @@ def test_what_is_missing_is_named(home: Home, file: Path, missing: str) -> None:
     assert shelf(home).digests() == []
 
 
-def test_a_folder_is_no_kernel(home: Home, tmp_path: Path) -> None:
+def test_local_add_refuses_a_folder_as_kernel(home: Home, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         local.add(home, tmp_path, name="mine")
     assert str(caught.value) == f"there is no file {tmp_path}"
 
 
-def test_a_folder_is_no_config(home: Home, file: Path, tmp_path: Path) -> None:
+def test_local_add_refuses_a_folder_as_config(home: Home, file: Path, tmp_path: Path) -> None:
     file.write_bytes(_elf())
     with pytest.raises(InputError):
         local.add(home, file, name="mine", config=tmp_path)
 
 
-def test_a_bad_name_stores_nothing(home: Home, file: Path) -> None:
+def test_local_add_with_an_invalid_name_stores_nothing(home: Home, file: Path) -> None:
     file.write_bytes(_elf())
     with pytest.raises(InputError, match=r"^'No!' cannot name a kernel$"):
         local.add(home, file, name="No!")
@@ -186,7 +186,7 @@ def test_a_bad_name_stores_nothing(home: Home, file: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["above", "parent", "itself"])
-def test_modules_config_and_symbols_come_along(
+def test_local_add_takes_modules_config_and_symbols(
     home: Home, file: Path, tmp_path: Path, given: str
 ) -> None:
     file.write_bytes(_elf())
@@ -212,7 +212,9 @@ def test_modules_config_and_symbols_come_along(
     assert not (tree / "modules.dep").exists()
 
 
-def test_modules_that_are_resolved_already_are_kept(home: Home, file: Path, tmp_path: Path) -> None:
+def test_local_add_keeps_resolved_module_dependencies(
+    home: Home, file: Path, tmp_path: Path
+) -> None:
     file.write_bytes(_elf())
     (_modules(tmp_path) / "modules.dep").write_text("kernel/a.ko:\n")
     kernel = local.add(home, file, name="mine", modules=tmp_path)
@@ -221,7 +223,7 @@ def test_modules_that_are_resolved_already_are_kept(home: Home, file: Path, tmp_
 
 
 @pytest.mark.parametrize("given", ["above", "parent", "empty", "itself"])
-def test_modules_of_another_kernel_are_refused(
+def test_local_add_refuses_modules_of_another_kernel(
     home: Home, file: Path, tmp_path: Path, given: str
 ) -> None:
     file.write_bytes(_elf())

@@ -14,7 +14,7 @@ def _log(*, expected: int = 100, there: int = 0) -> tuple[MakeLog, list[tuple[st
     return MakeLog(lambda *step: steps.append(step), expected=expected, there=there), steps
 
 
-def test_objects_are_counted_on_top_of_those_that_are_there() -> None:
+def test_make_log_counts_objects_beside_existing_ones() -> None:
     log, steps = _log(there=50)
     for name in ("a", "b"):
         log.read(f"  CC      kernel/{name}.o")
@@ -22,7 +22,7 @@ def test_objects_are_counted_on_top_of_those_that_are_there() -> None:
     assert [share for _, share in steps] == pytest.approx([0.95 * 0.51, 0.95 * 0.52])
 
 
-def test_more_objects_than_expected_are_no_more_than_all() -> None:
+def test_make_log_progress_is_at_most_one() -> None:
     log, steps = _log(expected=1)
     for _ in range(3):
         log.read("  AS      arch/x86/entry/entry_64.o")
@@ -31,7 +31,7 @@ def test_more_objects_than_expected_are_no_more_than_all() -> None:
     assert steps[-1][0] == "linking"
 
 
-def test_a_failure_names_the_file_its_option_and_the_compilers_words(tmp_path: Path) -> None:
+def test_make_log_failure_names_file_option_and_message(tmp_path: Path) -> None:
     (tmp_path / "fs").mkdir()
     (tmp_path / "fs" / "Makefile").write_text("obj-$(CONFIG_AUTOFS_FS) += autofs.o\n")
     log, _ = _log()
@@ -51,13 +51,13 @@ def test_a_failure_names_the_file_its_option_and_the_compilers_words(tmp_path: P
     assert "goes on where this one stopped" in error.hint
 
 
-def test_a_full_disk_is_no_fault_of_the_kernel(tmp_path: Path) -> None:
+def test_make_log_names_a_full_disk(tmp_path: Path) -> None:
     log, _ = _log()
     log.read("as: fs/x.o: No space left on device")
     with pytest.raises(OSError, match="No space left on device"):
         log.failure(tmp_path, tmp_path)
 
 
-def test_more_options_make_more_objects() -> None:
+def test_expected_objects_grow_with_options() -> None:
     few, many = ({str(n): "y" for n in range(count)} for count in (700, 1240))
     assert 1700 < expected_objects(few) < expected_objects(many) < 2500

@@ -50,7 +50,7 @@ def _names(order: list[ModuleFile]) -> list[str]:
     return [("-" if m.optional else "") + m.path.name.split(".")[0] for m in order]
 
 
-def test_each_module_comes_after_those_it_needs(folder: Path) -> None:
+def test_load_order_puts_dependencies_first(folder: Path) -> None:
     order = ModuleTree(folder).load_order(["ext4"])
     assert _names(order) == [
         "-crc32c_generic",
@@ -64,23 +64,23 @@ def test_each_module_comes_after_those_it_needs(folder: Path) -> None:
     assert order[0].path == folder / "kernel/crypto/crc32c_generic.ko.xz"
 
 
-def test_each_module_comes_once(folder: Path) -> None:
+def test_load_order_lists_each_module_once(folder: Path) -> None:
     order = ModuleTree(folder).load_order(["jbd2", "ext4", "virtio_blk", "ext4"])
     assert _names(order)[0] == "jbd2"
     assert len(order) == len(set(order)) == 8
 
 
-def test_what_comes_after_a_module_is_not_needed_before_it(folder: Path) -> None:
+def test_load_order_post_dependencies_come_after(folder: Path) -> None:
     assert _names(ModuleTree(folder).load_order(["jbd2"])) == ["jbd2"]
 
 
-def test_dashes_and_underscores_are_one(folder: Path) -> None:
+def test_load_order_treats_dashes_as_underscores(folder: Path) -> None:
     tree = ModuleTree(folder)
     assert _names(tree.load_order(["virtio-blk"])) == ["virtio-ring", "virtio_blk"]
     assert tree.load_order(["virtio-pci"]) == tree.load_order(["virtio_pci"]) == []
 
 
-def test_built_in_drivers_need_no_module(folder: Path) -> None:
+def test_load_order_omits_built_in_drivers(folder: Path) -> None:
     assert ModuleTree(folder).load_order(["virtio_pci"]) == []
     assert ModuleTree(folder).load_order([]) == []
 
@@ -88,7 +88,7 @@ def test_built_in_drivers_need_no_module(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("driver", "option"), [("xfs", "CONFIG_XFS_FS"), ("virtio-mmio", "CONFIG_VIRTIO_MMIO")]
 )
-def test_a_driver_that_the_kernel_lacks_is_named(folder: Path, driver: str, option: str) -> None:
+def test_load_order_names_a_missing_driver(folder: Path, driver: str, option: str) -> None:
     with pytest.raises(FormatError) as caught:
         ModuleTree(folder).load_order([driver])
     name = driver.replace("-", "_")
@@ -98,13 +98,13 @@ def test_a_driver_that_the_kernel_lacks_is_named(folder: Path, driver: str, opti
     assert caught.value.hint == f"use a kernel with {option}"
 
 
-def test_an_unknown_driver_is_named_too(tmp_path: Path) -> None:
+def test_load_order_names_an_unknown_driver(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no driver floppy") as caught:
         ModuleTree(tmp_path).load_order(["floppy"])
     assert caught.value.hint == "use a kernel with floppy"
 
 
-def test_a_circle_of_soft_dependencies_ends(folder: Path) -> None:
+def test_load_order_ends_for_a_cycle_of_soft_dependencies(folder: Path) -> None:
     (folder / "modules.softdep").write_text("softdep jbd2 pre: crc16\nsoftdep crc16 pre: jbd2\n")
     assert set(_names(ModuleTree(folder).load_order(["jbd2"]))) == {"jbd2", "-crc16"}
 
@@ -116,12 +116,12 @@ def test_a_circle_of_soft_dependencies_ends(folder: Path) -> None:
         "post: mbcache pre: crc16",
     ],
 )
-def test_soft_dependencies_before_and_after(folder: Path, line: str) -> None:
+def test_load_order_of_soft_dependencies(folder: Path, line: str) -> None:
     (folder / "modules.softdep").write_text(f"softdep jbd2 {line}\n")
     assert _names(ModuleTree(folder).load_order(["jbd2"])) == ["-crc16", "jbd2"]
 
 
-def test_what_is_needed_is_not_optional(folder: Path) -> None:
+def test_load_order_hard_dependencies_are_not_optional(folder: Path) -> None:
     (folder / "modules.softdep").write_text("softdep ext4 pre: crc16\n")
     assert _names(ModuleTree(folder).load_order(["ext4"]))[0] == "crc16"
 
@@ -135,14 +135,14 @@ _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", _COMPRESS)
-def test_modules_are_decompressed(tmp_path: Path, name: str) -> None:
+def test_read_module_decompresses(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(_COMPRESS[name](b"\x7fELF content"))
     assert read_module(tmp_path / name) == b"\x7fELF content"
 
 
 @pytest.mark.parametrize("name", [name for name in _COMPRESS if name != "m.ko"])
 @pytest.mark.parametrize("damage", ["other", "short"])
-def test_a_damaged_module_is_named(tmp_path: Path, name: str, damage: str) -> None:
+def test_read_module_names_a_damaged_module(tmp_path: Path, name: str, damage: str) -> None:
     content = _COMPRESS[name](bytes(range(256)) * 99)
     (tmp_path / name).write_bytes(b"not it" if damage == "other" else content[:-9])
     with pytest.raises(FormatError) as caught:
@@ -179,7 +179,7 @@ def _module(exports: str = "", needs: str = "", info: str = "") -> bytes:
     return header + data + table
 
 
-def test_what_depmod_writes_is_understood(tmp_path: Path) -> None:
+def test_module_tree_reads_what_depmod_writes(tmp_path: Path) -> None:
     folder = tmp_path / "lib" / "modules" / "6.1.0"
     folder.mkdir(parents=True)
     (folder / "base.ko").write_bytes(_module(exports="base_symbol"))

@@ -14,7 +14,7 @@ _HEAD = "# p: a test\n# base: allnoconfig\n"
 
 
 @pytest.mark.parametrize("name", profile.names())
-def test_every_line_has_a_reason_and_comes_back_as_config(name: str) -> None:
+def test_profile_lines_have_a_reason_and_become_config(name: str) -> None:
     loaded = profile.load(name)
     assert loaded.title
     assert loaded.options
@@ -22,18 +22,18 @@ def test_every_line_has_a_reason_and_comes_back_as_config(name: str) -> None:
     assert configure.parse(loaded.fragment()) == {o.name: o.value for o in loaded.options}
 
 
-def test_there_are_three() -> None:
+def test_profile_names_are_three() -> None:
     assert profile.names() == ["debian-cloud", "firecracker-ci", "micro"]
 
 
-def test_micro_keeps_what_the_vmms_and_disks_need() -> None:
+def test_profile_micro_keeps_what_vmms_and_disks_need() -> None:
     on = {option.name for option in profile.load("micro").options if option.value == "y"}
     assert on >= {"SMP", "PVH", "ACPI", "PCI", "VIRTIO_MMIO_CMDLINE_DEVICES", "VIRTIO_PMEM"}
     assert on >= {"EXT4_FS", "XFS_FS", "BTRFS_FS", "DM_SNAPSHOT", "OVERLAY_FS", "NF_TABLES"}
     assert on >= {"BPF_JIT", "SECCOMP_FILTER", "CGROUP_BPF", "USER_NS"}
 
 
-def test_a_published_config_is_carried_whole(home: Home) -> None:
+def test_profile_firecracker_ci_is_the_whole_published_config(home: Home) -> None:
     base = configure.parse(profile.load("firecracker-ci").base_config(home))
     assert base["SERIAL_8250_NR_UARTS"] == "1"
     assert base["PVH"] == "y"
@@ -50,34 +50,34 @@ def test_a_published_config_is_carried_whole(home: Home) -> None:
         ("CONFIG_SMP=y  # one\nCONFIG_SMP=n  # two", "line 4: CONFIG_SMP stands twice"),
     ],
 )
-def test_wrong_lines_are_named(line: str, said: str) -> None:
+def test_profile_parse_names_invalid_lines(line: str, said: str) -> None:
     with pytest.raises(FormatError, match=said):
         profile.parse("p", f"{_HEAD}{line}\n")
 
 
-def test_text_may_hold_spaces() -> None:
+def test_profile_parse_accepts_text_with_spaces() -> None:
     [option] = profile.parse("p", f'{_HEAD}CONFIG_LSM="yama, landlock"  # both\n').options
     assert option.value == '"yama, landlock"'
 
 
-def test_a_profile_without_a_base_is_named() -> None:
+def test_profile_parse_refuses_a_missing_base() -> None:
     with pytest.raises(FormatError, match="profile p has no base"):
         profile.parse("p", "CONFIG_SMP=y  # why\n")
 
 
-def test_a_misspelt_profile_has_a_hint() -> None:
+def test_profile_load_misspelt_name_has_a_hint() -> None:
     with pytest.raises(InputError, match="no kernel profile 'mikro'") as raised:
         profile.load("mikro")
     assert raised.value.hint == "did you mean 'micro'?"
 
 
-def test_debian_cloud_starts_from_a_kernel_that_must_be_there(home: Home) -> None:
+def test_profile_debian_cloud_needs_its_base_kernel(home: Home) -> None:
     with pytest.raises(NotFoundError, match="starts from the config of kernel 'debian'") as raised:
         profile.load("debian-cloud").base_config(home)
     assert raised.value.hint == "bootwright kernel add debian"
 
 
-def test_origins_are_named() -> None:
+def test_profile_origin_file_names_every_config() -> None:
     folder = Path(profile.__file__).with_name("profiles")
     told = (folder / "ORIGIN.md").read_text()
     for config in folder.glob("*.config"):
@@ -90,7 +90,7 @@ def _written(tmp_path: Path, text: str) -> str:
     return str(path)
 
 
-def test_a_users_profile_changes_one_of_ours(tmp_path: Path, home: Home) -> None:
+def test_profile_load_of_a_users_file_extends_a_built_in_one(tmp_path: Path, home: Home) -> None:
     text = """\
 # base: profile micro
 CONFIG_NR_CPUS=8  # a small host
@@ -107,7 +107,7 @@ CONFIG_SQUASHFS=y  # what we boot is packed so
 @pytest.mark.parametrize(
     "base", ["defconfig", "profile nix", "profile mine.fragment", "profile ", "../micro.fragment"]
 )
-def test_a_base_that_nobody_knows(base: str, tmp_path: Path) -> None:
+def test_profile_load_refuses_an_unknown_base(base: str, tmp_path: Path) -> None:
     text = f"# base: {base}\nCONFIG_SMP=y  # several vCPUs\n"
     with pytest.raises(FormatError, match="profile mine starts from") as raised:
         profile.load(_written(tmp_path, text))
@@ -115,7 +115,7 @@ def test_a_base_that_nobody_knows(base: str, tmp_path: Path) -> None:
     assert "micro" in raised.value.hint
 
 
-def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
+def test_profile_load_refuses_a_missing_or_binary_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read the profile .*nix\.fragment: No such file"):
         profile.load(str(tmp_path / "nix.fragment"))
     (tmp_path / "binary.fragment").write_bytes(b"\xff\xfe")

@@ -21,7 +21,7 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_change_gives_another_digest_and_the_same_folder_of_builds(tree: Path) -> None:
+def test_source_tree_digest_follows_the_content_and_its_key_the_path(tree: Path) -> None:
     before = sources.tree(tree)
     (tree / "init.c").write_text("int x;\n")
     after = sources.tree(tree)
@@ -29,26 +29,26 @@ def test_a_change_gives_another_digest_and_the_same_folder_of_builds(tree: Path)
     assert before.digest != after.digest
 
 
-def test_git_has_no_say(tree: Path) -> None:
+def test_source_tree_ignores_git(tree: Path) -> None:
     before = sources.tree(tree)
     (tree / ".git").mkdir()
     (tree / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     assert sources.tree(tree).digest == before.digest
 
 
-def test_another_folder_is_no_source(tmp_path: Path) -> None:
+def test_source_tree_refuses_other_folders(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no kernel source tree"):
         sources.tree(tmp_path)
 
 
-def test_a_tree_that_was_built_in_place_is_refused(tree: Path) -> None:
+def test_source_tree_refuses_a_tree_built_in_place(tree: Path) -> None:
     (tree / ".config").write_text("CONFIG_SMP=y\n")
     with pytest.raises(InputError, match="was built in its own folder") as raised:
         sources.tree(tree)
     assert "make mrproper" in raised.value.hint
 
 
-def test_the_newest_package_counts_though_its_tree_is_gone(home: Home) -> None:
+def test_source_known_is_the_newest_package_even_without_its_tree(home: Home) -> None:
     assert sources.known(home) is None
     folder = home.cache / "kernel-source"
     folder.mkdir(parents=True)

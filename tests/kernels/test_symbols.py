@@ -47,7 +47,7 @@ def shelved(home: Home, files: dict[str, str]) -> Kernel:
         (0xFFFF888000000000, "an address without a name"),
     ],
 )
-def test_an_address_lies_in_the_last_function_before_it(ip: int, name: str) -> None:
+def test_symbols_name_an_address_by_the_function_before_it(ip: int, name: str) -> None:
     assert _SYMBOLS.where(ip, "kernel") == name
 
 
@@ -62,12 +62,12 @@ def test_an_address_lies_in_the_last_function_before_it(ip: int, name: str) -> N
         (0x1000200, "kernel", "the kernel before its page tables"),
     ],
 )
-def test_what_is_no_function_is_named_by_what_else_is_there(ip: int, mode: str, where: str) -> None:
+def test_symbols_name_addresses_outside_functions(ip: int, mode: str, where: str) -> None:
     assert _SYMBOLS.where(ip, mode) == where
     assert Symbols((), ()).where(ip, mode) == where
 
 
-def test_of_a_real_map_each_functions_address_is_its_own() -> None:
+def test_symbols_of_a_real_system_map() -> None:
     symbols = Symbols.parse(klogs.system_map("6.1"))
     assert "trace_initcall_finish_cb" in symbols.names
     assert list(symbols.addresses) == sorted(set(symbols.addresses))
@@ -75,12 +75,12 @@ def test_of_a_real_map_each_functions_address_is_its_own() -> None:
         assert symbols.where(address, "kernel") == name
 
 
-def test_a_kernels_map_is_read_and_one_without_has_no_names(home: Home) -> None:
+def test_symbols_of_a_kernel_with_and_without_a_map(home: Home) -> None:
     assert Symbols.of(shelved(home, {"System.map": _MAP})) == _SYMBOLS
     assert Symbols.of(shelved(home, {})) == Symbols((), ())
     assert Symbols((), ()).where(0xFFFFFFFF81000000, "kernel") == "an address without a name"
 
 
 @given(st.text(alphabet=st.sampled_from("0123456789abcdefgtTwW \n")), st.integers(0, 1 << 64))
-def test_any_map_gives_some_name(text: str, ip: int) -> None:
+def test_symbols_parse_accepts_any_map(text: str, ip: int) -> None:
     assert Symbols.parse(text).where(ip, "kernel")

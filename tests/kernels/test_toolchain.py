@@ -34,11 +34,11 @@ def missing(config: Mapping[str, str] | None = None) -> str:
     return ""
 
 
-def test_all_is_here(programs: Path) -> None:
+def test_toolchain_require_with_all_programs(programs: Path) -> None:
     assert missing() == ""
 
 
-def test_missing_programs_come_with_one_command_for_all(programs: Path) -> None:
+def test_toolchain_require_hint_installs_all_missing_programs(programs: Path) -> None:
     (programs / "flex").unlink()
     (programs / "ld").unlink()
     with pytest.raises(HostError, match="needs what is not installed here: ld, flex") as raised:
@@ -46,13 +46,13 @@ def test_missing_programs_come_with_one_command_for_all(programs: Path) -> None:
     assert "sudo apt-get install binutils flex;" in raised.value.hint
 
 
-def test_some_are_needed_by_some_options_only(programs: Path) -> None:
+def test_toolchain_require_depends_on_options(programs: Path) -> None:
     assert missing({"KERNEL_LZ4": "n", "MODULES": "y"}) == ""
     with pytest.raises(HostError, match="lz4, depmod"):
         toolchain.require({"KERNEL_LZ4": "y", "MODULES": "y", "EXT4_FS": "m"})
 
 
-def test_the_builds_surroundings_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_toolchain_environment_is_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KCFLAGS", "-O0")
     monkeypatch.setenv("LOCALVERSION", "-mine")
     environment = toolchain.environment()

@@ -36,7 +36,7 @@ def _elf(machine: int, notes: bytes = b"", content: bytes = _BANNER) -> bytes:
     return header + table + data
 
 
-def test_an_x86_64_kernel_is_taken() -> None:
+def test_check_architecture_accepts_x86_64() -> None:
     kernel = _elf(_X86_64)
     vmlinux.check_architecture(kernel)
     with pytest.raises(FormatError):
@@ -46,7 +46,7 @@ def test_an_x86_64_kernel_is_taken() -> None:
 @pytest.mark.parametrize(
     ("machine", "name"), [(_ARM64, "AArch64"), (_I386, "x86"), (_RISCV, "RISC-V")]
 )
-def test_kernels_for_other_machines_are_named(machine: int, name: str) -> None:
+def test_check_architecture_names_other_architectures(machine: int, name: str) -> None:
     with pytest.raises(FormatError) as caught:
         vmlinux.check_architecture(_elf(machine))
     assert str(caught.value) == f"it is for {name}, and bootwright boots x86-64"
@@ -54,41 +54,41 @@ def test_kernels_for_other_machines_are_named(machine: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF\x09" + bytes(99)])
-def test_what_is_no_elf_file_is_refused(content: bytes) -> None:
+def test_check_architecture_refuses_what_is_not_elf(content: bytes) -> None:
     with pytest.raises(FormatError, match=r"^it is no readable ELF file: \S+"):
         vmlinux.check_architecture(content)
 
 
-def test_the_pvh_note_is_found() -> None:
+def test_has_pvh_note_finds_it() -> None:
     assert vmlinux.has_pvh_note(_elf(_X86_64, _note(b"Xen", _PVH)))
 
 
-def test_the_pvh_note_is_found_among_others() -> None:
+def test_has_pvh_note_finds_it_among_others() -> None:
     notes = _note(b"GNU", 3) + _note(b"Xen", 6) + _note(b"Xen", _PVH)
     assert vmlinux.has_pvh_note(_elf(_X86_64, notes))
 
 
 @pytest.mark.parametrize("notes", [b"", _note(b"Xen", 6), _note(b"GNU", _PVH)])
-def test_other_notes_are_not_pvhs(notes: bytes) -> None:
+def test_has_pvh_note_ignores_other_notes(notes: bytes) -> None:
     assert not vmlinux.has_pvh_note(_elf(_X86_64, notes))
 
 
-def test_the_note_counts_only_where_a_loader_looks() -> None:
+def test_has_pvh_note_looks_in_note_segments_only() -> None:
     content = _BANNER + _note(b"Xen", _PVH)
     assert not vmlinux.has_pvh_note(_elf(_X86_64, content=content))
 
 
-def test_a_file_cut_short_is_a_format_error() -> None:
+def test_has_pvh_note_of_a_truncated_file_is_a_format_error() -> None:
     whole = _elf(_X86_64, _note(b"Xen", _PVH))
     with pytest.raises(FormatError):
         vmlinux.has_pvh_note(whole[:100])
 
 
-def test_the_release_stands_in_the_banner() -> None:
+def test_vmlinux_release_is_read_from_the_banner() -> None:
     assert vmlinux.release(_elf(_X86_64)) == "6.1.0-50-cloud-amd64"
 
 
-def test_an_elf_file_without_banner_is_no_kernel() -> None:
+def test_vmlinux_release_refuses_an_elf_file_without_a_banner() -> None:
     with pytest.raises(FormatError) as caught:
         vmlinux.release(_elf(_X86_64, content=b"hello, world"))
     assert str(caught.value) == "it is an ELF file, but holds no 'Linux version' banner"

@@ -37,7 +37,9 @@ def script(home: Home, recipe: Recipe) -> str:
     return seed.recall(home, ready.digest).decode()
 
 
-def test_the_guest_is_told_what_to_send(home: Home, kept: MachineSpec) -> None:
+def test_with_collector_adds_a_script_that_sends_what_was_asked(
+    home: Home, kept: MachineSpec
+) -> None:
     logs = {"units": ("systemctl", "show", "*"), "age": ("cat", "/proc/uptime")}
     recipe = with_collector(home, kept.recipe, logs)
     assert replace(recipe, guest_files=()) == replace(kept.recipe, guest_files=())
@@ -52,14 +54,16 @@ def test_the_guest_is_told_what_to_send(home: Home, kept: MachineSpec) -> None:
         subprocess.run([*shell, "-n"], input=text.encode(), check=True)
 
 
-def test_a_guest_without_a_server_cannot_end_so(home: Home, kept: MachineSpec) -> None:
+def test_with_collector_refuses_a_guest_without_an_ssh_server(
+    home: Home, kept: MachineSpec
+) -> None:
     with pytest.raises(InputError) as bad:
         with_collector(home, replace(kept.recipe, init="bare"))
     assert str(bad.value) == "init is 'bare', which starts no SSH server that could end the boot"
     assert bad.value.hint == "give an image with init systemd or tini"
 
 
-def test_marks_in_the_log_have_the_guests_time() -> None:
+def test_collected_marks_have_the_guests_time() -> None:
     collected = Collected(marks=(), logs={"kernel": _LOG.encode() + b"\xff"})
     assert collected.kernel_log[1] == " SUBSYSTEM=none"
     assert collected.guest_ns == {
@@ -84,7 +88,9 @@ def _sends(log: str) -> str:
 
 
 @pytest.mark.usefixtures("quiet_monitors")
-async def test_what_the_guest_sends_comes_back(home: Home, kept: MachineSpec, fake: Fake) -> None:
+async def test_collect_returns_what_the_guest_sends(
+    home: Home, kept: MachineSpec, fake: Fake
+) -> None:
     told = fake(_sends(_LOG)).told
     recorder = Recorder()
     collected = await collect(home, kept.recipe, name="c", timeout_s=30, recorder=recorder)
@@ -101,7 +107,7 @@ async def test_what_the_guest_sends_comes_back(home: Home, kept: MachineSpec, fa
 
 
 @pytest.mark.usefixtures("quiet_monitors")
-async def test_accesses_are_told_up_to_the_mark_that_ends_the_boot(
+async def test_collect_counts_accesses_up_to_the_last_mark(
     home: Home, kept: MachineSpec, fake: Fake
 ) -> None:
     begin, rest = _sends(_LOG).split("\n", 1)
@@ -127,7 +133,7 @@ async def test_accesses_are_told_up_to_the_mark_that_ends_the_boot(
 
 
 @pytest.mark.usefixtures("quiet_monitors")
-async def test_a_server_that_never_answers_is_an_error(
+async def test_collect_reports_a_server_that_never_answers(
     home: Home, kept: MachineSpec, fake: Fake
 ) -> None:
     fake(_sends("14,2,1500123,-;bootwright: seed.start\n"))

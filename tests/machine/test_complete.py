@@ -45,7 +45,7 @@ def tcg(home: Home, **fields: object) -> Recipe:
     return recipe
 
 
-def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) -> None:
+def test_complete_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) -> None:
     recipe = tcg(home, image="web")
     assert recipe == Recipe(
         kernel=kernel.digest,
@@ -68,7 +68,7 @@ def test_the_defaults_with_an_image(home: Home, kernel: Kernel, image: Image) ->
     assert {"/init", "/bin/busybox", "/seed/run/bootwright/sshd_config"} <= carried
 
 
-def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
+def test_complete_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
     recipe = tcg(home)
     assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "seed", "none", 0)
     assert (recipe.network, recipe.machine) == ("none", "microvm")
@@ -78,7 +78,9 @@ def test_the_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("init", ["tini", "bare"])
-def test_an_init_brings_its_files(init: str, home: Home, kernel: Kernel, image: Image) -> None:
+def test_complete_adds_the_files_of_the_init(
+    init: str, home: Home, kernel: Kernel, image: Image
+) -> None:
     recipe = tcg(home, image="web", init=init)
     assert recipe.init == init
     carried = {file.path for file in recipe.guest_files}
@@ -86,7 +88,7 @@ def test_an_init_brings_its_files(init: str, home: Home, kernel: Kernel, image: 
     assert recipe.lets_in is (init == "tini")
 
 
-def test_a_trim_brings_its_masks_and_its_init(home: Home, kernel: Kernel, image: Image) -> None:
+def test_complete_with_a_trim_adds_masks_and_init(home: Home, kernel: Kernel, image: Image) -> None:
     mask = Mask(unit="cron.service", reason="a test")
     trims.save(home, Trim(name="small", image=image.digest, keep=(), masks=(mask,)))
     recipe = tcg(home, image="web", trim="small")
@@ -104,7 +106,7 @@ def test_a_trim_brings_its_masks_and_its_init(home: Home, kernel: Kernel, image:
         ({"init": "systemd-trimmed"}, "init is 'systemd-trimmed', but no trim was named"),
     ],
 )
-def test_an_init_and_a_trim_that_do_not_go_together(
+def test_complete_refuses_a_trim_with_another_init(
     fields: dict[str, object], message: str, home: Home, kernel: Kernel, image: Image
 ) -> None:
     with pytest.raises(InputError) as bad:
@@ -113,7 +115,7 @@ def test_an_init_and_a_trim_that_do_not_go_together(
     assert "--trim" in bad.value.hint or "--init" in bad.value.hint
 
 
-def test_kvm_has_the_hosts_cpu_and_keeps_the_kernels_defences(
+def test_complete_with_kvm_uses_cpu_host_and_keeps_mitigations(
     home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
@@ -127,7 +129,7 @@ def test_kvm_has_the_hosts_cpu_and_keeps_the_kernels_defences(
         assert recipe.cmdline == USUAL
 
 
-def test_without_kvm_it_is_tcg_unless_kvm_was_asked_for(
+def test_complete_without_kvm_takes_tcg_or_refuses(
     home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
@@ -152,7 +154,7 @@ def test_without_kvm_it_is_tcg_unless_kvm_was_asked_for(
         ("", {"network": "user"}, "q35"),
     ],
 )
-def test_the_smaller_machine_for_guests_without_devices(
+def test_complete_takes_microvm_for_guests_without_devices(
     config: str,
     fields: dict[str, object],
     machine: str,
@@ -164,15 +166,13 @@ def test_the_smaller_machine_for_guests_without_devices(
     assert tcg(home, **fields).machine == machine
 
 
-def test_appended_arguments_come_behind_the_defaults_and_behind_given_ones(
-    home: Home, kernel: Kernel
-) -> None:
+def test_complete_appends_arguments_after_defaults(home: Home, kernel: Kernel) -> None:
     assert tcg(home, append=("debug",)).cmdline[-2:] == ("noreplace-smp", "debug")
     assert tcg(home, cmdline=("quiet",), append=("debug",)).cmdline == ("quiet", "debug")
     assert tcg(home, cmdline=()).cmdline == ()
 
 
-def test_what_is_said_is_taken_even_zero(home: Home, kernel: Kernel) -> None:
+def test_complete_takes_given_values_even_zero(home: Home, kernel: Kernel) -> None:
     recipe = tcg(home, vcpus=1, cpu="max", random_seed=0, memory_mib=64, guest_files=())
     assert (recipe.vcpus, recipe.cpu, recipe.random_seed) == (1, "max", 0)
     assert (recipe.memory_mib, recipe.guest_files) == (64, ())
@@ -196,7 +196,7 @@ def test_what_is_said_is_taken_even_zero(home: Home, kernel: Kernel) -> None:
         ),
     ],
 )
-def test_too_little_memory(
+def test_complete_refuses_too_little_memory(
     fields: dict[str, object], complaint: str, home: Home, kernel: Kernel, image: Image
 ) -> None:
     os.truncate(kernel.folder / "vmlinux", 50 * MIB)
@@ -210,7 +210,7 @@ def test_too_little_memory(
 
 
 @pytest.mark.parametrize("accelerator", ["tcg", "kvm", None])
-def test_more_memory_than_the_host_has_is_said_before_anything_is_tried(
+def test_complete_refuses_more_memory_than_the_host_has_first(
     accelerator: str | None, home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: pytest.fail("tried"))
@@ -220,14 +220,16 @@ def test_more_memory_than_the_host_has_is_said_before_anything_is_tried(
     assert bad.value.hint == f"write --memory {HOST_MIB // 2}M or less"
 
 
-def test_a_disk_smaller_than_the_image(home: Home, kernel: Kernel, image: Image) -> None:
+def test_complete_refuses_a_disk_smaller_than_the_image(
+    home: Home, kernel: Kernel, image: Image
+) -> None:
     with pytest.raises(InputError) as bad:
         tcg(home, image="web", disk_bytes=4 * MIB - 512)
     assert str(bad.value) == "disk_bytes is 4193792, but the image is 4194304 bytes"
     assert bad.value.hint == "write --disk-size 4M or more"
 
 
-def test_a_larger_disk_needs_a_filesystem_that_grows(
+def test_complete_refuses_a_larger_disk_for_a_fixed_filesystem(
     home: Home, kernel: Kernel, add_image: Callable[..., Image]
 ) -> None:
     add_image("plain")
@@ -245,7 +247,7 @@ def test_a_larger_disk_needs_a_filesystem_that_grows(
         assert "leave out --disk-size" in bad.value.hint
 
 
-def test_a_recipe_for_another_build(home: Home, kernel: Kernel) -> None:
+def test_complete_refuses_a_recipe_for_another_vmm_build(home: Home, kernel: Kernel) -> None:
     build = Qemu().build()
     assert tcg(home, vmm_build=build).vmm_build == build
     with pytest.raises(InputError) as bad:
@@ -254,7 +256,9 @@ def test_a_recipe_for_another_build(home: Home, kernel: Kernel) -> None:
     assert "leave vmm_build out to boot anyway" in bad.value.hint
 
 
-def test_a_vmlinux_needs_the_pvh_entry_point(home: Home, add_kernel: Callable[..., Kernel]) -> None:
+def test_complete_refuses_a_vmlinux_without_pvh(
+    home: Home, add_kernel: Callable[..., Kernel]
+) -> None:
     add_kernel("own", pvh=False)
     with pytest.raises(FormatError) as bad:
         tcg(home, kernel="own")
@@ -266,7 +270,7 @@ def test_a_vmlinux_needs_the_pvh_entry_point(home: Home, add_kernel: Callable[..
     assert tcg(home, kernel="both").kernel == both.digest
 
 
-def test_what_is_not_there(home: Home, kernel: Kernel) -> None:
+def test_complete_names_missing_images_and_kernels(home: Home, kernel: Kernel) -> None:
     with pytest.raises(NotFoundError, match=r"^no image is called 'web'$") as bad:
         tcg(home, image="web")
     assert bad.value.hint == "there is no image yet"
@@ -275,7 +279,7 @@ def test_what_is_not_there(home: Home, kernel: Kernel) -> None:
     assert bad.value.hint == "did you mean 'debian'?"
 
 
-def test_equal_drafts_make_equal_recipes(home: Home, kernel: Kernel, image: Image) -> None:
+def test_complete_of_equal_drafts_is_equal(home: Home, kernel: Kernel, image: Image) -> None:
     by_name = tcg(home, image="web", append=("debug",))
     by_digest = tcg(home, image=image.digest, kernel=kernel.digest, append=("debug",))
     assert by_name == by_digest
@@ -284,7 +288,7 @@ def test_equal_drafts_make_equal_recipes(home: Home, kernel: Kernel, image: Imag
 
 
 @pytest.mark.parametrize("fields", [{}, {"image": "web", "random_seed": 7, "append": ('a="b c"',)}])
-def test_a_recipe_as_toml_is_the_same_recipe(
+def test_complete_of_a_recipe_as_toml_is_the_same_recipe(
     fields: dict[str, object], home: Home, kernel: Kernel, image: Image, tmp_path: Path
 ) -> None:
     recipe = tcg(home, **fields)
@@ -305,7 +309,9 @@ def mappable(add_image: Callable[..., Image]) -> Image:
     return image
 
 
-def test_the_defaults_on_the_virtual_clock(home: Home, kernel: Kernel, mappable: Image) -> None:
+def test_complete_defaults_on_the_virtual_clock(
+    home: Home, kernel: Kernel, mappable: Image
+) -> None:
     recipe, choice = complete(home, Draft(image="mappable", clock="virtual"))
     assert str(choice) == "TCG (not KVM: it cannot count instructions)"
     assert (recipe.clock, recipe.accelerator, recipe.vcpus) == ("virtual", "tcg", 1)
@@ -319,7 +325,7 @@ def test_the_defaults_on_the_virtual_clock(home: Home, kernel: Kernel, mappable:
     assert other.random_seed == 0
 
 
-def test_a_tiny_guest_on_the_virtual_clock(home: Home, kernel: Kernel) -> None:
+def test_complete_of_a_tiny_guest_on_the_virtual_clock(home: Home, kernel: Kernel) -> None:
     recipe, _ = complete(home, Draft(clock="virtual"))
     assert (recipe.disk, recipe.machine, recipe.random_seed) == ("none", "microvm", 1)
 
@@ -338,7 +344,7 @@ def test_a_tiny_guest_on_the_virtual_clock(home: Home, kernel: Kernel) -> None:
         ),
     ],
 )
-def test_what_does_not_go_with_the_virtual_clock(
+def test_complete_refuses_options_that_conflict_with_the_virtual_clock(
     fields: dict[str, object], message: str, home: Home, kernel: Kernel, mappable: Image
 ) -> None:
     with pytest.raises(InputError) as bad:
@@ -347,7 +353,7 @@ def test_what_does_not_go_with_the_virtual_clock(
     assert bad.value.hint
 
 
-def test_persistent_memory_takes_memory_to_be_known(
+def test_complete_needs_more_memory_for_a_large_pmem_disk(
     home: Home, kernel: Kernel, add_image: Callable[..., Image]
 ) -> None:
     image = add_image("large", size_bytes=4 << 30)

@@ -17,7 +17,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "console.log"
 
 
-async def test_all_that_the_guest_prints_is_logged_behind_what_is_there(tmp_path: Path) -> None:
+async def test_console_appends_output_to_its_log(tmp_path: Path) -> None:
     log = tmp_path / "console.log"
     log.write_bytes(b"before\n")
     async with Guest.booted(log) as guest:
@@ -25,7 +25,7 @@ async def test_all_that_the_guest_prints_is_logged_behind_what_is_there(tmp_path
     assert guest.logged() == b"before\nLinux version 6.1\r\n\x00\xff"
 
 
-async def test_all_who_are_attached_see_and_type_and_leave(log: Path) -> None:
+async def test_console_attach_by_several_clients(log: Path) -> None:
     async with Guest.booted(log) as guest, guest.attached() as (seen, keys):
         async with guest.attached() as (seen2, keys2):
             keys.write(b"root\n")
@@ -48,7 +48,7 @@ async def test_all_who_are_attached_see_and_type_and_leave(log: Path) -> None:
     [(0, b"0123456789"), (4, b"456789"), (10, b""), (-3, b"789"), (-10, b"0123456789"),
      (-2048, b"0123456789")],
 )  # fmt: skip
-async def test_who_attaches_late_reads_from_where_it_asks(
+async def test_console_attach_reads_from_the_given_byte(
     from_byte: int, shown: bytes, log: Path
 ) -> None:
     async with Guest.booted(log) as guest, guest.attached() as (first, _):
@@ -60,7 +60,7 @@ async def test_who_attaches_late_reads_from_where_it_asks(
             assert await exactly(late, 4) == b"more"
 
 
-async def test_who_is_ahead_of_the_guest_waits_for_it(log: Path) -> None:
+async def test_console_attach_beyond_the_end_waits_for_output(log: Path) -> None:
     async with (
         Guest.booted(log) as guest,
         guest.attached() as (first, _),
@@ -72,7 +72,7 @@ async def test_who_is_ahead_of_the_guest_waits_for_it(log: Path) -> None:
         assert await exactly(late, 4) == b"cdef"
 
 
-async def test_a_log_that_is_not_there_yet_can_be_followed(log: Path) -> None:
+async def test_console_attach_before_the_log_exists(log: Path) -> None:
     async with joined() as (vmm, streams), joined() as (near, far):
         console = Console(vmm, log)
         attached = asyncio.create_task(console.attach(*near, 0))
@@ -84,7 +84,7 @@ async def test_a_log_that_is_not_there_yet_can_be_followed(log: Path) -> None:
         await asyncio.wait_for(asyncio.gather(pumping, attached), 60)
 
 
-async def test_a_slow_reader_loses_nothing_and_holds_nobody_up(log: Path) -> None:
+async def test_console_slow_reader_loses_nothing_and_delays_nobody(log: Path) -> None:
     # More than the sockets and the writers hold, so that the slow one's pace shows.
     lines = b"".join(b"%07d\n" % number for number in range(1 << 18))
     async with (
@@ -100,7 +100,7 @@ async def test_a_slow_reader_loses_nothing_and_holds_nobody_up(log: Path) -> Non
         assert await rest(slow) == b""
 
 
-async def test_who_is_still_reading_is_waited_for(log: Path) -> None:
+async def test_console_read_out_waits_for_readers(log: Path) -> None:
     lines = bytes(4 << 20)
     async with Guest.booted(log) as guest, guest.attached() as (slow, _):
         guest.prints(lines)
@@ -112,7 +112,7 @@ async def test_who_is_still_reading_is_waited_for(log: Path) -> None:
         await asyncio.wait_for(reading_out, 60)
 
 
-async def test_who_never_reads_is_not_waited_for_long(log: Path) -> None:
+async def test_console_read_out_gives_up_on_a_reader_that_never_reads(log: Path) -> None:
     async with Guest.booted(log) as guest, guest.attached() as (_, keys):
         guest.prints(bytes(4 << 20))
         await guest.ends()
@@ -121,7 +121,7 @@ async def test_who_never_reads_is_not_waited_for_long(log: Path) -> None:
         keys.transport.abort()
 
 
-async def test_without_readers_nobody_is_waited_for(log: Path) -> None:
+async def test_console_read_out_without_readers_returns_at_once(log: Path) -> None:
     async with Guest.booted(log) as guest:
         guest.prints(b"unread")
         await guest.ends()
@@ -129,7 +129,7 @@ async def test_without_readers_nobody_is_waited_for(log: Path) -> None:
         assert guest.logged() == b"unread"
 
 
-async def test_who_is_cut_off_harms_nobody(log: Path) -> None:
+async def test_console_survives_a_client_that_disconnects(log: Path) -> None:
     async with Guest.booted(log) as guest, guest.attached() as (seen, _):
         async with guest.attached() as (_, keys):
             keys.transport.abort()
@@ -148,7 +148,7 @@ async def prompts(log: Path, *parts: bytes) -> int:
 
 
 @pytest.mark.parametrize("prompt", [b"web login: ", b"web login:", b"\r\nDebian 12 web login: "])
-async def test_a_prompt_is_seen_however_it_is_cut(prompt: bytes, tmp_path: Path) -> None:
+async def test_console_prompt_is_found_in_pieces(prompt: bytes, tmp_path: Path) -> None:
     for cut in range(1, len(prompt)):
         parts = [b"Linux version 6.1\r\n" + prompt[:cut], prompt[cut:]]
         assert await prompts(tmp_path / f"{cut}.log", *parts) == 1
@@ -159,11 +159,11 @@ async def test_a_prompt_is_seen_however_it_is_cut(prompt: bytes, tmp_path: Path)
 @pytest.mark.parametrize(
     "printed", [b"Last login: Mon Nov 23", b"login: root\r\nPassword: ", b"no login", b"login:  "]
 )
-async def test_what_is_no_prompt_is_not_taken_for_one(printed: bytes, log: Path) -> None:
+async def test_console_prompt_ignores_other_text(printed: bytes, log: Path) -> None:
     assert await prompts(log, printed) == 0
 
 
-async def test_only_the_first_prompt_is_told(log: Path) -> None:
+async def test_console_prompt_is_reported_once(log: Path) -> None:
     assert await prompts(log, b"web login: ", b"root\r\nPassword: ", b"\r\nweb login: ") == 1
 
 
@@ -176,37 +176,37 @@ async def test_only_the_first_prompt_is_told(log: Path) -> None:
         (b"", ""),
     ],
 )
-def test_why_the_kernel_panicked(printed: bytes, why: str, log: Path) -> None:
+def test_panic_returns_the_reason(printed: bytes, why: str, log: Path) -> None:
     log.write_bytes(printed)
     assert panic(log).startswith(why)
     assert bool(panic(log)) is bool(why)
     assert "\r" not in panic(log)
 
 
-def test_the_tail_is_the_last_lines_that_hold_something(log: Path) -> None:
+def test_tail_is_the_last_nonempty_lines(log: Path) -> None:
     log.write_bytes(b"".join(b"line %d  \r\n\r\n" % number for number in range(20)))
     assert tail(log, 3) == "line 17\nline 18\nline 19"
     assert len(tail(log).splitlines()) == 12
 
 
-def test_the_tail_has_no_colours(log: Path) -> None:
+def test_tail_drops_escape_sequences(log: Path) -> None:
     log.write_bytes(
         b"[\x1b[0;32m  OK  \x1b[0m] Started \x1b[0;1;39mssh\x1b[0m.\r\n\x1b[?25h\x1b[2J\r\n"
     )
     assert tail(log) == "[  OK  ] Started ssh."
 
 
-def test_the_tail_of_rubbish_is_text(log: Path) -> None:
+def test_tail_of_binary_data_is_text(log: Path) -> None:
     log.write_bytes(b"\xff\xfe" * 8192 + b"\nKernel panic")
     assert tail(log).endswith("\nKernel panic")
     assert len(tail(log)) <= 8192
 
 
-def test_no_log_has_no_tail(log: Path) -> None:
+def test_tail_without_a_log_is_empty(log: Path) -> None:
     assert tail(log) == ""
 
 
-async def test_no_descriptor_is_left(log: Path) -> None:
+async def test_console_leaves_no_descriptor_open(log: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     async with Guest.booted(log) as guest, guest.attached() as (seen, _):
         guest.prints(b"x")

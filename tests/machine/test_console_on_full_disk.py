@@ -60,7 +60,9 @@ async def refused(log: Log, times: int = 1) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
-async def test_what_is_printed_waits_for_room(error: int, log: Log) -> None:
+async def test_console_on_a_full_disk_keeps_output_until_there_is_space(
+    error: int, log: Log
+) -> None:
     log.error = error
     async with Guest.booted(log) as guest, guest.attached() as (seen, _):
         guest.prints(b"first, ")
@@ -75,7 +77,7 @@ async def test_what_is_printed_waits_for_room(error: int, log: Log) -> None:
     assert guest.logged() == b"first, second, third"
 
 
-async def test_what_fits_is_written_and_the_rest_waits(log: Log) -> None:
+async def test_console_on_a_full_disk_writes_what_fits(log: Log) -> None:
     log.room_bytes = 4
     async with Guest.booted(log) as guest, guest.attached() as (seen, _):
         guest.prints(b"0123456789")
@@ -89,7 +91,7 @@ async def test_what_fits_is_written_and_the_rest_waits(log: Log) -> None:
     assert guest.logged() == b"0123456789"
 
 
-async def test_what_waits_has_a_bound_and_a_note_says_what_is_missing(
+async def test_console_on_a_full_disk_bounds_its_buffer_and_notes_the_loss(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console, "_BACKLOG_BYTES", 1000)
@@ -110,7 +112,7 @@ async def test_what_waits_has_a_bound_and_a_note_says_what_is_missing(
     assert guest.logged() == shown
 
 
-async def test_another_error_is_no_full_disk_and_readers_are_let_go(log: Log) -> None:
+async def test_console_on_another_write_error_releases_readers(log: Log) -> None:
     log.error = errno.EIO
     async with Guest.booted(log) as guest, guest.attached() as (seen, _):
         guest.prints(b"x")
@@ -134,7 +136,7 @@ def mount(*arguments: str) -> None:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, which needs root")
-async def test_a_real_disk_that_is_full(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_console_on_a_real_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "_RETRY_S", 0.01)
     lines = b"".join(b"%07d\n" % number for number in range(16 << 10))
     async with Guest.booted(disk / "console.log") as guest, guest.attached() as (seen, _):

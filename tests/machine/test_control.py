@@ -60,26 +60,26 @@ def no_answer(error: BootwrightError) -> None:
     assert error.hint == "try again; if it stays so: bootwright rm --force web"
 
 
-def test_a_monitor_says_how_its_machine_is(folder: MachineFolder) -> None:
+def test_control_status_returns_the_machines_state(folder: MachineFolder) -> None:
     with FakeMonitor(folder).running() as monitor:
         assert control.status(folder) == STATUS
         assert control.status(folder) == STATUS
     assert monitor.heard == [AskStatus(), AskStatus()]
 
 
-def test_what_a_monitor_says_besides_is_no_answer(folder: MachineFolder) -> None:
+def test_control_status_skips_other_messages(folder: MachineFolder) -> None:
     chatter = encode(MARK) + encode(Paused(text="the disk is full"))
     with FakeMonitor(folder, chatter=chatter).running():
         assert control.status(folder) == STATUS
 
 
-def test_a_machine_without_a_monitor_has_no_status(folder: MachineFolder) -> None:
+def test_control_status_without_a_monitor(folder: MachineFolder) -> None:
     with pytest.raises(InputError) as bad:
         control.status(folder)
     not_running(bad.value)
 
 
-def test_a_path_that_is_too_long_for_a_socket(
+def test_control_status_with_a_path_too_long_for_a_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = MachineFolder(tmp_path / ("deep" * 30) / "web")
@@ -90,7 +90,7 @@ def test_a_path_that_is_too_long_for_a_socket(
     assert monitor.heard == [AskStatus(), Stop(timeout_s=1)]
 
 
-def test_a_monitor_that_never_answers(
+def test_control_status_of_a_monitor_that_never_answers(
     folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_ANSWER_S", 0.05)
@@ -99,27 +99,29 @@ def test_a_monitor_that_never_answers(
     no_answer(bad.value)
 
 
-def test_a_monitor_that_does_not_listen_yet(folder: MachineFolder) -> None:
+def test_control_status_of_a_monitor_that_does_not_listen_yet(folder: MachineFolder) -> None:
     with held(folder), pytest.raises(GuestError) as bad:
         control.status(folder)
     no_answer(bad.value)
 
 
 @pytest.mark.parametrize("chatter", [b"HTTP/1.1 400 Bad Request\n", b"\xff\n", encode(Quit())])
-def test_a_monitor_that_talks_nonsense(chatter: bytes, folder: MachineFolder) -> None:
+def test_control_status_of_a_monitor_that_sends_garbage(
+    chatter: bytes, folder: MachineFolder
+) -> None:
     with FakeMonitor(folder, chatter=chatter).running(), pytest.raises(GuestError) as bad:
         control.status(folder)
     no_answer(bad.value)
 
 
-async def test_a_machine_without_a_monitor_can_be_told_nothing(folder: MachineFolder) -> None:
+async def test_control_connect_end_and_stop_without_a_monitor(folder: MachineFolder) -> None:
     for telling in (control.connect(folder), control.end(folder), control.stop(folder, 1)):
         with pytest.raises(InputError) as bad:
             await telling
         not_running(bad.value)
 
 
-async def test_a_monitor_that_has_just_begun_is_waited_for(
+async def test_control_connect_waits_for_a_new_monitor(
     folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_BEGIN_S", 60)
@@ -139,7 +141,7 @@ async def test_a_monitor_that_has_just_begun_is_waited_for(
             writer.close()
 
 
-async def test_a_monitor_that_is_about_to_end_is_told_by_its_lock(
+async def test_control_connect_to_a_monitor_about_to_end(
     folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_BEGIN_S", 60)
@@ -152,7 +154,7 @@ async def test_a_monitor_that_is_about_to_end_is_told_by_its_lock(
     not_running(bad.value)
 
 
-async def test_a_monitor_that_never_listens(
+async def test_control_connect_to_a_monitor_that_never_listens(
     folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_BEGIN_S", 0.05)
@@ -161,21 +163,21 @@ async def test_a_monitor_that_never_listens(
     no_answer(bad.value)
 
 
-async def test_a_machine_is_gone_once_it_is_ended(folder: MachineFolder) -> None:
+async def test_control_end_returns_when_the_machine_is_gone(folder: MachineFolder) -> None:
     with FakeMonitor(folder, chatter=encode(MARK), removes=True).running() as monitor:
         await control.end(folder)
         assert not folder.path.exists()
     assert monitor.heard == [Quit()]
 
 
-async def test_a_stopped_machine_says_how_it_ended(folder: MachineFolder) -> None:
+async def test_control_stop_returns_how_the_machine_ended(folder: MachineFolder) -> None:
     with FakeMonitor(folder, ending=(MARK, ENDED)).running() as monitor:
         assert await control.stop(folder, 2.5) == ENDED
         assert not folder.is_alive()
     assert monitor.heard == [Stop(timeout_s=2.5)]
 
 
-async def test_the_end_is_told_though_the_machine_failed(folder: MachineFolder) -> None:
+async def test_control_stop_returns_the_end_of_a_failed_machine(folder: MachineFolder) -> None:
     failed = Failed(error="GuestError", text="the kernel panicked", hint="", evidence="")
     ending = (failed, Ended(reason="vmm-died"))
     failing = pytest.raises(GuestError, match=r"^the kernel panicked$")
@@ -185,13 +187,13 @@ async def test_the_end_is_told_though_the_machine_failed(folder: MachineFolder) 
         await control.end(folder)  # it is gone, however that came about
 
 
-async def test_a_monitor_that_is_killed_meanwhile(folder: MachineFolder) -> None:
+async def test_control_stop_reports_a_monitor_killed_meanwhile(folder: MachineFolder) -> None:
     with FakeMonitor(folder, ending=(MARK,)).running():
         ended = await control.stop(folder, 1)
     assert ended == Ended(reason="lost", text="its monitor was killed")
 
 
-async def test_a_monitor_that_does_not_end(
+async def test_control_end_and_stop_report_a_monitor_that_does_not_end(
     folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "GONE_S", 0.05)
@@ -205,7 +207,7 @@ async def test_a_monitor_that_does_not_end(
             assert bad.value.hint == "end it by force: bootwright rm --force web"
 
 
-def test_a_monitor_is_killed_by_the_token_that_is_written_down(folder: MachineFolder) -> None:
+def test_control_force_kills_a_monitor_by_its_token(folder: MachineFolder) -> None:
     tokens = {role: processes.new_token() for role in (control.MONITOR, "vmm")}
     for role, token in tokens.items():
         folder.journal.write(Row(event="take", kind="process", name=role, token=token))
@@ -221,7 +223,7 @@ def test_a_monitor_is_killed_by_the_token_that_is_written_down(folder: MachineFo
     assert len(folder.journal.owned()) == 3
 
 
-def test_a_monitor_that_is_not_written_down_is_not_guessed_at(folder: MachineFolder) -> None:
+def test_control_force_refuses_a_monitor_without_a_journal_row(folder: MachineFolder) -> None:
     with held_elsewhere(folder.lock) as monitor:
         control.force(folder)
         assert monitor.poll() is None

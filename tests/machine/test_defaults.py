@@ -28,7 +28,7 @@ def kernel(add_kernel: Callable[..., Kernel]) -> Kernel:
     return add_kernel(files=("bzImage", "vmlinux"), config="CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n")
 
 
-def test_each_says_why_it_is_there_what_it_saved_and_what_it_costs() -> None:
+def test_defaults_document_reason_saving_and_cost() -> None:
     assert len(set(NAMES)) == len(NAMES)
     for default in FAST:
         assert default.reason
@@ -37,20 +37,20 @@ def test_each_says_why_it_is_there_what_it_saved_and_what_it_costs() -> None:
         assert any(char.isdigit() for char in default.measured), f"{default.name} has no figure"
 
 
-def test_all_are_on_where_all_can_be(home: Home, kernel: Kernel) -> None:
+def test_defaults_are_all_on_where_possible(home: Home, kernel: Kernel) -> None:
     recipe = recipe_of(home)
     assert [default.name for default in FAST if not default.is_on(recipe)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_switched_off_alone(name: str, home: Home, kernel: Kernel) -> None:
+def test_defaults_are_turned_off_one_by_one(name: str, home: Home, kernel: Kernel) -> None:
     usual, without = recipe_of(home), recipe_of(home, without=(name,))
     assert [default.name for default in FAST if not default.is_on(without)] == [name]
     differ = [f.name for f in fields(Recipe) if getattr(usual, f.name) != getattr(without, f.name)]
     assert len(differ) == 1
 
 
-def test_stock_has_none_of_them(
+def test_defaults_are_all_off_with_stock(
     home: Home, kernel: Kernel, add_image: Callable[..., Image]
 ) -> None:
     add_image()
@@ -60,24 +60,26 @@ def test_stock_has_none_of_them(
     assert (recipe.kernel_file, recipe.machine, recipe.cpu) == ("bzImage", "q35", "max")
 
 
-def test_what_is_asked_for_stays(home: Home, kernel: Kernel) -> None:
+def test_defaults_do_not_override_given_arguments(home: Home, kernel: Kernel) -> None:
     recipe = recipe_of(home, without=NAMES, append=("quiet",), cpu="qemu64", machine="microvm")
     assert recipe.cmdline == ("console=ttyS0", "panic=-1", "quiet")
     assert (recipe.cpu, recipe.machine) == ("qemu64", "microvm")
 
 
-def test_it_leaves_a_recipe_files_command_line_too(home: Home, kernel: Kernel) -> None:
+def test_defaults_do_not_change_the_command_line_of_a_recipe_file(
+    home: Home, kernel: Kernel
+) -> None:
     assert recipe_of(home, cmdline=("quiet", "debug"), without=("quiet",)).cmdline == ("debug",)
 
 
-def test_a_name_that_is_none(home: Home, kernel: Kernel) -> None:
+def test_defaults_refuse_an_unknown_name(home: Home, kernel: Kernel) -> None:
     with pytest.raises(InputError) as bad:
         recipe_of(home, without=("speed",))
     assert str(bad.value) == "without names 'speed', which is no default of ours"
     assert bad.value.hint.startswith("there are: vmlinux, quiet, cryptomgr.notests,")
 
 
-def test_a_kernel_without_a_bzimage_boots_what_it_has(
+def test_defaults_boot_a_kernel_without_a_bzimage(
     home: Home, add_kernel: Callable[..., Kernel]
 ) -> None:
     add_kernel()
@@ -88,7 +90,9 @@ def test_a_kernel_without_a_bzimage_boots_what_it_has(
     assert bad.value.hint == "leave it out, or write 'vmlinux'"
 
 
-def test_a_vmlinux_that_no_vmm_starts(home: Home, add_kernel: Callable[..., Kernel]) -> None:
+def test_defaults_boot_the_bzimage_when_the_vmlinux_has_no_pvh(
+    home: Home, add_kernel: Callable[..., Kernel]
+) -> None:
     add_kernel(files=("bzImage", "vmlinux"), pvh=False)
     assert recipe_of(home).kernel_file == "bzImage"
     with pytest.raises(InputError, match="has a vmlinux without PVH entry point"):

@@ -95,7 +95,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         ),
     ],
 )
-def test_each_cause_is_named_with_what_to_try(
+def test_not_ready_names_each_cause_with_a_hint(
     seen: dict[str, str], printed: str, what: str, hint: str
 ) -> None:
     error = diagnosed(seen, printed)
@@ -104,7 +104,7 @@ def test_each_cause_is_named_with_what_to_try(
     assert error.evidence == printed
 
 
-def test_what_the_ssh_server_said_comes_before_the_console() -> None:
+def test_not_ready_quotes_the_ssh_server_before_the_console() -> None:
     seen = SEEDED | {"sshd.failed": "exit-code"}
     said = "bad option: Foo\nterminating"
     assert diagnosed(seen, "login: ", said).evidence == f"{said}\nlogin: "
@@ -112,7 +112,7 @@ def test_what_the_ssh_server_said_comes_before_the_console() -> None:
 
 
 @pytest.mark.parametrize(("waited_s", "said"), [(0.5, "0.5 s"), (12.0, "12 s"), (61.3, "61.3 s")])
-def test_the_time_is_said_as_it_was(waited_s: float, said: str) -> None:
+def test_not_ready_says_how_long_it_waited(waited_s: float, said: str) -> None:
     error = not_ready(waited_s=waited_s, seen={}, last_mark="vmm.exec", printed="", server_log="")
     assert str(error).startswith(
         f"the guest was not ready after {said}; its last mark was vmm.exec: "

@@ -67,7 +67,7 @@ SHELLS = [shell for shell in ("sh", "bash", "zsh", "fish", "tcsh") if shutil.whi
 
 
 @pytest.mark.parametrize("shell", [*SHELLS, "busybox sh"])
-async def test_the_log_in_is_told_before_the_command_runs(
+async def test_ssh_run_reports_the_login_before_the_command_runs(
     shell: str, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_SHELL", shell)
@@ -84,17 +84,17 @@ async def test_the_log_in_is_told_before_the_command_runs(
     assert fake.left() == []
 
 
-async def test_the_commands_own_255_is_no_failure_to_log_in(fake: Fake) -> None:
+async def test_ssh_run_returns_a_commands_own_255(fake: Fake) -> None:
     assert (await fake.log_in(nothing, "exit 255")).exit_status == ssh.LOST_STATUS
 
 
-async def test_one_can_log_in_again_and_again(fake: Fake) -> None:
+async def test_ssh_run_can_be_repeated(fake: Fake) -> None:
     for number in range(5):
         assert (await fake.log_in(nothing, f"exit {number}")).exit_status == number
         assert fake.left() == []
 
 
-async def test_what_a_killed_command_left_is_in_nobodys_way(fake: Fake) -> None:
+async def test_ssh_run_ignores_what_a_killed_command_left(fake: Fake) -> None:
     os.mkfifo(fake.folder.path / "knock")
     (fake.folder.path / "pass").write_text("a file")
     (fake.folder.path / "ssh.log").write_text("Permission denied (publickey).")
@@ -110,7 +110,7 @@ async def test_what_a_killed_command_left_is_in_nobodys_way(fake: Fake) -> None:
         ('Load key "{key}": error', HostError, "the key {key} cannot be read by ssh"),
     ],
 )
-async def test_an_ssh_that_fails_at_once_says_why_and_leaves_nothing(
+async def test_ssh_run_reports_an_ssh_that_fails_at_once(
     complaint: str, kind: type[Exception], message: str, fake: Fake
 ) -> None:
     complaint, message = (text.format(key=fake.reach.key) for text in (complaint, message))
@@ -126,7 +126,7 @@ async def test_an_ssh_that_fails_at_once_says_why_and_leaves_nothing(
     assert fake.left() == []
 
 
-async def test_what_fails_at_the_log_in_comes_through(fake: Fake) -> None:
+async def test_ssh_run_passes_on_errors_of_the_login_callback(fake: Fake) -> None:
     async def on_login() -> None:
         raise RuntimeError("no table today")
 
@@ -135,7 +135,7 @@ async def test_what_fails_at_the_log_in_comes_through(fake: Fake) -> None:
     assert fake.left() == []
 
 
-async def test_a_cancelled_log_in_leaves_nothing(fake: Fake) -> None:
+async def test_ssh_run_cancelled_during_login_leaves_nothing(fake: Fake) -> None:
     fake.install(f"echo >{fake.bin}/waits; exec sleep 60")
     task = asyncio.create_task(fake.log_in(nothing, "true"))
     await asyncio.to_thread(until, (fake.bin / "waits").exists, "ssh to start")
@@ -145,7 +145,7 @@ async def test_a_cancelled_log_in_leaves_nothing(fake: Fake) -> None:
     assert fake.left() == []
 
 
-async def test_a_command_that_is_cancelled_at_its_door_leaves_nothing(fake: Fake) -> None:
+async def test_ssh_run_cancelled_before_the_command_leaves_nothing(fake: Fake) -> None:
     waits = asyncio.Event()
 
     async def on_login() -> None:
@@ -160,7 +160,7 @@ async def test_a_command_that_is_cancelled_at_its_door_leaves_nothing(fake: Fake
     assert fake.left() == []
 
 
-async def test_its_files_are_written_down_and_for_us_only(fake: Fake) -> None:
+async def test_doorway_files_are_private_and_in_the_journal(fake: Fake) -> None:
     doorway = Doorway(fake.folder)
     with doorway.open():
         assert [row.name for row in fake.folder.journal.owned()] == ["knock", "pass", "ssh.log"]
@@ -203,7 +203,7 @@ def ended(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists() or state_of(pid) == "Z"
 
 
-def test_an_ssh_at_our_door_is_let_go_when_we_are_killed(fake: Fake) -> None:
+def test_doorway_releases_a_waiting_ssh_when_killed(fake: Fake) -> None:
     def is_ready(command: subprocess.Popen[bytes]) -> None:
         assert command.stdout is not None
         assert command.stdout.readline() == b"logged in\n"
@@ -214,7 +214,7 @@ def test_an_ssh_at_our_door_is_let_go_when_we_are_killed(fake: Fake) -> None:
     assert [name for name in fake.left() if name != "ssh"] == []
 
 
-def test_an_ssh_that_comes_to_our_door_after_we_were_killed_is_let_go(fake: Fake) -> None:
+def test_doorway_releases_an_ssh_that_arrives_after_a_kill(fake: Fake) -> None:
     go = fake.bin / "go"
     fake.install(f"echo >{fake.bin}/here; until [ -e {go} ]; do sleep 0.01; done")
     pid = killed_while_it_logs_in(

@@ -21,7 +21,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_file_says_as_much_as_it_likes(tmp_path: Path) -> None:
+def test_draft_read_takes_any_subset_of_fields(tmp_path: Path) -> None:
     digest = of_bytes(b"x")
     path = written(
         tmp_path,
@@ -36,7 +36,7 @@ def test_a_file_says_as_much_as_it_likes(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
+def test_draft_read_of_an_empty_file(tmp_path: Path) -> None:
     assert drafts.read(written(tmp_path, "")) == Draft()
 
 
@@ -49,7 +49,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("cmdline = [1]\n", "Expected `str`, got `int` - at `cmdline[0]`"),
     ],
 )
-def test_a_field_that_cannot_be_used_is_named(text: str, complaint: str, tmp_path: Path) -> None:
+def test_draft_read_names_an_invalid_field(text: str, complaint: str, tmp_path: Path) -> None:
     path = written(tmp_path, text)
     with pytest.raises(InputError) as bad:
         drafts.read(path)
@@ -57,7 +57,7 @@ def test_a_field_that_cannot_be_used_is_named(text: str, complaint: str, tmp_pat
     assert bad.value.hint.startswith("the fields are image, kernel, kernel_file, init, trim,")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_draft_read_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError) as bad:
         drafts.read(tmp_path / "absent.toml")
     assert str(bad.value) == (
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"image = ", b"\xff\xfe"])
-def test_a_file_that_is_no_toml(content: bytes, tmp_path: Path) -> None:
+def test_draft_read_refuses_what_is_not_toml(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"^{path} is no TOML: ") as bad:
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_toml(content: bytes, tmp_path: Path) -> None:
     assert bad.value.hint == "TOML is described at toml.io"
 
 
-def test_what_is_said_later_counts_and_appended_arguments_add_up() -> None:
+def test_draft_merged_prefers_later_values_and_adds_arguments() -> None:
     base = Draft(image="web", memory_mib=256, vcpus=1, append=("a",))
     over = Draft(memory_mib=1024, vcpus=None, append=("b",))
     assert drafts.merged(base, over) == Draft(
@@ -83,12 +83,12 @@ def test_what_is_said_later_counts_and_appended_arguments_add_up() -> None:
     )
 
 
-def test_zero_is_said_too() -> None:
+def test_draft_merged_takes_zero_as_a_value() -> None:
     assert drafts.merged(Draft(random_seed=7), Draft(random_seed=0)).random_seed == 0
 
 
 @given(st.integers(0, 1023), st.sampled_from("kKmMgGtT"), st.sampled_from(["", "b", "iB"]))
-def test_a_size_is_its_number_times_its_unit(number: int, letter: str, end: str) -> None:
+def test_parse_size_multiplies_by_the_unit(number: int, letter: str, end: str) -> None:
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}[letter.lower()]
     for text in (f"{number}{letter}{end}", f" {number} {letter}{end} "):
         assert parse_size(text) == number * factor
@@ -96,21 +96,21 @@ def test_a_size_is_its_number_times_its_unit(number: int, letter: str, end: str)
 
 
 @given(st.integers(0, 1 << 30))
-def test_a_plain_number_is_of_the_unit_that_the_field_has(number: int) -> None:
+def test_parse_size_of_a_plain_number_uses_the_default_unit(number: int) -> None:
     assert parse_size(str(number)) == number
     assert parse_size(str(number), unit="m") == number << 20
     assert parse_size(f"{number}K", unit="m") == number << 10
 
 
 @pytest.mark.parametrize("text", ["1025T", "9007199254740993", "999999999999999999"])
-def test_a_size_beyond_all_disks(text: str) -> None:
+def test_parse_size_refuses_sizes_that_are_too_large(text: str) -> None:
     with pytest.raises(InputError, match=f"^'{text}' is too large$") as bad:
         parse_size(text)
     assert bad.value.hint == "no disk or memory has more than 1024T"
 
 
 @pytest.mark.parametrize("text", ["", "M", "-1M", "1,5G", "12X", "1 M M", "0x10", "1e3", "nan"])
-def test_what_is_no_size(text: str) -> None:
+def test_parse_size_refuses_other_text(text: str) -> None:
     with pytest.raises(InputError) as bad:
         parse_size(text)
     assert str(bad.value) == f"{text!r} is no size"

@@ -57,7 +57,7 @@ def judged(
         ("powered-off", {"finished": True}, "powered-off", "the guest powered itself off"),
     ],
 )
-def test_a_good_end_has_no_error_and_leaves_no_console(
+def test_judge_good_end_has_no_error_and_no_console(
     reason: EndReason,
     circumstances: dict[str, Any],
     last: str,
@@ -73,7 +73,7 @@ def test_a_good_end_has_no_error_and_leaves_no_console(
     assert not home.logs.exists()
 
 
-def test_a_guest_that_powers_off_before_it_was_of_use(home: Home, folder: MachineFolder) -> None:
+def test_judge_guest_that_powers_off_too_early(home: Home, folder: MachineFolder) -> None:
     ended, error = judged(home, folder, "powered-off")
     assert type(error) is GuestError
     assert str(error) == (
@@ -94,7 +94,7 @@ def test_a_guest_that_powers_off_before_it_was_of_use(home: Home, folder: Machin
     ],
 )
 @pytest.mark.parametrize("stopped", [True, False])
-def test_a_panic_is_one_whatever_was_asked(
+def test_judge_panic_whatever_was_requested(
     printed: str, text: str, stopped: bool, home: Home, folder: MachineFolder
 ) -> None:
     folder.console_log.write_text(PRINTED + printed)
@@ -106,7 +106,7 @@ def test_a_panic_is_one_whatever_was_asked(
 
 
 @pytest.mark.parametrize(("exit_status", "hint"), [(1, ""), (-11, ""), (-9, KILLED)])
-def test_a_vmm_that_died_is_quoted_with_its_status(
+def test_judge_dead_vmm_is_quoted_with_its_status(
     exit_status: int, hint: str, home: Home, folder: MachineFolder
 ) -> None:
     folder.vmm_log.write_text("x" * 2000 + "qemu: KVM internal error\n")
@@ -119,15 +119,13 @@ def test_a_vmm_that_died_is_quoted_with_its_status(
     assert (ended.reason, ended.text) == ("vmm-died", str(error))
 
 
-def test_a_vmm_that_said_nothing_is_explained_by_the_console(
-    home: Home, folder: MachineFolder
-) -> None:
+def test_judge_silent_vmm_is_explained_by_the_console(home: Home, folder: MachineFolder) -> None:
     _, error = judged(home, folder, "died", 1)
     assert error is not None
     assert error.evidence == PRINTED.strip()
 
 
-def test_the_console_of_a_failed_machine_outlives_it(home: Home, folder: MachineFolder) -> None:
+def test_judge_saves_the_console_of_a_failed_machine(home: Home, folder: MachineFolder) -> None:
     ended, error = judged(home, folder, "reset")
     console = Path(ended.console)
     assert console.parent == home.logs
@@ -137,15 +135,13 @@ def test_the_console_of_a_failed_machine_outlives_it(home: Home, folder: Machine
     assert error.hint == f"the whole console is in {console}"
 
 
-def test_the_console_is_saved_for_who_takes_it_for_failed(
-    home: Home, folder: MachineFolder
-) -> None:
+def test_judge_saves_the_console_when_the_client_fails(home: Home, folder: MachineFolder) -> None:
     ended, error = judged(home, folder, "told-to-quit", save_console=True)
     assert error is None
     assert Path(ended.console).read_bytes() == PRINTED.encode()
 
 
-def test_a_kept_machine_keeps_its_console_itself(home: Home) -> None:
+def test_judge_leaves_the_console_in_a_kept_machine(home: Home) -> None:
     folder = at_rest(home)
     folder.console_log.write_text(PRINTED)
     ended, error = judged(home, folder, "reset")
@@ -156,7 +152,7 @@ def test_a_kept_machine_keeps_its_console_itself(home: Home) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["no log", "no folder for it", "damaged"])
-def test_without_room_for_the_console_the_end_is_told_all_the_same(
+def test_judge_without_space_for_the_console(
     obstacle: str, home: Home, folder: MachineFolder
 ) -> None:
     folder.console_log.write_text("Kernel panic - not syncing: x")
@@ -182,14 +178,14 @@ def test_without_room_for_the_console_the_end_is_told_all_the_same(
         ("", "ended", "it was ended before it had started"),
     ],
 )
-def test_a_machine_whose_guest_never_ran(why: str, reason: str, text: str) -> None:
+def test_not_started_is_an_end_with_its_reason(why: str, reason: str, text: str) -> None:
     before_s = int(time.time())
     last = endings.not_started(why)
     assert (last.reason, last.text, last.console) == (reason, text, "")
     assert before_s <= last.ended_s <= time.time()
 
 
-def test_what_is_written_down_beforehand_is_a_lost_machine() -> None:
+def test_lost_is_written_before_the_machine_runs() -> None:
     assert endings.lost(1_700_000_000) == LastEnd(
         reason="lost",
         text="its monitor was killed, or the host went down, while it ran",
@@ -208,5 +204,5 @@ def test_what_is_written_down_beforehand_is_a_lost_machine() -> None:
         ("lost", True),
     ],
 )
-def test_only_an_end_that_came_unasked_is_a_crash(reason: Any, is_crash: bool) -> None:
+def test_last_end_is_crash_only_when_unrequested(reason: Any, is_crash: bool) -> None:
     assert LastEnd(reason=reason, text="", ended_s=0).is_crash is is_crash

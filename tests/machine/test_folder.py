@@ -28,7 +28,7 @@ from tests.machine.samples import SPEC, at_rest, entries, made
 STOPPED = LastEnd(reason="stopped", text="shut down when told to", ended_s=1_700_000_000)
 
 
-def test_a_claimed_machine_is_there_and_alive(home: Home) -> None:
+def test_claimed_machine_exists_and_is_alive(home: Home) -> None:
     with claimed(home, SPEC) as folder:
         assert folder.path == home.machines / "web"
         assert folder.spec() == SPEC
@@ -39,7 +39,7 @@ def test_a_claimed_machine_is_there_and_alive(home: Home) -> None:
 
 
 @pytest.mark.parametrize("first_is_alive", [True, False])
-def test_one_name_is_given_once(first_is_alive: bool, home: Home) -> None:
+def test_claimed_gives_a_name_once(first_is_alive: bool, home: Home) -> None:
     with claimed(home, SPEC) as first:
         if first_is_alive:
             with pytest.raises(InputError) as bad, claimed(home, replace(SPEC, kept=True)):
@@ -53,14 +53,14 @@ def test_one_name_is_given_once(first_is_alive: bool, home: Home) -> None:
     assert first.spec() == SPEC
 
 
-def test_a_claim_that_fails_inside_leaves_nothing_half_made(home: Home) -> None:
+def test_claimed_that_raises_leaves_nothing(home: Home) -> None:
     with pytest.raises(RuntimeError, match="inside"), claimed(home, SPEC):
         raise RuntimeError("inside")
     assert entries(home) == ["web"]
     assert not MachineFolder(home.machines / "web").is_alive()
 
 
-def test_a_claim_that_cannot_be_written_leaves_nothing(
+def test_claimed_that_cannot_write_leaves_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(folder: MachineFolder, value: object) -> None:
@@ -72,7 +72,7 @@ def test_a_claim_that_cannot_be_written_leaves_nothing(
     assert entries(home) == []
 
 
-def test_nobody_ever_sees_a_new_machine_without_its_monitor(home: Home) -> None:
+def test_claimed_is_never_seen_without_its_lock(home: Home) -> None:
     home.machines.mkdir(parents=True)
     script = (
         "import sys; from bootwright.home import locate;"
@@ -94,7 +94,9 @@ def test_nobody_ever_sees_a_new_machine_without_its_monitor(home: Home) -> None:
             assert watcher.wait(60) == 0
 
 
-def test_a_lock_in_another_process_is_life(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_is_alive_when_another_process_holds_the_lock(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(folders, "_SETTLE_S", 0.1)
     folder = made(home)
     assert not folder.is_alive()
@@ -109,7 +111,7 @@ def test_a_lock_in_another_process_is_life(home: Home, monkeypatch: pytest.Monke
         assert folder.is_alive()
 
 
-def test_the_lock_of_a_machine_that_is_gone(home: Home) -> None:
+def test_folder_lock_of_a_removed_machine(home: Home) -> None:
     folder = MachineFolder(home.machines / "web")
     with pytest.raises(NotFoundError) as bad, folder.locked():
         pytest.fail("there is no lock")
@@ -117,7 +119,7 @@ def test_the_lock_of_a_machine_that_is_gone(home: Home) -> None:
     assert bad.value.hint == "bootwright ps"
 
 
-def test_who_only_looks_does_not_keep_a_machine_from_its_start(
+def test_folder_is_alive_does_not_block_a_start(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "_GLANCE_S", 30)
@@ -129,7 +131,7 @@ def test_who_only_looks_does_not_keep_a_machine_from_its_start(
             assert folder.is_alive()
 
 
-def test_an_identity_is_kept_for_its_owner_only(home: Home) -> None:
+def test_folder_identity_is_private(home: Home) -> None:
     folder = made(home)
     identity = identities.make("web", folder.path)
     folder.write(identity)
@@ -138,7 +140,7 @@ def test_an_identity_is_kept_for_its_owner_only(home: Home) -> None:
     assert not list(folder.path.glob(".*"))
 
 
-def test_how_a_machine_last_ended(home: Home) -> None:
+def test_folder_last_end(home: Home) -> None:
     folder = made(home)
     assert folder.last_end() is None
     folder.write(STOPPED)
@@ -146,7 +148,7 @@ def test_how_a_machine_last_ended(home: Home) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"reason": "bored"}', '{"reason": "stopped"}'])
-def test_an_end_that_nobody_can_read_is_a_lost_machine(damage: str, home: Home) -> None:
+def test_folder_last_end_that_is_unreadable_is_lost(damage: str, home: Home) -> None:
     folder = made(home)
     path = folder.path / "end.json"
     path.write_text(damage)
@@ -158,7 +160,7 @@ def test_an_end_that_nobody_can_read_is_a_lost_machine(damage: str, home: Home) 
 
 @pytest.mark.parametrize("file_name", ["machine.json", "identity.json"])
 @pytest.mark.parametrize("damage", ["", "{", '{"name": "web"}', None])
-def test_a_file_that_cannot_be_read_is_named(
+def test_folder_names_a_file_that_cannot_be_read(
     damage: str | None, file_name: str, home: Home
 ) -> None:
     folder = made(home)
@@ -173,7 +175,7 @@ def test_a_file_that_cannot_be_read_is_named(
     assert bad.value.hint == "bootwright rm --force web"
 
 
-def test_what_a_run_has_taken_is_given_back(home: Home) -> None:
+def test_folder_give_back_releases_what_a_run_took(home: Home) -> None:
     folder = made(home)
     ours, theirs = processes.new_token(), processes.new_token()
     for token in (ours, theirs):
@@ -200,13 +202,13 @@ def test_what_a_run_has_taken_is_given_back(home: Home) -> None:
     ("kept", "let_in", "worth"),
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
-def test_only_a_kept_machine_that_has_let_us_in_is_worth_keeping(
+def test_folder_is_worth_keeping_after_a_login_only(
     kept: bool, let_in: bool, worth: bool, home: Home
 ) -> None:
     assert made(home, kept=kept, let_in=let_in).is_worth_keeping() is worth
 
 
-def test_a_machine_that_is_kept_for_a_visit_goes_with_it(home: Home) -> None:
+def test_folder_visited_keeps_a_machine_for_the_visit(home: Home) -> None:
     folder = made(home, kept=True, let_in=True)
     with folder.visited():
         assert folder.is_worth_keeping()
@@ -216,7 +218,7 @@ def test_a_machine_that_is_kept_for_a_visit_goes_with_it(home: Home) -> None:
     assert not folder.path.exists()
 
 
-def test_the_logs_of_the_last_run_are_set_aside(home: Home) -> None:
+def test_folder_begin_logs_sets_the_last_logs_aside(home: Home) -> None:
     folder = made(home)
     folder.begin_logs()  # there are none yet
     for run in ("first", "second", "third"):
@@ -230,7 +232,7 @@ def test_the_logs_of_the_last_run_are_set_aside(home: Home) -> None:
     assert folder.previous_console_log.read_text() == "third"
 
 
-def test_what_is_none_of_our_machines_is_told_apart(home: Home, tmp_path: Path) -> None:
+def test_folders_foreign_are_told_apart(home: Home, tmp_path: Path) -> None:
     made(home, "ours")
     elsewhere = made(home, "moved").path.rename(tmp_path / "elsewhere")
     (home.machines / "link").symlink_to(elsewhere)
@@ -243,14 +245,14 @@ def test_what_is_none_of_our_machines_is_told_apart(home: Home, tmp_path: Path) 
     ]
 
 
-def test_without_any_machine_there_is_nothing(home: Home) -> None:
+def test_folders_without_machines_are_empty(home: Home) -> None:
     assert folders.every(home) == []
     assert folders.foreign(home) == []
     assert folders.unfinished(home) == []
     assert not home.machines.exists()
 
 
-def test_a_name_that_no_machine_has(home: Home) -> None:
+def test_folders_find_names_an_unknown_machine(home: Home) -> None:
     with pytest.raises(NotFoundError) as bad:
         folders.find(home, "web")
     assert str(bad.value) == "no machine is called 'web'"
@@ -265,7 +267,7 @@ def test_a_name_that_no_machine_has(home: Home) -> None:
     assert folders.find(home, "db").path == home.machines / "db"
 
 
-def test_who_uses_an_image_or_a_kernel(home: Home) -> None:
+def test_folders_users_of_an_image_or_kernel(home: Home) -> None:
     made(home, "web")
     other = Digest("sha256-" + "3" * 64)
     with claimed(home, replace(SPEC, name="db", recipe=replace(SPEC.recipe, kernel=other))):
@@ -278,7 +280,7 @@ def test_who_uses_an_image_or_a_kernel(home: Home) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "a file of somebody"])
-def test_a_folder_of_somebody_elses_is_not_taken(content: str | None, home: Home) -> None:
+def test_claimed_refuses_a_foreign_folder(content: str | None, home: Home) -> None:
     foreign = home.machines / "web"
     foreign.mkdir(parents=True)
     if content is not None:
@@ -290,7 +292,7 @@ def test_a_folder_of_somebody_elses_is_not_taken(content: str | None, home: Home
     assert sorted(path.name for path in foreign.iterdir()) == ([] if content is None else ["file"])
 
 
-def test_what_is_being_given_back_is_waited_for(home: Home) -> None:
+def test_claimed_waits_for_a_folder_being_reclaimed(home: Home) -> None:
     """A lock without a monitor behind it is held by who gives back; that may take its time."""
     folder = at_rest(home)
     assert not folder.listens()

@@ -40,7 +40,7 @@ async def nothing() -> None:
     """Do nothing at the log-in."""
 
 
-async def test_a_machine_that_is_set_free_goes_on_until_it_is_stopped(
+async def test_client_detach_leaves_the_machine_running_until_stop(
     home: Home, kept: MachineSpec, fake: Fake, tmp_path: Path
 ) -> None:
     told = fake(BOOTS).told
@@ -71,7 +71,7 @@ async def test_a_machine_that_is_set_free_goes_on_until_it_is_stopped(
     ]
 
 
-async def test_a_kept_machine_starts_again_as_it_was(
+async def test_client_started_boots_a_kept_machine_again(
     home: Home, kept: MachineSpec, fake: Fake, tmp_path: Path
 ) -> None:
     fake(BOOTS)
@@ -95,7 +95,7 @@ async def test_a_kept_machine_starts_again_as_it_was(
     assert last.reason == "stopped"
 
 
-async def test_two_who_start_the_same_machine_at_once(
+async def test_client_started_refuses_a_second_start_of_one_machine(
     home: Home, kept: MachineSpec, fake: Fake
 ) -> None:
     fake(BOOTS)

@@ -31,14 +31,14 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
     return [stream[a:b] for a, b in pairwise(ends)]
 
 
-def test_a_mark_with_its_detail_and_the_time_of_its_arrival() -> None:
+def test_mark_reader_returns_name_detail_and_arrival_time() -> None:
     reader = MarkReader(TOKEN)
     assert reader.feed(f"{TOKEN} seed.failed cannot mount /dev\r\n".encode(), 42) == [
         (Mark(name="seed.failed", time_ns=42), "cannot mount /dev")
     ]
 
 
-def test_marks_and_output_keep_their_order() -> None:
+def test_mark_reader_keeps_the_order_of_marks_and_output() -> None:
     stream = f"a\n{TOKEN} log.start x\nb\nc\n{TOKEN} log.end x\n{TOKEN} boot.end\nd.".encode()
     assert MarkReader(TOKEN).feed(stream, 1) == [
         b"a",
@@ -50,35 +50,35 @@ def test_marks_and_output_keep_their_order() -> None:
     ]
 
 
-def test_a_mark_in_two_pieces_has_the_time_of_its_end() -> None:
+def test_mark_reader_dates_a_split_mark_by_its_end() -> None:
     reader = MarkReader(TOKEN)
     assert reader.feed(f"{TOKEN} seed.st".encode(), 1) == []
     assert reader.feed(b"art\n", 2) == [(Mark(name="seed.start", time_ns=2), "")]
 
 
-def test_output_around_marks_comes_through_untouched() -> None:
+def test_mark_reader_passes_output_around_marks_unchanged() -> None:
     stream = f"{TOKEN} command.start\nline\r\n\0\xff\n{TOKEN} command.end 3\n".encode("latin-1")
     assert fed(stream) == (b"line\r\n\x00\xff", [("command.start", ""), ("command.end", "3")])
 
 
-def test_only_the_one_newline_that_sets_a_mark_off_is_taken_away() -> None:
+def test_mark_reader_removes_only_the_newline_of_a_mark() -> None:
     assert fed(f"line\n\n{TOKEN} command.end 0\n".encode()) == (b"line\n", [("command.end", "0")])
     assert fed(f"no newline\n{TOKEN} command.end 0\n".encode())[0] == b"no newline"
 
 
-def test_output_does_not_wait_for_more() -> None:
+def test_mark_reader_does_not_hold_output_back() -> None:
     reader = MarkReader(TOKEN)
     assert reader.feed(b"prompt> ", 0) == [b"prompt> "]
     assert reader.feed(b"half a token: " + TOKEN[:8].encode(), 0) == [b"half a token: "]
     assert reader.feed(b", but no more\n.", 0) == [TOKEN[:8].encode() + b", but no more\n."]
 
 
-def test_another_machines_token_is_output() -> None:
+def test_mark_reader_takes_another_token_as_output() -> None:
     stream = b"0123456789abcdef seed.start\n."
     assert fed(stream) == (stream, [])
 
 
-def test_a_detail_that_is_no_text_is_still_read() -> None:
+def test_mark_reader_reads_a_binary_detail() -> None:
     assert fed(TOKEN.encode() + b" seed.failed \xff\n")[1] == [("seed.failed", "\ufffd")]
 
 
@@ -96,7 +96,9 @@ _PLACES = st.lists(st.integers(0, 10_000), max_size=12)
 
 
 @given(_PARTS, _PLACES)
-def test_cuts_change_nothing(parts: list[bytes | str], places: list[int]) -> None:
+def test_mark_reader_result_does_not_depend_on_chunks(
+    parts: list[bytes | str], places: list[int]
+) -> None:
     stream, output, marks = b"", b"", []
     for part in [*parts, "command.end 0"]:
         if isinstance(part, str):
@@ -112,7 +114,7 @@ def test_cuts_change_nothing(parts: list[bytes | str], places: list[int]) -> Non
 
 
 @given(st.text("ab\n ", max_size=60), _PLACES)
-def test_cuts_change_nothing_where_everything_looks_like_a_token(
+def test_mark_reader_result_does_not_depend_on_chunks_like_tokens(
     text: str, places: list[int]
 ) -> None:
     stream = text.encode()

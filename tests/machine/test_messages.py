@@ -69,7 +69,7 @@ SPEC = MachineSpec(
     ],
     ids=str,
 )
-def test_what_a_command_says_arrives(message: ToMonitor) -> None:
+def test_to_monitor_decodes_every_message(message: ToMonitor) -> None:
     line = messages.encode(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -99,14 +99,14 @@ def test_what_a_command_says_arrives(message: ToMonitor) -> None:
     ],
     ids=str,
 )
-def test_what_a_monitor_says_arrives(message: FromMonitor) -> None:
+def test_from_monitor_decodes_every_message(message: FromMonitor) -> None:
     line = messages.encode(message)
     assert line.count(b"\n") == 1
     assert messages.from_monitor(line) == message
 
 
 @given(st.binary(max_size=500))
-def test_output_is_one_line_whatever_its_bytes(data: bytes) -> None:
+def test_encode_output_of_any_bytes_is_one_line(data: bytes) -> None:
     line = messages.encode(Output(data=data))
     assert line.count(b"\n") == 1
     assert messages.from_monitor(line) == Output(data=data)
@@ -126,12 +126,12 @@ def test_output_is_one_line_whatever_its_bytes(data: bytes) -> None:
         (b"\xff\xfe\n", "JSON is malformed"),
     ],
 )
-def test_a_line_that_is_no_message_is_said_so(line: bytes, complaint: str) -> None:
+def test_to_monitor_refuses_an_invalid_line(line: bytes, complaint: str) -> None:
     with pytest.raises(Garbled, match=complaint):
         messages.to_monitor(line)
 
 
-def test_a_monitor_cannot_be_taken_for_a_command() -> None:
+def test_from_monitor_refuses_messages_of_commands() -> None:
     with pytest.raises(Garbled, match="Invalid value 'Quit'"):
         messages.from_monitor(messages.encode(Quit()))
 
@@ -145,17 +145,17 @@ def test_a_monitor_cannot_be_taken_for_a_command() -> None:
         b'{"type": "Sampled", "samples": [{"time_ns": 1, "ip": 2, "mode": "x", "is_halted": 0}]}',
     ],
 )
-def test_what_no_monitor_says_is_garbled(line: bytes) -> None:
+def test_from_monitor_refuses_an_invalid_line(line: bytes) -> None:
     with pytest.raises(Garbled):
         messages.from_monitor(line)
 
 
-def test_the_most_samples_go_into_one_line() -> None:
+def test_encode_of_the_most_samples_fits_one_line() -> None:
     sample = Sample(1 << 60, (1 << 64) - 1, "kernel", False)
     line = messages.encode(Sampled(samples=(sample,) * _MOST))
     assert len(line) < messages.LINE_BYTES
     assert messages.from_monitor(line) == Sampled(samples=(sample,) * _MOST)
 
 
-def test_all_that_is_read_at_once_goes_into_one_line() -> None:
+def test_encode_of_the_longest_read_fits_one_line() -> None:
     assert len(messages.encode(Output(data=b"\xff" * (1 << 16)))) < messages.LINE_BYTES

@@ -57,7 +57,7 @@ async def failure(
     return bad.value
 
 
-async def test_a_tiny_guest_runs_its_command_and_is_gone(
+async def test_monitor_runs_a_tiny_guest_and_leaves_nothing(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
     told = fake(
@@ -87,7 +87,7 @@ async def test_a_tiny_guest_runs_its_command_and_is_gone(
     assert entries(home) == []
 
 
-async def test_a_guest_that_is_watched_is_looked_at_until_its_seed_hands_over(
+async def test_monitor_samples_a_watched_guest_until_init_starts(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
     registers = "RIP=ffffffff8110f99e RFL=6 [-----P-] CPL=0 II=0 A20=1 SMM=0 HLT=1"
@@ -132,7 +132,7 @@ async def test_a_guest_that_is_watched_is_looked_at_until_its_seed_hands_over(
         ),
     ],
 )
-async def test_a_guest_that_fails_is_told_apart_and_its_console_kept(
+async def test_monitor_reports_each_guest_failure_and_saves_the_console(
     end: str, kind: type[Exception], message: str, home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
     fake(
@@ -149,7 +149,7 @@ async def test_a_guest_that_fails_is_told_apart_and_its_console_kept(
     assert entries(home) == []
 
 
-async def test_what_a_monitor_cannot_do_is_told_by_its_kind(
+async def test_monitor_passes_errors_on_with_their_class(
     home: Home, tiny: MachineSpec, kept: MachineSpec
 ) -> None:
     # These fail before the monitor has waited for anything, and are told all the same.
@@ -164,7 +164,9 @@ async def test_what_a_monitor_cannot_do_is_told_by_its_kind(
     assert entries(home) == ["web"]
 
 
-async def test_a_machine_that_cannot_be_made_leaves_nothing(home: Home, kept: MachineSpec) -> None:
+async def test_monitor_that_cannot_make_a_machine_leaves_nothing(
+    home: Home, kept: MachineSpec
+) -> None:
     lacking = replace(kept, recipe=replace(kept.recipe, machine="microvm"))
     with pytest.raises(FormatError, match="has no driver virtio_mmio"):
         async with client.started(home, lacking, Recorder()):
@@ -173,7 +175,7 @@ async def test_a_machine_that_cannot_be_made_leaves_nothing(home: Home, kept: Ma
 
 
 @pytest.mark.parametrize("watch", [None, "accesses"])
-async def test_a_monitor_that_is_killed_takes_its_vmm_along(
+async def test_monitor_killed_ends_its_vmm(
     home: Home, tiny: MachineSpec, fake: Fake, watch: Watch | None
 ) -> None:
     fake("pass")
@@ -214,7 +216,7 @@ asyncio.run(follow())
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_command_that_ends_takes_its_machine_along(
+def test_monitor_ends_when_its_command_ends(
     number: signal.Signals, home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
     fake("pass")
@@ -228,7 +230,7 @@ def test_a_command_that_ends_takes_its_machine_along(
     until(lambda: entries(home) == [], "the monitor to give all back")
 
 
-async def test_a_machine_whose_folder_is_taken_away_ends(
+async def test_monitor_ends_when_its_folder_is_removed(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
     fake("pass")
@@ -244,7 +246,7 @@ async def test_a_machine_whose_folder_is_taken_away_ends(
     assert entries(home) == []
 
 
-async def test_a_monitor_that_is_told_to_end_gives_all_back(
+async def test_monitor_terminated_releases_everything(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
     fake("pass")
@@ -258,7 +260,7 @@ async def test_a_monitor_that_is_told_to_end_gives_all_back(
     assert entries(home) == []
 
 
-async def test_a_guest_without_room_is_held_and_said_so(
+async def test_monitor_reports_a_guest_paused_by_a_full_disk(
     home: Home, kept: MachineSpec, fake: Fake
 ) -> None:
     fake(

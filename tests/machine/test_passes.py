@@ -30,7 +30,7 @@ from tests.machine.samples import RECIPE, SPEC
         (("log_buf_len=64K",), ("log_buf_len=64K", *INSTRUMENTED)),
     ],
 )
-def test_the_second_kernel_is_told_once_to_tell_of_its_initcalls(
+def test_instrumented_adds_initcall_debug_once(
     cmdline: tuple[str, ...], instrumented: tuple[str, ...]
 ) -> None:
     recipe = replace(RECIPE, cmdline=cmdline)
@@ -77,7 +77,7 @@ class Boots:
         return Collected(marks=(Mark(name="seed.start", time_ns=7),), logs=logs)
 
 
-async def test_on_the_wall_clock_the_second_pass_is_watched_by_samples(
+async def test_take_on_the_wall_clock_samples_the_second_pass(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boots, recorder, steps = Boots(monkeypatch), Recorder(), list[str]()
@@ -100,7 +100,7 @@ async def test_on_the_wall_clock_the_second_pass_is_watched_by_samples(
     assert steps == ["again, with a kernel that tells of its initcalls"]
 
 
-async def test_the_evidence_holds_the_clean_recipe_and_can_be_stored(
+async def test_take_returns_evidence_of_the_clean_recipe(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Boots(monkeypatch)
@@ -109,7 +109,7 @@ async def test_the_evidence_holds_the_clean_recipe_and_can_be_stored(
     assert msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence) == evidence
 
 
-async def test_on_the_virtual_clock_guests_tell_by_themselves(
+async def test_take_on_the_virtual_clock_collects_from_the_guest(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boots = Boots(monkeypatch)

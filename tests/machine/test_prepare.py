@@ -76,9 +76,7 @@ def variables(archive: bytes, folder: Path) -> dict[str, str]:
     return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
 
 
-def test_the_modules_come_first_and_the_seed_behind_them(
-    home: Home, recipe: Recipe, tmp_path: Path
-) -> None:
+def test_write_initrd_puts_modules_before_init(home: Home, recipe: Recipe, tmp_path: Path) -> None:
     modules, seed = written(home, recipe, tmp_path)
     assert paths(modules) == [
         "modules",
@@ -93,7 +91,7 @@ def test_the_modules_come_first_and_the_seed_behind_them(
     )
 
 
-def test_a_tiny_guest_needs_no_module_and_no_address(
+def test_write_initrd_of_a_tiny_guest_has_no_modules_or_address(
     home: Home, tiny: Recipe, tmp_path: Path
 ) -> None:
     [seed] = written(home, tiny, tmp_path)
@@ -103,7 +101,7 @@ def test_a_tiny_guest_needs_no_module_and_no_address(
 
 
 @pytest.mark.parametrize(("new_disk", "grow"), [(True, "1"), (False, "")])
-def test_only_a_new_disk_is_grown(
+def test_write_initrd_grows_only_a_new_disk(
     new_disk: bool, grow: str, home: Home, recipe: Recipe, tmp_path: Path
 ) -> None:
     larger = replace(recipe, disk_bytes=recipe.disk_bytes * 2)
@@ -111,7 +109,7 @@ def test_only_a_new_disk_is_grown(
     assert told["grow"] == grow
 
 
-def test_a_root_in_a_partition(
+def test_write_initrd_names_a_root_partition(
     home: Home, recipe: Recipe, add_image: Callable[..., Image], tmp_path: Path
 ) -> None:
     image = add_image("cloud", partition=3)
@@ -119,7 +117,7 @@ def test_a_root_in_a_partition(
     assert told["root"] == "/dev/vda3"
 
 
-def test_the_images_filesystem_is_a_driver_too(
+def test_write_initrd_includes_the_images_filesystem(
     home: Home, recipe: Recipe, add_image: Callable[..., Image], tmp_path: Path
 ) -> None:
     image = add_image("rocky", filesystem="xfs")
@@ -136,7 +134,7 @@ def made(home: Home, recipe: Recipe, folder: Path) -> tuple[Drive, ...]:
     return kind.drives(place)
 
 
-def test_the_disk_lies_over_the_image(home: Home, recipe: Recipe, tmp_path: Path) -> None:
+def test_disk_of_lies_over_the_image(home: Home, recipe: Recipe, tmp_path: Path) -> None:
     made(home, recipe, tmp_path)
     argv = ["qemu-img", "info", "--output=json", str(tmp_path / "disk.qcow2")]
     seen = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
@@ -144,19 +142,19 @@ def test_the_disk_lies_over_the_image(home: Home, recipe: Recipe, tmp_path: Path
     assert seen["backing-filename"] == str(home.images / str(recipe.image) / "disk.raw")
 
 
-def test_a_disk_smaller_than_the_image_is_refused(
+def test_disk_of_refuses_a_disk_smaller_than_the_image(
     home: Home, recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"^a disk of 512 bytes is smaller than its image /"):
         made(home, replace(recipe, disk_bytes=512), tmp_path)
 
 
-def test_a_tiny_guest_has_no_disk(home: Home, tiny: Recipe, tmp_path: Path) -> None:
+def test_disk_of_a_tiny_guest_is_none(home: Home, tiny: Recipe, tmp_path: Path) -> None:
     spec = MachineSpec(name="t", recipe=tiny)
     assert prepare.disk_of(home, MachineFolder(tmp_path), spec) is None
 
 
-def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> None:
+def test_placement_forwards_the_ssh_port_first(home: Home, recipe: Recipe) -> None:
     spec = MachineSpec(name="web", recipe=recipe, publish=(Forward(host_port=80, guest_port=80),))
     folder = MachineFolder(home.machines / "web")
     place = prepare.placement(home, folder, spec, "52:54:00:00:00:01")
@@ -165,15 +163,13 @@ def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> 
     assert place.kernel == home.kernels / recipe.kernel / "vmlinux"
 
 
-def test_a_tiny_guest_is_placed_without_disk_and_forwards(home: Home, tiny: Recipe) -> None:
+def test_placement_of_a_tiny_guest_has_no_disk_or_forwards(home: Home, tiny: Recipe) -> None:
     spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
     place = prepare.placement(home, MachineFolder(home.machines / "t"), spec, "")
     assert (place.drives, place.forwards) == ((), ())
 
 
-def test_the_planned_steps_are_the_vmm_and_the_log_in(
-    home: Home, recipe: Recipe, tiny: Recipe
-) -> None:
+def test_planned_steps_are_the_vmm_and_the_login(home: Home, recipe: Recipe, tiny: Recipe) -> None:
     (vmm, vmm_argv), (log_in, ssh_argv) = prepare.planned(
         home, MachineSpec(name="web", recipe=recipe), ("uname", "-a")
     )
@@ -193,7 +189,7 @@ def mapped(recipe: Recipe, add_kernel: Callable[..., Kernel]) -> Recipe:
     return replace(recipe, kernel=kernel.digest, disk="pmem", network="none")
 
 
-def test_persistent_memory_is_the_image_itself(home: Home, mapped: Recipe, tmp_path: Path) -> None:
+def test_disk_of_pmem_is_the_image_itself(home: Home, mapped: Recipe, tmp_path: Path) -> None:
     modules, seed = written(home, mapped, tmp_path)
     assert paths(modules)[1:] == [
         f"modules/{name}.ko" for name in ("virtio_pci", "virtio_pmem", "nd_pmem", "ext4")
@@ -205,7 +201,7 @@ def test_persistent_memory_is_the_image_itself(home: Home, mapped: Recipe, tmp_p
     assert drive.path.resolve() == (home.images / str(mapped.image) / "disk.raw").resolve()
 
 
-def test_two_disks_are_joined(
+def test_write_initrd_joins_two_disks_of_an_overlay(
     home: Home, recipe: Recipe, add_kernel: Callable[..., Kernel], tmp_path: Path
 ) -> None:
     names = ("virtio_pci", "virtio_blk", "virtio_net", "ext4", "overlay")
@@ -222,18 +218,20 @@ def test_two_disks_are_joined(
     assert scratch.path.stat().st_size == scratch.size_bytes == 1 << 30
 
 
-def test_a_disk_of_its_own_is_flushed(home: Home, recipe: Recipe, tmp_path: Path) -> None:
+def test_write_initrd_flushes_a_copied_disk(home: Home, recipe: Recipe, tmp_path: Path) -> None:
     told = variables(written(home, recipe, tmp_path)[-1], tmp_path)
     assert (told["options"], told["volatile"], told["tools"]) == ("", "", "")
 
 
-def test_a_script_of_ours_has_busybox_beside_it(home: Home, recipe: Recipe, tmp_path: Path) -> None:
+def test_write_initrd_puts_busybox_beside_scripts(
+    home: Home, recipe: Recipe, tmp_path: Path
+) -> None:
     ready = remember(home, {"/seed/run/bootwright/ready": (b"true", 0o644)})
     told = variables(written(home, replace(recipe, guest_files=ready), tmp_path)[-1], tmp_path)
     assert told["tools"] == "1"
 
 
-def test_a_machine_on_persistent_memory_cannot_be_kept(mapped: Recipe) -> None:
+def test_machine_spec_refuses_to_keep_a_pmem_disk(mapped: Recipe) -> None:
     with pytest.raises(InputError) as bad:
         MachineSpec(name="web", recipe=mapped, kept=True)
     assert str(bad.value) == (

@@ -33,12 +33,12 @@ def crashed(folder: MachineFolder, **tokens: str) -> MachineFolder:
     return folder
 
 
-def test_nothing_is_left_where_nothing_was(home: Home) -> None:
+def test_reclaim_without_machines_creates_nothing(home: Home) -> None:
     assert settle(home) == []
     assert not home.machines.exists()
 
 
-def test_only_what_nobody_needs_is_removed(home: Home) -> None:
+def test_reclaim_removes_only_what_nobody_needs(home: Home) -> None:
     crashed(made(home, "never-let-in", kept=True))
     crashed(made(home, "not-kept", let_in=True))
     made(home, "plain")
@@ -59,14 +59,14 @@ def test_only_what_nobody_needs_is_removed(home: Home) -> None:
         assert not path.exists()
 
 
-def test_what_is_settled_is_not_touched_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reclaim_twice_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     crashed(at_rest(home))
     assert len(settle(home)) == 1
     monkeypatch.setattr(MachineFolder, "locked", lambda folder: pytest.fail("a lock was taken"))
     assert settle(home) == []
 
 
-def test_what_a_crash_left_without_a_name_is_removed(home: Home) -> None:
+def test_reclaim_removes_unnamed_folders_of_a_crash(home: Home) -> None:
     at_rest(home)
     token = processes.new_token()
     for name in (".new-1234", ".gone-5678"):
@@ -83,7 +83,7 @@ def test_what_a_crash_left_without_a_name_is_removed(home: Home) -> None:
     assert entries(home) == ["web"]
 
 
-def test_what_is_none_of_ours_is_never_touched(home: Home, tmp_path: Path) -> None:
+def test_reclaim_never_touches_foreign_files(home: Home, tmp_path: Path) -> None:
     elsewhere = crashed(made(home, "moved")).path.rename(tmp_path / "elsewhere")
     (home.machines / "link").symlink_to(elsewhere)
     (home.machines / "photos").mkdir()
@@ -96,7 +96,7 @@ def test_what_is_none_of_ours_is_never_touched(home: Home, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_processes_of_a_dead_machine_are_ended_by_their_tokens(kept: bool, home: Home) -> None:
+def test_reclaim_ends_processes_by_token(kept: bool, home: Home) -> None:
     folder = made(home, kept=kept, let_in=True)
     tokens = {role: processes.new_token() for role in ("monitor", "vmm", "bystander")}
     with ExitStack() as stack:
@@ -111,7 +111,7 @@ def test_the_processes_of_a_dead_machine_are_ended_by_their_tokens(kept: bool, h
         assert started["bystander"].poll() is None
 
 
-def test_a_pid_that_was_given_to_another_hits_nobody(home: Home) -> None:
+def test_reclaim_spares_a_process_with_a_reused_pid(home: Home) -> None:
     # A row of an older bootwright names a pid; whose it is by now, nobody knows.
     folder = at_rest(home)
     with shell(WAITS, {}) as other:
@@ -124,7 +124,7 @@ def test_a_pid_that_was_given_to_another_hits_nobody(home: Home) -> None:
         assert other.poll() is None
 
 
-def test_a_process_that_does_not_end_is_named_and_stays_written_down(
+def test_reclaim_names_a_process_that_does_not_end_and_keeps_its_row(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = crashed(at_rest(home), vmm="feedface")
@@ -146,7 +146,7 @@ def test_a_process_that_does_not_end_is_named_and_stays_written_down(
     ["cut short", "rubbish", "bytes", "empty", "another field", "a refused value", "missing"],
 )
 @pytest.mark.parametrize("has_crashed", [True, False])
-def test_a_damaged_machine_survives(damage: str, has_crashed: bool, home: Home) -> None:
+def test_reclaim_keeps_a_damaged_machine(damage: str, has_crashed: bool, home: Home) -> None:
     crashed(made(home, "gone"))
     damaged = at_rest(home, "damaged")
     if has_crashed:
@@ -186,7 +186,7 @@ def test_a_damaged_machine_survives(damage: str, has_crashed: bool, home: Home) 
     assert bad.value.hint == "bootwright rm --force damaged"
 
 
-def test_a_damaged_journal_keeps_nothing_from_being_given_back(home: Home) -> None:
+def test_reclaim_releases_despite_a_damaged_journal(home: Home) -> None:
     token = processes.new_token()
     folder = at_rest(home)
     folder.journal.path.write_bytes(b'\xff\x00{"event": "take"\n[1]\n')
@@ -201,7 +201,7 @@ def test_a_damaged_journal_keeps_nothing_from_being_given_back(home: Home) -> No
     ]
 
 
-def test_a_machine_that_was_started_while_we_looked_is_left_alone(
+def test_reclaim_leaves_a_machine_started_meanwhile(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = crashed(at_rest(home))
@@ -228,7 +228,7 @@ settle(locate())
 
 
 @pytest.mark.parametrize("times", range(3))
-def test_several_may_settle_at_once(times: int, home: Home) -> None:
+def test_reclaim_by_several_processes_at_once(times: int, home: Home) -> None:
     token = processes.new_token()
     for number in range(8):
         crashed(made(home, f"gone-{number}"), vmm=token)
@@ -251,9 +251,7 @@ while not (locate().machines / "stop").exists():
 """
 
 
-def test_to_look_never_keeps_a_machine_from_its_start(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reclaim_never_blocks_a_start(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "_GLANCE_S", 30)
     folder = at_rest(home)
     looking = together(_LOOK, count=2)
@@ -269,7 +267,7 @@ def test_to_look_never_keeps_a_machine_from_its_start(
     finish(looking)
 
 
-def test_no_lock_is_left_behind(home: Home) -> None:
+def test_reclaim_leaves_no_lock(home: Home) -> None:
     crashed(at_rest(home, "kept"))
     crashed(made(home, "gone"))
     before = len(os.listdir("/proc/self/fd"))

@@ -29,7 +29,7 @@ def _look(ring: Ring, times_ns: Sequence[int], vm_ns: int) -> None:
     ring.take(_memory(times_ns)[begin : begin + count], vm_ns)
 
 
-def test_lines_came_between_two_looks() -> None:
+def test_ring_dates_lines_between_two_reads() -> None:
     ring = Ring(0x1000)
     _look(ring, [], 10)
     _look(ring, [0], 20)
@@ -44,7 +44,7 @@ def test_lines_came_between_two_looks() -> None:
     ]
 
 
-def test_memory_that_is_not_there_yet_tells_nothing() -> None:
+def test_ring_of_unmapped_memory_has_no_lines() -> None:
     ring = Ring(0x1000)
     ring.take((), 10)
     _look(ring, [7], 20)
@@ -52,7 +52,7 @@ def test_memory_that_is_not_there_yet_tells_nothing() -> None:
     assert ring.lines == [Line(7, 0, 20)]
 
 
-def test_more_lines_than_are_looked_at_may_have_been_there_before() -> None:
+def test_ring_first_read_may_miss_older_lines() -> None:
     ring = Ring(0x1000)
     _look(ring, [], 10)
     times = list(range(100, 100 + RECORDS + 2))
@@ -63,7 +63,7 @@ def test_more_lines_than_are_looked_at_may_have_been_there_before() -> None:
 
 
 @given(st.lists(st.integers(0, 20), max_size=30))
-def test_every_line_is_told_once_and_within_its_bounds(counts: list[int]) -> None:
+def test_ring_returns_every_line_once_within_its_bounds(counts: list[int]) -> None:
     ring = Ring(0x1000)
     written: list[tuple[int, int]] = []
     for look, count in enumerate(counts):

@@ -51,7 +51,7 @@ async def seen(vmm: FakeVmm) -> None:
     await asyncio.wait_for(vmm.seen.wait(), 60)
 
 
-async def test_samples_are_what_was_seen_in_order() -> None:
+async def test_sampler_returns_samples_in_order() -> None:
     vmm, before_ns = FakeVmm(), now_ns()
     own = sampler(vmm)
     await seen(vmm)
@@ -65,7 +65,7 @@ async def test_samples_are_what_was_seen_in_order() -> None:
     assert times[-1] <= now_ns()
 
 
-async def test_a_look_is_dated_to_the_middle_of_question_and_answer() -> None:
+async def test_sampler_dates_a_sample_between_question_and_answer() -> None:
     vmm, before_ns = FakeVmm(answer_s=0.02), now_ns()
     own = sampler(vmm)
     await seen(vmm)
@@ -73,7 +73,7 @@ async def test_a_look_is_dated_to_the_middle_of_question_and_answer() -> None:
     assert first.time_ns >= before_ns + 10_000_000
 
 
-async def test_nothing_is_looked_at_after_the_stop() -> None:
+async def test_sampler_takes_nothing_after_stop() -> None:
     vmm = FakeVmm()
     own = sampler(vmm)
     await seen(vmm)
@@ -83,7 +83,7 @@ async def test_nothing_is_looked_at_after_the_stop() -> None:
     assert own.stop() == samples
 
 
-async def test_a_vmm_that_ends_leaves_what_was_seen_until_then() -> None:
+async def test_sampler_keeps_samples_when_the_vmm_ends() -> None:
     vmm = FakeVmm(ends_after=3)
     own = sampler(vmm)
     await seen(vmm)
@@ -91,7 +91,7 @@ async def test_a_vmm_that_ends_leaves_what_was_seen_until_then() -> None:
     assert len(own.stop()) == 3
 
 
-async def test_a_guest_that_never_gets_far_is_not_sampled_for_ever(
+async def test_sampler_stops_after_the_most_samples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(samplers, "_MOST", 8)
@@ -102,7 +102,7 @@ async def test_a_guest_that_never_gets_far_is_not_sampled_for_ever(
     assert len(own.stop()) == vmm.asked == 8
 
 
-async def test_what_is_stopped_at_once_has_seen_nothing() -> None:
+async def test_sampler_stopped_at_once_has_no_samples() -> None:
     assert sampler(FakeVmm()).stop() == ()
 
 
@@ -118,7 +118,7 @@ class StoppedVmm(FakeVmm):
         return Sighting(ip=seen.ip, mode=seen.mode, is_halted=seen.is_halted, vm_ns=vm_ns)
 
 
-async def test_a_stopped_guest_is_dated_by_the_vmms_own_clock() -> None:
+async def test_sampler_dates_a_stopped_guest_by_the_vmms_clock() -> None:
     vmm = StoppedVmm()
     own = Sampler(cast("RunningVmm", vmm), stopped=True)
     await seen(vmm)

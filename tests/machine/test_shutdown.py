@@ -53,7 +53,7 @@ async def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guest:
     return Guest(tmp_path)
 
 
-async def test_a_guest_that_hears_us_over_ssh_is_not_pressed(guest: Guest) -> None:
+async def test_shut_down_over_ssh_presses_no_power_button(guest: Guest) -> None:
     guest.ssh("exit 0")
     shutting = asyncio.create_task(guest.shut_down())
     await guest.was_told()
@@ -66,14 +66,14 @@ async def test_a_guest_that_hears_us_over_ssh_is_not_pressed(guest: Guest) -> No
     assert guest.presses == 0
 
 
-async def test_a_guest_without_a_network_is_pressed(guest: Guest) -> None:
+async def test_shut_down_without_a_network_presses_the_power_button(guest: Guest) -> None:
     guest.ssh("exit 0")
     assert await guest.shut_down(network=False) is True
     assert guest.presses == 1
     assert guest.told() == []
 
 
-async def test_a_guest_that_refuses_our_key_is_pressed(guest: Guest) -> None:
+async def test_shut_down_with_a_refused_key_presses_the_power_button(guest: Guest) -> None:
     guest.ssh("echo 'root@127.0.0.1: Permission denied (publickey).' >&2; exit 255")
     assert await guest.shut_down() is True
     assert guest.presses == 1
@@ -83,13 +83,15 @@ async def test_a_guest_that_refuses_our_key_is_pressed(guest: Guest) -> None:
 @pytest.mark.parametrize(
     "script", ["exit 127", "echo 'Host key verification failed.' >&2; exit 255"]
 )
-async def test_a_guest_that_ssh_cannot_shut_down_is_pressed(script: str, guest: Guest) -> None:
+async def test_shut_down_after_a_failed_ssh_command_presses_the_power_button(
+    script: str, guest: Guest
+) -> None:
     guest.ssh(script)
     assert await guest.shut_down() is True
     assert (guest.presses, len(guest.told())) == (1, 1)
 
 
-async def test_a_guest_that_is_still_starting_is_asked_again(guest: Guest) -> None:
+async def test_shut_down_of_a_starting_guest_asks_again(guest: Guest) -> None:
     guest.ssh(
         f"[ $(wc -l <{guest.folder}/told) -ge 3 ] || {{ echo 'Connection refused' >&2; exit 255; }}"
     )
@@ -100,7 +102,7 @@ async def test_a_guest_that_is_still_starting_is_asked_again(guest: Guest) -> No
     assert guest.presses == 0
 
 
-async def test_a_guest_that_goes_down_under_ssh_has_heard_us(guest: Guest) -> None:
+async def test_shut_down_takes_a_lost_ssh_connection_for_success(guest: Guest) -> None:
     guest.ssh("exec sleep 60")
     shutting = asyncio.create_task(guest.shut_down())
     await guest.was_told()
@@ -109,18 +111,18 @@ async def test_a_guest_that_goes_down_under_ssh_has_heard_us(guest: Guest) -> No
     assert gone(guest.folder / "pid")
 
 
-async def test_a_guest_that_takes_too_long(guest: Guest) -> None:
+async def test_shut_down_times_out(guest: Guest) -> None:
     guest.ssh("exit 0")
     assert await guest.shut_down(0.2) is False
     assert guest.presses == 0
 
 
-async def test_a_guest_that_is_gone_already(guest: Guest) -> None:
+async def test_shut_down_of_a_guest_already_gone(guest: Guest) -> None:
     guest.gone.set_result(None)
     assert await guest.shut_down() is True
 
 
-async def test_a_cancelled_wait_leaves_no_ssh(guest: Guest) -> None:
+async def test_shut_down_cancelled_leaves_no_ssh(guest: Guest) -> None:
     guest.ssh("exec sleep 60")
     shutting = asyncio.create_task(guest.shut_down())
     await guest.was_told()

@@ -21,7 +21,7 @@ def access(folder: Path) -> Access:
     return Access(name="web", port=2222, key=folder / "key", known_hosts=folder / "known_hosts")
 
 
-async def test_a_banner_ends_the_wait_and_a_refusal_does_not() -> None:
+async def test_wait_for_banner_ends_with_a_banner_only() -> None:
     greetings = [b"", b"HTTP", b"SSH-2.0-OpenSSH_9.2\r\n"]
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +35,7 @@ async def test_a_banner_ends_the_wait_and_a_refusal_does_not() -> None:
     assert greetings == []
 
 
-def test_the_real_ssh_takes_every_option(tmp_path: Path) -> None:
+def test_access_options_are_accepted_by_the_real_ssh(tmp_path: Path) -> None:
     folder = tmp_path / "a b%c"
     folder.mkdir()
     argv = access(folder).ssh(["true"], doorway=Doorway(MachineFolder(folder)))
@@ -54,7 +54,7 @@ def test_the_real_ssh_takes_every_option(tmp_path: Path) -> None:
         assert settings[option].strip('"').replace("%%", "%") == str(folder / name)
 
 
-def test_the_configuration_says_what_the_options_say(tmp_path: Path) -> None:
+def test_access_config_equals_its_options(tmp_path: Path) -> None:
     reach = Access(
         name="web", port=2222, key=tmp_path / "a key", known_hosts=tmp_path / "100% known"
     )
@@ -78,7 +78,7 @@ def test_the_configuration_says_what_the_options_say(tmp_path: Path) -> None:
         (("echo", "a b", "$x"), ["root@127.0.0.1", "--", "echo 'a b' '$x'"]),
     ],
 )
-def test_one_word_is_a_shell_line_and_several_are_an_argv(
+def test_access_ssh_one_word_is_a_shell_line(
     command: tuple[str, ...], end: list[str], tmp_path: Path
 ) -> None:
     argv = access(tmp_path).ssh(command)
@@ -89,7 +89,7 @@ def test_one_word_is_a_shell_line_and_several_are_an_argv(
     assert "-t" in access(tmp_path).ssh(command, terminal=True)
 
 
-def test_files_of_the_guest_and_of_the_host_are_told_apart(tmp_path: Path) -> None:
+def test_access_scp_tells_guest_files_from_host_files(tmp_path: Path) -> None:
     argv = access(tmp_path).scp(["a:b", "/c:d", "./e", "-f"], "guest:/etc/x y")
     assert argv[argv.index("--") + 1 :] == [
         "./a:b",
@@ -102,14 +102,16 @@ def test_files_of_the_guest_and_of_the_host_are_told_apart(tmp_path: Path) -> No
     assert "-r" in argv
 
 
-def test_without_ssh_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_access_without_ssh_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bootwright.host.tools._SBIN", "")
     with pytest.raises(HostError, match=r"^not installed here: ssh \(logs in\)$"):
         access(tmp_path).ssh()
 
 
-def test_a_machine_is_reached_with_our_key_and_its_host_key(home: Home) -> None:
+def test_access_uses_the_users_key_and_the_machines_host_key(home: Home) -> None:
     folder = made(home)
     reach = ssh.access(home, folder, {22: 40001, 80: 8080})
     assert (reach.name, reach.port) == ("web", 40001)
@@ -118,7 +120,7 @@ def test_a_machine_is_reached_with_our_key_and_its_host_key(home: Home) -> None:
     assert reach.known_hosts == folder.path / "known_hosts"
 
 
-def test_a_machine_without_a_network_cannot_be_reached(home: Home) -> None:
+def test_access_refuses_a_machine_without_a_network(home: Home) -> None:
     with pytest.raises(GuestError) as bad:
         ssh.access(home, made(home), {80: 8080})
     assert str(bad.value) == "machine 'web' has no network"
@@ -163,7 +165,7 @@ def test_a_machine_without_a_network_cannot_be_reached(home: Home) -> None:
         ("", GuestError, "the guest did not let us in", "its console says more: bootwright logs"),
     ],
 )
-def test_why_the_guest_let_nobody_in(
+def test_refusal_says_why_login_failed(
     complaint: str, kind: type[Exception], message: str, hint: str
 ) -> None:
     error = ssh.refusal(complaint, Path("/k/id"))
@@ -171,7 +173,7 @@ def test_why_the_guest_let_nobody_in(
     assert (str(error), error.hint, error.evidence) == (message, hint, complaint)
 
 
-def test_a_lost_guest_is_said_so() -> None:
+def test_lost_says_that_the_connection_was_lost() -> None:
     assert str(ssh.lost("web")) == "machine 'web' went away while the command ran"
     assert ssh.lost("web").hint == "bootwright logs web"
     assert str(ssh.lost("web", "the VMM died (exit status -9)")) == (

@@ -83,7 +83,7 @@ async def told(reader: asyncio.StreamReader) -> Message:
     return messages.from_monitor(await asyncio.wait_for(reader.readline(), 60))
 
 
-async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
+async def test_switchboard_answers_the_client_that_asked(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
@@ -96,7 +96,9 @@ async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
     assert monitor.heard == [SetFree(), Stop(timeout_s=1.5), AskStatus(), Quit(), AskStatus()]
 
 
-async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) -> None:
+async def test_switchboard_tell_reaches_all_clients(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
     async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
             await assert_answered(streams)
@@ -105,7 +107,9 @@ async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) 
             assert await told(streams[0]) == NEWS
 
 
-async def test_who_has_left_is_not_told(folder: MachineFolder, monitor: Monitor) -> None:
+async def test_switchboard_tell_omits_clients_that_left(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
     async with monitor.board.open(folder), connected(folder) as stays:
         async with connected(folder) as leaves:
             await assert_answered(leaves)
@@ -115,7 +119,7 @@ async def test_who_has_left_is_not_told(folder: MachineFolder, monitor: Monitor)
         assert await told(stays[0]) == NEWS
 
 
-async def test_an_attached_console_carries_nothing_else(
+async def test_switchboard_console_connection_carries_only_the_console(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
@@ -141,7 +145,7 @@ async def test_an_attached_console_carries_nothing_else(
         b"x" * 2000,
     ],
 )
-async def test_who_sends_what_is_no_message_is_let_go_and_no_other(
+async def test_switchboard_disconnects_only_the_client_that_sends_garbage(
     rubbish: bytes, folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "LINE_BYTES", 1000)
@@ -157,7 +161,7 @@ async def test_who_sends_what_is_no_message_is_let_go_and_no_other(
 
 
 @pytest.mark.parametrize("rubbish", [b"rubbish\n", b"x" * 2000, b""])
-async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
+async def test_switchboard_takes_garbage_on_the_leash_for_its_end(
     rubbish: bytes, monitor: Monitor
 ) -> None:
     async with joined() as ((_, writer), far):
@@ -169,7 +173,9 @@ async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
     assert monitor.heard == [AskStatus()]
 
 
-async def test_who_is_cut_off_harms_nobody(folder: MachineFolder, monitor: Monitor) -> None:
+async def test_switchboard_survives_a_client_that_disconnects(
+    folder: MachineFolder, monitor: Monitor
+) -> None:
     async with monitor.board.open(folder), connected(folder) as good:
         async with connected(folder) as cut:
             await assert_answered(cut)
@@ -185,7 +191,7 @@ async def assert_answered_among_news(streams: Streams) -> None:
         pass
 
 
-async def test_a_path_that_is_too_long_for_a_socket(
+async def test_switchboard_opens_below_a_path_too_long_for_a_socket(
     tmp_path: Path, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
@@ -197,7 +203,7 @@ async def test_a_path_that_is_too_long_for_a_socket(
         await assert_answered(streams)
 
 
-async def test_the_socket_is_written_down_and_gone_afterwards(
+async def test_switchboard_socket_is_in_the_journal_and_removed(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     async with monitor.board.open(folder):
@@ -207,7 +213,7 @@ async def test_the_socket_is_written_down_and_gone_afterwards(
     assert not folder.control.exists()
 
 
-async def test_the_socket_of_a_monitor_that_was_killed_is_replaced(
+async def test_switchboard_replaces_the_socket_of_a_killed_monitor(
     folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.path)
@@ -217,7 +223,7 @@ async def test_the_socket_of_a_monitor_that_was_killed_is_replaced(
         await assert_answered(streams)
 
 
-async def test_all_that_was_told_is_sent_before_the_end(
+async def test_switchboard_close_sends_everything_first(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     count = 20_000  # more than a socket holds
@@ -232,7 +238,7 @@ async def test_all_that_was_told_is_sent_before_the_end(
         await asyncio.wait_for(closing, 60)
 
 
-async def test_who_never_reads_is_not_waited_for_long(
+async def test_switchboard_close_gives_up_on_a_client_that_never_reads(
     folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(switchboard, "_DRAIN_S", 0.01)
@@ -244,7 +250,7 @@ async def test_who_never_reads_is_not_waited_for_long(
         deaf[1].transport.abort()
 
 
-def test_without_anybody_there_is_nothing_to_do(monitor: Monitor) -> None:
+def test_switchboard_tell_and_close_without_clients(monitor: Monitor) -> None:
     monitor.board.tell(NEWS)
     asyncio.run(monitor.board.close())
     assert monitor.heard == []

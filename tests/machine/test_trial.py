@@ -83,7 +83,7 @@ def ignore(_text: str) -> None:
     """Take no notice."""
 
 
-def test_where_kvm_cannot_work_nothing_is_tried(
+def test_trial_choose_tries_nothing_without_kvm(
     home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "there is no /dev/kvm")
@@ -93,7 +93,9 @@ def test_where_kvm_cannot_work_nothing_is_tried(
     assert not (home.cache / "kvm-trial.json").exists()
 
 
-def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: Refusing) -> None:
+def test_trial_choose_gives_qemus_first_line_as_reason(
+    home: Home, recipe: Recipe, qemu: Refusing
+) -> None:
     notices: list[str] = []
     choice = trial.choose(home, recipe, notices.append)
     assert (choice.accelerator, choice.reason) == ("tcg", REFUSAL)
@@ -101,7 +103,7 @@ def test_what_qemu_says_first_is_the_reason(home: Home, recipe: Recipe, qemu: Re
     assert notices == ["trying once whether KVM runs a guest here (up to 10 s)"]
 
 
-def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: Refusing) -> None:
+def test_trial_choose_boots_a_small_guest(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     trial.choose(home, recipe, ignore)
     [words] = qemu.runs()
     for expected in ("-M q35 ", "-accel kvm ", "-cpu host ", "-m 256 ", "-smp 1 ", "-S "):
@@ -110,7 +112,7 @@ def test_a_small_ordinary_guest_is_tried(home: Home, recipe: Recipe, qemu: Refus
     assert "-blockdev" not in words
 
 
-def test_nothing_of_the_trial_is_left(home: Home, recipe: Recipe, qemu: Refusing) -> None:
+def test_trial_choose_leaves_nothing(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     trial.choose(home, recipe, ignore)
     assert f"-initrd {home.machines}/kvm-trial-" in qemu.runs()[0]
     assert entries(home) == []
@@ -127,7 +129,7 @@ if command == "cont":
 """
 
 
-def test_a_guest_that_runs_speaks_for_kvm(
+def test_trial_choose_takes_kvm_when_a_guest_runs(
     home: Home, recipe: Recipe, qemu: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = FakeQemu(tmp_path, monkeypatch, _RUNS).told
@@ -140,7 +142,7 @@ def test_a_guest_that_runs_speaks_for_kvm(
     assert again == choice
 
 
-def test_a_guest_that_dies_speaks_for_its_kernel(
+def test_trial_choose_records_a_guest_that_dies_for_its_kernel(
     home: Home, recipe: Recipe, qemu: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FakeQemu(
@@ -158,14 +160,14 @@ def test_a_guest_that_dies_speaks_for_its_kernel(
     assert trial.recall(home).fails_with == {recipe.kernel: choice.reason}
 
 
-def test_a_failure_is_remembered(home: Home, recipe: Recipe, qemu: Refusing) -> None:
+def test_trial_choose_remembers_a_failure(home: Home, recipe: Recipe, qemu: Refusing) -> None:
     first = trial.choose(home, recipe, ignore)
     again = trial.choose(home, recipe, lambda _: pytest.fail("a second trial began"))
     assert again == first
     assert len(qemu.runs()) == 1
 
 
-def test_a_failure_speaks_only_for_its_kernel(
+def test_trial_choose_failure_counts_for_its_kernel_only(
     home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
 ) -> None:
     trial.choose(home, recipe, ignore)
@@ -177,7 +179,7 @@ def test_a_failure_speaks_only_for_its_kernel(
     assert len(qemu.runs()) == 2
 
 
-def test_a_success_speaks_for_all_kernels(
+def test_trial_choose_success_counts_for_all_kernels(
     home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
 ) -> None:
     remember(home, kvm_runs=True)
@@ -188,7 +190,7 @@ def test_a_success_speaks_for_all_kernels(
 
 
 @pytest.mark.parametrize("changed", ["boot_id", "vmm_build"])
-def test_another_boot_and_another_build_forget(
+def test_trial_choose_forgets_after_a_host_boot_or_new_vmm_build(
     changed: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     path = remember(home, kvm_runs=True, **{changed: "another"})
@@ -203,7 +205,7 @@ def test_another_boot_and_another_build_forget(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"kvm_runs": "yes"}'])
-def test_a_damaged_memory_is_found_out_again(
+def test_trial_choose_ignores_a_damaged_record(
     content: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     remember(home).write_text(content)
@@ -211,7 +213,7 @@ def test_a_damaged_memory_is_found_out_again(
     assert len(qemu.runs()) == 1
 
 
-def test_a_qemu_that_ends_without_a_word_still_has_a_reason(
+def test_trial_choose_has_a_reason_for_a_silent_qemu(
     home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     qemu.does("exit 7")
@@ -219,7 +221,7 @@ def test_a_qemu_that_ends_without_a_word_still_has_a_reason(
     assert choice.reason == "QEMU did not start (exit status 7)"
 
 
-def test_a_guest_that_hangs_is_given_up(
+def test_trial_choose_gives_up_a_guest_that_hangs(
     home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial, "DEADLINE_S", 0.2)
@@ -229,9 +231,7 @@ def test_a_guest_that_hangs_is_given_up(
     assert entries(home) == []
 
 
-def test_the_build_is_asked_for_again_only_when_the_program_has_changed(
-    home: Home, qemu: Refusing
-) -> None:
+def test_remembered_build_asks_again_only_for_a_changed_program(home: Home, qemu: Refusing) -> None:
     qemu.does("echo 'QEMU emulator version 9.1'")
     assert [trial.remembered_build(home, Qemu()) for _ in range(3)] == ["9.1"] * 3
     assert len(qemu.runs()) == 1

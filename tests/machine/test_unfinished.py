@@ -43,7 +43,7 @@ with folders.claimed(locate(), SPEC) as folder:
 @pytest.mark.parametrize(
     ("before", "left"), [("lock", "new"), ("spec", "new"), ("name", "new"), ("removal", "gone")]
 )
-def test_a_crash_leaves_a_folder_that_is_found(before: str, left: str, home: Home) -> None:
+def test_unfinished_finds_folders_of_a_crash(before: str, left: str, home: Home) -> None:
     argv = [sys.executable, "-c", _CRASH, before]
     done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
@@ -59,7 +59,7 @@ def test_a_crash_leaves_a_folder_that_is_found(before: str, left: str, home: Hom
     assert folders.unfinished(home) == []
 
 
-def test_a_machine_that_is_just_being_made_is_not_unfinished(home: Home) -> None:
+def test_unfinished_omits_a_machine_being_made(home: Home) -> None:
     with claimed(home, SPEC) as folder:
         staged = folder.path.rename(home.machines / ".new-1234")
         assert folders.unfinished(home) == []
@@ -82,7 +82,7 @@ print("found", len(folders.unfinished(locate())))
 """
 
 
-def test_who_is_between_folder_and_lock_is_waited_for(home: Home) -> None:
+def test_unfinished_waits_for_a_folder_without_its_lock_yet(home: Home) -> None:
     home.machines.mkdir(parents=True)
     new = MachineFolder(home.machines / ".new-1234")
     beginning = locks.take(home.state / "beginning.lock")
@@ -97,9 +97,7 @@ def test_who_is_between_folder_and_lock_is_waited_for(home: Home) -> None:
     assert [found.path for found in folders.unfinished(home)] == [new.path]
 
 
-def test_a_removed_machine_loses_its_name_first(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_remove_drops_the_name_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made(home)
     seen: list[list[str]] = []
 
@@ -116,7 +114,7 @@ def test_a_removed_machine_loses_its_name_first(
     assert entries(home) == []
 
 
-def test_what_is_half_removed_keeps_its_name(home: Home) -> None:
+def test_folders_remove_completes_a_half_done_removal(home: Home) -> None:
     gone = MachineFolder(home.machines / ".gone-1234")
     gone.path.mkdir(parents=True)
     gone.lock.touch()

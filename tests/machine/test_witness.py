@@ -51,12 +51,12 @@ async def refused() -> GuestError:
         ("=== a\n == b\n====\n", {"a": " == b\n====\n"}),
     ],
 )
-def test_sections_are_what_follows_their_names(output: str, parts: Mapping[str, str]) -> None:
+def test_sections_splits_by_names(output: str, parts: Mapping[str, str]) -> None:
     assert sections(output) == parts
 
 
 @given(st.text())
-def test_any_output_has_sections(output: str) -> None:
+def test_sections_accepts_any_output(output: str) -> None:
     assert all(text in output for text in sections(output).values())
 
 
@@ -64,9 +64,7 @@ _TIMERS = "Timer List Version: v0.10\nHRTIMER_MAX_CLOCK_BASES: 8\nnow at 1454917
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["bash"], ["busybox", "sh"]])
-def test_guests_are_asked_for_clock_and_processes_by_any_shell(
-    shell: list[str], tmp_path: Path
-) -> None:
+def test_ask_script_runs_in_any_shell(shell: list[str], tmp_path: Path) -> None:
     timers, log = tmp_path / "timers", tmp_path / "log"
     timers.write_text(_TIMERS)
     script = (
@@ -83,7 +81,7 @@ def test_guests_are_asked_for_clock_and_processes_by_any_shell(
     assert log.read_text() == ("<6>bootwright: monotonic begin\n<6>bootwright: monotonic end\n" * 5)
 
 
-def test_a_kernel_without_a_list_of_timers_is_asked_all_else(tmp_path: Path) -> None:
+def test_ask_script_without_a_timer_list_asks_all_else(tmp_path: Path) -> None:
     script = ASK.replace("/proc/timer_list", str(tmp_path / "absent"))
     script = script.replace("/dev/kmsg", "/dev/null")
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
@@ -92,7 +90,7 @@ def test_a_kernel_without_a_list_of_timers_is_asked_all_else(tmp_path: Path) -> 
     assert sections(done.stdout)["processes"] != ""
 
 
-async def test_each_line_of_ssh_is_told_with_its_time(
+async def test_first_command_dates_each_line_of_ssh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_ssh(
@@ -117,7 +115,7 @@ async def test_each_line_of_ssh_is_told_with_its_time(
     assert given.endswith("root@127.0.0.1 -- echo hello")
 
 
-async def test_an_ssh_that_is_not_let_in_is_quoted(
+async def test_first_command_quotes_an_ssh_that_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = "for n in 1 2 3 4 5 6; do echo debug1: $n >&2; done; echo Permission denied >&2"
@@ -131,7 +129,9 @@ async def test_an_ssh_that_is_not_let_in_is_quoted(
     ]
 
 
-async def test_an_ssh_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_first_command_ends_an_ssh_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_ssh(tmp_path, monkeypatch, f"echo $$ >{tmp_path}/pid; exec sleep 60")
     monkeypatch.setattr(witness, "_ANSWER_S", 0.5)
     error = await refused()
@@ -139,7 +139,7 @@ async def test_an_ssh_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
     assert not is_alive(tmp_path / "pid")
 
 
-async def test_the_clock_is_looked_at_between_a_question_and_its_answer(
+async def test_exchange_dates_the_guest_clock_between_question_and_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
@@ -155,21 +155,19 @@ async def test_the_clock_is_looked_at_between_a_question_and_its_answer(
     assert log.read_text() == "<6>bootwright: exchange 19\n"
 
 
-async def test_a_guest_that_answers_no_more_is_looked_at_less(
+async def test_exchange_stops_with_a_guest_that_answers_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_ssh(tmp_path, monkeypatch, "read -r a; echo $a; read -r a; echo $a; exit 255")
     assert [look.number for look in await witness._exchange(REACH)] == [0, 1]
 
 
-async def test_what_the_guest_tells_comes_back_by_section(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_fetch_returns_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_ssh(tmp_path, monkeypatch, "echo === units; echo Id=a; echo === kernel_log; echo one")
     assert await witness._fetch(REACH) == {"units": "Id=a\n", "kernel_log": "one\n"}
 
 
-async def test_a_guest_that_tells_nothing_is_an_error(
+async def test_fetch_of_nothing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_ssh(tmp_path, monkeypatch, "echo === units; echo no such command >&2; exit 127")
@@ -179,7 +177,7 @@ async def test_a_guest_that_tells_nothing_is_an_error(
     assert bad.value.evidence == "no such command"
 
 
-async def test_a_guest_that_takes_too_long_to_tell_is_an_error(
+async def test_fetch_that_takes_too_long_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_ssh(tmp_path, monkeypatch, "exec sleep 60")

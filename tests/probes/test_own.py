@@ -25,24 +25,24 @@ def _tried(command: str) -> Outcome:
     return found[0]
 
 
-def test_command_passes_by_its_exit_status() -> None:
+def test_of_command_passes_by_its_exit_status() -> None:
     assert _tried("echo hello; test 1 = 1").result == "pass"
     outcome = _tried("echo 'it says \"so\"'; exit 77")
     # 77 means something in our scripts, and nothing in the user's.
     assert (outcome.result, outcome.text) == ("fail", 'it says "so"\nexit status 77')
 
 
-def test_command_is_named_after_itself() -> None:
+def test_of_command_is_named_after_itself() -> None:
     assert own.of_command("curl -fs localhost:8080").name == "curl-fs-localhost-8080"
     assert own.of_command("!").name == "own"
 
 
-def test_no_command() -> None:
+def test_of_command_refuses_no_command() -> None:
     with pytest.raises(InputError, match="--probe has no command"):
         own.of_command("  ")
 
 
-def test_file(tmp_path: Path) -> None:
+def test_own_read_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "checks.toml"
     path.write_text(own.EXAMPLE + '\n[db]\ncommand = "pg_isready"\nsummary = "it answers"\n')
     web, db = own.read(path)
@@ -63,35 +63,35 @@ def test_file(tmp_path: Path) -> None:
         ("web = 5\n", r"\[web\]: Expected `object`, got `int`"),
     ],
 )
-def test_file_that_cannot_be_used(tmp_path: Path, content: str, message: str) -> None:
+def test_own_read_refuses_an_invalid_file(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "checks.toml"
     path.write_text(content)
     with pytest.raises(InputError, match=message):
         own.read(path)
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
+def test_own_read_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read the probes .*: No such file"):
         own.read(tmp_path / "checks.toml")
 
 
-def test_own_ones_come_before_the_shutdown() -> None:
+def test_chosen_puts_users_probes_before_the_shutdown() -> None:
     probe = own.of_command("true")
     chosen = own.chosen((probe,), ())
     assert [p.name for p in chosen[-3:]] == ["true", "shutdown", "second-boot"]
     assert len(chosen) == len(PROBES) + 1
 
 
-def test_some_are_chosen_in_their_order() -> None:
+def test_chosen_keeps_the_order_of_probes() -> None:
     assert [p.name for p in own.chosen((), ("sftp", "pty"))] == ["pty", "sftp"]
 
 
-def test_unknown_name() -> None:
+def test_chosen_refuses_an_unknown_name() -> None:
     with pytest.raises(InputError, match="no probe is called 'ptty'") as caught:
         own.chosen((), ("ptty",))
     assert "login, login-user, pty," in caught.value.hint
 
 
-def test_two_of_one_name() -> None:
+def test_chosen_refuses_two_probes_of_one_name() -> None:
     with pytest.raises(InputError, match="two probes are called 'true'"):
         own.chosen((own.of_command("true"), own.of_command("true")), ())

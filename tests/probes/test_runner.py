@@ -39,13 +39,13 @@ def _only(script: str, **variables: str) -> Outcome:
     return outcome
 
 
-def test_what_it_says_is_told_with_the_result() -> None:
+def test_runner_returns_what_a_probe_printed() -> None:
     outcome = _only("echo 'as it is'; echo \"it's  two   lines\"")
     assert (outcome.result, outcome.text) == ("pass", "as it is\nit's  two   lines")
     assert outcome.duration_ns > 0
 
 
-def test_failure_has_its_reason_and_a_cure() -> None:
+def test_runner_failure_has_a_reason_and_a_hint() -> None:
     outcome = _only("cure 'do this' then; echo so far; fail it is broken; echo never")
     assert (outcome.result, outcome.text, outcome.cure) == (
         "fail",
@@ -54,22 +54,22 @@ def test_failure_has_its_reason_and_a_cure() -> None:
     )
 
 
-def test_failure_without_words_tells_its_exit_status() -> None:
+def test_runner_failure_without_output_gives_the_exit_status() -> None:
     assert _only("exit 9").text == "its script ended with exit status 9"
 
 
-def test_mistake_in_a_script_is_a_failure() -> None:
+def test_runner_script_error_is_a_failure() -> None:
     outcome = _only("echo $never_set")
     assert outcome.result == "fail"
     assert "never_set" in outcome.text
 
 
-def test_one_that_does_not_apply_says_why() -> None:
+def test_runner_probe_that_does_not_apply_says_why() -> None:
     outcome = _only("does_not_apply no such thing here")
     assert (outcome.result, outcome.text) == ("does-not-apply", "no such thing here")
 
 
-def test_time_limit_ends_it_with_all_that_it_started() -> None:
+def test_runner_time_limit_ends_a_probe_and_its_processes() -> None:
     probe = _probe("echo begun; sleep 333 & sleep 334", limit_s=1)
     [outcome] = _tried([probe])
     assert (outcome.result, outcome.text) == ("fail", "it took longer than 1 s: begun")
@@ -77,19 +77,19 @@ def test_time_limit_ends_it_with_all_that_it_started() -> None:
     assert "sleep 333" not in listed
 
 
-def test_one_does_not_change_the_next() -> None:
+def test_runner_isolates_probes() -> None:
     first, second = _tried(
         [_probe("cd /; x=1; exec 3>&-; exit 0", name="a"), _probe("echo ${x-unset}", name="b")]
     )
     assert (first.result, second.text) == ("pass", "unset")
 
 
-def test_variables_reach_the_scripts() -> None:
+def test_runner_passes_variables_to_scripts() -> None:
     outcome = _only('echo "$init, $resolves"', init="it's", resolves="a  b")
     assert outcome.text == "it's, a  b"
 
 
-def test_judge_sees_what_was_said() -> None:
+def test_runner_judge_sees_the_output() -> None:
     probe = replace(
         _probe("echo 5"), judge=lambda said, machine, now_s: f"{said} is not for {machine}"
     )
@@ -97,14 +97,14 @@ def test_judge_sees_what_was_said() -> None:
     assert (outcome.result, outcome.text) == ("fail", "5 is not for web")
 
 
-def test_client_has_a_folder_of_its_own_which_goes(tmp_path: Path) -> None:
+def test_runner_client_folder_is_removed(tmp_path: Path) -> None:
     probe = replace(_probe('cd "$scratch"; pwd; touch x'), side="client")
     [outcome] = _tried([probe], ssh_config="some", scratches=str(tmp_path))
     assert outcome.text == str(tmp_path / "own")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_guest_without_an_ssh_client_cannot_log_in_to_itself() -> None:
+def test_runner_without_an_ssh_client_skips_login() -> None:
     probe = replace(_probe("echo never"), side="client")
     [outcome] = _tried([probe])
     assert (outcome.result, outcome.text) == (
@@ -114,13 +114,13 @@ def test_guest_without_an_ssh_client_cannot_log_in_to_itself() -> None:
 
 
 @pytest.mark.parametrize("end", [True, False])
-def test_text_for_the_port_is_for_any_shell(end: bool) -> None:
+def test_text_for_port_parses_in_any_shell(end: bool) -> None:
     text = runner.text_for_port(PROBES[:3], PROBES[-1], {"init": "tini"}, end=end)
     subprocess.run(["sh", "-n"], input=text, text=True, check=True)
     assert ("poweroff" in text.splitlines()[-1]) == end
 
 
-def test_those_that_never_began_are_given_up() -> None:
+def test_reader_gives_up_probes_that_never_began() -> None:
     found: list[Outcome] = []
     probes = [_probe("", name=name) for name in ("a", "b", "c")]
     reader = Reader("web", probes, lambda probe: None, found.append)
@@ -135,7 +135,7 @@ def test_those_that_never_began_are_given_up() -> None:
 
 
 @given(st.lists(st.text()))
-def test_rubbish_makes_no_outcome(lines: list[str]) -> None:
+def test_reader_ignores_other_output(lines: list[str]) -> None:
     found: list[Outcome] = []
     reader = Reader("web", [_probe("", name="own")], lambda probe: None, found.append)
     for line in lines:

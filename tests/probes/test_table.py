@@ -12,7 +12,7 @@ from bootwright.probes.probe import Probe
 from bootwright.probes.table import PROBES
 
 
-def test_each_has_a_name_of_its_own_and_is_for_any_shell() -> None:
+def test_probes_have_unique_names_and_parse_in_any_shell() -> None:
     assert len({probe.name for probe in PROBES}) == len(PROBES)
     for probe in PROBES:
         assert probe.summary
@@ -20,14 +20,14 @@ def test_each_has_a_name_of_its_own_and_is_for_any_shell() -> None:
         subprocess.run(["sh", "-n"], input=probe.script, text=True, check=True)
 
 
-def test_no_script_lies_about() -> None:
+def test_probe_scripts_are_all_in_the_table() -> None:
     folder = files("bootwright.probes").joinpath("scripts")
     scripts = {path.name.removesuffix(".sh") for path in folder.iterdir()}
     assert scripts == {p.name for p in PROBES if p.side != "host"} | {"prelude"}
 
 
 @pytest.mark.parametrize("limit_s", [0, -1, 3601])
-def test_limit_out_of_range(limit_s: int) -> None:
+def test_probe_refuses_a_limit_out_of_range(limit_s: int) -> None:
     with pytest.raises(InputError, match=f"limit_s of probe 'x' is {limit_s}, but it is 1 to"):
         Probe(name="x", summary="", side="guest", limit_s=limit_s)
 
@@ -42,12 +42,12 @@ def test_limit_out_of_range(limit_s: int) -> None:
         ("date: broken", 0, "date says 'date: broken'"),
     ],
 )
-def test_clock(said: str, behind_s: int, why: str) -> None:
+def test_probe_clock(said: str, behind_s: int, why: str) -> None:
     [clock] = [probe for probe in PROBES if probe.name == "clock"]
     assert clock.judge(said, "web", 1000 + behind_s) == why
 
 
-def test_host_name() -> None:
+def test_probe_host_name() -> None:
     [probe] = [probe for probe in PROBES if probe.name == "hostname"]
     assert probe.judge("web", "web", 0) == ""
     assert probe.judge("db", "web", 0) == "its host name is db, but the machine is web"

@@ -19,7 +19,7 @@ def shown(*accesses: Access) -> list[str]:
 TITLE = "what costs a VM exit on real hardware: accesses by device"
 
 
-def test_they_are_a_table_behind_the_longest_spans() -> None:
+def test_text_shows_accesses_after_the_longest_spans() -> None:
     lines = shown(
         Access("UART ttyS0 (console)", 83, 239, 322),
         Access("HPET", 400_070, 400_026, 3_200_384),
@@ -35,7 +35,7 @@ def test_they_are_a_table_behind_the_longest_spans() -> None:
     ]
 
 
-def test_what_is_rare_is_summed_and_what_is_long_is_cut() -> None:
+def test_text_sums_rare_accesses_and_cuts_long_names() -> None:
     many = [Access(f"device {n}", 2, 1, 12) for n in range(13)]
     lines = shown(Access("x" * 60, 10**10, 10**10, 10**11), *many)
     begin = lines.index(TITLE)
@@ -43,5 +43,5 @@ def test_what_is_rare_is_summed_and_what_is_long_is_cut() -> None:
     assert lines[begin + 14] == f"  {'2 others, in sum':<40}           4           2           24"
 
 
-def test_where_nobody_counted_there_is_no_table() -> None:
+def test_text_without_access_counts_has_no_table() -> None:
     assert TITLE not in shown()

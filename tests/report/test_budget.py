@@ -30,7 +30,7 @@ def told(lengths: Sequence[float | None], wanted: Wanted = WEB) -> dict[str, Any
     return {"version": 1, "passed": boot["passed"], "boots": [boot]}
 
 
-def test_a_table() -> None:
+def test_budget_text_is_a_table() -> None:
     assert (
         report.text(told([110] * 6))
         == """\
@@ -48,14 +48,14 @@ over budget, or failed: web"""
     assert report.text(told([100] * 6)).endswith("\nwithin budget: 1 boot")
 
 
-def test_boots_that_failed_are_told() -> None:
+def test_budget_text_reports_failed_boots() -> None:
     text = report.text(told([None] * 3))
     assert "  failed: boot 1 of A: its kernel panicked\n" in text
     assert re.search(r"whole +- +105.00 +- +budget +not measured", text)
     assert text.endswith("over budget, or failed: web")
 
 
-def test_markdown_lets_no_name_be_markup() -> None:
+def test_budget_markdown_escapes_names() -> None:
     hostile = structs.replace(WEB, name="a|b <img src=x> @team [x](y)")
     lines = report.markdown(told([110] * 6, hostile)).splitlines()
     assert "| whole | 110.00 | 105.00 | +5.000 | budget | **over** |" in lines
@@ -77,7 +77,7 @@ def test_junit_has_a_case_for_each_limit() -> None:
     assert ElementTree.fromstring(junit(told([100] * 6))).get("failures") == "0"
 
 
-def test_junit_holds_any_name() -> None:
+def test_junit_accepts_any_name() -> None:
     name = 'a\x00<&"\N{SNOWMAN}'
     root = ElementTree.fromstring(junit(told([100] * 6, structs.replace(WEB, name=name))))
     assert root[0].get("name") == 'a\ufffd<&"\N{SNOWMAN}'
@@ -93,7 +93,7 @@ def trends(*lengths: float, title: str = "web") -> dict[str, Any]:
     return found
 
 
-def test_a_trend_has_a_row_for_each_measurement() -> None:
+def test_trend_text_has_a_row_for_each_measurement() -> None:
     head, columns, *rows = trend_report.trend(trends(100, 100, 120)).splitlines()
     assert head == "web, virtual clock: 3 measurements"
     assert columns.split() == ["ID", "when", "n", "kernel", "initramfs", "whole", "ms,", "medians"]
@@ -101,7 +101,7 @@ def test_a_trend_has_a_row_for_each_measurement() -> None:
     assert rows[2].endswith("slower than 1 by 20.0 ms (20.0 ms to 20.0 ms)")
 
 
-def test_regress_in_words() -> None:
+def test_regress_text_in_words() -> None:
     lines = trend_report.regress(trends(100, 120)).splitlines()
     assert lines[1].startswith("  first became slower: measurement 2, ")
     assert lines[2].endswith(": 100.00 → 120.00 ms")
@@ -115,7 +115,7 @@ def test_regress_in_words() -> None:
     assert trend_report.regress({"series": []}) == "no measurement of it is in the history"
 
 
-def test_the_page_has_a_plot_and_no_name_becomes_markup() -> None:
+def test_trend_page_has_a_plot_and_escapes_names() -> None:
     shown = page(trends(100, 120, title="<script>x"), title="<script>x")
     assert "<script" not in shown
     [svg] = re.findall(r"<svg.*?</svg>", shown, re.DOTALL)

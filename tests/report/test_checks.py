@@ -22,7 +22,7 @@ class Seen:
     hint: str = ""
 
 
-def test_the_text_word_by_word() -> None:
+def test_checks_text_word_by_word() -> None:
     found = [
         Seen(),
         Seen(area="ours", name="keys", text="yours alone"),
@@ -49,7 +49,7 @@ def test_the_text_word_by_word() -> None:
     ]
 
 
-def test_what_is_too_long_goes_on_below_itself() -> None:
+def test_checks_text_wraps_long_values_below_themselves() -> None:
     found = [Seen(text="one two three four five", hint="six seven eight nine")]
     assert checks.text(found, width=34).splitlines()[:5] == [
         "This host",
@@ -60,7 +60,7 @@ def test_what_is_too_long_goes_on_below_itself() -> None:
     ]
 
 
-def test_paths_and_options_stay_whole() -> None:
+def test_checks_text_does_not_break_paths_and_options() -> None:
     path = "/home/somebody/" + "deep/" * 20 + "end"
     shown = checks.text(
         [Seen(text=f"not in {path}", hint="run it with --no-such-option")], width=40
@@ -69,29 +69,29 @@ def test_paths_and_options_stay_whole() -> None:
     assert " --no-such-option\n" in shown
 
 
-def test_all_that_is_well_is_said_in_the_end() -> None:
+def test_checks_summary_says_that_all_is_well() -> None:
     assert checks.text([Seen()]).splitlines()[-1] == "1 check: all is well"
     assert checks.summary([Seen(), Seen()]) == "2 checks: all is well"
 
 
-def test_nothing_looked_at() -> None:
+def test_checks_text_of_no_checks() -> None:
     assert checks.text([]) == "0 checks: all is well"
 
 
-def test_several_are_counted_as_several() -> None:
+def test_checks_summary_uses_plurals() -> None:
     found = [Seen(state="problem"), Seen(state="problem"), Seen(state="warning")]
     assert checks.summary(found) == "3 checks: 2 problems, 1 warning"
 
 
-def test_an_area_that_has_no_heading_is_its_own() -> None:
+def test_checks_text_of_an_unknown_area_uses_its_name() -> None:
     assert checks.text([Seen(area="network")]).startswith("network\n  ✓ ok       KVM  a guest")
 
 
-def test_no_text_at_all_is_a_row_too() -> None:
+def test_checks_text_of_a_check_without_text() -> None:
     assert checks.text([Seen(text="")]).splitlines()[1] == "  ✓ ok       KVM"
 
 
-def test_what_a_terminal_would_obey_is_left_out() -> None:
+def test_checks_text_drops_control_characters() -> None:
     shown = checks.text([Seen(name="a\tb", text="red\x1b[0m\nnext", hint="a\rb")])
     assert shown.splitlines()[1:3] == [
         "  ✓ ok       a b  red [0m next",
@@ -111,7 +111,7 @@ def test_what_a_terminal_would_obey_is_left_out() -> None:
         )
     )
 )
-def test_lines_fit_and_no_word_is_lost(found: list[Seen]) -> None:
+def test_checks_text_fits_the_width_and_loses_no_word(found: list[Seen]) -> None:
     shown = checks.text(found)
     assert max(map(len, shown.splitlines())) <= 100
     assert all(line == line.rstrip() for line in shown.splitlines())

@@ -23,7 +23,7 @@ def faster() -> Timeline:
     return boot(*(s for s in cut if s.id != "ssh"))
 
 
-def test_text() -> None:
+def test_diff_text_word_by_word() -> None:
     told = text(diff(small(), faster()), names=("before", "after"))
     assert max(map(len, told.splitlines())) <= 80
     assert told == "\n".join(
@@ -63,12 +63,12 @@ def test_text() -> None:
 
 @settings(max_examples=50)
 @given(boots(), boots())
-def test_text_fits(a: Timeline, b: Timeline) -> None:
+def test_diff_text_fits_80_columns(a: Timeline, b: Timeline) -> None:
     names = ("a boot with a long name", "x")
     assert all(len(line) <= 80 for line in text(diff(a, b), names=names).splitlines())
 
 
-def test_warnings_are_said_everywhere() -> None:
+def test_diff_warnings_are_in_text_page_and_values() -> None:
     found = diff(small(), faster(), ran_a=Ran(accelerator="kvm"), ran_b=Ran(accelerator="tcg"))
     (warning,) = found.warnings
     assert f"warning: {warning}" in text(found)
@@ -76,7 +76,7 @@ def test_warnings_are_said_everywhere() -> None:
     assert warning in page(found, small(), faster())
 
 
-def test_values() -> None:
+def test_diff_values() -> None:
     told = json.loads(json.dumps(values(diff(small(), faster()))))
     assert {name: told[name] for name in ("clock", "boots_each", "before_ns", "change_ns")} == {
         "clock": "wall",
@@ -102,7 +102,7 @@ def test_values() -> None:
     }
 
 
-def test_signed() -> None:
+def test_signed_prints_changes_with_their_sign() -> None:
     assert [signed(n) for n in (-1_250_000_000, 8_200_000, 0)] == ["-1.250 s", "+8.2 ms", "0 µs"]
 
 
@@ -133,7 +133,7 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def test_page() -> None:
+def test_diff_page_holds_both_boots() -> None:
     a, b = small(), faster()
     whole = page(diff(a, b), a, b, names=("before", "after"))
     seen = Page(whole)
@@ -163,7 +163,7 @@ def test_page() -> None:
     assert widths[0] == widths[1], "both pictures have one scale"
 
 
-def test_page_with_hostile_names() -> None:
+def test_diff_page_escapes_hostile_names() -> None:
     a, b = hostile(), small()
     whole = page(diff(a, b), a, b, names=(HOSTILE[0], HOSTILE[2]))
     seen = Page(whole)

@@ -21,7 +21,7 @@ def compared(a: list[float | None], b: list[float | None]) -> dict[str, Any]:
     return told
 
 
-def test_a_measurement() -> None:
+def test_measurement_text_word_by_word() -> None:
     assert (
         measured_text(100, 101, 100, 102, 101, 300, None)
         == """\
@@ -39,11 +39,11 @@ virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"
     )
 
 
-def test_no_boot_has_no_table() -> None:
+def test_measurement_text_without_boots_has_no_table() -> None:
     assert measured_text(None).startswith("no boot succeeded\nfailed: boot 1 of A")
 
 
-def test_a_comparison() -> None:
+def test_comparison_text_word_by_word() -> None:
     text = comparison.text(compared([1000.0] * 10, [900.0] * 10))
     assert (
         text
@@ -64,7 +64,7 @@ virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"
     )
 
 
-def test_verdicts_in_words() -> None:
+def test_comparison_verdict_in_words() -> None:
     assert comparison.verdict(compared([1000] * 8, [1000] * 8)) == (
         "no difference larger than 10.0 ms (B - A: 96 % interval +0.000 to +0.000 ms, 8 pairs)"
     )
@@ -76,7 +76,7 @@ def test_verdicts_in_words() -> None:
     )
 
 
-def test_rows_of_any_length_fit_into_an_issue() -> None:
+def test_comparison_text_fits_into_an_issue() -> None:
     long: list[float | None] = [60_000 + n for n in range(10)]
     longer: list[float | None] = [100_000 + 2 * n for n in range(10)]
     text = comparison.text(compared(long, longer))
@@ -84,7 +84,7 @@ def test_rows_of_any_length_fit_into_an_issue() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_phases_of_one_side_only_are_named() -> None:
+def test_comparison_text_names_phases_of_one_side_only() -> None:
     told = compared([1000.0] * 8, [900.0] * 8)
     for sample in told["sides"]["B"]["samples"]:
         sample["PID 1 to sshd"] = 1

@@ -48,7 +48,7 @@ TOLD: dict[str, Any] = {
 }
 
 
-def test_what_differs_is_told_and_what_does_not_is_left_out() -> None:
+def test_kernels_text_shows_only_differences() -> None:
     assert text(TOLD).splitlines() == [
         "A: 6.1.0, boots its vmlinux (vmlinux 53.0 MiB, bzImage 8.0 MiB)",
         "   keeps 40.0 MiB of the guest's memory for itself",

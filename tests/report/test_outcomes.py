@@ -12,20 +12,20 @@ def _outcome(result: Result, text: str = "", cure: str = "") -> Outcome:
     return Outcome(probe=_PROBE, result=result, text=text, cure=cure, duration_ns=12_000_000)
 
 
-def test_one_that_passed() -> None:
+def test_outcomes_line_of_a_passed_probe() -> None:
     assert outcomes.line(_outcome("pass", "/dev/pts/0\nmore")) == (
         "pty            pass   12.0 ms  /dev/pts/0"
     )
     assert outcomes.line(_outcome("pass")).endswith("  ssh -tt gives a terminal")
 
 
-def test_one_that_does_not_apply() -> None:
+def test_outcomes_line_of_a_probe_that_does_not_apply() -> None:
     assert outcomes.line(_outcome("does-not-apply", "no server")) == (
         "pty            -               does not apply: no server"
     )
 
 
-def test_failure_is_shown_whole() -> None:
+def test_outcomes_line_of_a_failed_probe_shows_everything() -> None:
     text = outcomes.line(_outcome("fail", "x" * 200 + "\nsecond", "mount it"))
     margin = " " * 31
     assert text.splitlines() == [
@@ -35,7 +35,7 @@ def test_failure_is_shown_whole() -> None:
     ]
 
 
-def test_verdict() -> None:
+def test_outcomes_verdict() -> None:
     every = [_outcome("pass"), _outcome("pass"), _outcome("fail"), _outcome("does-not-apply")]
     assert outcomes.verdict(every) == "2 passed, 1 failed, 1 does not apply"
     assert outcomes.verdict(every[:2]) == "2 passed"

@@ -80,7 +80,7 @@ def _named(name: str) -> Timeline:
     return Timeline(spans=(root, child), clock="wall", clock_error_ns=1000, warnings=(name,))
 
 
-def test_it_holds_the_timeline() -> None:
+def test_page_embeds_the_timeline() -> None:
     timeline = recorded()
     data = _embedded(page(timeline, title="web"))
     assert len(data["spans"]) == 1755
@@ -95,14 +95,14 @@ def test_it_holds_the_timeline() -> None:
         assert (critical == 1, open_ns) == (span.critical, unaccounted[span.id])
 
 
-def test_gaps_are_what_is_unaccounted() -> None:
+def test_page_gaps_are_what_is_unaccounted() -> None:
     timeline = recorded()
     gaps = _embedded(page(timeline, title="web"))["gaps"]
     assert sum(end - start for start, end in gaps) == timeline.unaccounted_ns()[ROOT] > 0
     assert merged((start, end) for start, end in gaps) == [tuple(gap) for gap in gaps]
 
 
-def test_it_needs_nothing_else() -> None:
+def test_page_loads_nothing_from_outside() -> None:
     text = page(recorded(), title="web", facts={"image": "web"}, flame=[(("a", "b"), 3)])
     assert re.findall(r"https?:|//[a-z]+\.|url\(|@import|import\(|fetch\(", text) == []
     for tag, attributes in _Parsed(text).elements:
@@ -111,7 +111,7 @@ def test_it_needs_nothing_else() -> None:
         assert [name for name in attributes if name.startswith("on") or name == "style"] == []
 
 
-def test_policy_allows_only_its_own_script_and_style() -> None:
+def test_page_policy_allows_only_its_own_script_and_style() -> None:
     parsed = _Parsed(page(recorded(), title="web"))
     policies = [
         attributes["content"]
@@ -127,7 +127,7 @@ def test_policy_allows_only_its_own_script_and_style() -> None:
 
 
 @pytest.mark.parametrize("name", _HOSTILE)
-def test_hostile_names_stay_text(name: str) -> None:
+def test_page_escapes_hostile_names(name: str) -> None:
     harmless = page(_named("x"), title="x", facts={"x": "x"}, flame=[(("x",), 1)])
     text = page(_named(name), title=name, facts={name: name}, flame=[((name,), 1)])
     parsed = _Parsed(text)
@@ -140,12 +140,12 @@ def test_hostile_names_stay_text(name: str) -> None:
 
 @settings(deadline=None)  # it builds a whole page each time
 @given(st.text())
-def test_any_name_survives(name: str) -> None:
+def test_page_keeps_any_name(name: str) -> None:
     text = page(_named("x"), title="x", flame=[((name,), 1)])
     assert _embedded(text)["flame"] == [[[name], 1]]
 
 
-def test_facts_and_warnings_are_told() -> None:
+def test_page_shows_facts_and_warnings() -> None:
     timeline = replace(recorded(), warnings=("units: none",), overhead_ns=-1_250_000)
     text = page(timeline, title="web", facts={"kernel": "6.1", "accelerator": "tcg"})
     facts = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text)
@@ -167,19 +167,19 @@ def test_facts_and_warnings_are_told() -> None:
         ("guest", "the guest&#x27;s, as its logs tell it"),
     ],
 )
-def test_clocks_without_an_error(clock: Any, told: str) -> None:
+def test_page_of_clocks_without_an_error(clock: Any, told: str) -> None:
     timeline = replace(of_size(30), clock=clock, clock_error_ns=0, overhead_ns=None)
     text = page(timeline, title="web")
     assert re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text) == [("clock", told)]
 
 
-def test_no_spans() -> None:
+def test_page_without_spans() -> None:
     text = page(Timeline(spans=(), clock="wall", clock_error_ns=0), title="none")
     assert "<strong>no spans</strong> <span>nothing was recorded</span>" in text
     assert _embedded(text)["spans"] == _embedded(text)["gaps"] == []
 
 
-def test_a_boot_that_took_no_time() -> None:
+def test_page_of_a_boot_that_took_no_time() -> None:
     root = replace(recorded().root, start_ns=0, end_ns=0)
     text = page(Timeline(spans=(root,), clock="guest", clock_error_ns=0), title="none")
     assert "<strong>0 µs</strong> <span>0 µs unaccounted (0.0 %)</span>" in text

@@ -89,7 +89,7 @@ def assert_same_spans(timeline: Timeline, slices: list[Slice]) -> None:
     assert length == timeline.unaccounted_ns()[timeline.root.id]
 
 
-def test_every_span_comes_back() -> None:
+def test_perfetto_trace_holds_every_span() -> None:
     timeline = small()
     slices = read(trace(timeline, title="web"))
     assert_same_spans(timeline, slices)
@@ -109,11 +109,11 @@ def test_every_span_comes_back() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(boots())
-def test_any_boot_comes_back(timeline: Timeline) -> None:
+def test_perfetto_trace_of_any_boot_holds_every_span(timeline: Timeline) -> None:
     assert_same_spans(timeline, read(trace(timeline, title="a boot")))
 
 
-def test_tracks_stand_in_the_order_of_the_layers() -> None:
+def test_perfetto_tracks_are_in_the_order_of_layers() -> None:
     packets = protos.Trace.FromString(trace(small(), title="web")).packet
     tracks = [p.track_descriptor for p in packets if p.HasField("track_descriptor")]
     names = [t.name for t in tracks if t.parent_uuid == tracks[0].uuid]
@@ -123,7 +123,7 @@ def test_tracks_stand_in_the_order_of_the_layers() -> None:
     assert ranks == sorted(set(ranks))
 
 
-def test_hostile_names() -> None:
+def test_perfetto_trace_keeps_hostile_names() -> None:
     slices = read(trace(hostile(), title=HOSTILE[2]))
     names = {s.name for s in slices if "id" in s.notes}
     assert set(HOSTILE) - names == {HOSTILE[2]}, "a lone surrogate is no UTF-8"
@@ -131,7 +131,7 @@ def test_hostile_names() -> None:
 
 
 @pytest.mark.parametrize("module", ["bootwright.report.perfetto", "bootwright.cli.timeline"])
-def test_protobuf_is_imported_only_when_asked_for(module: str) -> None:
+def test_perfetto_imports_protobuf_lazily(module: str) -> None:
     script = f"import {module}, sys; print([m for m in sys.modules if 'protobuf' in m])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr

@@ -80,7 +80,7 @@ def drawn_of(timeline: Timeline) -> dict[str, Span]:
 
 
 @pytest.mark.parametrize("make", [small, hostile])
-def test_it_stands_alone(make: object) -> None:
+def test_svg_needs_no_other_file(make: object) -> None:
     assert callable(make)
     root = parsed(svg(make(), title="a boot"))
     assert root.tag == f"{_SVG}svg"
@@ -99,7 +99,7 @@ def test_it_stands_alone(make: object) -> None:
     assert "url(#boot-stripes)" in style
 
 
-def test_boxes_are_the_spans() -> None:
+def test_svg_boxes_are_the_spans() -> None:
     timeline = small()
     drawn = groups(parsed(svg(timeline, title="a boot")))
     assert set(drawn) == {s.id for s in timeline.spans[1:]} - {"kernel.tiny", "kernel.nothing"}
@@ -120,7 +120,7 @@ def test_boxes_are_the_spans() -> None:
     ]
 
 
-def test_what_is_unaccounted_is_empty() -> None:
+def test_svg_leaves_unaccounted_parts_empty() -> None:
     drawn = groups(parsed(svg(small(), title="a boot")))
     holes = rects(drawn["kernel.early"], "hole")
     millisecond = _WIDE / 1000
@@ -132,7 +132,7 @@ def test_what_is_unaccounted_is_empty() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(boots())
-def test_nothing_overlaps(timeline: Timeline) -> None:
+def test_svg_boxes_and_texts_do_not_overlap(timeline: Timeline) -> None:
     root = parsed(svg(timeline, title="a boot"))
     drawn = groups(root)
     assert set(drawn) == set(drawn_of(timeline))
@@ -149,7 +149,7 @@ def test_nothing_overlaps(timeline: Timeline) -> None:
         assert all(apart(label, box) or inside(label, box) for box in boxes)
 
 
-def test_hostile_names_stay_text() -> None:
+def test_svg_escapes_hostile_names() -> None:
     picture = svg(hostile(), title=HOSTILE[3])
     root = parsed(picture)
     assert len(groups(root)) == len(HOSTILE)
@@ -158,7 +158,7 @@ def test_hostile_names_stay_text() -> None:
     assert picture.count("]]>") == 1, "the end of our own style only"
 
 
-def test_a_common_scale() -> None:
+def test_svg_of_two_boots_has_a_common_scale() -> None:
     timeline = small()
     root = parsed(svg(timeline, title="a boot", whole_ns=2 * timeline.total_ns, prefix="b"))
     ((left, _, right, _),) = rects(groups(root)["kernel.late"], "box")
@@ -167,14 +167,14 @@ def test_a_common_scale() -> None:
 
 
 @pytest.mark.parametrize("whole", [1, 13, 999, 20_278_175_334, 4_382_198_866, 10**12])
-def test_ticks(whole: int) -> None:
+def test_tick_ns_is_one_two_or_five_times_a_power_of_ten(whole: int) -> None:
     step = tick_ns(whole)
     assert str(step).rstrip("0") in ("1", "2", "5")
     assert whole / step <= 12
     assert whole / step >= 4 or step == 1
 
 
-def test_cut() -> None:
+def test_cut_shortens_text_to_a_width() -> None:
     assert cut("name", 1000) == "name"
     assert cut("a longer name", text_width("a lon…")) == "a lon…"
     assert cut("name", 3) == ""

@@ -41,7 +41,7 @@ def made(*durations_ms: float) -> list[Phase]:
         (21_304_400_000, "21.304 s"),
     ],
 )
-def test_a_duration_is_said_in_the_unit_that_reads_best(time_ns: int, said: str) -> None:
+def test_duration_uses_the_most_readable_unit(time_ns: int, said: str) -> None:
     assert text.duration(time_ns) == said
 
 
@@ -57,11 +57,11 @@ def test_a_duration_is_said_in_the_unit_that_reads_best(time_ns: int, said: str)
         (3 << 40, "3072.0 GiB"),
     ],
 )
-def test_a_size_is_said_in_binary_units(size_bytes: int, said: str) -> None:
+def test_size_uses_binary_units(size_bytes: int, said: str) -> None:
     assert text.size(size_bytes) == said
 
 
-def test_the_table_word_by_word() -> None:
+def test_phase_table_word_by_word() -> None:
     assert text.phase_table(made(50, 150), "start-up").splitlines() == [
         "host preparation      50.0 ━━━━━                command.entered → vmm.exec",
         "VMM start            150.0      ━━━━━━━━━━━━━━━ vmm.exec → vmm.running",
@@ -69,14 +69,14 @@ def test_the_table_word_by_word() -> None:
     ]
 
 
-def test_no_time_at_all_is_a_table_too() -> None:
+def test_phase_table_of_no_time() -> None:
     lines = text.phase_table(made(0, 0), "start-up").splitlines()
     assert "━" not in "".join(lines)
     assert lines[-1] == "start-up               0.0 ms"
 
 
 @given(st.lists(st.floats(min_value=0, max_value=300_000), min_size=1, max_size=6))
-def test_bars_lie_within_their_column_and_lines_within_the_screen(times: list[float]) -> None:
+def test_phase_table_bars_and_lines_fit(times: list[float]) -> None:
     phases = made(*times)
     *rows, total = text.phase_table(phases, "start-up").splitlines()
     column = max(len("start-up"), *(len(phase.name) for phase in phases)) + 11
@@ -100,5 +100,5 @@ def test_bars_lie_within_their_column_and_lines_within_the_screen(times: list[fl
         (172800, "2 days ago"),
     ],
 )
-def test_an_age_is_said_in_its_largest_unit(seconds: int, said: str) -> None:
+def test_age_uses_the_largest_unit(seconds: int, said: str) -> None:
     assert text.age(1_000_000, 1_000_000 + seconds) == said

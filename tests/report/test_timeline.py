@@ -66,7 +66,7 @@ def rows(made: Timeline) -> list[str]:
     ],
     ids=["whole", "tini", "virtual", "log", "log and dump"],
 )
-def test_real_boots_fit_80_columns(make: Callable[[], Timeline]) -> None:
+def test_timeline_text_of_real_boots_fits_80_columns(make: Callable[[], Timeline]) -> None:
     made = make()
     plain = text(made)
     lines = plain.splitlines()
@@ -77,7 +77,7 @@ def test_real_boots_fit_80_columns(make: Callable[[], Timeline]) -> None:
     assert re.sub("\x1b\\[[0-9]+m", "", text(made, color=True)) == plain
 
 
-def test_a_row_has_name_start_length_and_a_bar_where_it_lies() -> None:
+def test_timeline_text_row_has_name_start_length_and_bar() -> None:
     made = timeline(
         span("a", 0, 500, critical=True),
         span("b", 500, 1000),
@@ -92,7 +92,7 @@ def test_a_row_has_name_start_length_and_a_bar_where_it_lies() -> None:
     ]
 
 
-def test_what_is_short_is_one_row_together() -> None:
+def test_timeline_text_joins_short_spans_into_one_row() -> None:
     short = [span(f"s{n}", 500 + n, 501 + n, parent="b") for n in range(3)]
     made = timeline(
         span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), *short
@@ -104,12 +104,12 @@ def test_what_is_short_is_one_row_together() -> None:
     assert rows(made)[-1] == f"{'     1 shorter one':42} {'':>8} {'1.0':>9}"
 
 
-def test_at_the_top_the_shortest_has_a_row() -> None:
+def test_timeline_text_shows_every_span_at_the_top_level() -> None:
     made = timeline(span("a", 0, 0.1), span("b", 1, 900))
     assert [row.split()[0] for row in rows(made)[2:4]] == ["a", "b"]
 
 
-def test_what_nothing_explains_has_a_row_at_every_level() -> None:
+def test_timeline_text_shows_unaccounted_time_at_every_level() -> None:
     made = timeline(
         span("frame", 0, 600, kind="frame"),
         span("inside", 0, 400, parent="frame"),
@@ -126,7 +126,7 @@ def test_what_nothing_explains_has_a_row_at_every_level() -> None:
     assert "whole 1.000 s, unaccounted 205.0 ms (20.5 %)" in text(made)
 
 
-def test_of_a_long_name_what_is_said_of_the_unit_stays() -> None:
+def test_timeline_text_cuts_unit_names_and_keeps_what_follows() -> None:
     unit = "systemd-networkd-persistent-storage.service"
     made = timeline(
         span("a", 0, 500, name=f"{unit}: waits for PID 1", critical=True),
@@ -141,7 +141,7 @@ def test_of_a_long_name_what_is_said_of_the_unit_stays() -> None:
     assert f"  userspace: {unit[:29]}…: waits for PID 1" in text(made)
 
 
-def test_below_a_units_row_its_name_is_not_said_again() -> None:
+def test_timeline_text_does_not_repeat_a_units_name_below_it() -> None:
     made = timeline(
         span("u", 0, 1000, name="ssh.service"),
         span("p", 0, 300, name="ssh.service: before its main process", parent="u"),
@@ -151,7 +151,7 @@ def test_below_a_units_row_its_name_is_not_said_again() -> None:
     assert names == ["ssh.service", "before its main process", "ssh.service-2: other"]
 
 
-def test_the_ten_longest_of_the_critical_path_are_named() -> None:
+def test_timeline_text_names_the_ten_longest_critical_spans() -> None:
     spans = [span(f"c{n}", 0, n, critical=True) for n in range(1, 15)]
     spans += [span("aside", 0, 900), span("none", 3, 3, critical=True)]
     report = text(timeline(*spans))
@@ -161,7 +161,7 @@ def test_the_ten_longest_of_the_critical_path_are_named() -> None:
     assert named[0] == f"{'  userspace: c14':60} {'14.0':>9} {'1.4':>5} %"
 
 
-def test_a_span_counts_without_what_is_told_of_below_it() -> None:
+def test_timeline_text_counts_a_span_without_its_children() -> None:
     """A long initcall with one short probe inside is still the longest."""
     made = timeline(
         span("frame", 0, 900, kind="frame", critical=True),
@@ -174,7 +174,7 @@ def test_a_span_counts_without_what_is_told_of_below_it() -> None:
     assert named == [["acpi_init", "450.0"], ["alone", "100.0"], ["probe", "50.0"]]
 
 
-def test_color_is_for_the_critical_path_and_for_what_is_unaccounted() -> None:
+def test_timeline_text_colors_critical_and_unaccounted_rows() -> None:
     report = text(
         timeline(
             span("a", 0, 500, kind="frame", critical=True),
@@ -205,7 +205,7 @@ def test_color_is_for_the_critical_path_and_for_what_is_unaccounted() -> None:
         ({"warnings": ("the log is cut",)}, "warning: the log is cut"),
     ],
 )
-def test_what_to_know_of_the_figures_is_said_below(other: dict[str, Any], line: str) -> None:
+def test_timeline_text_ends_with_notes_on_the_figures(other: dict[str, Any], line: str) -> None:
     said = text(timeline(span("a", 0, 1000), **other)).splitlines()
     assert line in said
     assert "times in ms; * on the critical path" in said
@@ -213,14 +213,14 @@ def test_what_to_know_of_the_figures_is_said_below(other: dict[str, Any], line: 
     assert [line for line in plain if "off by" in line or "second boot" in line] == []
 
 
-def test_a_long_warning_is_broken() -> None:
+def test_timeline_text_wraps_a_long_warning() -> None:
     said = text(timeline(warnings=(f"what {'is long ' * 20}",))).splitlines()
     assert said[-3].startswith("warning: what is long")
     assert said[-1].startswith("  long ") or said[-1].startswith("  is long")
     assert max(len(line) for line in said) <= 80
 
 
-def test_an_empty_timeline_is_told_too() -> None:
+def test_timeline_text_of_an_empty_timeline() -> None:
     assert text(timeline(ms=0)).splitlines() == [
         _HEAD,
         f"{' boot':42} {'0.0':>8} {'0.0':>9}",
@@ -243,7 +243,7 @@ def test_an_empty_timeline_is_told_too() -> None:
         max_size=20,
     )
 )
-def test_any_timeline_fits(
+def test_timeline_text_of_any_timeline_fits(
     made: list[tuple[int, str, int, int, Kind, bool]],
 ) -> None:
     spans: list[Span] = []

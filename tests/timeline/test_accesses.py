@@ -23,25 +23,25 @@ def of(clock: str, instrumented: Pass | None) -> Evidence:
     return Evidence(clock=clock, clean=Pass(kernel_log=LOG), instrumented=instrumented)
 
 
-def test_they_come_from_the_pass_that_was_watched() -> None:
+def test_assemble_takes_accesses_from_the_watched_pass() -> None:
     timeline = assemble(of("virtual", Pass(kernel_log=LOG, accesses=(UART,))))
     assert timeline.accesses == (UART,)
     assert NONE not in timeline.warnings
 
 
-def test_a_qemu_that_tells_of_none_is_warned_of() -> None:
+def test_assemble_warns_of_a_qemu_that_counted_no_accesses() -> None:
     timeline = assemble(of("virtual", Pass(kernel_log=LOG)))
     assert timeline.accesses == ()
     assert NONE in timeline.warnings
 
 
-def test_without_a_second_pass_nobody_looked() -> None:
+def test_assemble_without_a_second_pass_has_no_accesses() -> None:
     timeline = assemble(of("virtual", None))
     assert timeline.accesses == ()
     assert NONE not in timeline.warnings
 
 
-def test_they_are_kept_with_the_evidence() -> None:
+def test_evidence_keeps_accesses() -> None:
     evidence = of("virtual", Pass(accesses=(UART,)))
     assert msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence) == evidence
     older = b'{"version": 1, "instrumented": {"kernel_log": ""}}'

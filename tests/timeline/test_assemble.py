@@ -50,7 +50,7 @@ def without(seen: Pass, **missing: object) -> Evidence:
     return Evidence(clean=changed, instrumented=evidences.instrumented())
 
 
-def test_every_span_lies_within_its_parent_and_all_layers_are_there(whole: Timeline) -> None:
+def test_assemble_gives_well_formed_spans_of_all_layers(whole: Timeline) -> None:
     spans = assert_well_formed(whole)
     assert {span.layer for span in spans.values()} == {
         *("host", "firmware", "kernel", "initramfs", "userspace", "ssh"),
@@ -59,7 +59,7 @@ def test_every_span_lies_within_its_parent_and_all_layers_are_there(whole: Timel
     assert whole.clock == "wall"
 
 
-def test_what_follows_each_other_is_in_order_and_adds_up_to_the_whole(whole: Timeline) -> None:
+def test_assemble_phases_are_in_order_and_add_up(whole: Timeline) -> None:
     top = whole.children()[ROOT]
     assert [span.id for span in top] == TOP
     between_ns = [after.start_ns - before.end_ns for before, after in pairwise(top)]
@@ -73,7 +73,7 @@ def test_what_follows_each_other_is_in_order_and_adds_up_to_the_whole(whole: Tim
     assert open_ns < 0.02 * whole.total_ns
 
 
-def test_the_guests_spans_stand_where_its_clock_puts_them(whole: Timeline) -> None:
+def test_assemble_places_guest_spans_by_the_guest_clock(whole: Timeline) -> None:
     spans = {span.id: span for span in whole.spans}
     begun_ns = spans["kernel"].start_ns
     assert abs(begun_ns - 1_400 * MS) <= whole.clock_error_ns
@@ -83,12 +83,12 @@ def test_the_guests_spans_stand_where_its_clock_puts_them(whole: Timeline) -> No
     assert spans["ssh.command"].end_ns == whole.total_ns
 
 
-def test_the_error_of_the_alignment_is_half_of_what_the_looks_leave_open(whole: Timeline) -> None:
+def test_assemble_clock_error_is_half_the_open_interval(whole: Timeline) -> None:
     # Each look took 400 us; the marks came 300 us late, which says no more.
     assert whole.clock_error_ns == 200_000
 
 
-def test_units_are_moved_from_their_clock_to_the_logs(whole: Timeline) -> None:
+def test_assemble_moves_units_to_the_clock_of_the_log(whole: Timeline) -> None:
     """Their clock is 2 ms ahead, and the look at it took 2 ms: its middle was meant."""
     spans = {span.id: span for span in whole.spans}
     told = Evidence(clean=msgspec.structs.replace(evidences.clean(), monotonic=""))
@@ -97,7 +97,7 @@ def test_units_are_moved_from_their_clock_to_the_logs(whole: Timeline) -> None:
     assert other[unit].start_ns - spans[unit].start_ns == 2 * MS
 
 
-def test_lengths_are_the_clean_passs_and_initcalls_the_other_ones(whole: Timeline) -> None:
+def test_assemble_takes_lengths_from_the_clean_pass(whole: Timeline) -> None:
     spans = {span.id: span for span in whole.spans}
     clean, instrumented = klogs.log("6.1-image-clean").init, klogs.log("6.1-image-initcall_debug")
     assert clean is not None
@@ -110,7 +110,7 @@ def test_lengths_are_the_clean_passs_and_initcalls_the_other_ones(whole: Timelin
     assert whole.overhead_ns == overhead.overhead_ns
 
 
-def test_what_ran_beside_the_kernels_sequence_is_not_critical() -> None:
+def test_assemble_asynchronous_initcalls_are_not_critical() -> None:
     called = (1_000 * MS, "calling  7_async_probe+0x0/0x10 @ 45")
     returned = (1_050 * MS, "initcall 7_async_probe+0x0/0x10 returned 0 after 50000 usecs")
     log = evidences.with_lines(
@@ -121,7 +121,7 @@ def test_what_ran_beside_the_kernels_sequence_is_not_critical() -> None:
     assert (beside.duration_ns, beside.critical, beside.slack_ns) == (50 * MS, False, None)
 
 
-def test_samples_fill_the_kernel_and_what_comes_before_it(whole: Timeline) -> None:
+def test_assemble_fills_firmware_and_kernel_with_samples(whole: Timeline) -> None:
     spans = {span.id: span for span in whole.spans}
     sampled = [span for span in spans.values() if ".sampled." in span.id]
     assert {"firmware", "kernel"} <= {span.layer for span in sampled}
@@ -138,7 +138,7 @@ def test_samples_fill_the_kernel_and_what_comes_before_it(whole: Timeline) -> No
 
 
 @pytest.mark.parametrize("made", [evidences.whole, evidences.virtual])
-def test_a_stored_boot_gives_the_same_timeline(made: object) -> None:
+def test_assemble_of_stored_evidence_is_the_same(made: object) -> None:
     assert callable(made)
     evidence = made()
     stored = msgspec.json.encode(evidence)
@@ -147,7 +147,7 @@ def test_a_stored_boot_gives_the_same_timeline(made: object) -> None:
     assert assemble(again) == assemble(evidence)
 
 
-def test_without_looks_at_the_clock_the_guest_is_left_out_and_that_is_said() -> None:
+def test_assemble_without_exchanges_warns_and_omits_the_guest() -> None:
     timeline = assemble(without(evidences.clean(), exchanges=()))
     spans = assert_well_formed(timeline)
     assert timeline.warnings == (NO_ALIGNMENT,)
@@ -155,7 +155,7 @@ def test_without_looks_at_the_clock_the_guest_is_left_out_and_that_is_said() -> 
     assert timeline.total_ns == assemble(evidences.whole()).total_ns
 
 
-def test_without_an_instrumented_pass_there_are_phases_only() -> None:
+def test_assemble_without_an_instrumented_pass_has_phases_only() -> None:
     timeline = assemble(Evidence(clean=evidences.clean()))
     spans = assert_well_formed(timeline)
     assert timeline.overhead_ns is None
@@ -165,7 +165,7 @@ def test_without_an_instrumented_pass_there_are_phases_only() -> None:
     assert timeline.unaccounted_ns()["kernel"] == spans["kernel"].duration_ns
 
 
-def test_without_units_processes_tell() -> None:
+def test_assemble_without_units_uses_processes() -> None:
     timeline = assemble(Evidence(clean=evidences.tini()))
     spans = assert_well_formed(timeline)
     assert [span.id for span in timeline.children()[ROOT]] == TOP
@@ -176,14 +176,14 @@ def test_without_units_processes_tell() -> None:
     assert spans["process.sshd"].critical
 
 
-def test_without_units_or_processes_pid1_is_unaccounted() -> None:
+def test_assemble_without_units_and_processes_leaves_pid1_unaccounted() -> None:
     timeline = assemble(without(evidences.clean(), units="", processes=""))
     spans = assert_well_formed(timeline)
     assert timeline.unaccounted_ns()["pid1"] == spans["pid1"].duration_ns
 
 
 @pytest.mark.parametrize("name", ["seed.start", "seed.modules", "seed.done", "sshd.listening"])
-def test_a_mark_that_the_log_lost_costs_no_more_than_its_own_spans(name: str) -> None:
+def test_assemble_with_a_lost_mark_loses_only_its_spans(name: str) -> None:
     clean = evidences.clean()
     log = "".join(
         line
@@ -202,7 +202,7 @@ def test_a_mark_that_the_log_lost_costs_no_more_than_its_own_spans(name: str) ->
     assert_well_formed(timeline)
 
 
-def test_a_host_mark_that_is_missing_leaves_its_stretch_unaccounted() -> None:
+def test_assemble_with_a_missing_host_mark_leaves_a_gap() -> None:
     clean = evidences.clean()
     marks = tuple(mark for mark in clean.marks if mark.name != "vmm.running")
     timeline = assemble(without(clean, marks=marks))
@@ -211,7 +211,7 @@ def test_a_host_mark_that_is_missing_leaves_its_stretch_unaccounted() -> None:
     assert "vmm" not in spans
 
 
-def test_an_empty_log_gives_the_hosts_part_and_a_warning() -> None:
+def test_assemble_of_an_empty_log_has_the_hosts_part_and_a_warning() -> None:
     timeline = assemble(without(evidences.clean(), kernel_log=""))
     assert_well_formed(timeline)
     assert NO_ALIGNMENT in timeline.warnings
@@ -226,7 +226,7 @@ def test_an_empty_log_gives_the_hosts_part_and_a_warning() -> None:
         Pass(ssh=evidences.ssh_lines(5)),
     ],
 )
-def test_a_boot_without_beginning_or_end_is_an_error(seen: Pass) -> None:
+def test_assemble_without_beginning_or_end_is_an_error(seen: Pass) -> None:
     with pytest.raises(FormatError) as bad:
         assemble(Evidence(clean=seen))
     assert str(bad.value) == "the evidence does not tell when the boot began and ended"
@@ -242,7 +242,7 @@ def _thin_watched() -> Pass:
     return evidences.thinned(evidences.instrumented())
 
 
-def test_a_thinned_boot_gives_a_timeline_with_all_its_parts() -> None:
+def test_assemble_of_a_thinned_boot_has_all_parts() -> None:
     """What the tests below cut and tear still has something of everything."""
     timeline = assemble(Evidence(clean=_thin_clean(), instrumented=_thin_watched()))
     spans = assert_well_formed(timeline)
@@ -255,7 +255,7 @@ def test_a_thinned_boot_gives_a_timeline_with_all_its_parts() -> None:
 
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_logs_cut_anywhere_still_give_a_timeline(data: st.DataObject) -> None:
+def test_assemble_of_logs_cut_anywhere(data: st.DataObject) -> None:
     logs = []
     clean, watched = _thin_clean(), _thin_watched()
     for name, log in (("clean", clean.kernel_log), ("watched", watched.kernel_log)):
@@ -279,7 +279,7 @@ def test_logs_cut_anywhere_still_give_a_timeline(data: st.DataObject) -> None:
     st.text(max_size=50),
 )
 @settings(max_examples=40, deadline=None)
-def test_what_the_guest_told_may_be_torn(part: str, share: float, rest: str) -> None:
+def test_assemble_of_torn_guest_output(part: str, share: float, rest: str) -> None:
     whole = getattr(_thin_clean(), part)
     torn = whole[: round(share * len(whole))] + rest
     assert_well_formed(
@@ -289,7 +289,7 @@ def test_what_the_guest_told_may_be_torn(part: str, share: float, rest: str) -> 
 
 @given(st.lists(st.integers(0, 100), min_size=20, max_size=20))
 @settings(max_examples=20, deadline=None)
-def test_marks_out_of_order_never_make_a_span_that_ends_before_it_starts(
+def test_assemble_of_marks_in_any_order_is_well_formed(
     times: list[int],
 ) -> None:
     marks = tuple(
@@ -301,7 +301,7 @@ def test_marks_out_of_order_never_make_a_span_that_ends_before_it_starts(
     )
 
 
-def test_a_boot_on_the_virtual_clock_begins_with_the_guests_clock() -> None:
+def test_assemble_on_the_virtual_clock_begins_with_the_guest() -> None:
     timeline = assemble(evidences.virtual())
     spans = assert_well_formed(timeline)
     assert (timeline.clock, timeline.clock_error_ns) == ("virtual", 0)
@@ -311,7 +311,7 @@ def test_a_boot_on_the_virtual_clock_begins_with_the_guests_clock() -> None:
     assert spans["ssh"].name == "sshd greets on the loopback"
 
 
-def test_a_virtual_boot_without_a_mark_that_ends_it_is_an_error() -> None:
+def test_assemble_on_the_virtual_clock_needs_an_end_mark() -> None:
     log = klogs.text("6.1-image-clean")
     with pytest.raises(FormatError) as bad:
         assemble(Evidence(clock="virtual", clean=Pass(kernel_log=log)))
@@ -319,7 +319,7 @@ def test_a_virtual_boot_without_a_mark_that_ends_it_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", klogs.ALL)
-def test_a_kernel_log_alone_gives_a_timeline_of_the_guests_clock(name: str) -> None:
+def test_from_logs_of_a_kernel_log_alone(name: str) -> None:
     timeline = from_logs(klogs.text(name))
     spans = assert_well_formed(timeline)
     assert (timeline.clock, timeline.clock_error_ns, timeline.overhead_ns) == ("guest", 0, None)
@@ -330,7 +330,7 @@ def test_a_kernel_log_alone_gives_a_timeline_of_the_guests_clock(name: str) -> N
 
 
 @pytest.mark.parametrize("release", ["debian-12", "debian-13"])
-def test_a_dump_and_a_show_tell_the_same_units(release: str) -> None:
+def test_from_logs_of_dump_and_show_have_the_same_units(release: str) -> None:
     told = recorded(release)
     log = klogs.text("6.1-image-initcall_debug")
     by_dump, by_show = (from_logs(log, units) for units in (told["dump"], told["show"]))
@@ -351,7 +351,7 @@ def test_a_dump_and_a_show_tell_the_same_units(release: str) -> None:
 
 
 @pytest.mark.parametrize("log", ["", "no time\nnone here\n", "\x00\xff", "Id=ssh.service\n"])
-def test_a_log_without_times_is_an_error_with_a_way_out(log: str) -> None:
+def test_from_logs_refuses_a_log_without_times_with_a_hint(log: str) -> None:
     with pytest.raises(FormatError) as bad:
         from_logs(log)
     assert str(bad.value) == "the kernel log has no line with a time"
@@ -360,7 +360,7 @@ def test_a_log_without_times_is_an_error_with_a_way_out(log: str) -> None:
 
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_anybodys_logs_cut_anywhere_give_a_timeline_or_that_error(data: st.DataObject) -> None:
+def test_from_logs_cut_anywhere(data: st.DataObject) -> None:
     log = evidences.thinned_log(klogs.text(data.draw(st.sampled_from(klogs.ALL))))
     told = recorded("debian-12")[data.draw(st.sampled_from(["dump", "show"]))]
     units = evidences.thinned_units(told)
@@ -373,7 +373,7 @@ def test_anybodys_logs_cut_anywhere_give_a_timeline_or_that_error(data: st.DataO
     assert_well_formed(timeline)
 
 
-def test_samples_of_the_virtual_clock_lie_between_the_lines_that_they_came_between() -> None:
+def test_assemble_on_the_virtual_clock_places_samples_between_lines() -> None:
     # The guest's clock steps by 100 ms between its second line and its third.
     lines = (
         Line(0, 1 * MS, 2 * MS),

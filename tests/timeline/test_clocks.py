@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bootwright.timeline.clocks import Bound, align, between, heard
 
 
-def test_tightest_bounds_count() -> None:
+def test_align_takes_the_tightest_bounds() -> None:
     bounds = [
         heard(100, 1_200),  # offset at most 1100
         heard(200, 1_250),  # at most 1050
@@ -20,13 +20,13 @@ def test_tightest_bounds_count() -> None:
     assert (found.offset_ns, found.error_ns, found.warning) == (1_030, 20, "")
 
 
-def test_one_side_alone_tells_nothing() -> None:
+def test_align_needs_bounds_of_both_sides() -> None:
     assert align([]) is None
     assert align([heard(5, 10)]) is None
     assert align([Bound(least_ns=5)]) is None
 
 
-def test_clocks_that_disagree_are_said_so() -> None:
+def test_align_reports_contradicting_bounds() -> None:
     found = align([between(0, 1_000_000, 1_100_000), between(50, 3_000_050, 3_100_050)])
     assert found is not None
     assert found.warning == "two clocks differ by 1.900 ms within one boot"
@@ -40,7 +40,7 @@ def test_clocks_that_disagree_are_said_so() -> None:
         min_size=1,
     ),
 )
-def test_truth_lies_within_the_error(offset: int, looks: list[tuple[int, int, int]]) -> None:
+def test_align_error_holds_the_truth(offset: int, looks: list[tuple[int, int, int]]) -> None:
     found = align(
         between(own, own + offset - before, own + offset + after) for own, before, after in looks
     )

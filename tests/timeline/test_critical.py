@@ -16,7 +16,7 @@ def act(id: str, start: int, end: int, *after: str) -> Activity:
     return Activity(id=id, start_ns=start, end_ns=end, after=after)
 
 
-def test_the_last_to_end_is_what_was_waited_for() -> None:
+def test_critical_path_follows_the_last_to_end() -> None:
     path = critical_path(
         [
             act("root", 0, 10),
@@ -33,7 +33,7 @@ def test_the_last_to_end_is_what_was_waited_for() -> None:
     assert path.slack_ns == {"goal": 0, "long": 0, "short": 30, "root": 0}
 
 
-def test_slack_passes_on_what_was_waited() -> None:
+def test_critical_path_slack_is_passed_on() -> None:
     path = critical_path(
         [
             act("a", 0, 5),
@@ -47,26 +47,26 @@ def test_slack_passes_on_what_was_waited() -> None:
     assert path.slack_ns == {"c": 0, "d": 0, "b": 19, "a": 19}
 
 
-def test_an_order_that_was_not_obeyed_is_none() -> None:
+def test_critical_path_ignores_an_order_not_obeyed() -> None:
     path = critical_path([act("late", 0, 30), act("goal", 20, 40, "late")], "goal")
     assert path.chain == ("goal",)
     assert path.waited_for == {}
     assert path.slack_ns == {"goal": 0}
 
 
-def test_missing_ones_itself_and_doubles_do_no_harm() -> None:
+def test_critical_path_ignores_missing_own_and_double_dependencies() -> None:
     path = critical_path(
         [act("a", 0, 1), act("a", 0, 99), act("goal", 5, 6, "gone", "goal", "a", "a")], "goal"
     )
     assert path.chain == ("a", "goal")
 
 
-def test_a_goal_that_never_ran_has_no_path() -> None:
+def test_critical_path_of_a_goal_that_never_ran_is_empty() -> None:
     path = critical_path([act("a", 0, 1)], "goal")
     assert (path.chain, path.slack_ns) == ((), {})
 
 
-def test_a_circle_of_no_time_is_cut() -> None:
+def test_critical_path_cuts_a_cycle_of_no_time() -> None:
     path = critical_path(
         [
             act("root", 0, 7),
@@ -82,7 +82,7 @@ def test_a_circle_of_no_time_is_cut() -> None:
     assert set(path.slack_ns) == {"root", "a", "b", "c", "goal"}
 
 
-def test_it_cannot_end_before_it_starts() -> None:
+def test_activity_refuses_an_end_before_its_start() -> None:
     with pytest.raises(FormatError, match="activity x ends 2 ns before it starts"):
         act("x", 5, 3)
 
@@ -102,7 +102,7 @@ def _graphs(draw: st.DrawFn) -> list[Activity]:
 
 
 @given(_graphs(), _NAMES)
-def test_any_graph_has_a_path_that_runs_forward(graph: list[Activity], goal: str) -> None:
+def test_critical_path_of_any_graph_runs_forward(graph: list[Activity], goal: str) -> None:
     known: dict[str, Activity] = {}
     for activity in graph:
         known.setdefault(activity.id, activity)
@@ -124,7 +124,7 @@ def test_any_graph_has_a_path_that_runs_forward(graph: list[Activity], goal: str
 
 
 @given(_graphs(), _NAMES, st.data())
-def test_longer_by_its_slack_the_goal_stays_where_it_was(
+def test_critical_path_slack_does_not_move_the_goal(
     graph: list[Activity], goal: str, data: st.DataObject
 ) -> None:
     """Run the graph again with one activity longer: what slack says is exactly what it holds."""
@@ -172,6 +172,6 @@ def _rerun(
     return moved - (more if victim == goal else 0)
 
 
-def test_a_long_chain_needs_no_deep_stack() -> None:
+def test_critical_path_of_a_long_chain_does_not_recurse() -> None:
     graph = [act("0", 0, 1)] + [act(str(n), n, n + 1, str(n - 1)) for n in range(1, 20_000)]
     assert len(critical_path(graph, "19999").chain) == 20_000

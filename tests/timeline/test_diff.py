@@ -19,7 +19,7 @@ def by_id(found: Diff) -> dict[str, Change]:
     return changes
 
 
-def test_a_boot_beside_itself() -> None:
+def test_diff_of_a_boot_with_itself() -> None:
     found = diff(small(), small())
     assert found.change_ns == 0
     assert {change.what for change in found.changes} == {"same"}
@@ -27,7 +27,7 @@ def test_a_boot_beside_itself() -> None:
     assert len(found.changes) == len(small().spans)
 
 
-def test_what_appeared_vanished_grew_and_shrank() -> None:
+def test_diff_finds_appeared_vanished_grown_and_shrunk_spans() -> None:
     ends = {"boot": 1100, "kernel": 500, "kernel.late": 500, "kernel.early.a": 120}
     spans = [
         replace(s, end_ns=ends[s.id] * MS) if s.id in ends else s
@@ -53,7 +53,7 @@ def test_what_appeared_vanished_grew_and_shrank() -> None:
     assert own == sorted(own, reverse=True)
 
 
-def test_beside_the_critical_path_nothing_is_gained() -> None:
+def test_diff_off_the_critical_path_gains_nothing() -> None:
     """A unit that runs beside a critical one, and takes longer, makes no boot longer."""
     longer = [
         replace(s, end_ns=690 * MS) if s.id in ("unit.b", "unit.b.inner") else s
@@ -65,7 +65,7 @@ def test_beside_the_critical_path_nothing_is_gained() -> None:
     assert changes["unit.a"].own_ns == 0
 
 
-def test_parts() -> None:
+def test_parts_of_a_boot() -> None:
     assert {name: part / MS for name, part in parts(small()).items() if part} == {
         "host": 100,
         "kernel.early": 80,
@@ -78,7 +78,7 @@ def test_parts() -> None:
     }
 
 
-def test_of_equals_the_one_that_started_last_has_the_moment() -> None:
+def test_parts_give_a_moment_to_the_last_started() -> None:
     timeline = boot(
         span("boot", "", 0, 100, "frame"), span("a", "boot", 0, 90), span("b", "boot", 30, 60)
     )
@@ -87,7 +87,7 @@ def test_of_equals_the_one_that_started_last_has_the_moment() -> None:
 
 @settings(deadline=None)
 @given(boots(), boots())
-def test_parts_sum_to_the_whole_and_changes_to_the_change(a: Timeline, b: Timeline) -> None:
+def test_parts_and_changes_add_up(a: Timeline, b: Timeline) -> None:
     for timeline in (a, b):
         found = parts(timeline)
         assert sum(found.values()) == timeline.total_ns
@@ -101,7 +101,7 @@ def test_parts_sum_to_the_whole_and_changes_to_the_change(a: Timeline, b: Timeli
         assert turned[name].length_ns == -change.length_ns
 
 
-def test_numbered_spans_are_summed() -> None:
+def test_diff_sums_numbered_spans() -> None:
     def run(*lengths: int) -> Timeline:
         spans = [span("boot", "", 0, 100, "frame"), span("k#2", "boot", 0, 100, "frame")]
         at = 0
@@ -122,7 +122,7 @@ def test_numbered_spans_are_summed() -> None:
     assert changes["k"].own_ns == -18 * MS
 
 
-def test_a_span_inside_one_of_its_kind_counts_once() -> None:
+def test_diff_counts_nested_spans_of_one_kind_once() -> None:
     timeline = boot(
         span("boot", "", 0, 100, "frame"), span("a", "boot", 0, 50), span("a#2", "a", 10, 20)
     )
@@ -134,7 +134,7 @@ def test_a_span_inside_one_of_its_kind_counts_once() -> None:
     assert change.before.own_ns == 50 * MS
 
 
-def test_critical_on_either_side() -> None:
+def test_diff_is_critical_on_either_side() -> None:
     spans = [replace(s, critical=s.id == "unit.b") for s in small().spans]
     changes = by_id(diff(small(), boot(*spans)))
     assert changes["unit.a"].critical
@@ -142,7 +142,7 @@ def test_critical_on_either_side() -> None:
     assert not changes["unit.c"].critical
 
 
-def test_clocks_do_not_mix() -> None:
+def test_diff_refuses_different_clocks() -> None:
     with pytest.raises(InputError) as caught:
         diff(small(), replace(small(), clock="virtual"))
     assert str(caught.value) == (
@@ -152,7 +152,7 @@ def test_clocks_do_not_mix() -> None:
     assert caught.value.hint == "boot both with the same --clock"
 
 
-def test_hosts_and_accelerators_are_warned_of() -> None:
+def test_diff_warns_of_different_hosts_and_accelerators() -> None:
     a, b = Ran(host="lab1", accelerator="kvm"), Ran(host="lab2", accelerator="tcg")
     assert diff(small(), small(), ran_a=a, ran_b=b).warnings == (
         "the first boot ran with kvm and the second with tcg; that alone changes every length",

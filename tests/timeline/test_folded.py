@@ -21,12 +21,12 @@ def sampled(*looks: tuple[float, str], halted: bool = False) -> Timeline:
     return replace(small(), samples=seen(*looks, halted=halted))
 
 
-def test_nobody_looked() -> None:
+def test_stacks_without_samples_are_empty() -> None:
     assert folded.stacks(small()) == ()
     assert folded.text(()) == ""
 
 
-def test_a_sample_lies_in_the_innermost_span_and_in_a_function() -> None:
+def test_stacks_put_a_sample_into_the_innermost_span() -> None:
     found = folded.stacks(
         sampled((112, "memcpy"), (116, "memcpy"), (120, "vsnprintf"), (150, "memcpy"))
     )
@@ -37,7 +37,7 @@ def test_a_sample_lies_in_the_innermost_span_and_in_a_function() -> None:
     )
 
 
-def test_of_overlapping_spans_the_critical_one() -> None:
+def test_stacks_prefer_the_critical_of_overlapping_spans() -> None:
     assert folded.stacks(sampled((300, "x"), (301, "y"), (302, "y"))) == (
         (("boot", "kernel", "late", "x"), MS // 2),
         (("boot", "kernel", "late", "y"), MS + MS // 2),
@@ -47,12 +47,12 @@ def test_of_overlapping_spans_the_critical_one() -> None:
     ]
 
 
-def test_a_halted_vcpu_was_in_no_function() -> None:
+def test_stacks_of_a_halted_vcpu_have_no_function() -> None:
     (found,) = folded.stacks(sampled((20, "default_idle"), (24, "default_idle"), halted=True))
     assert found == (("boot", "host", "vCPU halted"), 4 * MS)
 
 
-def test_spans_made_from_samples_are_no_frames() -> None:
+def test_stacks_omit_spans_made_from_samples() -> None:
     timeline = sampled((150, "memcpy"), (152, "memcpy"))
     made = span("kernel.early.sampled.memcpy", "kernel.early", 140, 160)
     with_span = replace(timeline, spans=(*timeline.spans, made))
@@ -60,11 +60,11 @@ def test_spans_made_from_samples_are_no_frames() -> None:
     assert folded.stacks(timeline) == ((("boot", "kernel", "early", "memcpy"), 2 * MS),)
 
 
-def test_what_lies_outside_of_the_boot_is_left_out() -> None:
+def test_stacks_omit_samples_outside_the_boot() -> None:
     assert folded.stacks(sampled((-10, "a"), (1000, "b"), (2000, "c"))) == ()
 
 
-def test_text() -> None:
+def test_folded_text() -> None:
     found = folded.stacks(
         sampled((112, "a;b c"), (116, "a:b_c"), (120, "\n"), (124, ""), (126, "vsnprintf"))
     )
@@ -75,7 +75,7 @@ def test_text() -> None:
     )
 
 
-def test_hostile_names() -> None:
+def test_folded_text_escapes_hostile_names() -> None:
     looks = [(100 + number, name) for number, name in enumerate(HOSTILE)]
     for line in folded.text(folded.stacks(sampled(*looks))).split("\n")[:-1]:
         frames, weight = line.rsplit(" ", 1)
@@ -87,7 +87,7 @@ def test_hostile_names() -> None:
 
 @settings(deadline=None)
 @given(boots(), st.lists(st.tuples(st.integers(0, 1100), st.sampled_from("abc")), max_size=40))
-def test_weights_are_what_samples_stand_for(
+def test_stacks_weights_add_up_to_the_sampled_time(
     timeline: Timeline, looks: list[tuple[int, str]]
 ) -> None:
     found = folded.stacks(replace(timeline, samples=seen(*looks)))

@@ -7,7 +7,7 @@ import itertools
 from bootwright.timeline import host
 
 
-def test_steps_fill_their_frames() -> None:
+def test_host_spans_fill_their_frames() -> None:
     marks = {name: 1_000 + 10 * number for number, name in enumerate(host.MARKS)}
     spans = host.spans(marks, -1_000)
     frames = {span.id: span for span in spans if span.kind == "frame"}
@@ -21,7 +21,7 @@ def test_steps_fill_their_frames() -> None:
     assert spans[-1].source == "marks vmm.ready, vmm.running"
 
 
-def test_step_of_which_a_mark_is_missing_is_left_out() -> None:
+def test_host_spans_omit_a_step_without_its_mark() -> None:
     marks = {name: 10 * number for number, name in enumerate(host.MARKS) if name != "disk.made"}
     ids = [span.id for span in host.spans(marks, 0)]
     assert "host.disk" not in ids

@@ -29,7 +29,7 @@ A = _log(("both_init", 10_000, 5_000), ("old_init", 20_000, 30_000), end_us=51_0
 B = _log(("both_init", 10_000, 2_000), ("new_init", 20_000, 1_000), end_us=22_000)
 
 
-def test_initcalls_are_told_apart() -> None:
+def test_reasons_tell_initcalls_apart() -> None:
     found = reasons(from_logs(A), from_logs(B))
     ms = 1_000_000
     assert found.gap_ns == -29 * ms
@@ -39,7 +39,7 @@ def test_initcalls_are_told_apart() -> None:
     assert found.only_a[0].change_ns == -30 * ms
 
 
-def test_the_parts_add_up_to_the_gap() -> None:
+def test_reasons_add_up_to_the_gap() -> None:
     found = reasons(from_logs(A), from_logs(B))
     lists = (found.only_a, found.only_b, found.differ, found.waits, found.steps, found.unnamed)
     assert sum(part.change_ns for parts in lists for part in parts) == found.gap_ns
@@ -48,14 +48,14 @@ def test_the_parts_add_up_to_the_gap() -> None:
     assert 0.8 < found.named_share < 1
 
 
-def test_a_kernel_beside_itself_has_no_gap() -> None:
+def test_reasons_of_a_kernel_with_itself_are_none() -> None:
     found = reasons(from_logs(A), from_logs(A))
     assert (found.gap_ns, found.named_share) == (0, 1.0)
     assert (found.only_a, found.only_b) == ((), ())
     assert [part.change_ns for part in found.differ] == [0, 0]
 
 
-def test_what_a_kernel_keeps_for_itself() -> None:
+def test_memory_taken_bytes_reads_the_log() -> None:
     """As a guest with Firecracker's config said it, whose MemTotal was 493252 of 523896 kB."""
     log = f"""{_HEAD}\
 [    0.055260] Freeing SMP alternatives memory: 40K

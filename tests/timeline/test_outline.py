@@ -13,7 +13,7 @@ from bootwright.timeline.span import ROOT
 from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
 
 
-def test_phases_are_frames_that_add_up() -> None:
+def test_outline_phases_are_frames_that_add_up() -> None:
     timeline = outline.outline(evidence())
     assert [span.id for span in timeline.children()[ROOT]] == [
         *("host", "vmm", "kernel", "initramfs", "pid1", "ssh")
@@ -26,7 +26,7 @@ def test_phases_are_frames_that_add_up() -> None:
     assert "PID 1 to sshd" in report.text(timeline)
 
 
-def test_the_hosts_steps_are_told_where_their_marks_are_there() -> None:
+def test_outline_has_the_hosts_steps_when_marked() -> None:
     names = [*host.MARKS, "seed.start", "command.start", "command.end"]
     marks = tuple(MarkSeen(name, 100 + 10 * number) for number, name in enumerate(names))
     told = msgspec.structs.replace(evidence(TINY), clean=Pass(marks=marks))
@@ -37,13 +37,13 @@ def test_the_hosts_steps_are_told_where_their_marks_are_there() -> None:
     assert [span.name for span in below[ROOT]][2:] == ["firmware and kernel", "seed"]
 
 
-def test_on_the_virtual_clock_it_says_whose_times_these_are() -> None:
+def test_outline_on_the_virtual_clock_warns_of_host_times() -> None:
     timeline = outline.outline(evidence(VIRTUAL))
     assert timeline.clock == "wall"
     assert timeline.warnings[1].startswith("these are the host's times")
 
 
-def test_a_boot_that_did_not_come_so_far_has_none() -> None:
+def test_outline_of_an_incomplete_boot_is_none() -> None:
     whole = evidence()
     for count in range(6):
         marks = whole.clean.marks[:count]
@@ -52,7 +52,7 @@ def test_a_boot_that_did_not_come_so_far_has_none() -> None:
     assert outline.start_up(Evidence()) == ()
 
 
-def test_with_a_kernel_log_there_is_more_than_an_outline() -> None:
+def test_timeline_of_a_boot_with_a_kernel_log_is_a_full_timeline() -> None:
     log = (
         "[    0.000000] Linux version 6.1.0\n"
         "[    1.500000] Run /init as init process\n"

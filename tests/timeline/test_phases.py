@@ -29,7 +29,7 @@ def marks(*names: str) -> list[Mark]:
     return [Mark(name=name, time_ns=1000 + 10 * index) for index, name in enumerate(names)]
 
 
-def test_a_whole_boot() -> None:
+def test_phases_of_a_whole_boot() -> None:
     cut = phases(marks(*FULL), (*START_UP, *AFTER))
     assert [phase.name for phase in cut] == [
         "host preparation",
@@ -46,7 +46,7 @@ def test_a_whole_boot() -> None:
     )
 
 
-def test_a_tiny_guest_ends_its_start_up_with_its_command() -> None:
+def test_phases_of_a_tiny_guest_end_with_its_command() -> None:
     cut = phases(
         marks(START, "vmm.exec", "vmm.running", "seed.start", "command.start", "command.end"),
         (*TINY_START_UP, *AFTER),
@@ -55,22 +55,22 @@ def test_a_tiny_guest_ends_its_start_up_with_its_command() -> None:
     assert cut[3].name == "seed"
 
 
-def test_a_missing_mark_ends_the_cut_there() -> None:
+def test_phases_end_at_a_missing_mark() -> None:
     without = [name for name in FULL if name != "seed.start"]
     cut = phases(marks(*without), START_UP)
     assert [phase.name for phase in cut] == ["host preparation", "VMM start"]
 
 
-def test_without_a_beginning_there_is_nothing_to_cut() -> None:
+def test_phases_without_a_beginning_are_empty() -> None:
     assert phases(marks("vmm.exec", "vmm.running"), START_UP) == ()
 
 
-def test_of_two_marks_with_one_name_the_first_counts() -> None:
+def test_phases_take_the_first_of_equal_marks() -> None:
     taken = [*marks(START, "vmm.exec"), Mark(name="vmm.exec", time_ns=9999)]
     assert phases(taken, START_UP)[0].duration_ns == 10
 
 
-def test_the_guests_word_is_taken_before_the_banner_that_we_saw() -> None:
+def test_phases_prefer_the_guests_mark_to_the_banner() -> None:
     both = marks(*FULL[:5], "sshd.banner", "sshd.listening", "ssh.login")
     assert phases(both, START_UP)[4].end_mark == "sshd.listening"
     banner_only = marks(*FULL[:5], "sshd.banner", "ssh.login")
@@ -83,7 +83,7 @@ def test_the_guests_word_is_taken_before_the_banner_that_we_saw() -> None:
     st.lists(st.integers(min_value=0, max_value=10**12), min_size=2, max_size=12).map(sorted),
     st.integers(min_value=0),
 )
-def test_phases_follow_each_other_and_add_up(times: list[int], origin: int) -> None:
+def test_phases_are_contiguous_and_add_up(times: list[int], origin: int) -> None:
     names = [START, *(f"mark{index}" for index in range(1, len(times)))]
     specs = [PhaseSpec(name=name, ends=(name,)) for name in names[1:]]
     taken = [Mark(name=n, time_ns=origin + t) for n, t in zip(names, times, strict=True)]
@@ -96,7 +96,7 @@ def test_phases_follow_each_other_and_add_up(times: list[int], origin: int) -> N
         end += phase.duration_ns
 
 
-def test_each_init_has_its_start_up() -> None:
+def test_start_up_of_each_init() -> None:
     assert start_up_of("seed") == TINY_START_UP
     assert start_up_of("bare") == BARE_START_UP
     for init in ("systemd", "systemd-trimmed", "tini", "one of tomorrow"):

@@ -10,20 +10,20 @@ import pytest
 from bootwright.timeline.recorder import Mark, Recorder
 
 
-def test_a_mark_is_taken_now_on_the_monotonic_clock() -> None:
+def test_recorder_mark_is_taken_now_on_the_monotonic_clock() -> None:
     before = time.monotonic_ns()
     mark = Recorder().mark("vmm.exec")
     assert mark.name == "vmm.exec"
     assert before <= mark.time_ns <= time.monotonic_ns()
 
 
-def test_a_mark_may_say_when_it_was_even_at_zero() -> None:
+def test_recorder_mark_takes_a_given_time_even_zero() -> None:
     recorder = Recorder()
     assert recorder.mark("a", 42) == Mark(name="a", time_ns=42)
     assert recorder.mark("b", 0) == Mark(name="b", time_ns=0)
 
 
-def test_marks_stay_in_order_of_arrival_and_are_a_copy() -> None:
+def test_recorder_marks_are_a_copy_in_order_of_arrival() -> None:
     recorder = Recorder()
     recorder.mark("late", 2)
     recorder.mark("early", 1)
@@ -33,14 +33,14 @@ def test_marks_stay_in_order_of_arrival_and_are_a_copy() -> None:
     assert [mark.time_ns for mark in recorder.marks()] == [2, 1, 3]
 
 
-def test_a_listener_hears_each_mark_as_it_is_taken() -> None:
+def test_recorder_listener_hears_each_mark() -> None:
     heard: list[Mark] = []
     recorder = Recorder(heard.append)
     mark = recorder.mark("a", 1)
     assert heard == [mark]
 
 
-def test_a_new_listener_takes_the_place_of_the_old_one() -> None:
+def test_recorder_new_listener_replaces_the_old_one() -> None:
     first: list[str] = []
     second: list[str] = []
     recorder = Recorder(lambda mark: first.append(mark.name))
@@ -50,7 +50,7 @@ def test_a_new_listener_takes_the_place_of_the_old_one() -> None:
     assert (first, second) == (["a"], ["b"])
 
 
-def test_a_mark_cannot_be_changed() -> None:
+def test_mark_is_frozen() -> None:
     mark = Mark(name="a", time_ns=1)
     with pytest.raises(dataclasses.FrozenInstanceError):
         mark.time_ns = 2  # type: ignore[misc]

@@ -37,7 +37,7 @@ def told(found: list[Span]) -> list[tuple[str, str, int, int]]:
 BOOT = frame("boot", "", 0, 100)
 
 
-def test_between_two_looks_the_vcpu_was_where_the_nearer_one_saw_it() -> None:
+def test_fill_extends_a_sample_halfway_to_the_next() -> None:
     found = fill([BOOT], looks((10, "a"), (20, "b"), (24, "b"), (30, "a")))
     assert told(found) == [
         ("boot", "a", 10, 15),
@@ -49,7 +49,7 @@ def test_between_two_looks_the_vcpu_was_where_the_nearer_one_saw_it() -> None:
     assert {s.kind for s in found} == {"work"}
 
 
-def test_a_halted_vcpu_waited() -> None:
+def test_fill_makes_a_wait_of_a_halted_vcpu() -> None:
     found = fill([BOOT], looks((10, "a"), (20, "halt"), (30, "a")))
     assert [(s.name, s.kind) for s in found] == [
         *(("a", "work"), ("vCPU halted", "wait"), ("a", "work")),
@@ -57,7 +57,7 @@ def test_a_halted_vcpu_waited() -> None:
     assert found[1].id == "boot.sampled.vCPU-halted"
 
 
-def test_only_what_is_unexplained_is_filled() -> None:
+def test_fill_covers_only_unexplained_time() -> None:
     spans = [BOOT, work("x", "boot", 12, 18), work("y", "boot", 25, 26)]
     found = fill(spans, looks((10, "a"), (20, "a"), (30, "a")))
     assert told(found) == [
@@ -65,7 +65,7 @@ def test_only_what_is_unexplained_is_filled() -> None:
     ]
 
 
-def test_each_is_below_the_narrowest_frame_and_cut_to_it() -> None:
+def test_fill_puts_samples_into_the_narrowest_frame() -> None:
     spans = [BOOT, frame("kernel", "boot", 10, 60), frame("early", "kernel", 10, 20)]
     found = fill(spans, looks((4, "a"), (6, "a"), (14, "b"), (16, "b"), (40, "c"), (44, "c")))
     assert told(found) == [
@@ -75,21 +75,21 @@ def test_each_is_below_the_narrowest_frame_and_cut_to_it() -> None:
     ]
 
 
-def test_looks_that_are_far_apart_are_not_stretched() -> None:
+def test_fill_does_not_stretch_distant_samples() -> None:
     found = fill([BOOT], looks((10, "a"), (90, "b")))
     assert told(found) == [("boot", "a", 10, 25), ("boot", "b", 75, 90)]
 
 
-def test_what_lies_outside_of_every_frame_is_left_out() -> None:
+def test_fill_omits_samples_outside_of_every_frame() -> None:
     assert fill([BOOT], looks((200, "a"), (210, "a"))) == []
 
 
-def test_a_single_look_says_nothing_of_any_stretch() -> None:
+def test_fill_of_a_single_sample_is_empty() -> None:
     assert fill([BOOT], looks((10, "a"))) == []
     assert fill([BOOT], []) == []
 
 
-def test_samples_are_as_critical_as_the_frame_they_lie_in() -> None:
+def test_fill_inherits_the_frames_criticality() -> None:
     for critical, slack_ns in ((True, 0), (False, None)):
         boot = replace(BOOT, critical=critical, slack_ns=slack_ns)
         [found] = fill([boot], looks((1, "a"), (2, "a")))
@@ -102,7 +102,7 @@ _LOOKS = st.lists(st.tuples(st.integers(-20, 120), st.sampled_from(["a", "b", "h
 
 
 @given(_SPANS, _LOOKS)
-def test_samples_never_overlap_each_other_or_what_is_explained(
+def test_fill_never_overlaps(
     below: list[tuple[list[int], str]], seen: list[tuple[int, str]]
 ) -> None:
     spans = [BOOT]

@@ -28,12 +28,12 @@ def span(name: str, parent: str, start: int, end: int, kind: Kind = "work") -> S
     )
 
 
-def test_end_before_start() -> None:
+def test_span_refuses_an_end_before_its_start() -> None:
     with pytest.raises(FormatError, match="span x ends 2 ns before it starts"):
         span("x", "", 5, 3)
 
 
-def test_only_evidence_explains() -> None:
+def test_unaccounted_ns_counts_frames_as_unexplained() -> None:
     timeline = Timeline(
         spans=(
             span("boot", "", 0, 100, "frame"),
@@ -55,9 +55,7 @@ def test_only_evidence_explains() -> None:
 
 
 @given(_INTERVALS, st.integers(0, 100), st.integers(0, 100))
-def test_what_is_covered_and_the_gaps_make_the_whole(
-    intervals: list[tuple[int, int]], a: int, b: int
-) -> None:
+def test_merged_and_gaps_make_the_whole(intervals: list[tuple[int, int]], a: int, b: int) -> None:
     low, high = min(a, b), max(a, b)
     union = merged(intervals)
     points = {point for start, end in intervals for point in range(start, end)}
@@ -67,7 +65,7 @@ def test_what_is_covered_and_the_gaps_make_the_whole(
     assert all(end > start for start, end in open_)
 
 
-def test_tree_cuts_and_drops() -> None:
+def test_tree_cuts_spans_to_their_parent_and_drops_others() -> None:
     placed = place.tree(
         [
             span("a", "boot", -5, 10),
@@ -85,6 +83,6 @@ def test_tree_cuts_and_drops() -> None:
     ]
 
 
-def test_shifted() -> None:
+def test_shifted_moves_all_spans() -> None:
     [moved] = place.shifted([span("a", "", 5, 7)], 100)
     assert (moved.start_ns, moved.end_ns) == (105, 107)

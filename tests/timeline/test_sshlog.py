@@ -17,7 +17,7 @@ _LINES = (
 )
 
 
-def test_steps() -> None:
+def test_sshlog_spans_of_a_login() -> None:
     spans = sshlog.spans(_LINES, "ssh", -1_000)
     assert [(s.id, s.start_ns, s.end_ns) for s in spans] == [
         ("ssh.connect", 0, 100),
@@ -31,13 +31,13 @@ def test_steps() -> None:
     assert sshlog.end_ns(_LINES) == 2_000
 
 
-def test_step_without_its_line_ends_with_the_next() -> None:
+def test_sshlog_spans_without_a_line_end_with_the_next() -> None:
     lines = [line for line in _LINES if "NEWKEYS" not in line.name]
     spans = sshlog.spans(lines, "ssh", 0)
     assert [s.id for s in spans] == ["ssh.connect", "ssh.banner", "ssh.auth", "ssh.command"]
     assert (spans[2].start_ns, spans[2].end_ns) == (1_300, 1_900)
 
 
-def test_nothing_told() -> None:
+def test_sshlog_spans_of_an_empty_log() -> None:
     assert sshlog.spans([], "ssh", 0) == []
     assert sshlog.end_ns([]) is None

@@ -76,7 +76,7 @@ def fake_qemu(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
 
 
-def test_the_whole_plan_of_a_machine_with_a_disk() -> None:
+def test_qemu_plan_of_a_machine_with_a_disk() -> None:
     assert Qemu().plan(FULL, place(Path("/m"))) == (
         *("setpriv", "--pdeathsig=KILL", "--", "qemu-system-x86_64", "-name", "web"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
@@ -93,14 +93,14 @@ def test_the_whole_plan_of_a_machine_with_a_disk() -> None:
     )
 
 
-def test_kvm_changes_the_accelerator_and_nothing_else() -> None:
+def test_qemu_plan_with_kvm_changes_only_the_accelerator() -> None:
     tcg = Qemu().plan(FULL, place(Path("/m")))
     kvm = Qemu().plan(replace(FULL, accelerator="kvm"), place(Path("/m")))
     differing = [(a, b) for a, b in zip(tcg, kvm, strict=True) if a != b]
     assert differing == [("tcg,thread=multi,tb-size=512", "kvm")]
 
 
-def test_a_tiny_guest_has_neither_disk_nor_network() -> None:
+def test_qemu_plan_of_a_tiny_guest_has_no_disk_or_network() -> None:
     options = pairs(Qemu().plan(TINY, place(Path("/m"), disk=False)))
     assert ("-M", "microvm,acpi=off,rtc=on") in options
     assert ("-accel", "kvm") in options
@@ -113,14 +113,14 @@ def test_a_tiny_guest_has_neither_disk_nor_network() -> None:
     assert not {"-blockdev", "-netdev"} & {option for option, _ in options}
 
 
-def test_microvm_has_its_devices_on_another_bus_and_no_boot_rom() -> None:
+def test_qemu_plan_of_microvm_uses_mmio_and_no_boot_rom() -> None:
     options = pairs(Qemu().plan(replace(FULL, machine="microvm"), place(Path("/m"))))
     assert ("-device", "virtio-blk-device,drive=disk0") in options
     assert ("-device", "virtio-net-device,netdev=net,mac=52:54:00:01:02:03") in options
 
 
 @pytest.mark.parametrize("recipe", [FULL, replace(FULL, machine="microvm")])
-def test_nothing_listens_beyond_loopback(recipe: Recipe) -> None:
+def test_qemu_plan_listens_on_loopback_only(recipe: Recipe) -> None:
     published = replace(
         place(Path("/m")),
         forwards=(Forward(host_port=0, guest_port=22), Forward(host_port=8080, guest_port=80)),
@@ -134,7 +134,7 @@ def test_nothing_listens_beyond_loopback(recipe: Recipe) -> None:
     assert not [word for word in argv if "server" in word or "0.0.0.0" in word]
 
 
-def test_random_numbers_are_seeded_only_when_the_recipe_says_so() -> None:
+def test_qemu_plan_seeds_random_numbers_only_by_the_recipe() -> None:
     assert "-seed" not in Qemu().plan(FULL, place(Path("/m")))
     for seed in (0, 7):
         argv = Qemu().plan(replace(FULL, random_seed=seed), place(Path("/m")))
@@ -146,7 +146,7 @@ VIRTUAL = replace(
 )
 
 
-def test_the_whole_plan_of_a_machine_on_the_virtual_clock() -> None:
+def test_qemu_plan_on_the_virtual_clock() -> None:
     assert Qemu().plan(VIRTUAL, place(Path("/m"), form="memory")) == (
         *("setpriv", "--pdeathsig=KILL", "--", "qemu-system-x86_64", "-name", "web"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
@@ -167,7 +167,7 @@ def test_the_whole_plan_of_a_machine_on_the_virtual_clock() -> None:
 
 
 @pytest.mark.parametrize("recipe", [FULL, VIRTUAL])
-def test_accesses_are_traced_only_where_they_are_counted(recipe: Recipe) -> None:
+def test_qemu_plan_traces_accesses_only_when_counted(recipe: Recipe) -> None:
     plain = Qemu().plan(recipe, place(Path("/m")))
     assert not {"-trace", "-D"} & set(plain)
     counted = Qemu().plan(recipe, replace(place(Path("/m")), counted_until="token the.end"))
@@ -178,7 +178,7 @@ def test_accesses_are_traced_only_where_they_are_counted(recipe: Recipe) -> None
     )
 
 
-def test_persistent_memory_needs_no_virtual_clock() -> None:
+def test_qemu_plan_of_pmem_on_the_wall_clock() -> None:
     options = pairs(Qemu().plan(replace(FULL, disk="pmem"), place(Path("/a,b"), form="memory")))
     assert ("-accel", "tcg,thread=multi,tb-size=512") in options
     assert ("-chardev", "socket,id=marks,fd=5") in options
@@ -186,13 +186,13 @@ def test_persistent_memory_needs_no_virtual_clock() -> None:
     assert "-icount" not in dict(options)
 
 
-def test_a_comma_in_a_path_is_not_the_end_of_an_option() -> None:
+def test_qemu_plan_escapes_commas_in_paths() -> None:
     options = dict(pairs(Qemu().plan(FULL, place(Path("/a,b")))))
     assert options["-blockdev"].endswith("file.filename=/a,,b/disk")
     assert options["-kernel"] == "/a,b/vmlinux"
 
 
-def test_planning_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_qemu_plan_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     place_ = place(tmp_path / "absent")
     assert Qemu().plan(FULL, place_) == Qemu().plan(FULL, place_)
@@ -209,11 +209,11 @@ def test_planning_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (replace(TINY, network="user"), ["virtio_mmio", "virtio_net"]),
     ],
 )
-def test_the_drivers_that_a_guest_needs(recipe: Recipe, drivers: list[str]) -> None:
+def test_qemu_drivers_of_a_guest(recipe: Recipe, drivers: list[str]) -> None:
     assert Qemu().drivers(recipe) == drivers
 
 
-def test_a_drive_is_a_whole_disk_or_a_partition() -> None:
+def test_qemu_block_device_is_a_whole_disk_or_a_partition() -> None:
     assert Qemu().block_device(FULL, 0) == "/dev/vda"
     assert Qemu().block_device(FULL, 0, 2) == "/dev/vda2"
     assert Qemu().block_device(FULL, 1) == "/dev/vdb"
@@ -221,7 +221,7 @@ def test_a_drive_is_a_whole_disk_or_a_partition() -> None:
     assert Qemu().block_device(VIRTUAL, 0, 2) == "/dev/pmem0p2"
 
 
-def test_a_shared_image_is_only_read_and_a_device_is_opened_as_one() -> None:
+def test_qemu_plan_opens_shared_images_read_only_and_devices_as_such() -> None:
     drives = (
         Drive(path=Path("/i/disk.raw"), form="raw", size_bytes=512, is_read_only=True),
         Drive(
@@ -242,14 +242,12 @@ def test_a_shared_image_is_only_read_and_a_device_is_opened_as_one() -> None:
     assert ("-device", "virtio-blk-pci,drive=disk1") in pairs(argv)
 
 
-def test_the_build_is_what_qemu_says_of_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_qemu_build_is_its_version_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_qemu(tmp_path, monkeypatch, "echo 'QEMU emulator version 9.9.1 (Some 1:9.9)'; echo more")
     assert Qemu().build() == "9.9.1 (Some 1:9.9)"
 
 
-def test_a_qemu_that_does_not_say_its_version(
+def test_qemu_build_without_a_version_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_qemu(tmp_path, monkeypatch, "echo 'cannot load libfoo' >&2; exit 127")
@@ -257,9 +255,7 @@ def test_a_qemu_that_does_not_say_its_version(
         Qemu().build()
 
 
-def test_a_missing_qemu_is_named_with_its_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_qemu_missing_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bootwright.host.tools._SBIN", "")
     with pytest.raises(HostError) as bad:
@@ -280,7 +276,7 @@ async def launched(folder: Path, recorder: Recorder) -> VmmError:
     return bad.value
 
 
-async def test_a_qemu_that_refuses_is_quoted_with_its_status_and_reaped(
+async def test_qemu_launch_quotes_a_qemu_that_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_qemu(
@@ -300,14 +296,16 @@ async def test_a_qemu_that_refuses_is_quoted_with_its_status_and_reaped(
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-async def test_a_qemu_that_is_killed_says_by_which_signal(
+async def test_qemu_launch_names_the_signal_that_killed_qemu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_qemu(tmp_path, monkeypatch, "kill -SEGV $$")
     assert str(await launched(tmp_path, Recorder())) == "QEMU did not start (exit status -11)"
 
 
-async def test_a_busy_port_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_qemu_launch_names_a_busy_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = (
         "qemu-system-x86_64: -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:80: "
         "Could not set up host forwarding rule 'tcp:127.0.0.1:8080-:80'"
@@ -320,7 +318,7 @@ async def test_a_busy_port_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
 
 
-async def test_what_qemu_is_really_given_is_the_plan_with_other_sockets(
+async def test_qemu_launch_runs_the_plan_with_inherited_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_qemu(tmp_path, monkeypatch, f'for word; do echo "$word"; done >{tmp_path}/given; exit 1')
@@ -334,7 +332,7 @@ async def test_what_qemu_is_really_given_is_the_plan_with_other_sockets(
     assert all(",fd=" in p for p, _ in differing)
 
 
-def test_words_of_memory_are_read_as_qemu_prints_them() -> None:
+def test_qemu_words_of_memory_are_parsed() -> None:
     shown = (
         "ffffffff82659d00: 0x0000000000000005 0x000000000002a6f4\r\n"
         "ffffffff82659d10: 0xffffffffffffffff\r\n"
@@ -344,7 +342,7 @@ def test_words_of_memory_are_read_as_qemu_prints_them() -> None:
     assert qemu._words("") == ()
 
 
-def test_acpi_timer_is_read_as_qemu_prints_it() -> None:
+def test_qemu_pm_timer_ns_is_parsed() -> None:
     assert qemu._pm_timer_ns("portw[0x0608] = 0x369e99\r\n") == 1_000_000_000
     # Before the firmware has placed it, nobody answers.
     assert qemu._pm_timer_ns("portw[0x0608] = 0xffffffff\r\n") is None

@@ -61,7 +61,7 @@ async def ending(running: RunningVmm) -> Ending:
     return await asyncio.wait_for(asyncio.shield(running.ended), 60)
 
 
-async def test_it_carries_its_token_and_is_gone_afterwards(
+async def test_qemu_running_carries_its_token_and_is_gone_afterwards(
     fake: Fake, launch: Launch, place: Placement
 ) -> None:
     fake("pass")
@@ -73,7 +73,7 @@ async def test_it_carries_its_token_and_is_gone_afterwards(
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-async def test_what_another_process_was_started_with_is_not_passed_on(
+async def test_qemu_running_does_not_inherit_another_token(
     fake: Fake,
     launch: Launch,
     place: Placement,
@@ -87,7 +87,7 @@ async def test_what_another_process_was_started_with_is_not_passed_on(
         assert processes.carriers(place.token) == [running.pid]
 
 
-async def test_the_first_instruction_is_marked_once(
+async def test_qemu_running_marks_the_first_instruction_once(
     fake: Fake, launch: Launch, recorder: Recorder
 ) -> None:
     told = fake("pass").told
@@ -100,7 +100,7 @@ async def test_the_first_instruction_is_marked_once(
     assert told() == ["qmp_capabilities", "cont", "cont", "system_powerdown"]
 
 
-async def test_its_console_and_its_mark_port_are_ours(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_connects_console_and_mark_port(fake: Fake, launch: Launch) -> None:
     fake(
         'if command == "cont":\n'
         '    marks.sendall(b"token seed.start")\n'
@@ -116,7 +116,9 @@ async def test_its_console_and_its_mark_port_are_ours(fake: Fake, launch: Launch
 NO_ROOM = 'event("BLOCK_IO_ERROR", device="", nospace=True, action="stop", operation="write")'
 
 
-async def test_a_guest_that_waits_for_room_is_told_and_goes_on(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_reports_and_resumes_a_guest_out_of_space(
+    fake: Fake, launch: Launch
+) -> None:
     told = fake(f'if command == "system_powerdown": {NO_ROOM}').told
     async with launch() as running:
         await running.resume()
@@ -139,7 +141,7 @@ async def test_a_guest_that_waits_for_room_is_told_and_goes_on(fake: Fake, launc
         NO_ROOM.replace("nospace=True, ", ""),
     ],
 )
-async def test_another_error_of_a_disk_stalls_nobody(
+async def test_qemu_running_does_not_stall_on_other_disk_errors(
     other: str, fake: Fake, launch: Launch
 ) -> None:
     # The event behind it tells that this one was seen.
@@ -162,7 +164,7 @@ async def test_another_error_of_a_disk_stalls_nobody(
         ("host-ui", "died"),
     ],
 )
-async def test_what_qemu_tells_last_is_the_reason_of_its_end(
+async def test_qemu_running_ended_gives_the_last_reason(
     told: str, reason: str, fake: Fake, launch: Launch
 ) -> None:
     fake(
@@ -175,14 +177,14 @@ async def test_what_qemu_tells_last_is_the_reason_of_its_end(
         assert await ending(running) == Ending(reason=reason, exit_status=-15)  # type: ignore[arg-type]
 
 
-async def test_a_qemu_that_is_killed_has_died(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_ended_of_a_killed_qemu(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         os.kill(running.pid, signal.SIGKILL)
         assert await ending(running) == Ending(reason="died", exit_status=-9)
 
 
-async def test_a_qemu_that_is_told_to_quit_does_so_itself(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_quit_ends_qemu(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         quitting = asyncio.wait_for(running.quit(), 60)
@@ -191,7 +193,7 @@ async def test_a_qemu_that_is_told_to_quit_does_so_itself(fake: Fake, launch: La
 
 
 @pytest.mark.parametrize("deaf", ["ignores it", "answers and goes on", "was stopped"])
-async def test_a_qemu_that_does_not_quit_is_killed(
+async def test_qemu_running_quit_kills_a_qemu_that_does_not_quit(
     deaf: str,
     fake: Fake,
     launch: Launch,
@@ -213,7 +215,7 @@ async def test_a_qemu_that_does_not_quit_is_killed(
         assert await quitting == Ending(reason="told-to-quit", exit_status=-9)
 
 
-async def test_a_stopped_qemu_is_gone_with_its_block(
+async def test_qemu_running_block_ends_a_stopped_qemu(
     fake: Fake, launch: Launch, place: Placement
 ) -> None:
     fake("pass")
@@ -222,7 +224,7 @@ async def test_a_stopped_qemu_is_gone_with_its_block(
     assert processes.carriers(place.token) == []
 
 
-async def test_a_qemu_that_refuses_a_command_is_quoted(
+async def test_qemu_running_quotes_a_refused_command(
     fake: Fake, launch: Launch, place: Placement
 ) -> None:
     fake('if command == "cont": return {"error": "Resetting the Virtual Machine is required"}')
@@ -236,7 +238,7 @@ async def test_a_qemu_that_refuses_a_command_is_quoted(
     assert bad.value.evidence == "warning: something"
 
 
-async def test_the_ports_that_lead_into_the_guest(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_ports_of_forwards(fake: Fake, launch: Launch) -> None:
     table = (
         "Hub -1 (net):\\r\\n"
         "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\\r\\n"
@@ -285,7 +287,7 @@ _SMALL_PROGRAM = _RESET.replace("CPL=0", "CPL=3")
     ],
     ids=["reset", "kernel", "waits", "program", "32-bit program"],
 )
-async def test_registers_say_where_a_vcpu_is(
+async def test_qemu_running_sight_reads_registers(
     registers: str, sighting: Sighting, fake: Fake, launch: Launch
 ) -> None:
     text = registers.replace("\n", "\r\n")
@@ -294,7 +296,9 @@ async def test_registers_say_where_a_vcpu_is(
         assert await running.sight() == sighting
 
 
-async def test_a_qemu_that_tells_no_registers_is_quoted(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_sight_quotes_a_qemu_without_registers(
+    fake: Fake, launch: Launch
+) -> None:
     fake('if command == "human-monitor-command": return {"text": "unknown command: info"}')
     async with launch() as running:
         with pytest.raises(VmmError) as bad:
@@ -303,7 +307,9 @@ async def test_a_qemu_that_tells_no_registers_is_quoted(fake: Fake, launch: Laun
     assert bad.value.evidence == "unknown command: info"
 
 
-async def test_each_is_ended_by_its_own_token(fake: Fake, launch: Launch, place: Placement) -> None:
+async def test_qemu_running_two_are_ended_by_their_own_tokens(
+    fake: Fake, launch: Launch, place: Placement
+) -> None:
     fake("pass")
     other = replace(place, token=processes.new_token())
     async with launch() as running, Qemu().launch(RECIPE, other, Recorder()) as second:
@@ -325,7 +331,7 @@ def launch_counted(place: Placement) -> AbstractAsyncContextManager[RunningVmm]:
     return Qemu().launch(RECIPE, replace(place, counted_until="token the.end"), Recorder())
 
 
-async def test_accesses_are_counted_until_the_guest_says_so(fake: Fake, place: Placement) -> None:
+async def test_qemu_running_counts_accesses_until_the_mark(fake: Fake, place: Placement) -> None:
     lines = write("hpet", 0xFED00010) + sent("token the.end\n")
     # Far more than the pipe holds comes behind; QEMU must not wait for ever.
     fake(COUNTED.format(lines=lines + 50_000 * write("hpet", 0xFED00010)))
@@ -342,7 +348,9 @@ async def test_accesses_are_counted_until_the_guest_says_so(fake: Fake, place: P
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-async def test_a_boot_that_never_ends_has_no_count(fake: Fake, place: Placement) -> None:
+async def test_qemu_running_has_no_count_for_a_boot_that_never_ends(
+    fake: Fake, place: Placement
+) -> None:
     fake(COUNTED.format(lines=write("hpet", 0xFED00010)))
     async with launch_counted(place) as running:
         counting = asyncio.create_task(running.accesses())
@@ -351,7 +359,9 @@ async def test_a_boot_that_never_ends_has_no_count(fake: Fake, place: Placement)
         assert await asyncio.wait_for(counting, 60) == ()
 
 
-async def test_what_nobody_reads_any_more_keeps_nothing_open(fake: Fake, place: Placement) -> None:
+async def test_qemu_running_trace_without_a_reader_keeps_nothing_open(
+    fake: Fake, place: Placement
+) -> None:
     # As when the user interrupts: the count is given up while QEMU waits for room in the pipe.
     fake(COUNTED.format(lines=50_000 * write("hpet", 0xFED00010)))
     descriptors = len(os.listdir("/proc/self/fd"))
@@ -364,7 +374,7 @@ async def test_what_nobody_reads_any_more_keeps_nothing_open(fake: Fake, place: 
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-async def test_where_none_are_to_be_counted_none_are(fake: Fake, launch: Launch) -> None:
+async def test_qemu_running_counts_no_accesses_unless_asked(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         assert await running.accesses() == ()

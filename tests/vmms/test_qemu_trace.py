@@ -33,11 +33,11 @@ def of(text: str | bytes) -> tuple[Access, ...]:
     return counted(text).accesses()
 
 
-def test_accesses_are_summed_by_device() -> None:
+def test_access_counter_sums_by_device() -> None:
     assert of(REAL) == (Access("RTC and CMOS", 1, 1, 2), Access("AHCI (SATA)", 1, 0, 4))
 
 
-def test_the_uarts_come_first_then_who_has_most() -> None:
+def test_access_counter_orders_uarts_first_then_by_count() -> None:
     text = (
         3 * read("hpet", 0xFED000F0)
         + 2 * write("pit", 0x40, size=1)
@@ -74,22 +74,22 @@ def test_the_uarts_come_first_then_who_has_most() -> None:
         ("", ""),
     ],
 )
-def test_regions_have_names_that_people_know(region: str, device: str) -> None:
+def test_access_counter_uses_known_device_names(region: str, device: str) -> None:
     assert of(write(region, 0x1000)) == (Access(device, 0, 1, 4),)
 
 
-def test_an_interrupt_of_a_device_is_no_access_of_the_guests() -> None:
+def test_access_counter_ignores_interrupts() -> None:
     messages = "".join(write("apic-msi", address) for address in (0xFEE00000, 0xFEE01004))
     registers = write("apic-msi", 0xFEE000B0) + read("apic-msi", 0xFEE00390)
     assert of(messages + registers) == (Access("local APIC", 1, 1, 8),)
 
 
-def test_what_a_device_does_without_a_vcpu_is_none_either() -> None:
+def test_access_counter_ignores_accesses_without_a_vcpu() -> None:
     assert of(write("ioapic", 0xFEC00000, cpu=-1)) == ()
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_the_cut_is_at_the_byte_that_ends_the_mark(newline: str) -> None:
+def test_access_counter_stops_at_the_byte_that_ends_the_mark(newline: str) -> None:
     mark = f"{END}{newline}"
     counter = counted(read("hpet", 0xFED000F0) + sent(mark) + read("hpet", 0xFED000F0))
     assert counter.is_done
@@ -110,16 +110,16 @@ def test_the_cut_is_at_the_byte_that_ends_the_mark(newline: str) -> None:
         "".join(read("serial", 0x2F8, size=1) for _ in END),
     ],
 )
-def test_nothing_else_is_the_end(text: str) -> None:
+def test_access_counter_stops_at_nothing_else(text: str) -> None:
     assert not counted(text).is_done
 
 
-def test_output_before_the_mark_does_not_hide_it() -> None:
+def test_access_counter_finds_the_mark_after_output() -> None:
     assert counted(sent(f"output {END}\n")).is_done
     assert counted(sent(10_000 * "x" + f"{END}\n")).is_done
 
 
-def test_the_baud_rate_is_no_byte_of_the_mark() -> None:
+def test_access_counter_ignores_the_baud_rate() -> None:
     opened = (
         write("serial", 0x2FB, value=0x83, size=1)
         + write("serial", 0x2F8, value=0x0C, size=1)
@@ -129,7 +129,7 @@ def test_the_baud_rate_is_no_byte_of_the_mark() -> None:
     assert counted(sent(END[:5]) + opened + sent(END[5:] + "\n")).is_done
 
 
-def test_what_is_no_whole_line_is_not_counted() -> None:
+def test_access_counter_ignores_incomplete_lines() -> None:
     whole = write("hpet", 0xFED00010)
     others = (
         "serial_write write addr 0x01 val 0x0d\n\n"
@@ -142,7 +142,7 @@ def test_what_is_no_whole_line_is_not_counted() -> None:
     assert of(others + whole) == (Access("HPET", 0, 1, 4),)
 
 
-def test_a_line_without_end_is_not_kept() -> None:
+def test_access_counter_drops_an_endless_line() -> None:
     counter = AccessCounter(END)
     for _ in range(100):
         counter.feed(b"x" * 100_000)
@@ -155,7 +155,7 @@ BOOT = (REAL + sent("b007 seed.start\r\n") + REAL + sent(f"{END}\r\n") + REAL).e
 
 
 @given(st.lists(st.integers(0, len(BOOT)), max_size=20))
-def test_it_does_not_matter_where_lines_are_torn(cuts: list[int]) -> None:
+def test_access_counter_result_does_not_depend_on_chunks(cuts: list[int]) -> None:
     counter = AccessCounter(END)
     edges = [0, *sorted(cuts), len(BOOT)]
     for begin, end in pairwise(edges):
@@ -165,7 +165,7 @@ def test_it_does_not_matter_where_lines_are_torn(cuts: list[int]) -> None:
 
 
 @given(st.lists(st.one_of(st.binary(max_size=200), st.sampled_from(BOOT.splitlines(True)))))
-def test_no_input_is_too_strange(pieces: list[bytes]) -> None:
+def test_access_counter_accepts_any_input(pieces: list[bytes]) -> None:
     counter = AccessCounter(END)
     for piece in pieces:
         counter.feed(piece)

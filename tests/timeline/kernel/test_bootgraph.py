@@ -48,7 +48,7 @@ def _ours(name: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", klogs.INSTRUMENTED)
-def test_every_length_is_bootgraphs(name: str) -> None:
+def test_kernel_spans_have_the_lengths_of_bootgraph(name: str) -> None:
     theirs = _lengths(klogs.text(name))
     ours = _ours(name)
     assert len(theirs) > 500
@@ -60,7 +60,7 @@ def test_every_length_is_bootgraphs(name: str) -> None:
 
 @pytest.mark.skipif(_SCRIPT not in os.environ, reason=f"${_SCRIPT} names no bootgraph.pl")
 @pytest.mark.parametrize("name", klogs.INSTRUMENTED)
-def test_the_real_script_draws_what_we_tell(name: str, tmp_path: Path) -> None:
+def test_kernel_spans_agree_with_the_real_bootgraph_script(name: str, tmp_path: Path) -> None:
     """Needs scripts/bootgraph.pl of the kernel's source (Debian: linux-source-6.1), and perl."""
     (tmp_path / "log").write_text(klogs.text(name))
     drawn = subprocess.run(

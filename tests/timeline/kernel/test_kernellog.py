@@ -36,7 +36,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_of_real_logs_every_initcall_is_whole(name: str) -> None:
+def test_parse_kernel_log_of_real_logs_pairs_every_initcall(name: str) -> None:
     log = klogs.log(name)
     assert (len(log.initcalls), len(log.probes)) == COUNTS[name]
     # PCI quirks are told in much the same way, behind a device's name: drivers/pci/quirks.c.
@@ -53,14 +53,14 @@ def test_of_real_logs_every_initcall_is_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", klogs.CLEAN)
-def test_clean_logs_have_no_initcalls_but_the_start_of_init(name: str) -> None:
+def test_parse_kernel_log_of_clean_logs_finds_init_only(name: str) -> None:
     log = klogs.log(name)
     assert (log.initcalls, log.probes) == ((), ())
     assert log.init is not None
     assert log.release.startswith(name.split("-")[0])
 
 
-def test_a_built_in_initcall() -> None:
+def test_parse_kernel_log_of_a_built_in_initcall() -> None:
     log = parse_kernel_log(
         "[    0.887631] calling  acpi_init+0x0/0x4c4 @ 1\n"
         "[    0.997377] initcall acpi_init+0x0/0x4c4 returned 0 after 109733 usecs\n"
@@ -79,7 +79,7 @@ def test_a_built_in_initcall() -> None:
     )
 
 
-def test_modules_failures_and_a_kernel_without_symbols() -> None:
+def test_parse_kernel_log_of_modules_failures_and_missing_symbols() -> None:
     log = parse_kernel_log(
         "[    1.000000] calling  init+0x0/0x1000 [virtio_blk] @ 85\n"
         "[    1.000002] calling  init+0x0/0x1000 [virtio_net] @ 88\n"
@@ -96,7 +96,7 @@ def test_modules_failures_and_a_kernel_without_symbols() -> None:
     )
 
 
-def test_asynchronous_calls_are_paired_by_their_number() -> None:
+def test_parse_kernel_log_pairs_asynchronous_calls_by_number() -> None:
     log = parse_kernel_log(
         "[    1.000000] calling  2_async_probe+0x0/0x10 @ 45\n"
         "[    1.000001] calling  3_async_probe+0x0/0x10 @ 46\n"
@@ -109,7 +109,7 @@ def test_asynchronous_calls_are_paired_by_their_number() -> None:
     ]
 
 
-def test_what_link_time_optimisation_makes_of_names_is_undone() -> None:
+def test_parse_kernel_log_undoes_lto_names() -> None:
     log = parse_kernel_log(
         "calling  __initstub__kmod_acpi__407_1432_acpi_init4+0x0/0x10 @ 1\n"
         "calling  __initstub__kmod_x__1_2_populate_rootfsrootfs+0x0/0x10 @ 1"
@@ -117,7 +117,7 @@ def test_what_link_time_optimisation_makes_of_names_is_undone() -> None:
     assert [call.function for call in log.initcalls] == ["acpi_init", "populate_rootfs"]
 
 
-def test_without_times_the_kernels_own_figures_remain() -> None:
+def test_parse_kernel_log_without_times_keeps_the_kernels_figures() -> None:
     log = parse_kernel_log(
         "calling  a+0x0/0x1 @ 1\ninitcall a+0x0/0x1 returned 0 after 7 usecs\n"
         "Run /init as init process"
@@ -127,7 +127,7 @@ def test_without_times_the_kernels_own_figures_remain() -> None:
     assert log.init == InitRun(path="/init", time_ns=None, line=3)
 
 
-def test_a_probe_is_known_when_it_is_over() -> None:
+def test_parse_kernel_log_of_device_probes() -> None:
     log = parse_kernel_log(
         "[    1.948271][   T85] probe of virtio0 returned 0 after 32226 usecs\n"
         "[    1.950000] probe of PNP0103:00 returned 19 after 1566 usecs\n"
@@ -140,7 +140,7 @@ def test_a_probe_is_known_when_it_is_over() -> None:
     assert early.start_ns == 0, "never before the clock's start"
 
 
-def test_marks_of_ours() -> None:
+def test_parse_kernel_log_of_bootwright_marks() -> None:
     log = parse_kernel_log(
         "[    1.5    ] x\n[    2.000000] bootwright: seed.start\n"
         "[    3.000000] bootwright: exchange 3\n[    4.000000] bootwright: monotonic begin\n"
@@ -154,7 +154,7 @@ def test_marks_of_ours() -> None:
     assert log.mark("sshd.listening") is None
 
 
-def test_of_several_inits_the_last_was_run() -> None:
+def test_parse_kernel_log_takes_the_last_init() -> None:
     log = parse_kernel_log(
         "[    1.000000] Run /sbin/init as init process\n"
         "[    1.000001] Starting init: /sbin/init exists but couldn't execute it (error -8)\n"
@@ -163,7 +163,7 @@ def test_of_several_inits_the_last_was_run() -> None:
     assert log.init == InitRun(path="/bin/sh", time_ns=1_000_002_000, line=3)
 
 
-def test_newer_kernels_tell_their_levels() -> None:
+def test_parse_kernel_log_of_initcall_levels() -> None:
     log = parse_kernel_log("[    1.000000] entering initcall level: core\n")
     assert log.levels == (LevelEntry(level="core", time_ns=1_000_000_000, line=1),)
 
@@ -178,12 +178,12 @@ def test_newer_kernels_tell_their_levels() -> None:
         ("", 1000),
     ],
 )
-def test_microseconds_were_not_always_microseconds(release: str, unit_ns: int) -> None:
+def test_told_unit_ns_depends_on_the_release(release: str, unit_ns: int) -> None:
     assert told_unit_ns(release) == unit_ns
 
 
 @pytest.mark.parametrize("release", klogs.RELEASES)
-def test_the_kernels_figures_come_in_whole_ticks_at_first(release: str) -> None:
+def test_parse_kernel_log_early_figures_are_whole_ticks(release: str) -> None:
     """Debian's kernels tick every 4 ms: 5.10 tells 3906 usecs for a tick, later ones 4000."""
     calls = klogs.log(f"{release}-initcall_debug").initcalls
     first = next(call for call in calls if call.told_ns)
@@ -191,13 +191,13 @@ def test_the_kernels_figures_come_in_whole_ticks_at_first(release: str) -> None:
     assert abs(first.told_ns - 4_000_000) < 1_024
 
 
-def test_a_lost_beginning_is_told() -> None:
+def test_parse_kernel_log_warns_of_a_lost_beginning() -> None:
     log = parse_kernel_log("[    0.000000] initcall a+0x0/0x1 returned 0 after 4 usecs")
     assert log.initcalls[0].start_ns is None
     assert log.warnings[1:] == ("initcalls of which the log has no beginning: 1",)
 
 
-def test_one_function_called_twice_is_two_calls() -> None:
+def test_parse_kernel_log_of_one_function_called_twice() -> None:
     twice = (
         "[    1.000000] calling  a+0x0/0x1 @ 1\n"
         "[    1.000001] initcall a+0x0/0x1 returned 0 after 1 usecs\n"
@@ -206,7 +206,7 @@ def test_one_function_called_twice_is_two_calls() -> None:
     assert [call.start_ns for call in log.initcalls] == [1_000_000_000, 2_000_000_000]
 
 
-def test_a_serial_line_tells_what_dmesg_tells() -> None:
+def test_parse_kernel_log_of_a_serial_capture() -> None:
     log = klogs.log("6.1-image-serial")
     assert len([c for c in log.initcalls if c.task in (0, 1) and c.end_ns]) > 560
     assert log.init is not None
@@ -230,7 +230,7 @@ def _steps(work: Callable[[], object]) -> int:
     return steps
 
 
-def test_a_log_four_times_as_long_takes_four_times_as_many_steps() -> None:
+def test_parse_kernel_log_spans_and_warp_take_linear_steps() -> None:
     lines = klogs.text("6.1-image-initcall_debug").splitlines(keepends=True)
     middle = "".join(lines[400:600])
 
@@ -272,7 +272,7 @@ def cpu_limit() -> Iterator[None]:
         "9" * 9,
     ],
 )
-def test_a_line_of_megabytes_takes_no_longer(piece: str, cpu_limit: None) -> None:
+def test_parse_kernel_log_of_a_long_line_does_not_backtrack(piece: str, cpu_limit: None) -> None:
     # A pattern that reads the rest again at each character would take minutes.
     for head in ("", "[    1.000000] ", "6,1,1,-;", piece):
         log = parse_kernel_log(head + piece * (200_000 // len(piece)))
@@ -298,7 +298,7 @@ _WORDS = [
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=60).map("".join))
 @settings(max_examples=500)
-def test_nothing_made_of_a_logs_words_raises(log: str) -> None:
+def test_parse_kernel_log_accepts_any_sequence_of_log_words(log: str) -> None:
     parsed = parse_kernel_log(log)
     for call in parsed.initcalls:
         assert call.first_line > 0

@@ -44,7 +44,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_tells_the_same(form: str) -> None:
+def test_log_lines_of_every_format_are_equal(form: str) -> None:
     timed = [line for line in lines(FORMS[form]) if line.time_ns is not None]
     assert [line.time_ns for line in timed] == TIMES
     assert [line.text for line in timed] == TEXTS
@@ -61,18 +61,18 @@ UNTIMED = {
 
 
 @pytest.mark.parametrize("form", UNTIMED)
-def test_without_a_guests_time_there_is_only_text_and_a_warning(form: str) -> None:
+def test_log_lines_without_guest_times_warn(form: str) -> None:
     log = "\n".join(UNTIMED[form].format(text) for text in TEXTS)
     assert [(line.time_ns, line.text) for line in lines(log)] == [(None, t) for t in TEXTS]
     assert warnings(log) == ("no line has a time; boot with printk.time=1",)
 
 
-def test_callers_are_kept() -> None:
+def test_log_lines_keep_callers() -> None:
     assert lines("[    1.000000][   T47] a\n[    1.000001][    C0] b")[0].caller == "T47"
     assert lines("6,1,12,-,caller=C1;a")[0].caller == "C1"
 
 
-def test_kmsg_escapes_are_undone_and_a_record_of_several_lines_is_cut() -> None:
+def test_log_lines_of_kmsg_undo_escapes_and_split_records() -> None:
     read = lines(r"6,1,12,-;one \x5c two\x0athree")
     assert [(line.text, line.time_ns) for line in read] == [
         ("one \\ two", 12_000),
@@ -80,7 +80,7 @@ def test_kmsg_escapes_are_undone_and_a_record_of_several_lines_is_cut() -> None:
     ]
 
 
-def test_a_line_begun_inside_another_is_a_line_of_its_own() -> None:
+def test_log_lines_split_a_line_begun_inside_another() -> None:
     read = lines("Starting ud[    1.000001] calling  a+0x0/0x1 @ 1[    1.000002] initcall b\n")
     assert [(line.time_ns, line.text) for line in read] == [
         (None, "Starting ud"),
@@ -90,14 +90,14 @@ def test_a_line_begun_inside_another_is_a_line_of_its_own() -> None:
     assert {line.number for line in read} == {1}
 
 
-def test_numbers_in_brackets_are_not_stamps() -> None:
+def test_log_lines_do_not_take_bracketed_numbers_for_stamps() -> None:
     assert len(lines("[    0.000000] a [1.5] b [0.250000] c [mem 0x0-0x1]")) == 1
 
 
 @pytest.mark.parametrize(
     "torn", ["[    0.1234", "[    0.", "[    0", "<6>[    0.12", "[   12.345678"]
 )
-def test_a_stamp_cut_in_two_is_told(torn: str) -> None:
+def test_log_lines_warn_of_a_torn_stamp(torn: str) -> None:
     read = lines(f"[    0.000000] Linux version 6.1\n{torn}\n")
     assert read[1].time_ns is None
     assert warnings(f"[    0.000000] Linux version 6.1\n{torn}") == (
@@ -105,37 +105,37 @@ def test_a_stamp_cut_in_two_is_told(torn: str) -> None:
     )
 
 
-def test_lost_beginnings_are_told() -> None:
+def test_log_lines_warn_of_a_lost_beginning() -> None:
     assert warnings("[    2.500000] something\n") == (
         "the log begins 2500000000 ns after the clock's start, without the kernel's first lines: "
         "they were overwritten or not captured; boot with log_buf_len=1M",
     )
 
 
-def test_of_several_boots_the_last_counts() -> None:
+def test_log_lines_take_the_last_of_several_boots() -> None:
     again = PLAIN + PLAIN.replace("6.1.0", "6.1.1")
     assert [line.number for line in lines(again)] == [4, 5, 6]
     assert warnings(again) == ("the log holds several boots; only the last, from line 4, is used",)
 
 
-def test_an_empty_log_is_no_lines() -> None:
+def test_log_lines_of_an_empty_log() -> None:
     assert log_lines("") == ((), ())
     assert log_lines("\r\n\0\n \n") == ((), ())
 
 
-def test_the_journal_names_its_host_before_every_line() -> None:
+def test_log_lines_of_the_journal_drop_the_host_name() -> None:
     texts = {line.text for line in klogs.log("6.1-image-journal").lines}
     assert "Run /init as init process" in texts
     assert not any(text.startswith("web-z3msbg kernel: ") for text in texts)
 
 
 @given(st.text(alphabet=st.sampled_from("[] 0.123456<>T\r\n\x1b;,-x\\a٣"), max_size=300))
-def test_no_text_raises(log: str) -> None:
+def test_log_lines_accept_any_text_of_log_characters(log: str) -> None:
     for line in lines(log):
         assert line.time_ns is None or line.time_ns >= 0
         assert "\n" not in line.text
 
 
 @given(st.text())
-def test_no_text_of_any_kind_raises(log: str) -> None:
+def test_log_lines_accept_any_text(log: str) -> None:
     assert all(line.text in log.replace("\0", "") for line in lines(log))

@@ -65,7 +65,7 @@ def explained(spans: list[Span], id: str = "kernel") -> float:
     return 1 - timeline.unaccounted_ns()[id] / span.duration_ns
 
 
-def test_a_small_log_whole() -> None:
+def test_kernel_spans_of_a_small_log() -> None:
     spans = spans_of(SMALL)
     assert {
         id: (s.parent, s.kind, s.start_ns // MS, s.end_ns // MS) for id, s in spans.items()
@@ -90,7 +90,7 @@ def test_a_small_log_whole() -> None:
     assert {span.layer for span in spans.values()} == {"kernel"}
 
 
-def test_a_span_says_which_lines_it_is_from() -> None:
+def test_kernel_spans_name_their_lines() -> None:
     spans = spans_of(SMALL)
     assert spans["kernel.initcall.con_init"].source == "lines 4-5: calling, returned 0"
     assert spans["kernel"].source == "printk clock; line 17: Run /init as init process"
@@ -98,7 +98,7 @@ def test_a_span_says_which_lines_it_is_from() -> None:
     assert "line 10:" in spans["kernel.probe.serial8250"].source
 
 
-def test_levels_from_a_system_map() -> None:
+def test_kernel_spans_levels_from_a_system_map() -> None:
     levels = {"ipc_ns_init": "pure", "serial8250_init": "device", "deferred_probe_initcall": "late"}
     spans = spans_of(SMALL, levels=levels)
     assert spans["kernel.initcall.serial8250_init"].parent == "kernel.level.device"
@@ -106,7 +106,7 @@ def test_levels_from_a_system_map() -> None:
     assert "kernel.level.core" not in spans
 
 
-def test_levels_that_the_log_tells() -> None:
+def test_kernel_spans_levels_from_the_log() -> None:
     log = SMALL.replace(
         "[    0.120000] calling",
         "[    0.115000] entering initcall level: device\n[    0.120000] calling",
@@ -117,13 +117,13 @@ def test_levels_that_the_log_tells() -> None:
     assert spans["kernel.level.device"].source == "entering initcall level"
 
 
-def test_a_level_never_falls_and_unknown_functions_stay_in_the_one_before() -> None:
+def test_kernel_spans_levels_never_fall() -> None:
     levels = {"ipc_ns_init": "subsys", "serial8250_init": "core"}
     spans = spans_of(SMALL, levels=levels)
     assert [id for id in spans if id.startswith("kernel.level.")] == ["kernel.level.subsys"]
 
 
-def test_modules_loaded_after_init_are_not_the_kernels_start() -> None:
+def test_module_spans_after_init_are_not_kernel_spans() -> None:
     log = parse_kernel_log(SMALL)
     below = module_spans(log, parent="initramfs.modules")
     assert [(s.id, s.parent, s.start_ns // MS, s.end_ns // MS, s.layer) for s in below] == [
@@ -139,7 +139,7 @@ def test_modules_loaded_after_init_are_not_the_kernels_start() -> None:
     assert module_spans(log, parent="x", until_ns=350 * MS) == []
 
 
-def test_the_end_may_be_given() -> None:
+def test_kernel_spans_end_may_be_given() -> None:
     assert spans_of(SMALL, until_ns=150 * MS)["kernel"].end_ns == 150 * MS
 
 
@@ -151,7 +151,7 @@ def test_the_end_may_be_given() -> None:
         ("Run /init|bootwright|Freeing unused", 460, "the log's last line"),
     ],
 )
-def test_the_end_is_found_by_what_is_left(without: str, end_ms: int, source: str) -> None:
+def test_kernel_spans_find_the_end_in_the_log(without: str, end_ms: int, source: str) -> None:
     words = without.split("|")
     log = "\n".join(x for x in SMALL.splitlines() if not any(word in x for word in words))
     kernel = spans_of(log)["kernel"]
@@ -159,7 +159,7 @@ def test_the_end_is_found_by_what_is_left(without: str, end_ms: int, source: str
     assert source in kernel.source
 
 
-def test_an_initcall_that_hangs_is_open_and_explains_nothing() -> None:
+def test_kernel_spans_of_a_hanging_initcall_explain_nothing() -> None:
     log = parse_kernel_log("\n".join(SMALL.splitlines()[:10]))
     spans = {span.id: span for span in kernel_spans(log, parent="boot")}
     hanging = spans["kernel.initcall.serial8250_init"]
@@ -170,30 +170,30 @@ def test_an_initcall_that_hangs_is_open_and_explains_nothing() -> None:
     )
 
 
-def test_a_lost_return_ends_with_the_next_call() -> None:
+def test_kernel_spans_end_a_lost_return_with_the_next_call() -> None:
     log = SMALL.replace("initcall serial8250_init+0x0/0x10 returned 0 after 59000 usecs", "")
     span = spans_of(log)["kernel.initcall.serial8250_init"]
     assert (span.kind, span.end_ns) == ("work", 190 * MS)
 
 
-def test_a_lost_call_begins_as_the_kernel_says() -> None:
+def test_kernel_spans_begin_a_lost_call_by_the_kernels_figure() -> None:
     log = SMALL.replace("calling  serial8250_init+0x0/0x10 @ 1", "")
     assert spans_of(log)["kernel.initcall.serial8250_init"].start_ns == 121 * MS
 
 
-def test_a_caller_tells_in_which_task_a_probe_ran() -> None:
+def test_kernel_spans_place_a_probe_by_its_caller() -> None:
     log = SMALL.replace("0.170000] probe", "0.170000][    T1] probe")
     assert spans_of(log)["kernel.probe.late-one"].parent == "kernel.initcall.serial8250_init"
     log = SMALL.replace("0.160000] probe", "0.160000][   T47] probe")
     assert spans_of(log)["kernel.probe.serial8250"].parent == "kernel.initcalls"
 
 
-def test_two_probes_of_one_device_are_two_spans() -> None:
+def test_kernel_spans_of_two_probes_of_one_device() -> None:
     spans = spans_of(SMALL.replace("probe of late-one", "probe of 00:00"))
     assert {"kernel.probe.00:00", "kernel.probe.00:00#2"} <= spans.keys()
 
 
-def test_a_device_may_be_called_as_a_second_span_would_be() -> None:
+def test_kernel_spans_ids_stay_unique_for_numbered_devices() -> None:
     spans = spans_of(
         SMALL.replace("probe of late-one", "probe of 00:00").replace(
             "probe of serial8250", "probe of 00:00#2"
@@ -202,7 +202,7 @@ def test_a_device_may_be_called_as_a_second_span_would_be() -> None:
     assert {"kernel.probe.00:00", "kernel.probe.00:00#2", "kernel.probe.00:00#3"} <= spans.keys()
 
 
-def test_a_root_that_is_waited_for() -> None:
+def test_kernel_spans_of_a_wait_for_the_root_device() -> None:
     log = SMALL.replace(
         "Freeing initrd memory: 1948K",
         "Waiting for root device /dev/vda...\n"
@@ -217,21 +217,21 @@ def test_a_root_that_is_waited_for() -> None:
     assert (wait.start_ns, wait.end_ns) == (250 * MS, 320 * MS), "clipped to the kernel's end"
 
 
-def test_a_gap_is_no_wait() -> None:
+def test_kernel_spans_take_no_gap_for_a_wait() -> None:
     assert [id for id, span in spans_of(SMALL).items() if span.kind == "wait"] == [
         "kernel.initcall.deferred_probe_initcall",
         "kernel.wait.initramfs",
     ]
 
 
-def test_without_times_there_are_no_spans() -> None:
+def test_kernel_spans_without_times_are_empty() -> None:
     assert kernel_spans(parse_kernel_log("calling  a+0x0/0x1 @ 1"), parent="boot") == []
     assert kernel_spans(parse_kernel_log(""), parent="boot") == []
     assert module_spans(parse_kernel_log(""), parent="boot") == []
 
 
 @pytest.mark.parametrize("name", klogs.ALL)
-def test_real_logs_make_well_formed_spans(name: str) -> None:
+def test_kernel_spans_of_real_logs_are_well_formed(name: str) -> None:
     log = klogs.log(name)
     spans = kernel_spans(log, parent="boot")
     assert_well_formed(spans)
@@ -244,12 +244,12 @@ def test_real_logs_make_well_formed_spans(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", klogs.INSTRUMENTED)
-def test_of_the_initcalls_time_nearly_all_is_explained(name: str) -> None:
+def test_kernel_spans_explain_nearly_all_initcall_time(name: str) -> None:
     assert explained(kernel_spans(klogs.log(name), parent="boot"), "kernel.initcalls") > 0.92
 
 
 @pytest.mark.parametrize("name", klogs.CLEAN)
-def test_a_clean_log_explains_nothing_but_has_phases_and_steps(name: str) -> None:
+def test_kernel_spans_of_a_clean_log_are_phases_and_steps(name: str) -> None:
     spans = kernel_spans(klogs.log(name), parent="boot")
     assert explained(spans) == 0
     assert {span.kind for span in spans} == {"frame"}
@@ -260,7 +260,7 @@ def test_a_clean_log_explains_nothing_but_has_phases_and_steps(name: str) -> Non
 
 
 @pytest.mark.parametrize("release", klogs.RELEASES)
-def test_levels_known_by_first_functions_agree_with_the_system_map(release: str) -> None:
+def test_kernel_spans_levels_by_first_functions_agree_with_the_map(release: str) -> None:
     log = klogs.log(f"{release}-initcall_debug")
     levels = levels_of_system_map(klogs.system_map(release))
     assert len(levels) > 500
@@ -277,7 +277,7 @@ def test_levels_known_by_first_functions_agree_with_the_system_map(release: str)
             assert span.parent == f"kernel.level.{levels[span.name]}", span
 
 
-def test_a_name_in_two_levels_has_none() -> None:
+def test_levels_of_system_map_omit_ambiguous_names() -> None:
     system_map = (
         "ffffffff83579348 d __initcall__kmod_a__1050_2469_init4\n"
         "ffffffff83579349 d __initcall__kmod_b__1051_3_init6\n"
@@ -291,7 +291,7 @@ def test_a_name_in_two_levels_has_none() -> None:
     }
 
 
-def test_every_step_is_in_some_real_log() -> None:
+def test_kernel_steps_are_each_in_some_real_log() -> None:
     texts = "\n".join(line.text for name in klogs.ALL for line in klogs.log(name).lines)
     unseen = [step.begins for step in STEPS if f"\n{step.begins}" not in f"\n{texts}"]
     assert unseen == ["Freeing unused kernel memory"], "of kernels before 4.20"
@@ -299,7 +299,7 @@ def test_every_step_is_in_some_real_log() -> None:
 
 @given(data=st.data(), name=st.sampled_from(klogs.ALL))
 @settings(max_examples=60, deadline=None)
-def test_a_log_cut_anywhere_still_makes_a_timeline(data: st.DataObject, name: str) -> None:
+def test_kernel_spans_of_a_log_cut_anywhere(data: st.DataObject, name: str) -> None:
     text = klogs.text(name)
     start = data.draw(st.one_of(st.just(0), st.integers(0, len(text))))
     end = data.draw(st.integers(start, len(text)))
@@ -315,9 +315,7 @@ def test_a_log_cut_anywhere_still_makes_a_timeline(data: st.DataObject, name: st
     st.lists(st.integers(0, 600), max_size=40),
 )
 @settings(max_examples=300, deadline=None)
-def test_lines_in_any_order_at_any_time_still_make_a_timeline(
-    order: list[int], at: list[int]
-) -> None:
+def test_kernel_spans_of_lines_in_any_order(order: list[int], at: list[int]) -> None:
     lines = SMALL.splitlines()
     stamps = [*at, *range(len(order))]
     log = "\n".join(
@@ -331,5 +329,5 @@ def test_lines_in_any_order_at_any_time_still_make_a_timeline(
 
 
 @given(st.text(alphabet=st.sampled_from("[]0. @abcling_+x/()retud\n"), max_size=400))
-def test_no_text_raises(text: str) -> None:
+def test_kernel_spans_accept_any_text(text: str) -> None:
     assert_well_formed(kernel_spans(parse_kernel_log(text), parent="boot"))

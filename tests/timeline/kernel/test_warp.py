@@ -31,7 +31,7 @@ INSTRUMENTED = parse_kernel_log(
 )
 
 
-def test_times_between_anchors_are_stretched_evenly() -> None:
+def test_warp_stretches_evenly_between_anchors() -> None:
     found = warp(INSTRUMENTED, CLEAN)
     assert [a.text for a in found.anchors] == [START, "one", "two", "Run /init as init process"]
     assert [found.clean_ns(ms * MS) // MS for ms in (0, 50, 100, 120, 200, 280, 300, 340, 380)] == [
@@ -41,14 +41,14 @@ def test_times_between_anchors_are_stretched_evenly() -> None:
     assert found.warnings == ()
 
 
-def test_spans_get_lengths_that_fit_the_clean_pass() -> None:
+def test_warp_spans_fit_the_clean_pass() -> None:
     spans = warp(INSTRUMENTED, CLEAN).spans(kernel_spans(INSTRUMENTED, parent="boot"))
     by_id = {span.id: span for span in spans}
     assert by_id["kernel"].end_ns == 300 * MS
     assert by_id["kernel.initcall.a"].duration_ns == 80 * MS
 
 
-def test_the_overhead_is_told_in_whole_and_by_stretch() -> None:
+def test_warp_overhead_in_whole_and_by_stretch() -> None:
     overhead = warp(INSTRUMENTED, CLEAN).overhead
     assert overhead is not None
     assert overhead.overhead_ns == 80 * MS
@@ -58,7 +58,7 @@ def test_the_overhead_is_told_in_whole_and_by_stretch() -> None:
     assert sum(s.overhead_ns for s in overhead.stretches) == overhead.overhead_ns
 
 
-def test_a_clock_that_starts_late_in_one_pass_shifts_neither_samples_nor_the_overhead() -> None:
+def test_warp_ignores_a_clock_that_starts_late() -> None:
     """As where the early calibration of the TSC fails: the clock starts 200 ms later."""
     clean = parse_kernel_log(
         made((50, "early"), (202, "tsc-early"), (300, "two"), (900, "Run /init as init process"))
@@ -83,13 +83,13 @@ def test_a_clock_that_starts_late_in_one_pass_shifts_neither_samples_nor_the_ove
     assert [back.seen_ns(ms * MS) // MS for ms in (0, 100, 202)] == [-200, -100, 2]
 
 
-def test_lines_that_moved_or_are_missing_do_not_matter() -> None:
+def test_warp_ignores_moved_and_missing_lines() -> None:
     clean = parse_kernel_log(made((10, "a"), (20, "b"), (30, "c"), (40, "only here"), (50, "d")))
     other = parse_kernel_log(made((10, "a"), (12, "d"), (25, "b"), (35, "c"), (36, "only there")))
     assert [a.text for a in warp(other, clean).anchors] == [START, "a", "b", "c"]
 
 
-def test_lines_that_occur_twice_are_no_anchors() -> None:
+def test_warp_takes_no_repeated_line_for_an_anchor() -> None:
     clean = parse_kernel_log(made((10, "a"), (20, "a"), (30, "b")))
     assert [a.text for a in warp(clean, clean).anchors] == [START, "b"]
 
@@ -104,21 +104,21 @@ def test_lines_that_occur_twice_are_no_anchors() -> None:
         ("systemd[1]: ready, at ffffffff8324f8f0", "systemd[1]: ready, at ffffffff9724f8f0"),
     ],
 )
-def test_numbers_that_vary_are_put_aside(one: str, other: str) -> None:
+def test_warp_ignores_numbers_that_vary(one: str, other: str) -> None:
     found = warp(parse_kernel_log(made((10, one))), parse_kernel_log(made((20, other))))
     assert [a.clean_ns for a in found.anchors] == [0, 20 * MS]
 
 
-def test_a_number_that_tells_lines_apart_is_kept() -> None:
+def test_warp_keeps_numbers_that_tell_lines_apart() -> None:
     log = parse_kernel_log(made((10, "cpu 1 up"), (20, "cpu 2 up")))
     assert len(warp(log, log).anchors) == 3
 
 
-def test_what_instruments_print_is_no_anchor() -> None:
+def test_warp_takes_no_instrumentation_line_for_an_anchor() -> None:
     assert len(warp(INSTRUMENTED, INSTRUMENTED).anchors) == 4
 
 
-def test_the_seeds_marks_are_anchors_and_others_are_not() -> None:
+def test_warp_takes_only_initramfs_marks_for_anchors() -> None:
     names = ("seed.start", "seed.modules", "seed.done", "exchange 7", "sshd.listening")
     log = parse_kernel_log(made(*((n + 1, f"bootwright: {name}") for n, name in enumerate(names))))
     assert [a.text for a in warp(log, log).anchors[1:]] == [
@@ -126,13 +126,13 @@ def test_the_seeds_marks_are_anchors_and_others_are_not() -> None:
     ]
 
 
-def test_of_lines_at_one_time_the_exec_of_init_keeps_its_own() -> None:
+def test_warp_keeps_the_time_of_the_exec_of_init() -> None:
     clean = parse_kernel_log(made((10, "a"), (20, "b"), (32, "Run /init as init process")))
     other = parse_kernel_log(made((10, "a"), (40, "b"), (40, "Run /init as init process")))
     assert warp(other, clean).clean_ns(40 * MS) == 32 * MS
 
 
-def test_nothing_in_common_changes_nothing_and_says_so() -> None:
+def test_warp_of_logs_without_common_lines_warns() -> None:
     found = warp(parse_kernel_log(made((10, "a"))), parse_kernel_log(made((10, "b"))))
     assert found.clean_ns(123) == 123
     assert found.overhead is None
@@ -143,7 +143,7 @@ def test_nothing_in_common_changes_nothing_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "6.1-image"])
-def test_real_passes(name: str) -> None:
+def test_warp_of_real_passes(name: str) -> None:
     instrumented, clean = klogs.log(f"{name}-initcall_debug"), klogs.log(f"{name}-clean")
     found = warp(instrumented, clean)
     assert len(found.anchors) > 50
@@ -158,7 +158,7 @@ def test_real_passes(name: str) -> None:
         assert low <= span.start_ns <= span.end_ns <= high
 
 
-def test_a_large_log_buffer_is_what_watching_costs_most() -> None:
+def test_warp_overhead_is_mostly_the_large_log_buffer() -> None:
     """``log_buf_len=8M`` is cleared page by page before the memory map is set up."""
     found = warp(klogs.log("6.1-image-initcall_debug"), klogs.log("6.1-image-clean"))
     assert found.overhead is not None
@@ -175,7 +175,7 @@ _LOGS = st.lists(
 
 @given(_LOGS, _LOGS, st.lists(st.integers(0, 60_000_000), min_size=2))
 @settings(max_examples=300)
-def test_time_never_runs_backwards(
+def test_warp_never_turns_time_back(
     one: list[tuple[int, str]], other: list[tuple[int, str]], times: list[int]
 ) -> None:
     found = warp(parse_kernel_log(made(*one)), parse_kernel_log(made(*other)))
@@ -189,7 +189,7 @@ def test_time_never_runs_backwards(
 
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_passes_cut_anywhere(data: st.DataObject) -> None:
+def test_warp_of_passes_cut_anywhere(data: st.DataObject) -> None:
     texts = [klogs.text(f"6.1-{kind}") for kind in ("initcall_debug", "clean")]
     one, other = (parse_kernel_log(t[: data.draw(st.integers(0, len(t)))]) for t in texts)
     for span in warp(one, other).spans(kernel_spans(one, parent="boot")):

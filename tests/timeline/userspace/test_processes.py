@@ -16,7 +16,7 @@ def _stat(pid: int, name: str, parent: int, start: int) -> str:
     return f"{pid} ({name}) S {parent} " + "0 " * 17 + f"{start} 7 8\n"
 
 
-def test_a_tini_boot() -> None:
+def test_processes_parse_of_a_tini_boot() -> None:
     text = recorded("tini")["stat"]
     found = parse(text)
     assert found.warnings == ()
@@ -33,7 +33,7 @@ def test_a_tini_boot() -> None:
     assert [process.pid for process in lineage(found, "sshd")] == [1, 107, 121, 122]
 
 
-def test_spans_of_a_tini_boot_explain_it_along_the_line_of_descent() -> None:
+def test_process_spans_of_a_tini_boot_follow_the_lineage() -> None:
     found = spans(
         parse(recorded("tini")["stat"]), parent="x", start_ns=_EXEC_NS, end_ns=_LISTENING_NS
     )
@@ -46,7 +46,7 @@ def test_spans_of_a_tini_boot_explain_it_along_the_line_of_descent() -> None:
     assert all(span.critical and span.parent == "x" for span in found)
 
 
-def test_names_may_hold_anything() -> None:
+def test_processes_parse_accepts_any_name() -> None:
     text = _stat(7, "a) S 1 (b", 3, 4) + _stat(8, "x\ny", 1, 5) + _stat(9, "", 1, 6)
     found = parse(text)
     assert [(p.pid, p.name, p.parent) for p in found.processes] == [
@@ -57,18 +57,18 @@ def test_names_may_hold_anything() -> None:
     assert found.warnings == ()
 
 
-def test_the_kernels_threads_are_told_apart() -> None:
+def test_processes_parse_tells_kernel_threads_apart() -> None:
     found = parse(_stat(2, "kthreadd", 0, 0) + _stat(3, "rcu_gp", 2, 0) + _stat(4, "sh", 1, 0))
     assert [process.of_kernel for process in found.processes] == [True, True, False]
 
 
-def test_what_is_no_process_is_warned_of() -> None:
+def test_processes_parse_warns_of_other_lines() -> None:
     found = parse("torn (sh\n" + _stat(4, "sh", 1, 9) + "12 (sh) S 1 0 0")
     assert [process.pid for process in found.processes] == [4]
     assert found.warnings == ("no process: 'torn (sh'", "no process: '12 (sh) S 1 0 0'")
 
 
-def test_without_the_goal_nothing_is_explained() -> None:
+def test_process_spans_without_the_goal_explain_nothing() -> None:
     found = spans(
         parse(_stat(1, "init", 0, 0) + _stat(9, "sh", 1, 3)),
         parent="x",
@@ -81,7 +81,7 @@ def test_without_the_goal_nothing_is_explained() -> None:
     ]
 
 
-def test_a_circle_of_parents_ends() -> None:
+def test_lineage_ends_for_a_cycle_of_parents() -> None:
     found = parse(_stat(5, "sshd", 6, 3) + _stat(6, "a", 5, 2))
     assert [process.pid for process in lineage(found, "sshd")] == [6, 5]
 
@@ -95,7 +95,7 @@ _LINES = st.one_of(
 
 
 @given(st.lists(_LINES).map("".join), st.integers(0, 10**12), st.integers(0, 10**12))
-def test_no_text_makes_it_fail(text: str, start: int, length: int) -> None:
+def test_processes_parse_and_spans_accept_any_text(text: str, start: int, length: int) -> None:
     found = parse(text)
     assert isinstance(found, Processes)
     made = spans(found, parent="x", start_ns=start, end_ns=start + length)
@@ -104,7 +104,7 @@ def test_no_text_makes_it_fail(text: str, start: int, length: int) -> None:
 
 
 @given(st.integers(min_value=0))
-def test_cut_anywhere_the_rest_is_there(at: int) -> None:
+def test_processes_parse_of_text_cut_anywhere(at: int) -> None:
     text = recorded("tini")["stat"]
     cut = parse(text[: at % len(text)])
     whole = set(parse(text).processes)

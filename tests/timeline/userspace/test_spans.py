@@ -54,7 +54,7 @@ def _assert_well_formed(found: list[Span], parent: str) -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMD)
-def test_spans_of_a_real_boot_are_well_formed(name: str) -> None:
+def test_unit_spans_of_a_real_boot_are_well_formed(name: str) -> None:
     start, end = STRETCH[name]
     systemd = _systemd(name)
     _assert_well_formed(spans(systemd, parent="guest", start_ns=start, end_ns=end), "guest")
@@ -68,7 +68,7 @@ def test_spans_of_a_real_boot_are_well_formed(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "limit"), [("debian-12", 0.005), ("debian-13", 0.012)])
-def test_nearly_all_is_explained(name: str, limit: float) -> None:
+def test_unit_spans_explain_nearly_all(name: str, limit: float) -> None:
     start, end = STRETCH[name]
     found = spans(_systemd(name), parent="guest", start_ns=start, end_ns=end)
     # Not by a wait for PID 1, and not by a device that something else waited for.
@@ -78,7 +78,7 @@ def test_nearly_all_is_explained(name: str, limit: float) -> None:
     assert _timeline(found, start, end).unaccounted_ns()["pid1"] < 0.002 * (end - start)
 
 
-def test_stages_are_the_managers_times() -> None:
+def test_unit_spans_stages_are_the_managers_times() -> None:
     found = _spans("debian-12")
     stages = [(id, s.start_ns // 1000, s.end_ns // 1000) for id, s in found.items() if "1." in id]
     assert stages[:7] == [
@@ -92,7 +92,7 @@ def test_stages_are_the_managers_times() -> None:
     ]
 
 
-def test_a_unit_is_taken_up_started_and_up() -> None:
+def test_unit_spans_of_a_unit_queued_started_and_active() -> None:
     found = _spans("debian-12")
     start, own = found["unit.ssh.service.start"], found["unit.ssh.service"]
     pre, main = found["unit.ssh.service.pre"], found["unit.ssh.service.main"]
@@ -106,7 +106,7 @@ def test_a_unit_is_taken_up_started_and_up() -> None:
     assert own.slack_ns == 0
 
 
-def test_what_is_off_the_path_has_slack() -> None:
+def test_unit_spans_off_the_critical_path_have_slack() -> None:
     found = _spans("debian-12")
     off = found["unit.systemd-udev-trigger.service"]
     assert not off.critical
@@ -117,7 +117,7 @@ def test_what_is_off_the_path_has_slack() -> None:
     assert found["unit.dbus.service"].slack_ns is None
 
 
-def test_targets_and_skipped_units_take_no_time() -> None:
+def test_unit_spans_of_targets_and_skipped_units_take_no_time() -> None:
     found = _spans("debian-12")
     assert found["unit.basic.target"].duration_ns == 0
     skipped = found["unit.systemd-firstboot.service"]
@@ -128,7 +128,7 @@ def test_targets_and_skipped_units_take_no_time() -> None:
     assert "unit.plymouth-start.service" not in found
 
 
-def test_a_device_is_a_wait_only_where_the_goal_waited() -> None:
+def test_unit_spans_of_a_device_wait_only_on_the_path() -> None:
     systemd = _systemd("debian-12")
     start, end = STRETCH["debian-12"]
     device = "unit.dev-ttyS0.device"
@@ -145,13 +145,13 @@ def test_a_device_is_a_wait_only_where_the_goal_waited() -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMD)
-def test_the_goal_is_what_lets_people_log_in(name: str) -> None:
+def test_goal_unit_is_what_allows_login(name: str) -> None:
     assert goal_unit(_systemd(name)) == "ssh.service"
     assert goal_unit(Systemd()) == ""
 
 
 @pytest.mark.parametrize("name", SYSTEMD)
-def test_by_systemd_analyzes_rule_the_chain_is_systemd_analyzes(name: str) -> None:
+def test_critical_path_by_systemds_rule_equals_critical_chain(name: str) -> None:
     """critical-chain knows only of units that became active, and nothing of PID 1."""
     systemd = _systemd(name)
     active = {f"unit.{n}": unit for n, unit in systemd.units.items() if unit.active_enter_ns}
@@ -167,7 +167,7 @@ def test_by_systemd_analyzes_rule_the_chain_is_systemd_analyzes(name: str) -> No
 
 
 @pytest.mark.parametrize("name", SYSTEMD)
-def test_our_chain_differs_only_where_we_know_more(name: str) -> None:
+def test_unit_path_differs_from_critical_chain_only_where_more_is_known(name: str) -> None:
     systemd = _systemd(name)
     start, _ = STRETCH[name]
     path = unit_path(systemd, "sshd.service", start_ns=start)
@@ -187,7 +187,7 @@ def test_our_chain_differs_only_where_we_know_more(name: str) -> None:
     }
 
 
-def test_a_unit_that_still_activates_lasts_to_the_end() -> None:
+def test_unit_spans_of_an_activating_unit_last_to_the_end() -> None:
     unit = Unit(name="a.service", active_state="activating", inactive_exit_ns=5)
     found = spans(
         Systemd(units={"a.service": unit}), parent="x", start_ns=0, end_ns=9, goal="a.service"
@@ -197,14 +197,14 @@ def test_a_unit_that_still_activates_lasts_to_the_end() -> None:
     assert not found[1].critical
 
 
-def test_a_unit_that_only_waits_is_a_wait() -> None:
+def test_unit_spans_of_a_waiting_unit_are_a_wait() -> None:
     name = "systemd-networkd-wait-online.service"
     unit = Unit(name=name, active_state="active", inactive_exit_ns=5, active_enter_ns=8)
     found = spans(Systemd(units={name: unit}), parent="x", start_ns=0)
     assert [(span.kind, span.duration_ns) for span in found] == [("frame", 8), ("wait", 3)]
 
 
-def test_systemd_in_the_initramfs_is_told_apart() -> None:
+def test_unit_spans_tell_systemd_in_the_initramfs_apart() -> None:
     manager = Manager(
         initrd=Stages(begin_ns=10, units_load_finish_ns=12),
         system=Stages(begin_ns=50, security_start_ns=55),
@@ -221,13 +221,13 @@ def test_systemd_in_the_initramfs_is_told_apart() -> None:
     ]
 
 
-def test_nothing_known_is_a_frame() -> None:
+def test_unit_spans_without_facts_are_a_frame() -> None:
     [frame] = spans(Systemd(), parent="x", start_ns=3, end_ns=9)
     assert (frame.id, frame.kind, frame.start_ns, frame.end_ns) == ("pid1", "frame", 3, 9)
 
 
 @pytest.mark.parametrize("name", SYSTEMD)
-def test_a_dump_gives_the_same_spans_to_the_second(name: str) -> None:
+def test_unit_spans_of_a_dump_agree_to_the_second(name: str) -> None:
     start, end = STRETCH[name]
     dumped = parse_dump(recorded(name)["dump"])
     found = spans(dumped, parent="x", start_ns=start, end_ns=end)
@@ -274,7 +274,7 @@ _STAGES = st.builds(
     st.none() | st.integers(0, 70),
     st.sampled_from(("", "a.service", "c.device", "gone.service")),
 )
-def test_any_boot_gives_spans_that_are_well_formed(
+def test_unit_spans_of_any_boot_are_well_formed(
     systemd: Systemd, start: int, end: int | None, goal: str
 ) -> None:
     found = spans(systemd, parent="x", start_ns=start, end_ns=end, goal=goal)
@@ -282,7 +282,7 @@ def test_any_boot_gives_spans_that_are_well_formed(
 
 
 @given(st.integers(min_value=0), st.sampled_from(SYSTEMD))
-def test_cut_anywhere_there_are_spans(at: int, name: str) -> None:
+def test_unit_spans_of_text_cut_anywhere(at: int, name: str) -> None:
     texts = recorded(name)
     cut = texts["show"][: at % len(texts["show"])]
     start, end = STRETCH[name]

@@ -29,14 +29,14 @@ def shown(texts: dict[str, str]) -> Systemd:
     return parse_show(texts["show"], texts["manager"])
 
 
-def test_nothing_of_a_real_boot_is_left_out(texts: dict[str, str], shown: Systemd) -> None:
+def test_parse_show_of_a_real_boot_is_complete(texts: dict[str, str], shown: Systemd) -> None:
     assert shown.warnings == ()
     names = [line for line in texts["show"].splitlines() if line.startswith("Id=")]
     assert [f"Id={name}" for name in shown.units] == names
     assert len(names) > 160
 
 
-def test_activation_times_are_those_of_blame(texts: dict[str, str], shown: Systemd) -> None:
+def test_parse_show_activation_times_equal_blame(texts: dict[str, str], shown: Systemd) -> None:
     # Blame cuts to the millisecond.
     ours = {
         unit.name: unit.activation_ns // 1_000_000
@@ -50,7 +50,9 @@ def test_activation_times_are_those_of_blame(texts: dict[str, str], shown: Syste
     }
 
 
-def test_manager_says_what_time_says(texts: dict[str, str], shown: Systemd) -> None:
+def test_parse_show_manager_times_equal_systemd_analyze_time(
+    texts: dict[str, str], shown: Systemd
+) -> None:
     begin, finish = shown.manager.system.begin_ns, shown.manager.finish_ns
     assert begin is not None
     assert finish is not None
@@ -71,7 +73,7 @@ _TEXTS = ("following", "service_type", "load_state", "active_state", "sub_state"
 _LISTS = ("requires", "requisite", "binds_to", "wants", "after", "before", "triggers")
 
 
-def test_dump_says_what_show_says(texts: dict[str, str], shown: Systemd) -> None:
+def test_parse_dump_equals_parse_show(texts: dict[str, str], shown: Systemd) -> None:
     dumped = parse_dump(texts["dump"])
     assert dumped.warnings == (
         "the dump's times are of the wall clock, and may be off by a second each",
@@ -94,7 +96,7 @@ def test_dump_says_what_show_says(texts: dict[str, str], shown: Systemd) -> None
         assert abs(told - getattr(shown.manager.system, f"{stage}_ns")) <= ERROR_NS
 
 
-def test_ssh_as_it_was() -> None:
+def test_parse_show_of_the_ssh_service() -> None:
     texts = recorded("debian-12")
     unit = parse_show(texts["show"]).named("sshd.service")
     assert unit is not None
@@ -113,20 +115,20 @@ def test_ssh_as_it_was() -> None:
     )
 
 
-def test_names_with_backslashes_are_the_same_in_id_and_lists() -> None:
+def test_parse_show_unescapes_names_alike_in_ids_and_lists() -> None:
     name = "dev-disk-by\\x2dlabel-root.device"
     shown = parse_show(recorded("debian-12")["show"])
     assert shown.units[name].names == (name,)
 
 
-def test_values_may_hold_equals_signs_and_blocks_may_be_apart() -> None:
+def test_parse_show_accepts_equals_signs_and_blank_lines() -> None:
     text = "\n\nId=a=b.service\nAfter=x=y.target z.target\n\n\n\nId=c.target\n"
     shown = parse_show(text)
     assert shown.units["a=b.service"].after == ("x=y.target", "z.target")
     assert list(shown.units) == ["a=b.service", "c.target"]
 
 
-def test_what_cannot_be_read_is_warned_of() -> None:
+def test_parse_show_warns_of_what_it_cannot_read() -> None:
     text = "ActiveState=active\n\nId=a.service\nnonsense\nInactiveExitTimestampMonotonic=soon\n"
     shown = parse_show(text, "Version=252\nUserspaceTimestampMonotonic=12")
     assert shown.units["a.service"].inactive_exit_ns is None
@@ -141,20 +143,20 @@ def test_what_cannot_be_read_is_warned_of() -> None:
     )
 
 
-def test_zero_and_infinity_are_never() -> None:
+def test_parse_show_takes_zero_and_infinity_for_never() -> None:
     text = "Id=a.service\nActiveEnterTimestampMonotonic=0\n"
     text += f"InactiveExitTimestampMonotonic={2**64 - 1}\n"
     unit = parse_show(text).units["a.service"]
     assert (unit.active_enter_ns, unit.inactive_exit_ns, unit.up_ns) == (None, None, None)
 
 
-def test_properties_are_asked_for_once() -> None:
+def test_unit_properties_are_unique() -> None:
     for asked in (UNIT_PROPERTIES, MANAGER_PROPERTIES):
         assert len(set(asked)) == len(asked)
 
 
 @given(st.integers(min_value=0))
-def test_show_may_be_cut_anywhere(at: int) -> None:
+def test_parse_show_of_text_cut_anywhere(at: int) -> None:
     text = recorded("debian-12")["show"][:9000]
     cut = parse_show(text[: at % len(text)])
     whole = parse_show(text)
@@ -166,7 +168,7 @@ def test_show_may_be_cut_anywhere(at: int) -> None:
 
 
 @given(st.integers(min_value=0))
-def test_dump_may_be_cut_anywhere(at: int) -> None:
+def test_parse_dump_of_text_cut_anywhere(at: int) -> None:
     text = recorded("debian-13")["dump"][:30000]
     cut = parse_dump(text[: at % len(text)])
     whole = parse_dump(text)
@@ -192,12 +194,12 @@ _LINES = st.lists(
 
 
 @given(_LINES, _LINES)
-def test_no_text_makes_it_fail(units: str, manager: str) -> None:
+def test_parse_show_and_parse_dump_accept_any_text(units: str, manager: str) -> None:
     for told in (parse_show(units, manager), parse_dump(units)):
         assert all(name == unit.name != "" for name, unit in told.units.items())
 
 
-def test_a_dump_without_its_head_has_no_times() -> None:
+def test_parse_dump_without_its_head_has_no_times() -> None:
     text = "-> Unit a.service:\n\tActive Enter Timestamp: Wed 2026-11-25 02:42:07 UTC\n"
     dumped = parse_dump(text)
     assert dumped.units["a.service"].active_enter_ns is None
