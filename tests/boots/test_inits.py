@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.boots.broken_guests import changed_image
 from tests.boots.harness import Bootwright
-from tests.boots.sick import changed_image
 
 pytestmark = pytest.mark.boot
 

@@ -11,8 +11,8 @@ import pytest
 
 from bootwright.experiments.search import Search
 from bootwright.experiments.trials import Outcome, Stage
+from tests.boots.broken_guests import changed_image
 from tests.boots.harness import Bootwright
-from tests.boots.sick import changed_image
 
 pytestmark = pytest.mark.boot
 

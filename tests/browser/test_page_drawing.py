@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.looking import (
+from tests.browser.page_view import (
     all_boxes,
     assert_drawn_as_the_data_say,
     boxes_of,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.boots.broken_guests import changed_image, full_image, hanging_kernel
 from tests.boots.harness import Bootwright, until
-from tests.boots.sick import changed_image, full_image, hanging_kernel
 
 pytestmark = pytest.mark.boot
 
