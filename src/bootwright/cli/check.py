@@ -155,9 +155,9 @@ def _measured(
     home: Home, one: _Prepared, parallel: int | None, *, quiet: bool
 ) -> tuple[Measurement, list[str]]:
     from bootwright.cli import experiment
-    from bootwright.cli.run import default_timeout_s
     from bootwright.experiments import measure
     from bootwright.history.measurement import Plan
+    from bootwright.machine.timeouts import default_timeout_s
 
     wanted = one.wanted
     assert wanted.boots is not None  # the file's head has said it

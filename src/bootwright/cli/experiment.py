@@ -11,9 +11,9 @@ import click
 
 from bootwright.cli import loop, screen
 from bootwright.cli.boot_options import completed, draft_of
-from bootwright.cli.run import default_timeout_s
 from bootwright.errors import InputError
 from bootwright.home import Home
+from bootwright.machine.timeouts import default_timeout_s
 
 if TYPE_CHECKING:
     from bootwright.history.measurement import Measurement

@@ -10,9 +10,10 @@ import click
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
-from bootwright.cli.run import default_timeout_s, describe, fresh_name
+from bootwright.cli.run import describe
 from bootwright.errors import InputError
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, fresh_name
+from bootwright.machine.timeouts import default_timeout_s
 from bootwright.probes import course, own
 from bootwright.probes.course import Watcher
 from bootwright.probes.probe import Outcome, Probe

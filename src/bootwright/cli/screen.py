@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import PurePath
 
 import click
 
 from bootwright.errors import InputError
+from bootwright.events import Event, Notice, Observer, Progress
 
 
 def say(text: str) -> None:
@@ -20,6 +23,62 @@ def warn(told: Iterable[object]) -> None:
     """Print a warning for each of *told*, on stderr."""
     for one in told:
         say(f"warning: {one}")
+
+
+@contextmanager
+def observer(title: str, *, quiet: bool = False, patience_s: float = 0.0) -> Iterator[Observer]:
+    """Give an observer that shows what a library function reports.
+
+    A notice is a line. Progress is a bar, or where no share is known a status line; see `progress`
+    and `status`. Other events are the caller's.
+
+    Args:
+        title: What is being worked on, such as a machine's name.
+        quiet: Show notices only.
+        patience_s: Work that is done within so many seconds shows no progress.
+    """
+    display = _Display(title)
+    begun_s = time.monotonic()
+
+    def observe(event: Event) -> None:
+        if isinstance(event, Notice):
+            say(event.text)
+        elif quiet or time.monotonic() - begun_s < patience_s:
+            return
+        elif isinstance(event, Progress):
+            display.show(event.step, event.share)
+
+    try:
+        yield observe
+    finally:
+        display.close()
+
+
+class _Display:
+    """A bar or a status line, whichever was needed last; nothing before it is needed."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._stack = ExitStack()
+        self._bar: Callable[[str, float], None] | None = None
+        self._status: Callable[[str], None] | None = None
+
+    def show(self, step: str, share: float | None) -> None:
+        text = f"{self._title}: {step}"
+        if share is not None:
+            if self._bar is None:
+                self.close()
+                self._bar = self._stack.enter_context(progress(self._title))
+            self._bar(step, share)
+        elif self._status is None:
+            self.close()
+            self._status = self._stack.enter_context(status(text))
+        else:
+            self._status(text)
+
+    def close(self) -> None:
+        self._stack.close()
+        self._bar = self._status = None
 
 
 @contextmanager
@@ -95,8 +154,35 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     )
 
 
+def fields(value: object) -> str:
+    """Return the fields of a dataclass, a line each."""
+    import dataclasses
+
+    assert dataclasses.is_dataclass(value)
+    lines = []
+    for field in dataclasses.fields(value):
+        content = getattr(value, field.name)
+        words = ", ".join(content) if isinstance(content, tuple) else content
+        lines.append(f"{field.name + ':':<13}{words}")
+    return "\n".join(lines)
+
+
 def print_json(value: object) -> None:
     """Print *value* on stdout as JSON."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    click.echo(msgspec.json.format(json_line(value), indent=2).decode())
+
+
+def json_line(value: object) -> bytes:
+    """Return *value* as JSON in one line."""
+    import msgspec
+
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: object) -> str:
+    """Return a value that JSON does not know as one that it knows."""
+    if isinstance(value, PurePath):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} has no JSON")

@@ -11,13 +11,14 @@ from bootwright import home as homes
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
 from bootwright.cli.live import phases_shown
-from bootwright.cli.run import default_timeout_s, describe, fresh_name
+from bootwright.cli.run import describe
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.machine import passes
 from bootwright.machine.complete import DEFAULT_KERNEL
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, fresh_name
+from bootwright.machine.timeouts import default_timeout_s
 from bootwright.timeline.phases import START, START_UP
 from bootwright.timeline.recorder import Recorder
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from bootwright.disks.table import disk
 from bootwright.errors import GuestError
+from bootwright.events import Event, Notice
 from bootwright.guest import identity as identities
 from bootwright.guest import seed
 from bootwright.home import Home
@@ -23,6 +24,7 @@ from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
 from bootwright.machine.client import Machine
+from bootwright.machine.events import MarkReached
 from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec
 from bootwright.probes import runner, ways
@@ -234,14 +236,13 @@ class _Course:
     def _started(
         self, by_itself: ways.ByItself, *, again: bool = False
     ) -> AbstractAsyncContextManager[Machine]:
-        return client.started(
-            self._home,
-            self._spec,
-            Recorder(),
-            again=again,
-            notice=self._watcher.notice,
-            on_mark=by_itself.hear,
-        )
+        def observe(event: Event) -> None:
+            if isinstance(event, MarkReached):
+                by_itself.hear(event.name, event.detail)
+            elif isinstance(event, Notice):
+                self._watcher.notice(event.text)
+
+        return client.started(self._home, self._spec, Recorder(), observe, again=again)
 
     def _begin(self, probe: Probe) -> None:
         self._watcher.on_step(probe.name)
