@@ -205,8 +205,8 @@ async def test_a_machine_is_used_for_the_length_of_a_block(home: Home, web: Mach
 
 async def test_a_command_that_takes_too_long_is_given_up(home: Home, web: MachineSpec) -> None:
     async with booted(home, web) as vm:
-        with pytest.raises(GuestError, match=r"^the command has not ended after 0\.1 s: sleep 60$"):
-            await vm.run("sleep", "60", timeout=0.1)
+        with pytest.raises(GuestError, match=r"^the command has not ended after 0\.1 s: exec sl"):
+            await vm.run("exec sleep 60", timeout=0.1)
         assert (await vm.run("echo still here")).stdout == "still here\n"
 
 
@@ -302,7 +302,7 @@ async def test_a_guest_that_powers_off_under_a_command(home: Home, web: MachineS
     async def power_off(vm: VM) -> None:
         await vm.run("true")
         sending = asyncio.create_task(signal_vmm(home, signal.SIGUSR1))
-        await vm.run("sleep 60")
+        await vm.run("exec sleep 60")
         await sending
 
     error = await failure(home, web, power_off)
@@ -347,6 +347,20 @@ async def test_a_machine_may_end_by_itself(home: Home, web: MachineSpec) -> None
     async with booted(home, web) as vm, asyncio.TaskGroup() as group:
         group.create_task(signal_vmm(home, signal.SIGUSR1))
         assert await vm.wait() == "powered-off"
+    assert entries(home) == []
+
+
+async def test_an_observer_that_fails_ends_the_machine(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake(RUNS_COMMAND)
+
+    def observe(event: Event) -> None:
+        if isinstance(event, OutputReceived):
+            raise BrokenPipeError("nobody reads on")
+
+    with pytest.raises(BrokenPipeError, match=r"^nobody reads on$"):
+        await boots.run_once(request_of(home, tiny), ("true",), marked(), observe)
     assert entries(home) == []
 
 

@@ -341,7 +341,6 @@ async def booted(
                 yield VM(machine, request.choice, output)
             if request.spec.recipe.lets_in:
                 machine.mark("command.end")
-            if request.spec.kept and not machine.ended.done():
                 machine.note_let_in()
     finally:
         remember(request, recorder, observe)

@@ -94,7 +94,7 @@ class Machine:
         self._may_end = False
         self._commands = 0
         """How many run in the guest."""
-        self._failure: BootwrightError | None = None
+        self._failure: Exception | None = None
         self._follower = asyncio.create_task(self._follow())
 
     async def ready(self, timeout_s: float) -> None:
@@ -165,17 +165,18 @@ class Machine:
         with self._in_use():
             await ssh.copy(self.reach(), source, target)
 
-    def lost(self) -> BootwrightError | None:
+    def lost(self) -> Exception | None:
         """Return the error for a machine that has ended; None where it was told to."""
         is_crash = self.ended.exception() is not None
         if self._failure is None and (is_crash or self._commands or not self._may_end):
             self._failure = self._why_ended(ssh.lost if self._commands else _gone)
         return self._failure
 
-    def _why_ended(self, kind: Callable[[str, str], BootwrightError]) -> BootwrightError:
+    def _why_ended(self, kind: Callable[[str, str], BootwrightError]) -> Exception:
         error = self.ended.exception()
         if isinstance(error, BootwrightError):
             error.evidence = error.evidence or tail(self.folder.console_log)
+        if isinstance(error, Exception):
             return error
         ended = self.ended.result()
         failure = kind(self.name, ended.text)
@@ -219,7 +220,8 @@ class Machine:
     def note_let_in(self) -> None:
         """Note that it works: from now on a machine that is to be kept is worth keeping."""
         self.let_in = True
-        self._leash_out.write(messages.encode(messages.LetIn()))
+        if not self.ended.done():
+            self._leash_out.write(messages.encode(messages.LetIn()))
 
     def set_free(self) -> None:
         """Let the machine go on without this process."""
@@ -261,19 +263,26 @@ class Machine:
             self.ended.exception()  # seen
 
     async def _follow(self) -> None:
-        try:
-            while line := await self._leash_in.readline():
-                self._take(messages.from_monitor(line))
-        except (ConnectionError, messages.Garbled):
-            pass  # it died, perhaps in the middle of a line: said below
+        error: Exception = VmmError(
+            f"the monitor of machine {self.name!r} died",
+            hint=f"see {self._home.logs / 'monitors.log'}",
+        )
+        while message := await self._message():
+            try:
+                self._take(message)
+            except Exception as raised:  # by the observer: whoever waits for the machine is told
+                error = raised
+                break
         if not self.ended.done():
-            self.ended.set_exception(
-                VmmError(
-                    f"the monitor of machine {self.name!r} died",
-                    hint=f"see {self._home.logs / 'monitors.log'}",
-                )
-            )
+            self.ended.set_exception(error)
         self._news.set()
+
+    async def _message(self) -> FromMonitor | None:
+        """Return what the monitor tells next; None: it has ended, perhaps in a line's middle."""
+        with suppress(ConnectionError, messages.Garbled):
+            if line := await self._leash_in.readline():
+                return messages.from_monitor(line)
+        return None
 
     def _take(self, message: FromMonitor) -> None:
         match message:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bootwright.errors import BootwrightError
-
 
 @contextmanager
 def cancelled_at(
-    ended: asyncio.Future[Any], failure: Callable[[], BootwrightError | None]
+    ended: asyncio.Future[Any], failure: Callable[[], Exception | None]
 ) -> Iterator[None]:
     """Cancel the block when *ended* is done, and raise *failure* in the cancellation's place.
 
@@ -23,12 +21,12 @@ def cancelled_at(
         failure: Called once, when *ended* is done; None: that end was wanted, the block goes on.
 
     Raises:
-        BootwrightError: *failure*.
+        Exception: *failure*.
     """
     task = asyncio.current_task()
     assert task is not None, "the block is not part of a task"
     cancelling = task.cancelling()
-    error: BootwrightError | None = None
+    error: Exception | None = None
     is_cancelled = is_over = False
 
     def end(_: asyncio.Future[Any]) -> None:

@@ -18,7 +18,8 @@ from bootwright.recipe import Recipe
 from bootwright.timeline.phases import AFTER, Phase, phases, start_up_of, total_ns
 from bootwright.timeline.recorder import Mark
 
-_STOP_S = 30.0
+STOP_S = 30.0
+"""How long a guest may take to shut down where nobody says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +53,15 @@ class Run:
         return self.error_output
 
 
-class VM:
-    """A running machine; `boot` and `start` make one."""
+class Facts:
+    """What is known of a running machine, and of one that ran."""
 
-    def __init__(self, machine: Machine, choice: Choice, output: bytearray) -> None:
+    def __init__(self, machine: Machine, choice: Choice) -> None:
         self._machine = machine
         self._choice = choice
-        self._output = output
 
     def __repr__(self) -> str:
-        return f"<bootwright.VM {self.name!r}>"
+        return f"<VM {self.name!r}>"
 
     @property
     def name(self) -> str:
@@ -110,6 +110,35 @@ class VM:
     def console(self) -> str:
         """The last lines that it printed on its console."""
         return tail(self._machine.folder.console_log)
+
+    def summary(self, done: Completed) -> Run:
+        """Return what became of a machine that was booted for one command."""
+        cut = self.phases
+        return Run(
+            name=self.name,
+            total_ns=total_ns(cut),
+            start_up_ns=self.start_up_ns,
+            phases=cut,
+            accelerator=self._choice.accelerator,
+            accelerator_reason=self._choice.reason,
+            disk=self.recipe.disk,
+            disk_reason=self._choice.disk_reason,
+            machine=self.recipe.machine,
+            exit_status=done.exit_status,
+            output=done.stdout,
+            error_output=done.stderr,
+        )
+
+    def _marks(self) -> tuple[Mark, ...]:
+        return self._machine.recorder.marks()
+
+
+class VM(Facts):
+    """A running machine; `boot` and `start` make one."""
+
+    def __init__(self, machine: Machine, choice: Choice, output: bytearray) -> None:
+        super().__init__(machine, choice)
+        self._output = output
 
     async def run(  # the blocking face has no asyncio.timeout
         self,
@@ -194,12 +223,12 @@ class VM:
         Raises:
             GuestError, VmmError: it crashed.
         """
-        if self.recipe.lets_in:
-            self._machine.note_let_in()  # from here on it may switch itself off
+        self._note_good()
         return await self._machine.wait()
 
-    async def stop(self, timeout: float = _STOP_S) -> None:  # noqa: ASYNC109
+    async def stop(self, timeout: float = STOP_S) -> None:  # noqa: ASYNC109
         """Shut the guest down; it is ended where that takes longer than *timeout* seconds."""
+        self._note_good()
         await self._machine.stop(timeout)
 
     def detach(self) -> None:
@@ -213,29 +242,13 @@ class VM:
                 f"machine {self.name!r} is not kept, so it cannot be detached",
                 hint="boot it with keep=True",
             )
-        self._machine.note_let_in()
+        self._note_good()
         self._machine.set_free()
 
-    def summary(self, done: Completed) -> Run:
-        """Return what became of a machine that was booted for one command."""
-        cut = self.phases
-        return Run(
-            name=self.name,
-            total_ns=total_ns(cut),
-            start_up_ns=self.start_up_ns,
-            phases=cut,
-            accelerator=self._choice.accelerator,
-            accelerator_reason=self._choice.reason,
-            disk=self.recipe.disk,
-            disk_reason=self._choice.disk_reason,
-            machine=self.recipe.machine,
-            exit_status=done.exit_status,
-            output=done.stdout,
-            error_output=done.stderr,
-        )
-
-    def _marks(self) -> tuple[Mark, ...]:
-        return self._machine.recorder.marks()
+    def _note_good(self) -> None:
+        """Note that the machine works: it is worth keeping, and may switch itself off."""
+        if self.recipe.lets_in:
+            self._machine.note_let_in()
 
     def _require_login(self) -> None:
         if not self.recipe.lets_in:
