@@ -175,15 +175,14 @@ def _texts(kind: Any) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What a user says of a boot; `machine.complete` fills the rest.
+class DraftFields:
+    """What a user may say of a boot beside its image: the one table of fields.
 
     Raises:
         InputError: a value cannot be used; the message names the field, the value and what is
             accepted.
     """
 
-    image: Annotated[str | None, DraftField("Image.", names="images", is_option=False)] = None
     tiny: Annotated[bool, DraftField("No image: a guest that runs COMMAND and powers off.")] = False
     kernel: Annotated[
         str | None, DraftField("Kernel; default: debian.", metavar="NAME", names="kernels")
@@ -283,8 +282,9 @@ class Draft:
     ] = None
 
     def __post_init__(self) -> None:
-        for field in FIELDS.values():
-            object.__setattr__(self, field.name, field.checked(getattr(self, field.name)))
+        for name, field in FIELDS.items():
+            if name != "image":
+                object.__setattr__(self, name, field.checked(getattr(self, name)))
 
     @property
     def memory_mib(self) -> int | None:
@@ -300,6 +300,17 @@ class Draft:
     def guest_clock(self) -> GuestClock:
         """What its clock means for a boot."""
         return CLOCKS[self.clock or "wall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft(DraftFields):
+    """What a user says of a boot; `machine.complete` fills the rest."""
+
+    image: Annotated[str | None, DraftField("Image.", names="images", is_option=False)] = None
+
+    def __post_init__(self) -> None:
+        DraftFields.__post_init__(self)
+        object.__setattr__(self, "image", FIELDS["image"].checked(self.image))
 
     def check_image(self) -> None:
         """See that it says what to boot: an image, or none.
@@ -324,7 +335,8 @@ def _fields() -> dict[str, DraftField]:
     annotations = get_type_hints(Draft, include_extras=True)
     recipe = {field.name for field in fields(Recipe)}
     found = {}
-    for field in fields(Draft):
+    # The image first, as people say it.
+    for field in sorted(fields(Draft), key=lambda field: field.name != "image"):
         kind, said = get_args(annotations[field.name])
         found[field.name] = replace(
             said,
@@ -338,6 +350,12 @@ def _fields() -> dict[str, DraftField]:
 
 FIELDS: Mapping[str, DraftField] = _fields()
 """All fields of a draft, by name."""
+
+
+def of_recipe(recipe: Recipe) -> Draft:
+    """Return the draft that says all that a recipe says."""
+    values = {f.name: getattr(recipe, f.recipe) for f in FIELDS.values() if f.recipe}
+    return Draft(**{name: value for name, value in values.items() if value is not None})
 
 
 def merged(base: Draft, over: Draft) -> Draft:

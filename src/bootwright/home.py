@@ -22,6 +22,12 @@ class Home:
     cache: Path
     """What can be lost at any time."""
 
+    @classmethod
+    def below(cls, folder: Path) -> Home:
+        """Return a home that lies in one folder, as where ``BOOTWRIGHT_HOME`` names it."""
+        base = folder.absolute()
+        return cls(data=base / "data", state=base / "state", cache=base / "cache")
+
     @property
     def images(self) -> Path:
         return self.data / "images"
@@ -66,8 +72,7 @@ def locate(environment: Mapping[str, str] = os.environ) -> Home:
     ``XDG_STATE_HOME`` and ``XDG_CACHE_HOME`` count, with their defaults below ``~``.
     """
     if root := environment.get("BOOTWRIGHT_HOME"):
-        base = Path(root).absolute()
-        return Home(data=base / "data", state=base / "state", cache=base / "cache")
+        return Home.below(Path(root))
     user = Path(environment.get("HOME") or Path.home())
 
     def xdg(variable: str, default: str) -> Path:

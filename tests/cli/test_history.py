@@ -9,16 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from bootwright.cli import run, times
+from bootwright.cli import times
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.machine import draft
-from bootwright.machine.spec import MachineSpec
-from bootwright.timeline.recorder import Recorder
-from tests.history.samples import boot, evidence, filled
+from tests.history.samples import boot, filled
 from tests.machine.samples import RECIPE
 
 Cli = Callable[..., Any]
@@ -267,41 +264,3 @@ def test_history_ids_are_completed(
     assert complete("bootwright history rm 2") == ["2"]
     three.path.write_text("no database" * 100)
     assert complete("bootwright history show ") == []
-
-
-# What run and start put there
-
-
-def _session(home: Home, marks: int) -> run.Session:
-    recorder = Recorder()
-    for mark in evidence().clean.marks[:marks]:
-        recorder.mark(mark.name, mark.time_ns)
-    return run.Session(home, MachineSpec(name="web", recipe=RECIPE), recorder, 1.0, quiet=True)
-
-
-def test_run_session_records_a_boot_that_allowed_login(home: Home) -> None:
-    _session(home, 9).remember("run", image="web", kernel="debian")
-    stored = History(home.history).load(1)
-    assert stored.evidence.clean == evidence().clean
-    assert msgspec.convert(stored.recipe, type(RECIPE)) == RECIPE
-    assert (stored.row.command, stored.row.image) == ("run", "web")
-
-
-def test_run_session_records_a_boot_whose_command_was_interrupted(home: Home) -> None:
-    _session(home, 7).remember("start", image="web", kernel="debian")
-    [row] = History(home.history).find()
-    assert (row.command, row.total_ns) == ("start", row.start_up_ns)
-
-
-def test_run_session_records_no_boot_that_did_not_come_up(home: Home) -> None:
-    _session(home, 6).remember("run", image="web", kernel="debian")
-    assert not home.history.exists()
-
-
-def test_run_session_gives_a_notice_when_the_history_cannot_be_written(
-    home: Home, capsys: pytest.CaptureFixture[str]
-) -> None:
-    home.state.mkdir(parents=True)
-    home.history.mkdir()
-    _session(home, 9).remember("run", image="web", kernel="debian")
-    assert capsys.readouterr().err.startswith("note: this boot is not kept in the history: ")

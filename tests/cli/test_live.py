@@ -6,7 +6,7 @@ import pytest
 
 from bootwright.cli.live import LivePhases, phases_shown
 from bootwright.events import Notice, Progress
-from bootwright.machine.booting import Marked
+from bootwright.machine.events import MarkReached
 from bootwright.timeline.phases import START, START_UP
 from bootwright.timeline.recorder import Mark
 
@@ -38,11 +38,11 @@ def test_live_phases_are_empty_before_the_first_mark() -> None:
 
 
 EVENTS = (
-    Marked(mark=_mark(START, 0)),
+    MarkReached(name=START, time_ns=0 * 1_000_000),
     Notice(text="the host is busy"),
-    Marked(mark=_mark("vmm.exec", 200)),
-    Marked(mark=_mark("vmm.ready", 250)),
-    Marked(mark=_mark("vmm.running", 300)),
+    MarkReached(name="vmm.exec", time_ns=200 * 1_000_000),
+    MarkReached(name="vmm.ready", time_ns=250 * 1_000_000),
+    MarkReached(name="vmm.running", time_ns=300 * 1_000_000),
     Progress(step="again"),
 )
 

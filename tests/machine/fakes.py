@@ -244,6 +244,7 @@ def program(folder: Path, name: str, script: str) -> Path:
 
 # Does as ssh does: it complains in -E, and once it is logged in it runs LocalCommand by the user's
 # shell, waits for its end, and runs the command behind "--".
+# What would switch a guest off is refused: here it would switch off the host.
 _SSH = """\
 echo $$ >{bin}/pid
 while [ $# -gt 0 ]; do
@@ -255,6 +256,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 {before}
+case "$*" in *poweroff*) echo "Permission denied (publickey)." >&2; exit 255 ;; esac
 local_command=$(printf %s "$local_command" | sed 's/%%/%/g')
 ${{FAKE_SHELL:-sh}} -c "$local_command" &
 echo $! >{bin}/local

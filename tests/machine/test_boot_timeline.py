@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer
 from bootwright.history.history import History
@@ -15,8 +16,8 @@ from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine import boot_timeline, passes
 from bootwright.machine.analysis import stored
-from bootwright.machine.booting import Marked, Prepared
-from bootwright.machine.draft import Draft
+from bootwright.machine.booting import Prepared
+from bootwright.machine.events import MarkReached
 from bootwright.machine.spec import MachineSpec
 from bootwright.timeline.evidence import Evidence
 from bootwright.timeline.phases import START
@@ -87,8 +88,8 @@ async def test_timeline_reports_the_machine_and_the_marks_of_its_boot(
         observe=observed,
     )
     assert boots[0][1:] == (9, True)
-    marks = [event.mark for event in observed.events if isinstance(event, Marked)]
-    assert marks[:2] == list(earlier)
+    marks = [event for event in observed.events if isinstance(event, MarkReached)]
+    assert [(mark.name, mark.time_ns) for mark in marks[:2]] == [(START, 5), ("command.begun", 7)]
     assert [mark.name for mark in marks[2:]] == ["vmm.exec"]
     assert [e.spec for e in observed.events if isinstance(e, Prepared)] == [boots[0][0]]
 
@@ -99,8 +100,8 @@ async def test_timeline_begins_now_where_nothing_came_before(
     observed = Observed()
     await boot_timeline.timeline(home, Draft(image="web", accelerator="tcg"), observe=observed)
     first = observed.events[0]
-    assert isinstance(first, Marked)
-    assert first.mark.name == START
+    assert isinstance(first, MarkReached)
+    assert first.name == START
 
 
 @pytest.mark.parametrize("draft", [Draft(), Draft(image="web", init="bare")])

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
+from bootwright.draft import Draft
 from bootwright.errors import InputError, NotFoundError
 from bootwright.events import Event
 from bootwright.home import Home
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine.booting import Prepared, default_timeout_s, fresh_name, prepare
-from bootwright.machine.draft import Draft
+from bootwright.machine.booting import Prepared, default_timeout_s, prepare
 from tests.observed import Observed
 
 
@@ -51,21 +51,4 @@ async def test_prepare_refuses_what_cannot_be_booted(
 ) -> None:
     add_kernel()
     with pytest.raises(InputError, match="memory_mib is 1"):
-        await prepare(home, Draft(accelerator="tcg", memory=1), Observed())
-
-
-@pytest.mark.parametrize(
-    ("image", "start"),
-    [
-        (None, "tiny-"),
-        ("web", "web-"),
-        ("My_Image.2", "my-image-2-"),
-        ("sha256-0123", "0123-"),
-        ("__", "machine-"),
-    ],
-)
-def test_fresh_name_begins_with_what_boots(image: str | None, start: str) -> None:
-    name = fresh_name(image)
-    assert name.startswith(start)
-    assert len(name) == len(start) + 6
-    assert fresh_name(image) != name
+        await prepare(home, Draft(tiny=True, accelerator="tcg", memory=1), Observed())

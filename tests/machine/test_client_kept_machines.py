@@ -47,8 +47,8 @@ async def test_client_detach_leaves_the_machine_running_until_stop(
     ssh_that_logs_in(tmp_path / "bin")
     async with client.started(home, kept, Recorder()) as machine:
         await machine.ready(30)
-        done = await machine.run(["echo hello"], nothing, capture=True)
-        assert (done.exit_status, done.stdout) == (0, b"hello\n")
+        done = await machine.run(["echo hello"], capture=True)
+        assert (done.exit_status, done.stdout) == (0, "hello\n")
         machine.set_free()
     folder = machine.folder
     status = await asyncio.to_thread(control.status, folder)
@@ -85,7 +85,7 @@ async def test_client_started_boots_a_kept_machine_again(
         assert last is not None
         assert last.reason == "lost"  # so it will have ended if nobody can say more
         await machine.ready(30)
-        await machine.run(["true"], nothing, capture=True)
+        await machine.run(["true"], capture=True)
         ssh_that_logs_in(tmp_path / "bin", "echo 'Permission denied (publickey).' >&2; exit 255")
     assert folder.previous_console_log.read_bytes() == b"the run before"
     assert folder.console_log.read_bytes() == b"Linux version 6.1\r\n"

@@ -27,12 +27,14 @@ from bootwright.errors import (
 from bootwright.home import Home
 from bootwright.machine import client, control
 from bootwright.machine.client import Machine
+from bootwright.machine.events import MarkReached, OutputReceived
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.timeline.recorder import Recorder
 from tests.machine.fakes import until
 from tests.machine.samples import at_rest, entries
+from tests.observed import Observed
 from tests.vmms.fakes import Fake
 
 pytestmark = pytest.mark.usefixtures("quiet_monitors")
@@ -68,11 +70,15 @@ async def test_monitor_runs_a_tiny_guest_and_leaves_nothing(
         '    mark("command.end 3")\n'
         "    return None"
     ).told
-    recorder, output = Recorder(), bytearray()
-    async with client.started(home, tiny, recorder) as machine:
+    recorder, observed = Recorder(), Observed()
+    async with client.started(home, tiny, recorder, observed) as machine:
         await machine.ready(30)
-        assert await machine.finished(30, output.extend) == 3
-    assert output == b"hello"  # the newline sets the mark off
+        assert await machine.finished(30) == 3
+    output = [event.data for event in observed.events if isinstance(event, OutputReceived)]
+    assert b"".join(output) == b"hello"  # the newline sets the mark off
+    marks = [event for event in observed.events if isinstance(event, MarkReached)]
+    assert [mark.name for mark in marks] == [mark.name for mark in recorder.marks()]
+    assert [mark.detail for mark in marks if mark.name == "command.end"] == ["3"]
     # A fake is faster than QEMU: its first marks may come before vmm.running.
     names = [mark.name for mark in recorder.marks()]
     assert names.pop(names.index("vmm.running")) == "vmm.running"
@@ -267,11 +273,11 @@ async def test_monitor_reports_a_guest_paused_by_a_full_disk(
         'if command == "cont":\n    answer()\n'
         '    event("BLOCK_IO_ERROR", nospace=True, action="stop")\n    return None'
     )
-    notices: list[str] = []
+    observed = Observed()
     full = f"the disk of {home.machines / 'web'} is full"
     with pytest.raises(HostError) as bad:
-        async with client.started(home, kept, Recorder(), notice=notices.append) as machine:
+        async with client.started(home, kept, Recorder(), observed) as machine:
             await machine.ready(30)
     assert str(bad.value) == f"{full}: the guest cannot write to its own disk any more"
-    assert notices[-1] == f"web: paused, {full}; it goes on when there is room again"
+    assert observed.notices[-1] == f"web: paused, {full}; it goes on when there is room again"
     assert entries(home) == []

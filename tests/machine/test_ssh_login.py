@@ -80,7 +80,8 @@ async def test_ssh_run_reports_the_login_before_the_command_runs(
 
     line = f"echo command >>{log}; cat {log}; echo bad >&2; exit 3"
     done = await fake.log_in(on_login, line)
-    assert done == ssh.Completed(exit_status=3, stdout=b"login\ncommand\n", stderr=b"bad\n")
+    assert (done.exit_status, done.stdout, done.stderr) == (3, "login\ncommand\n", "bad\n")
+    assert done.duration_ns > 0
     assert fake.left() == []
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.home import Home
-from bootwright.machine.draft import Draft
 from bootwright.probes import course, probing
 from bootwright.probes.probe import Outcome, ProbeTried, does_not_apply, failed, passed
 from bootwright.probes.probing import Probed, probe

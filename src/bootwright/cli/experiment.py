@@ -14,8 +14,8 @@ from bootwright.cli.boot_options import draft_of
 from bootwright.events import Event, Notice, Observer, Progress
 
 if TYPE_CHECKING:
+    from bootwright.draft import Draft
     from bootwright.experiments.events import SampleTaken
-    from bootwright.machine.draft import Draft
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bootwright.cli import screen
 from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.host.clock import now_ns
-from bootwright.machine.booting import Marked
+from bootwright.machine.events import MarkReached
 from bootwright.report import text
 from bootwright.timeline.phases import Phase, PhaseSpec, phases
 from bootwright.timeline.recorder import Mark
@@ -85,8 +85,8 @@ def phases_shown(specs: tuple[PhaseSpec, ...], *, quiet: bool) -> Iterator[Obser
                 screen.say(event.text)
             case Progress():
                 shown.say(event.step)
-            case Marked():
-                shown.take(event.mark)
+            case MarkReached():
+                shown.take(Mark(name=event.name, time_ns=event.time_ns))
 
     with Live(shown, console=Console(stderr=True), transient=True, refresh_per_second=10):
         yield observe
@@ -106,8 +106,8 @@ def _lines(shown: LivePhases, *, quiet: bool) -> Observer:
                 screen.say(event.text)
             case Progress():
                 say_once(event.step)
-            case Marked():
-                shown.take(event.mark)
+            case MarkReached():
+                shown.take(Mark(name=event.name, time_ns=event.time_ns))
                 for phase in shown.done():
                     say_once(f"{phase.name}: {text.duration(phase.duration_ns)}")
 

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import click
 
-from bootwright import __version__
 from bootwright import home as homes
 from bootwright.cli import loop, names, screen
-from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
-from bootwright.draft import Draft
+from bootwright.cli.boot_options import boot_options, draft_of
 from bootwright.errors import InputError
+from bootwright.events import Event, Observer, Progress, ignore
 from bootwright.home import Home
-from bootwright.machine import client
-from bootwright.machine.booting import default_timeout_s, fresh_name
-from bootwright.machine.client import Machine
-from bootwright.machine.complete import DEFAULT_KERNEL
-from bootwright.machine.spec import MachineSpec, check_host_name
+from bootwright.machine.boot import BootRequest, check, requested, run_once
+from bootwright.machine.events import MarkReached, OutputReceived
+from bootwright.machine.spec import MachineSpec
 from bootwright.machine.trial import Choice
-from bootwright.networks.user import Forward
+from bootwright.machine.vm import Run
 from bootwright.report import text
-from bootwright.timeline.phases import AFTER, START, Phase, phases, start_up_of, total_ns
-from bootwright.timeline.recorder import Mark, Recorder
-
-if TYPE_CHECKING:
-    from bootwright.history.boot import Command
+from bootwright.timeline.phases import AFTER, START, phases, start_up_of
+from bootwright.timeline.recorder import Recorder
 
 # What a boot is doing after each mark, for the status line.
 _DOING = {
@@ -98,197 +91,94 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     elif arguments:
         image, argv = arguments[0], (*arguments[1:], *argv)
     draft = draft_of(image, options)
-    _check(argv, options, tiny=draft.image is None, bare=draft.init == "bare")
-    if draft.guest_clock.is_closed:
-        _check_virtual(draft, options)
-    home = homes.locate()
-    quiet = options["as_json"]
-    # All that can be wrong with the words is said before anything is fetched or tried.
-    name = check_host_name(options["name"] or fresh_name(draft.image))
-    publish = tuple(_forward(text) for text in options["publish"])
-    recipe, choice = completed(home, draft, quiet=quiet)
-    spec = MachineSpec(
-        name=name,
-        recipe=recipe,
-        publish=publish,
-        command=() if recipe.lets_in else argv,
-        kept=options["keep"] or options["detach"],
-    )
+    keep = options["keep"] or options["detach"]
+    check(draft, argv, keep=keep, publish=options["publish"])
+    _check(argv, options)
+    quiet, home = options["as_json"], homes.locate()
+    with screen.observer("kernel", quiet=quiet) as observe:
+        asked = requested(
+            home,
+            draft,
+            name=options["name"],
+            publish=options["publish"],
+            command=argv,
+            keep=keep,
+            timeout_s=options["timeout"],
+            observe=ignore if quiet else observe,
+        )
+        request = loop.run(asked)
     if options["dry_run"]:
-        return _dry_run(home, spec, argv)
+        _print_plan(home, request.spec, argv)
+        return 0
+    ran = carry_out(
+        request,
+        ("true",) if options["detach"] else argv,
+        entered_ns,
+        quiet=quiet,
+        detach=options["detach"],
+    )
+    return ran.exit_status
+
+
+def carry_out(
+    request: BootRequest, argv: tuple[str, ...], entered_ns: int, *, quiet: bool, detach: bool
+) -> Run:
+    """Boot a machine for a command or a prompt, and print what `run` and `start` print."""
     if not quiet:
-        screen.say(describe(spec, choice))
-    timeout_s = options["timeout"] or default_timeout_s(recipe)
+        screen.say(describe(request.spec, request.choice))
     recorder = Recorder()
     recorder.mark(START, entered_ns)
-    session = Session(home, spec, recorder, timeout_s, quiet=quiet)
-    try:
-        if recipe.lets_in:
-            exit_status = loop.run(session.full(argv, detach=options["detach"]))
-        else:
-            exit_status = loop.run(session.one_command())
-    finally:
-        session.remember("run", image=draft.image, kernel=draft.kernel or DEFAULT_KERNEL)
-    if options["as_json"]:
-        screen.print_json(session.result(choice, exit_status))
-    elif options["detach"]:
-        click.echo(name)
-    elif closing := session.closing():
-        screen.say(closing)
-    return exit_status
-
-
-class Session:
-    """One start of a machine as seen by the person who typed the command."""
-
-    def __init__(
-        self, home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, *, quiet: bool
-    ) -> None:
-        self._home = home
-        self._spec = spec
-        self._recorder = recorder
-        self._timeout_s = timeout_s
-        self._quiet = quiet
-        self._start_up = start_up_of(spec.recipe.init)
-        self._output = b""
-        self._error_output = b""
-
-    async def one_command(self) -> int:
-        """Run the guest's one command; its output goes to our stdout as it comes."""
-
-        def take(output: bytes) -> None:
-            if self._quiet:
-                self._output += output
-            else:
-                sys.stdout.buffer.write(output)
-                sys.stdout.buffer.flush()
-
-        async with self._started() as machine:
-            await machine.ready(self._timeout_s)
-            await self._show_table()
-            return await machine.finished(None, take)
-
-    async def full(self, argv: tuple[str, ...], *, detach: bool, again: bool = False) -> int:
-        """Boot, log in, and run *argv* or give a prompt."""
-        command = ("true",) if detach else argv
-        on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-        async with self._started(again=again) as machine:
-            await self._wait_ready(machine)
-            done = await machine.run(
-                command,
-                self._show_table,
-                terminal=on_terminal and bool(argv) and not self._quiet,
-                capture=self._quiet,
-            )
-            self._output, self._error_output = done.stdout, done.stderr
-            if detach:
-                machine.set_free()
-            return done.exit_status
-
-    @asynccontextmanager
-    async def _started(self, *, again: bool = False) -> AsyncIterator[Machine]:
-        with ExitStack() as bars:
-            shown: list[Callable[[str, float], None]] = []
-
-            def advance(step: str, share: float) -> None:
-                # What is done at once has no bar.
-                if not shown:
-                    bar = screen.progress(self._spec.name, quiet=self._quiet)
-                    shown.append(bars.enter_context(bar))
-                shown[0](step, share)
-                if share == 1:
-                    bars.close()
-
-            async with client.started(
-                self._home,
-                self._spec,
-                self._recorder,
-                again=again,
-                notice=screen.say,
-                on_progress=advance,
-            ) as machine:
-                yield machine
-
-    async def _wait_ready(self, machine: Machine) -> None:
-        with screen.status(f"{machine.name}: VMM start", quiet=self._quiet) as show:
-
-            def follow(mark: Mark) -> None:
-                if mark.name in _DOING:
-                    show(f"{machine.name}: {_DOING[mark.name]}")
-
-            self._recorder.listen(follow)
-            await machine.ready(self._timeout_s)
-
-    async def _show_table(self) -> None:
-        if not self._quiet:
-            cut = phases(self._recorder.marks(), self._start_up)
-            screen.say(text.phase_table(cut, "start-up"))
-
-    def closing(self) -> str:
-        """Return one line that accounts for the whole, to hold against a stopwatch."""
-        marks = self._recorder.marks()
-        whole = phases(marks, (*self._start_up, *AFTER))
-        start_up = total_ns(phases(marks, self._start_up))
-        if len(whole) < len(self._start_up) + len(AFTER):
-            return ""
-        after = ", ".join(f"{p.name} {text.duration(p.duration_ns)}" for p in whole[-len(AFTER) :])
-        return (
-            f"whole {text.duration(total_ns(whole))}: start-up {text.duration(start_up)}, {after}"
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    with _shown(request.spec, recorder, quiet=quiet) as observe:
+        running = run_once(
+            request,
+            argv,
+            recorder,
+            observe,
+            capture=quiet,
+            terminal=bool(argv) and not detach and all(stream.isatty() for stream in streams),
+            detach=detach,
         )
+        ran = loop.run(running)
+    if quiet:
+        screen.print_json(ran)
+    elif detach:
+        click.echo(ran.name)
+    elif ran.phases and ran.phases[-1].name == AFTER[-1].name:
+        screen.say(_closing(ran))
+    return ran
 
-    def remember(self, command: Command, *, image: str | None, kernel: str) -> None:
-        """Keep the boot in the history, if it came so far that a command could run.
 
-        It is called when the machine is gone, or goes on alone: it costs the boot nothing.
+@contextmanager
+def _shown(spec: MachineSpec, recorder: Recorder, *, quiet: bool) -> Iterator[Observer]:
+    """Show a boot under way, then its phases; pass on what a guest's one command prints."""
+    with ExitStack() as stack:
+        show = stack.enter_context(screen.observer(spec.name, quiet=quiet))
 
-        Args:
-            image: What the user calls it; None for the tiny guest.
-            kernel: Likewise.
-        """
-        marks = self._recorder.marks()
-        if len(phases(marks, self._start_up)) < len(self._start_up):
-            return
-        # Imported here, as this too is to cost the boot nothing.
-        import msgspec
+        def observe(event: Event) -> None:
+            match event:
+                case MarkReached(name="ssh.login" | "command.start"):
+                    stack.close()  # from here on the screen is the command's
+                    if not quiet:
+                        cut = phases(recorder.marks(), start_up_of(spec.recipe.init))
+                        screen.say(text.phase_table(cut, "start-up"))
+                case MarkReached() if event.name in _DOING and spec.recipe.lets_in:
+                    show(Progress(step=_DOING[event.name]))
+                case OutputReceived() if not quiet:
+                    sys.stdout.buffer.write(event.data)
+                    sys.stdout.buffer.flush()
+                case _:
+                    show(event)
 
-        from bootwright.history.remember import remember
-        from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
+        yield observe
 
-        recipe = self._spec.recipe
-        evidence = Evidence(
-            bootwright=__version__,
-            clock=recipe.clock,
-            recipe=msgspec.to_builtins(recipe),
-            clean=Pass(marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in marks)),
-        )
-        with screen.observer(self._spec.name) as observe:
-            remember(
-                self._home,
-                evidence,
-                command=command,
-                image=image,
-                kernel=kernel,
-                observe=observe,
-            )
 
-    def result(self, choice: Choice, exit_status: int) -> dict[str, object]:
-        """Return what --json prints; documented in docs/json.md."""
-        marks = self._recorder.marks()
-        cut: tuple[Phase, ...] = phases(marks, (*self._start_up, *AFTER))
-        return {
-            "name": self._spec.name,
-            "total_ns": total_ns(cut),
-            "start_up_ns": total_ns(phases(marks, self._start_up)),
-            "phases": cut,
-            "accelerator": choice.accelerator,
-            "accelerator_reason": choice.reason,
-            "disk": self._spec.recipe.disk,
-            "disk_reason": choice.disk_reason,
-            "machine_type": self._spec.recipe.machine_type,
-            "exit_status": exit_status,
-            "output": self._output.decode("utf-8", "replace"),
-            "error_output": self._error_output.decode("utf-8", "replace"),
-        }
+def _closing(ran: Run) -> str:
+    """Return one line that accounts for the whole, to hold against a stopwatch."""
+    after = ", ".join(f"{p.name} {text.duration(p.duration_ns)}" for p in ran.phases[-len(AFTER) :])
+    return (
+        f"whole {text.duration(ran.total_ns)}: start-up {text.duration(ran.start_up_ns)}, {after}"
+    )
 
 
 def describe(spec: MachineSpec, choice: Choice) -> str:
@@ -301,25 +191,8 @@ def describe(spec: MachineSpec, choice: Choice) -> str:
     )
 
 
-def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: bool) -> None:
+def _check(argv: tuple[str, ...], options: dict[str, Any]) -> None:
     """Refuse options that do not go together."""
-    what = "a tiny guest" if tiny else "a guest with --init bare"
-    if (tiny or bare) and not argv:
-        how = "--tiny" if tiny else "IMAGE --init bare"
-        raise InputError(
-            f"{what} needs a command", hint=f"such as: bootwright run {how} -- uname -a"
-        )
-    if (tiny or bare) and (options["detach"] or options["keep"]):
-        raise InputError(
-            f"{what} ends with its command; it cannot be kept or detached",
-            hint="leave out --keep and --detach, or boot an image"
-            + ("" if tiny else " with another init"),
-        )
-    if tiny and options["publish"]:
-        raise InputError(
-            "a tiny guest has no network, so no port can lead into it",
-            hint="leave out --publish, or boot an image",
-        )
     if options["detach"] and argv:
         raise InputError(
             "a detached machine runs no command",
@@ -329,34 +202,9 @@ def _check(argv: tuple[str, ...], options: dict[str, Any], *, tiny: bool, bare: 
         raise InputError(
             "--json has no prompt to give", hint="add a command, such as -- true, or --detach"
         )
-    check_timeout(options["timeout"])
 
 
-def _check_virtual(draft: Draft, options: dict[str, Any]) -> None:
-    """Refuse what needs a network, which a guest on the virtual clock has not."""
-    if draft.image is not None and draft.init != "bare":
-        raise InputError(
-            "nobody can log in to a guest on the virtual clock: it has no network, and its time "
-            "runs away from a connection that waits",
-            hint="one command runs on it: add --init bare, or --tiny without an image",
-        )
-    if options["publish"]:
-        raise InputError(
-            "a guest on the virtual clock has no network, so no port can lead into it",
-            hint="leave out --publish, or --clock virtual",
-        )
-
-
-def _forward(rule: str) -> Forward:
-    host, _, guest = rule.rpartition(":")
-    if not re.fullmatch("[0-9]{1,5}:[0-9]{1,5}", rule):
-        raise InputError(
-            f"--publish {rule!r} is no pair of ports", hint="such as --publish 8080:80"
-        )
-    return Forward(host_port=int(host), guest_port=int(guest))
-
-
-def _dry_run(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> int:
+def _print_plan(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> None:
     """Print the commands that a start would run; the sockets' numbers are examples."""
     import shlex
 
@@ -365,4 +213,3 @@ def _dry_run(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> int:
     for comment, words in planned(home, spec, argv):
         click.echo(f"# {comment}")
         click.echo(shlex.join(words))
-    return 0

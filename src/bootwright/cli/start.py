@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import click
 
-from bootwright.cli import loop, machines, names, screen
-from bootwright.cli.boot_options import check_timeout
-from bootwright.cli.run import Session, describe
-from bootwright.images import image as images
-from bootwright.kernels import kernel as kernels
-from bootwright.machine import folder as folders
-from bootwright.machine.booting import default_timeout_s
-from bootwright.machine.trial import Choice
-from bootwright.timeline.phases import START
-from bootwright.timeline.recorder import Recorder
+from bootwright import home as homes
+from bootwright.cli import names
+from bootwright.cli.run import carry_out
+from bootwright.machine.boot import kept
 
 
 @click.command("start", epilog="Example: bootwright start web")
@@ -23,28 +17,5 @@ from bootwright.timeline.recorder import Recorder
 @click.pass_obj
 def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) -> None:
     """Start a kept machine again, with its disk as it left it."""
-    check_timeout(timeout)
-    home = machines.home()
-    spec = folders.find(home, name).spec()
-    choice = Choice(
-        accelerator=spec.recipe.accelerator, reason="kept from when the machine was made"
-    )
-    if not as_json:
-        screen.say(describe(spec, choice))
-    recorder = Recorder()
-    recorder.mark(START, entered_ns)
-    timeout_s = timeout or default_timeout_s(spec.recipe)
-    session = Session(home, spec, recorder, timeout_s, quiet=as_json)
-    try:
-        exit_status = loop.run(session.full((), detach=True, again=True))
-    finally:
-        image, kernel = spec.recipe.image, spec.recipe.kernel
-        session.remember(
-            "start",
-            image=images.shelf(home).name_of(image) if image else None,
-            kernel=kernels.shelf(home).name_of(kernel),
-        )
-    if as_json:
-        screen.print_json(session.result(choice, exit_status))
-    else:
-        click.echo(name)
+    request = kept(homes.locate(), name, timeout)
+    carry_out(request, ("true",), entered_ns, quiet=as_json, detach=True)

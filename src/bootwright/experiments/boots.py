@@ -11,9 +11,11 @@ import re
 import secrets
 
 from bootwright.errors import GuestError
+from bootwright.events import Event
 from bootwright.home import Home
 from bootwright.machine import client
 from bootwright.machine.collect import collect, with_collector
+from bootwright.machine.events import OutputReceived
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Recipe
 from bootwright.timeline.phases import START, Phase, PhaseSpec, phases, start_up_of
@@ -100,13 +102,10 @@ async def _on_the_wall(home: Home, recipe: Recipe, name: str, timeout_s: float) 
     recorder = Recorder()
     recorder.mark(START)
 
-    async def seen() -> None:
-        """What follows the log-in is no part of the boot."""
-
     async with client.started(home, spec, recorder) as machine:
         await machine.ready(timeout_s)
         if recipe.lets_in:
-            await machine.run(("true",), seen, capture=True)
+            await machine.run(("true",), capture=True)
         return recorder.marks()
 
 
@@ -115,9 +114,14 @@ async def _told_by_command(
 ) -> dict[str, int]:
     """Let the guest's one command print its kernel's log, and return its marks' times."""
     output = bytearray()
+
+    def observe(event: Event) -> None:
+        if isinstance(event, OutputReceived):
+            output.extend(event.data)
+
     spec = MachineSpec(name=name, recipe=recipe, command=(_TELL,))
-    async with client.started(home, spec, Recorder()) as machine:
-        await machine.finished(timeout_s, output.extend)
+    async with client.started(home, spec, Recorder(), observe) as machine:
+        await machine.finished(timeout_s)
     times: dict[str, int] = {}
     for seconds, micros, mark in _MARK.findall(output.decode(errors="replace").replace("\r", "")):
         times.setdefault(mark, int(seconds) * 10**9 + int(micros) * 1000)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from bootwright.change_text import parse_all
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import boots, figures, measure, subject
@@ -22,7 +23,6 @@ from bootwright.experiments.verdicts import verdict
 from bootwright.history.measurement import Measurement, Plan, SideName
 from bootwright.home import Home
 from bootwright.machine.booting import default_timeout_s
-from bootwright.machine.draft import Draft
 from bootwright.recipe import Recipe
 
 _MOST_BOOTS = 1000

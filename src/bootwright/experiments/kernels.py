@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bootwright.draft import Draft
 from bootwright.events import Observer, Progress, ignore
 from bootwright.experiments import compare, subject
 from bootwright.experiments.results import CompareResult, KernelCompareResult, KernelFacts
@@ -22,7 +23,6 @@ from bootwright.machine import draft as drafts
 from bootwright.machine import passes
 from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.collect import collect
-from bootwright.machine.draft import Draft
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import KernelFile, Recipe
 from bootwright.timeline.assemble import assemble

@@ -14,6 +14,7 @@ from msgspec import structs
 from bootwright import __version__
 from bootwright.change_text import parse_all
 from bootwright.clock import CLOCKS
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import boots, conditions, figures, subject
@@ -31,7 +32,6 @@ from bootwright.home import Home
 from bootwright.host import fingerprint
 from bootwright.machine import trial
 from bootwright.machine.booting import default_timeout_s
-from bootwright.machine.draft import Draft
 from bootwright.recipe import Recipe
 from bootwright.vmms.table import VMMS
 

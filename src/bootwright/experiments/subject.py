@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from bootwright.change import Change, changed
 from bootwright.digest import short
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer
 from bootwright.experiments.events import ChangeDropped
 from bootwright.home import Home
 from bootwright.machine.complete import complete
-from bootwright.machine.draft import Draft
 from bootwright.recipe import Recipe
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home
 from bootwright.machine import passes
-from bootwright.machine.booting import Marked, default_timeout_s, prepare
+from bootwright.machine.booting import default_timeout_s, prepare
 from bootwright.machine.complete import DEFAULT_KERNEL
-from bootwright.machine.draft import Draft
+from bootwright.machine.events import MarkReached
 from bootwright.timeline.phases import START
 from bootwright.timeline.recorder import Mark, Recorder
 
@@ -35,19 +36,19 @@ async def timeline(
         timeout_s: How long each start-up may take; left out, what its accelerator needs.
         earlier: Marks from before this call; the boot begins at `START`, which is now where none
             of them is.
-        observe: Given each `Marked` of the first boot, too.
+        observe: Given each `MarkReached` of the first boot, too.
 
     Raises:
         InputError: nobody can log in to such a guest, which is where a timeline ends.
         BootwrightError: a boot failed.
     """
-    if draft.init == "bare" or (draft.image is None and draft.clock != "virtual"):
+    if draft.init == "bare" or (draft.image is None and not draft.guest_clock.is_closed):
         raise InputError(
             "a timeline ends when one can log in, and nobody can log in to this guest",
             hint="name an image, with init systemd or tini; or look into a tiny guest with "
             "--clock virtual; bootwright run shows others' phases",
         )
-    recorder = Recorder(lambda mark: observe(Marked(mark=mark)))
+    recorder = Recorder(lambda mark: observe(MarkReached(name=mark.name, time_ns=mark.time_ns)))
     if START not in {mark.name for mark in earlier}:
         recorder.mark(START)
     for mark in earlier:

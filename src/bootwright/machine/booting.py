@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
+from bootwright.draft import Draft
 from bootwright.events import Event, Observer
 from bootwright.home import Home
 from bootwright.machine.complete import complete
-from bootwright.machine.draft import Draft
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import MachineSpec, fresh_name
 from bootwright.machine.trial import Choice
 from bootwright.recipe import Recipe
-from bootwright.timeline.recorder import Mark
 
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
@@ -26,13 +24,6 @@ class Prepared(Event):
     """Which accelerator and disk it has, and why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marked(Event):
-    """A boot that is under way has reached a mark."""
-
-    mark: Mark
-
-
 async def prepare(home: Home, draft: Draft, observe: Observer) -> MachineSpec:
     """Complete *draft*, and return a machine of it with a name that no other has.
 
@@ -43,19 +34,6 @@ async def prepare(home: Home, draft: Draft, observe: Observer) -> MachineSpec:
     spec = MachineSpec(name=fresh_name(draft.image), recipe=recipe)
     observe(Prepared(spec=spec, choice=choice))
     return spec
-
-
-def fresh_name(image: str | None) -> str:
-    """Return a name that no machine has: 30 random bits behind what it boots."""
-    letters = "abcdefghijklmnopqrstuvwxyz234567"
-    return f"{_base_name(image)}-" + "".join(secrets.choice(letters) for _ in range(6))
-
-
-def _base_name(image: str | None) -> str:
-    if image is None:
-        return "tiny"
-    kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
-    return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
 
 
 def default_timeout_s(recipe: Recipe) -> float:

@@ -7,15 +7,18 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 
-from bootwright.errors import GuestError, HostError, VmmError
+from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
+from bootwright.events import Notice, Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import processes
 from bootwright.machine import control, diagnosis, limits, messages, ssh
 from bootwright.machine.console import tail
+from bootwright.machine.events import MarkReached, OutputReceived
 from bootwright.machine.folder import MachineFolder
+from bootwright.machine.lifetime import cancelled_at
 from bootwright.machine.messages import (
     Accessed,
     Ended,
@@ -29,7 +32,7 @@ from bootwright.machine.messages import (
     Sampled,
     Started,
 )
-from bootwright.machine.spec import MachineSpec
+from bootwright.machine.spec import EndReason, MachineSpec
 from bootwright.timeline.evidence import Access, Line
 from bootwright.timeline.recorder import Recorder
 
@@ -42,6 +45,8 @@ _PROMPT_SHARE = 0.2
 """How much of the time for the whole start-up an SSH server may take once the console asks for a
 log-in: then everything else is up."""
 _CLEAN_STOP_S = 30.0
+_NEWS_S = 1.0
+"""How long after a connection to its guest broke a machine's end is known."""
 
 
 class Machine:
@@ -54,15 +59,14 @@ class Machine:
         recorder: Recorder,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         monitor: subprocess.Popen[bytes],
-        notice: Callable[[str], None],
-        on_mark: Callable[[str, str], None],
-        on_output: Callable[[bytes], None] | None,
-        on_progress: Callable[[str, float], None],
+        observe: Observer,
     ) -> None:
         self.name = spec.name
         self.spec = spec
         self.recorder = recorder
         self.folder = MachineFolder(home.machines / spec.name)
+        self.ports: dict[int, int] = {}
+        """Which port of the host leads to which port of the guest: ``{guest: host}``."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.freed = False
         """Whether it goes on without this process."""
@@ -77,9 +81,7 @@ class Machine:
         self._home = home
         self._leash_in, self._leash_out = streams
         self._monitor = monitor
-        self._notice = notice
-        self._on_mark = on_mark
-        self._ports: dict[int, int] = {}
+        self._observe = observe
         self._seen: dict[str, float] = {}
         """When each mark was seen, on the event loop's clock."""
         self._details: dict[str, str] = {}
@@ -89,9 +91,10 @@ class Machine:
         self._news = asyncio.Event()
         """Set whenever the monitor has told anything."""
         self._handed_over = asyncio.Event()
-        self._output = bytearray()
-        self._on_output = on_output
-        self._on_progress = on_progress
+        self._may_end = False
+        self._commands = 0
+        """How many run in the guest."""
+        self._failure: Exception | None = None
         self._follower = asyncio.create_task(self._follow())
 
     async def ready(self, timeout_s: float) -> None:
@@ -111,15 +114,11 @@ class Machine:
         finally:
             looking.cancel()
 
-    async def finished(self, timeout_s: float | None, on_output: Callable[[bytes], None]) -> int:
-        """Wait for the end of the tiny guest's command and return its exit status.
+    async def finished(self, timeout_s: float | None = None) -> int:
+        """Wait for the end of the guest's one command and return its exit status.
 
-        Args:
-            on_output: Called with the output as it comes, from the first byte on.
+        The observer is given its output.
         """
-        if self._output:
-            on_output(bytes(self._output))
-        self._on_output = on_output
         await self._wait_for("command.end", timeout_s)
         return int(self._details["command.end"])
 
@@ -128,30 +127,87 @@ class Machine:
         await self._wait_for(mark, timeout_s)
 
     async def run(
-        self,
-        command: Sequence[str],
-        on_login: Callable[[], Awaitable[None]],
-        *,
-        terminal: bool = False,
-        capture: bool = False,
+        self, command: Sequence[str], *, terminal: bool = False, capture: bool = False
     ) -> ssh.Completed:
-        """Log in and run *command*; see `ssh.run`."""
+        """Log in and run *command*; see `ssh.run`.
+
+        The mark ``ssh.login`` is observed before the command begins.
+
+        Raises:
+            BootwrightError: the machine ended meanwhile, see `lost`; or as `ssh.run`.
+        """
 
         async def logged_in() -> None:
-            self.recorder.mark("ssh.login")
+            self.mark("ssh.login")
             self.note_let_in()
-            await on_login()
 
-        reach = self.reach()
-        doorway = ssh.Doorway(self.folder)
-        done = await ssh.run(reach, command, doorway, logged_in, terminal=terminal, capture=capture)
-        if done.exit_status == ssh.LOST_STATUS:
-            # ssh says 255 for a lost connection, but a command may end so as well.
-            finished, _ = await asyncio.wait([self.ended], timeout=1)
-            if finished:
-                raise ssh.lost(self.name, self.ended.result().text)
-        self.recorder.mark("command.end")
+        with self._in_use():
+            done = await ssh.run(
+                self.reach(),
+                command,
+                ssh.Doorway(self.folder),
+                logged_in,
+                terminal=terminal,
+                capture=capture,
+            )
+            if done.exit_status == ssh.LOST_STATUS:
+                # ssh says 255 for a lost connection, but a command may end so as well: news of the
+                # machine's end, if there is any, comes now.
+                await asyncio.wait([self.ended], timeout=_NEWS_S)
         return done
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy a file or folder; see `ssh.copy`.
+
+        Raises:
+            BootwrightError: as for `run`.
+        """
+        with self._in_use():
+            await ssh.copy(self.reach(), source, target)
+
+    def lost(self) -> Exception | None:
+        """Return the error for a machine that has ended; None where it was told to."""
+        is_crash = self.ended.exception() is not None
+        if self._failure is None and (is_crash or self._commands or not self._may_end):
+            self._failure = self._why_ended(ssh.lost if self._commands else _gone)
+        return self._failure
+
+    def _why_ended(self, kind: Callable[[str, str], BootwrightError]) -> Exception:
+        error = self.ended.exception()
+        if isinstance(error, BootwrightError):
+            error.evidence = error.evidence or tail(self.folder.console_log)
+        if isinstance(error, Exception):
+            return error
+        ended = self.ended.result()
+        failure = kind(self.name, ended.text)
+        failure.evidence = ended.printed
+        return failure
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Let something run in the guest for the length of the block, which ends with it."""
+        if self.ended.done():
+            raise self._why_ended(_gone)
+        self._commands += 1
+        try:
+            with cancelled_at(self.ended, self.lost):
+                yield
+        finally:
+            self._commands -= 1
+
+    async def wait(self) -> EndReason:
+        """Wait until it ends by itself.
+
+        Raises:
+            GuestError: its guest crashed.
+            VmmError: its VMM, or its monitor, died.
+        """
+        self._may_end = True
+        return (await asyncio.shield(self.ended)).reason
+
+    def mark(self, name: str) -> None:
+        """Take a mark now."""
+        self._reach(name, self.recorder.mark(name).time_ns)
 
     def reach(self) -> ssh.Access:
         """Return how to log in.
@@ -159,12 +215,13 @@ class Machine:
         Raises:
             GuestError: no network leads into it.
         """
-        return ssh.access(self._home, self.folder, self._ports)
+        return ssh.access(self._home, self.folder, self.ports)
 
     def note_let_in(self) -> None:
         """Note that it works: from now on a machine that is to be kept is worth keeping."""
         self.let_in = True
-        self._leash_out.write(messages.encode(messages.LetIn()))
+        if not self.ended.done():
+            self._leash_out.write(messages.encode(messages.LetIn()))
 
     def set_free(self) -> None:
         """Let the machine go on without this process."""
@@ -173,6 +230,7 @@ class Machine:
 
     async def stop(self, timeout_s: float = _CLEAN_STOP_S) -> None:
         """Shut the guest down, the hard way where that takes longer than *timeout_s*."""
+        self._may_end = True
         if not self.ended.done():
             self._leash_out.write(messages.encode(messages.Stop(timeout_s=timeout_s)))
             await asyncio.wait([self.ended], timeout=timeout_s + control.GONE_S)
@@ -183,6 +241,7 @@ class Machine:
         Returns:
             Where a copy of the console's log lies, if one was asked for.
         """
+        self._may_end = True
         if not self.ended.done() and not self._leash_out.is_closing():
             self._leash_out.write(messages.encode(messages.Quit(save_console=save_console)))
         await asyncio.wait([self.ended], timeout=control.GONE_S)
@@ -204,45 +263,47 @@ class Machine:
             self.ended.exception()  # seen
 
     async def _follow(self) -> None:
-        try:
-            while line := await self._leash_in.readline():
-                self._take(messages.from_monitor(line))
-        except (ConnectionError, messages.Garbled):
-            pass  # it died, perhaps in the middle of a line: said below
+        error: Exception = VmmError(
+            f"the monitor of machine {self.name!r} died",
+            hint=f"see {self._home.logs / 'monitors.log'}",
+        )
+        while message := await self._message():
+            try:
+                self._take(message)
+            except Exception as raised:  # by the observer: whoever waits for the machine is told
+                error = raised
+                break
         if not self.ended.done():
-            self.ended.set_exception(
-                VmmError(
-                    f"the monitor of machine {self.name!r} died",
-                    hint=f"see {self._home.logs / 'monitors.log'}",
-                )
-            )
+            self.ended.set_exception(error)
         self._news.set()
+
+    async def _message(self) -> FromMonitor | None:
+        """Return what the monitor tells next; None: it has ended, perhaps in a line's middle."""
+        with suppress(ConnectionError, messages.Garbled):
+            if line := await self._leash_in.readline():
+                return messages.from_monitor(line)
+        return None
 
     def _take(self, message: FromMonitor) -> None:
         match message:
             case MarkTaken():
                 self.recorder.mark(message.name, message.time_ns)
-                self._on_mark(message.name, message.detail)
+                self._reach(message.name, message.time_ns, message.detail)
                 self._see(message.name, message.detail)
             case Started():
-                self._ports = message.ports
+                self.ports = message.ports
                 self._see("started")
             case Output():
-                if self._on_output:
-                    self._on_output(message.data)
-                else:
-                    self._output += message.data
+                self._observe(OutputReceived(data=message.data))
             case Sampled():
                 self.samples, self.lines = message.samples, message.lines
             case Accessed():
                 self.accesses = message.accesses
             case Progressed():
-                self._on_progress(message.step, message.share)
+                self._observe(Progress(step=message.step, share=message.share))
             case Paused():
                 self._paused = message.text
-                self._notice(
-                    f"{self.name}: paused, {message.text}; it goes on when there is room again"
-                )
+                self.notice(f"paused, {message.text}; it goes on when there is room again")
             case Failed():
                 if not self.ended.done():
                     self.ended.set_exception(messages.error_of(message))
@@ -251,13 +312,20 @@ class Machine:
                     self.ended.set_result(message)
         self._news.set()
 
+    def notice(self, text: str) -> None:
+        """Report what the user should know of this machine."""
+        self._observe(Notice(text=f"{self.name}: {text}"))
+
+    def _reach(self, name: str, time_ns: int, detail: str = "") -> None:
+        self._observe(MarkReached(name=name, time_ns=time_ns, detail=detail))
+
     def _see(self, name: str, detail: str = "") -> None:
         self._seen.setdefault(name, asyncio.get_running_loop().time())
         self._details.setdefault(name, detail)
         if name == "seed.done":
             self._handed_over.set()
         if name == "root.full":
-            self._notice(f"{self.name}: the guest's root filesystem is full ({detail})")
+            self.notice(f"the guest's root filesystem is full ({detail})")
         if name == "sshd.log":
             self._server_log.append(detail)
         self._news.set()
@@ -320,7 +388,7 @@ class Machine:
         await self._handed_over.wait()
         await asyncio.sleep(_TOLD_GRACE_S)
         await ssh.wait_for_banner(self.reach().port)
-        self.recorder.mark("sshd.banner")
+        self.mark("sshd.banner")
         self._see("sshd.listening")
 
 
@@ -329,12 +397,9 @@ async def started(
     home: Home,
     spec: MachineSpec,
     recorder: Recorder,
+    observe: Observer = ignore,
     *,
     again: bool = False,
-    notice: Callable[[str], None] = lambda text: None,
-    on_mark: Callable[[str, str], None] = lambda name, detail: None,
-    on_output: Callable[[bytes], None] | None = None,
-    on_progress: Callable[[str, float], None] = lambda step, share: None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -342,19 +407,16 @@ async def started(
     to start; one that was set free goes on.
 
     Args:
+        observe: Given each mark, the output that the guest sends over its mark port, the progress
+            of what takes a while, and notices.
         again: Start the machine of that name that lies there, instead of making one.
-        notice: Told what the user should know and can do nothing about.
-        on_mark: Called with each mark that the monitor tells, and its detail.
-        on_output: Given what the guest sends over its mark port between marks, as it comes; left
-            out, it is kept for `Machine.finished`.
-        on_progress: Called with a step that takes a while, and the share of it that is done.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
     """
-    limits.check(home, spec.recipe, notice)
+    limits.check(home, spec.recipe, lambda text: observe(Notice(text=text)))
     ours, theirs = socket.socketpair()
-    recorder.mark("monitor.exec")
+    begun = recorder.mark("monitor.exec")
     try:
         monitor = _spawn_monitor(home, theirs)
     except BaseException:
@@ -363,9 +425,8 @@ async def started(
     finally:
         theirs.close()
     streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
-    machine = Machine(
-        home, spec, recorder, streams, monitor, notice, on_mark, on_output, on_progress
-    )
+    observe(MarkReached(name=begun.name, time_ns=begun.time_ns))
+    machine = Machine(home, spec, recorder, streams, monitor, observe)
     streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()
@@ -374,7 +435,7 @@ async def started(
             await machine.stop()
     except asyncio.CancelledError:
         if spec.kept and machine.let_in and not machine.freed:
-            notice(f"{spec.name}: shutting down; interrupt again to end it at once")
+            machine.notice("shutting down; interrupt again to end it at once")
             await machine.stop()
         raise
     except GuestError as error:
@@ -386,7 +447,11 @@ async def started(
             await machine.quit()
         await machine.close()
         if not machine.freed:
-            recorder.mark("machine.gone")
+            machine.mark("machine.gone")
+
+
+def _gone(name: str, how: str) -> GuestError:
+    return GuestError(f"machine {name!r} has ended: {how}", hint=f"bootwright logs {name}")
 
 
 def _spawn_monitor(home: Home, leash: socket.socket) -> subprocess.Popen[bytes]:

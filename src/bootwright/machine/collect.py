@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from bootwright.errors import GuestError, InputError
-from bootwright.events import Notice, Observer, ignore
+from bootwright.events import Event, Notice, Observer, ignore
 from bootwright.guest import seed
 from bootwright.home import Home
 from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
+from bootwright.machine.events import MarkReached, OutputReceived
 from bootwright.machine.marks import end_of
 from bootwright.machine.messages import Sample
 from bootwright.machine.spec import MachineSpec, Watch
@@ -128,27 +129,23 @@ async def collect(
     logs: dict[str, bytes] = {}
     current = ""
 
-    def on_mark(mark: str, detail: str) -> None:
+    def listen(event: Event) -> None:
         nonlocal current
-        if mark == "log.start":
-            current = detail
-            logs[current] = b""
-        elif mark == "log.end":
-            current = ""
-
-    def on_output(data: bytes) -> None:
-        if current:
-            logs[current] += data
-
-    def notice(text: str) -> None:
-        observe(Notice(text=text))
+        match event:
+            case MarkReached(name="log.start"):
+                current = event.detail
+                logs[current] = b""
+            case MarkReached(name="log.end"):
+                current = ""
+            case OutputReceived() if current:
+                logs[current] += event.data
+            case Notice():
+                observe(event)
 
     tiny = recipe.init == "seed"
     command = (_TINY_COMMAND,) if tiny else ()
     spec = MachineSpec(name=name, recipe=recipe, watch=watch, command=command)
-    async with client.started(
-        home, spec, recorder, notice=notice, on_mark=on_mark, on_output=on_output
-    ) as vm:
+    async with client.started(home, spec, recorder, listen) as vm:
         await vm.reached("command.end" if tiny else "boot.end", timeout_s)
     collected = Collected(
         marks=recorder.marks(), logs=logs, samples=vm.samples, lines=vm.lines, accesses=vm.accesses

@@ -160,6 +160,8 @@ class Ended(Message, frozen=True, kw_only=True):
     text: str = ""
     console: str = ""
     """Where a copy of the console's log lies."""
+    printed: str = ""
+    """The console's last lines."""
 
 
 LINE_BYTES = 8 << 20

@@ -31,7 +31,7 @@ from bootwright.host.clock import now_ns
 from bootwright.journal import DEVICE_PREFIX, Row
 from bootwright.machine import endings, messages, ssh
 from bootwright.machine import folder as folders
-from bootwright.machine.console import Console
+from bootwright.machine.console import Console, tail
 from bootwright.machine.control import MONITOR
 from bootwright.machine.endings import Circumstances
 from bootwright.machine.folder import MachineFolder, claimed, find
@@ -321,7 +321,8 @@ class Monitor:
             folder.write(last)
         if error is not None:
             raise error
-        return Ended(reason=last.reason, text=last.text, console=last.console)
+        printed = tail(folder.console_log)
+        return Ended(reason=last.reason, text=last.text, console=last.console, printed=printed)
 
     async def _watch(self, running: RunningVmm, folder: MachineFolder, disk: Opened) -> None:
         """See that the machine's folder stays, hold a guest before its disk fails for want of room,

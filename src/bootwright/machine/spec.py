@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -28,6 +29,19 @@ def check_host_name(name: str) -> str:
             "a letter or digit at both ends",
         )
     return name
+
+
+def fresh_name(image: str | None) -> str:
+    """Return a name that no machine has: 30 random bits behind what it boots."""
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    return f"{_base_name(image)}-" + "".join(letters[byte % 32] for byte in os.urandom(6))
+
+
+def _base_name(image: str | None) -> str:
+    if image is None:
+        return "tiny"
+    kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
+    return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
 
 
 Watch = Literal["samples", "accesses"]

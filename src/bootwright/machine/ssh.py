@@ -20,6 +20,7 @@ from bootwright.errors import BootwrightError, GuestError, HostError, LostGuestE
 from bootwright.guest.identity import user_key
 from bootwright.home import Home
 from bootwright.host import tools
+from bootwright.host.clock import now_ns
 from bootwright.journal import remove_file
 from bootwright.machine.folder import MachineFolder
 from bootwright.networks.user import SSH_PORT
@@ -38,6 +39,8 @@ class Access:
     port: int
     key: Path
     known_hosts: Path
+    host: str = "127.0.0.1"
+    user: str = "root"
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -59,7 +62,7 @@ class Access:
 
     def config(self) -> str:
         """Return a configuration for ssh, scp and sftp in which the machine is called guest."""
-        place = {"HostName": "127.0.0.1", "Port": str(self.port), "User": "root"}
+        place = {"HostName": self.host, "Port": str(self.port), "User": self.user}
         settings = place | self._settings()
         return "Host guest\n" + "".join(f"{key} {value}\n" for key, value in settings.items())
 
@@ -86,7 +89,7 @@ class Access:
             argv.append("-t")
         if doorway is not None:
             argv += doorway.options()
-        argv.append("root@127.0.0.1")
+        argv.append(f"{self.user}@{self.host}")
         if command:
             argv += ["--", command[0] if len(command) == 1 else shlex.join(command)]
         return argv
@@ -97,7 +100,7 @@ class Access:
 
         def translate(path: str) -> str:
             if path.startswith("guest:"):
-                return "root@127.0.0.1:" + path.removeprefix("guest:")
+                return f"{self.user}@{self.host}:" + path.removeprefix("guest:")
             return path if path.startswith(("/", ".")) else f"./{path}"
 
         paths = [translate(path) for path in (*sources, target)]
@@ -109,8 +112,11 @@ class Completed:
     """How a command in a guest ended."""
 
     exit_status: int
-    stdout: bytes = b""
-    stderr: bytes = b""
+    stdout: str = ""
+    """What it printed, where that was captured; bytes that are not UTF-8 are replaced."""
+    stderr: str = ""
+    duration_ns: int
+    """From the log-in to the command's end."""
 
 
 class Doorway:
@@ -230,15 +236,52 @@ async def run(
             try:
                 await on_login()
             finally:
+                begin_ns = now_ns()
                 doorway.let_through()
             stdout, stderr = await communication
         finally:
             knocked.cancel()
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
+            await _end(process)
     assert process.returncode is not None
-    return Completed(exit_status=process.returncode, stdout=stdout or b"", stderr=stderr or b"")
+    return Completed(
+        exit_status=process.returncode,
+        stdout=(stdout or b"").decode("utf-8", "replace"),
+        stderr=(stderr or b"").decode("utf-8", "replace"),
+        duration_ns=now_ns() - begin_ns,
+    )
+
+
+async def copy(reach: Access, source: str, target: str) -> None:
+    """Copy a file or folder into or out of a guest.
+
+    Args:
+        source: As for `Access.scp`, one of the two on the guest.
+        target: Likewise.
+
+    Raises:
+        GuestError: scp failed; its messages are attached.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *reach.scp([source], target),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, complaint = await process.communicate()
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        raise GuestError(
+            f"cannot copy {source} to {target} (guest: is machine {reach.name!r})",
+            evidence=complaint.decode("utf-8", "replace").strip(),
+        )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        await process.wait()
 
 
 def refusal(complaint: str, key: Path) -> BootwrightError:

@@ -103,7 +103,7 @@ async def _try(home: Home, recipe: Recipe) -> str:
     try:
         async with asyncio.timeout(DEADLINE_S):
             async with client.started(home, spec, Recorder()) as machine:
-                await machine.finished(None, lambda output: None)
+                await machine.finished()
     except TimeoutError:
         return f"a tiny guest did not get through in {DEADLINE_S:g} s"
     except BootwrightError as error:

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from bootwright.errors import GuestError
-from bootwright.events import Notice, Observer, Progress, ignore
+from bootwright.events import Event, Notice, Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.kernels import kernel as kernels
 from bootwright.kernels.symbols import Symbols
 from bootwright.machine import client
 from bootwright.machine.client import Machine
+from bootwright.machine.events import MarkReached
 from bootwright.machine.messages import Sample
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
@@ -84,13 +85,13 @@ async def witness(
     """
     details: dict[str, str] = {}
 
-    def note(mark: str, detail: str) -> None:
-        details.setdefault(mark, detail)
+    def listen(event: Event) -> None:
+        if isinstance(event, MarkReached):
+            details.setdefault(event.name, event.detail)
+        elif isinstance(event, Notice):
+            observe(event)
 
-    def notice(text: str) -> None:
-        observe(Notice(text=text))
-
-    async with client.started(home, spec, recorder, notice=notice, on_mark=note) as machine:
+    async with client.started(home, spec, recorder, listen) as machine:
         await machine.ready(timeout_s)
         observe(Progress(step="SSH log-in"))
         ssh_lines = await _first_command(machine)

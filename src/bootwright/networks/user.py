@@ -5,6 +5,7 @@ Source: QEMU's documentation, "Using the user mode network stack" (addresses and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bootwright.errors import InputError
@@ -29,6 +30,20 @@ class Forward:
                 f"{self.host_port}:{self.guest_port} is no pair of ports",
                 hint="ports are 1 to 65535, such as --publish 8080:80",
             )
+
+
+def forward(rule: str) -> Forward:
+    """Read ``HOST:GUEST``.
+
+    Raises:
+        InputError: it is no pair of ports.
+    """
+    host, _, guest = rule.rpartition(":")
+    if not re.fullmatch("[0-9]{1,5}:[0-9]{1,5}", rule):
+        raise InputError(
+            f"--publish {rule!r} is no pair of ports", hint="such as --publish 8080:80"
+        )
+    return Forward(host_port=int(host), guest_port=int(guest))
 
 
 def netdev(forwards: tuple[Forward, ...]) -> str:

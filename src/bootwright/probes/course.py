@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from bootwright.disks.table import disk
 from bootwright.errors import GuestError
-from bootwright.events import Notice, Observer, Progress, ignore
+from bootwright.events import Event, Notice, Observer, Progress, ignore
 from bootwright.guest import identity as identities
 from bootwright.guest import seed
 from bootwright.home import Home
@@ -24,6 +24,7 @@ from bootwright.inits import ready
 from bootwright.inits.table import INITS
 from bootwright.machine import client
 from bootwright.machine.client import Machine
+from bootwright.machine.events import MarkReached
 from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec
 from bootwright.probes import runner, ways
@@ -224,14 +225,13 @@ class _Course:
     def _started(
         self, by_itself: ways.ByItself, *, again: bool = False
     ) -> AbstractAsyncContextManager[Machine]:
-        return client.started(
-            self._home,
-            self._spec,
-            Recorder(),
-            again=again,
-            notice=lambda text: self._observe(Notice(text=text)),
-            on_mark=by_itself.hear,
-        )
+        def listen(event: Event) -> None:
+            if isinstance(event, MarkReached):
+                by_itself.hear(event.name, event.detail)
+            elif isinstance(event, Notice):
+                self._observe(event)
+
+        return client.started(self._home, self._spec, Recorder(), listen, again=again)
 
     def _begin(self, probe: Probe) -> None:
         self._observe(Progress(step=probe.name))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootwright.digest import Digest
+from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home
 from bootwright.machine.booting import default_timeout_s, prepare
-from bootwright.machine.draft import Draft
 from bootwright.probes import course
 from bootwright.probes.probe import Outcome, Probe
 from bootwright.probes.table import PROBES
