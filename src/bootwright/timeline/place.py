@@ -24,7 +24,8 @@ def inside(spans: Iterable[Span], parent: Span) -> list[Span]:
             continue
         start_ns = max(span.start_ns, parent.start_ns)
         end_ns = min(span.end_ns, parent.end_ns)
-        found.append(replace(span, start_ns=start_ns, end_ns=end_ns))
+        is_whole = (start_ns, end_ns) == (span.start_ns, span.end_ns)
+        found.append(span if is_whole else replace(span, start_ns=start_ns, end_ns=end_ns))
     return found
 
 

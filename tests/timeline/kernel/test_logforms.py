@@ -180,6 +180,15 @@ def test_journal_json_names_who_spoke_and_holds_one_boot() -> None:
     ]
 
 
+def test_braces_and_keys_in_texts_do_no_harm() -> None:
+    rows = [
+        {"CODE": "{x", **_entry(n, text)}
+        for n, text in enumerate(['Linux version 6 "MESSAGE" }', "{", '{"MESSAGE": "no"}'])
+    ]
+    read = parse_kernel_log(converted("".join(json.dumps(row) + "\n" for row in rows)).text)
+    assert [line.text for line in read.lines] == [row["MESSAGE"] for row in rows]
+
+
 def test_a_journal_without_the_kernels_own_times_says_so() -> None:
     entry = _entry(0, "Linux version 6")
     del entry["_SOURCE_MONOTONIC_TIMESTAMP"]

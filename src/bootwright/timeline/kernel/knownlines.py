@@ -121,9 +121,9 @@ KNOWN_LINES = (
     # Firmware files
     _line(
         "after",
-        r".{1,128}?: Falling back to (?:sysfs fallback for|user ?helper).{0,3}?(\S{0,128})$",
+        r".{1,128}?: Falling back to (?:sysfs fallback for: (\S{1,128})|user)",
         "waiting up to 60 s for a program to hand over firmware {0}",
-        "fw_load_from_user_helper(), drivers/base/firmware_loader/fallback.c",
+        "firmware_fallback_sysfs(), drivers/base/firmware_loader/fallback.c",
     ),
     _line(
         "before",

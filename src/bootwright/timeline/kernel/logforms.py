@@ -85,7 +85,7 @@ def _said_by(rest: str) -> str:
 
 def _dmesg_json(text: str) -> AsDmesg:
     lines = [""] * (text.count("\n") + 1)
-    for number, entry in _objects(text, '"msg"'):
+    for number, entry in _objects(text, "msg"):
         try:
             seconds, _, fraction = str(entry.get("time", "")).strip().partition(".")
             at_us = int(seconds) * _S_US + int(fraction.ljust(6, "0")[:6])
@@ -97,7 +97,7 @@ def _dmesg_json(text: str) -> AsDmesg:
 
 def _journal_json(text: str) -> AsDmesg:
     found = []
-    for number, entry in _objects(text, '"MESSAGE"'):
+    for number, entry in _objects(text, "MESSAGE"):
         message = entry.get("MESSAGE")
         if isinstance(message, list):  # bytes that are no UTF-8
             codes = [code for code in message if isinstance(code, int) and 0 <= code < 256]
@@ -109,19 +109,29 @@ def _journal_json(text: str) -> AsDmesg:
 
 
 def _objects(text: str, key: str) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield the JSON objects that hold *key*, with the number of the line that it stands on."""
-    decoder = json.JSONDecoder()
+    """Yield the JSON objects that have *key*, with the number of the line that it stands on."""
     number = at = 0
-    while (place := text.find(key, at)) >= 0:
-        begin = text.rfind("{", at, place)
-        try:
-            entry, end = decoder.raw_decode(text, begin) if begin >= 0 else (None, place + len(key))
-        except (ValueError, RecursionError):
-            entry, end = None, place + len(key)
-        if isinstance(entry, dict):
+    while (place := text.find(f'"{key}"', at)) >= 0:
+        # Mostly the next brace opens the object; dmesg's stand within another.
+        braces = (text.find("{", at, place), text.rfind("{", at, place))
+        found = (_object(text, brace) for brace in braces if brace >= 0)
+        entry, end = next(((entry, end) for entry, end in found if key in entry), ({}, -1))
+        if not entry:  # what is no JSON is left out up to its line's end
+            end = text.find("\n", place)
+            end = len(text) if end < 0 else end
+        else:
             yield number + text.count("\n", at, place), entry
         number += text.count("\n", at, end)
         at = end
+
+
+def _object(text: str, begin: int) -> tuple[dict[str, object], int]:
+    """Return the object that begins there, and its end; an empty one where there is none."""
+    try:
+        entry, end = json.JSONDecoder().raw_decode(text, begin)
+    except (ValueError, RecursionError):
+        return {}, begin
+    return (entry, end) if isinstance(entry, dict) else ({}, begin)
 
 
 def _journal_fields(text: str) -> AsDmesg:
