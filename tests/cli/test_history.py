@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from bootwright import recipe_file
 from bootwright.cli import times
 from bootwright.history.history import History
 from bootwright.home import Home
-from bootwright.machine import draft
 from tests.history.samples import boot, filled
 from tests.machine.samples import RECIPE
 
@@ -189,7 +189,7 @@ def test_history_show_recipe_can_be_run_again(
     assert tomllib.loads(done.out)["kernel"] == RECIPE.kernel
     file = tmp_path / "web.toml"
     file.write_text(done.out)
-    assert draft.read(file).memory_mib == RECIPE.memory_mib
+    assert recipe_file.read(file).memory_mib == RECIPE.memory_mib
 
 
 def test_history_rm_removes_boots(bootwright: Cli, three: History) -> None:

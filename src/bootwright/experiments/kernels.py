@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bootwright.draft import Draft
+from bootwright.draft import Draft, merged
 from bootwright.events import Observer, Progress, ignore
 from bootwright.experiments import compare, subject
 from bootwright.experiments.results import CompareResult, KernelCompareResult, KernelFacts
@@ -19,7 +19,6 @@ from bootwright.experiments.subject import Subject
 from bootwright.history.measurement import Plan, SideName
 from bootwright.home import Home
 from bootwright.kernels import kernel as kernels
-from bootwright.machine import draft as drafts
 from bootwright.machine import passes
 from bootwright.machine.booting import default_timeout_s
 from bootwright.machine.collect import collect
@@ -70,12 +69,11 @@ async def compare_kernels(
     Raises:
         BootwrightError: no boot can work here, or a watched boot failed.
     """
-    base = drafts.merged(Draft(clock="virtual"), draft or Draft())
+    base = merged(Draft(clock="virtual"), draft or Draft())
     images = (None,) if image is None else (None, image)
     # What is wrong with the image is reported before the tiny guest is booted.
     pairs = [
-        await _sides(home, (a, b), drafts.merged(base, Draft(image=name)), observe)
-        for name in images
+        await _sides(home, (a, b), merged(base, Draft(image=name)), observe) for name in images
     ]
     guests: list[CompareResult] = []
     for sides in pairs:
@@ -105,7 +103,7 @@ async def _sides(
     sides: dict[SideName, Subject] = {}
     named: tuple[SideName, SideName] = ("A", "B")
     for side, kernel in zip(named, pair, strict=True):
-        draft = drafts.merged(base, Draft(kernel=kernel))
+        draft = merged(base, Draft(kernel=kernel))
         plain = await subject.completed(home, draft, observe)
         sides[side] = replace(plain, changes=(f"kernel={kernel}",))
     return sides
