@@ -29,7 +29,7 @@ _HEIGHT = {
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
     # Values: a change knows recipes, and both know digests.
     **dict.fromkeys(
-        ("recipe", "change", "change_text", "errors", "events", "digest", "__init__"), 0
+        ("recipe", "change", "change_text", "errors", "events", "digest", "values", "__init__"), 0
     ),
 }
 # They take data and return data: whoever has data may import them.
@@ -100,6 +100,7 @@ def test_timeline_and_report_know_only_data() -> None:
     allowed = (
         "bootwright.errors",
         "bootwright.host.clock",
+        "bootwright.values",
         *(f"bootwright.{r}" for r in _DATA_ROOMS),
     )
     wrong = [

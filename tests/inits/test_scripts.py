@@ -101,8 +101,8 @@ def test_what_an_init_runs_is_carried_or_in_the_image(init: Init) -> None:
             assert word in init.needs
 
 
-def test_tini_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shutil.which", lambda program, path=None: None)
+def test_tini_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "find", lambda program: None)
     with pytest.raises(HostError) as bad:
         tini.guest_files()
     assert str(bad.value) == "not installed here: tini-static (is PID 1 with --init tini)"

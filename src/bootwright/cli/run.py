@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -352,7 +352,7 @@ def _check_virtual(draft: Draft, options: dict[str, Any]) -> None:
 def fresh_name(image: str | None) -> str:
     """Return a name that no machine has: 30 random bits behind what it boots."""
     letters = "abcdefghijklmnopqrstuvwxyz234567"
-    return f"{_base_name(image)}-" + "".join(secrets.choice(letters) for _ in range(6))
+    return f"{_base_name(image)}-" + "".join(letters[byte % 32] for byte in os.urandom(6))
 
 
 def _base_name(image: str | None) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-import secrets
 import struct
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import HostError
 from bootwright.home import Home
 from bootwright.host import commands, locks, tools
+from bootwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +45,9 @@ def make(hostname: str, scratch: Path) -> Identity:
     private, public = _make_key(f"root@{hostname}", scratch / ".key")
     return Identity(
         hostname=hostname,
-        machine_id=secrets.token_hex(16),
-        mac="52:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(5)),
-        token=secrets.token_hex(8),
+        machine_id=os.urandom(16).hex(),
+        mac="52:" + ":".join(f"{byte:02x}" for byte in os.urandom(5)),
+        token=os.urandom(8).hex(),
         host_key=private,
         host_key_public=public,
     )

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import struct
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from bootwright import digest as digests
@@ -21,6 +19,7 @@ from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.recipe import GuestFile
+from bootwright.values import dataclass
 
 MARK_PORT = "/dev/ttyS1"
 RUN = "/seed/run"
@@ -77,7 +76,7 @@ def program_files() -> dict[str, tuple[bytes, int]]:
     Raises:
         HostError: there is no statically linked busybox.
     """
-    script = files("bootwright.guest").joinpath("seed.sh").read_bytes()
+    script = Path(__file__).with_name("seed.sh").read_bytes()
     return {"/init": (script, 0o755), "/bin/busybox": (_busybox(), 0o755)}
 
 

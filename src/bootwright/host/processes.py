@@ -8,7 +8,6 @@ given a *token*, random and written down before it starts, in its environment. S
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import signal
 import time
@@ -26,7 +25,7 @@ _GONE_S = 10.0
 
 def new_token() -> str:
     """Return a token that no process has."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def marked(token: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from pathlib import Path
 
@@ -31,6 +30,8 @@ def remove_tree(folder: Path) -> None:
         HostError: something is mounted below it, and nothing was removed; or it is another user's.
     """
     while folder.exists():
+        import shutil  # here: a boot waits for whatever is imported before it
+
         try:
             _open_up(folder)
             shutil.rmtree(folder)

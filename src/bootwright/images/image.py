@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from bootwright.digest import Digest
 from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.store import Store
+from bootwright.values import dataclass
 
 Filesystem = Literal["ext4", "xfs", "btrfs"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.disks.disk import Lack, Place
@@ -17,6 +15,7 @@ from bootwright.kernels import modules
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine.draft import Draft
 from bootwright.recipe import Disk
+from bootwright.values import dataclass
 from bootwright.vmms.protocol import Vmm
 from bootwright.vmms.table import VMMS
 
@@ -99,6 +98,8 @@ class Surveyed:
 
 def survey(home: Home, vmm: str = "qemu") -> list[Surveyed]:
     """Say of each kind of disk whether it works here, whatever the image and the kernel."""
+    import tempfile  # here: a boot surveys nothing
+
     found = []
     with tempfile.NamedTemporaryFile(dir=space.existing(home.machines)) as image:
         # Something to share, beside the machines as images are.

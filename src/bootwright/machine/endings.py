@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from dataclasses import dataclass
@@ -102,6 +101,8 @@ def _kept_console(folder: MachineFolder, logs: Path) -> str:
         logs.mkdir(parents=True, exist_ok=True)
         stamp = time.strftime("%Y%m%dT%H%M%S")
         target = logs / f"{folder.name}-{stamp}-{os.getpid()}.console"
+        import shutil  # here: few machines fail
+
         shutil.copyfile(folder.console_log, target)
     except (OSError, FormatError):
         return ""

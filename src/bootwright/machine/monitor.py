@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -252,7 +251,7 @@ class Monitor:
     def _open(self, folder: MachineFolder, spec: MachineSpec, stack: AsyncExitStack) -> Opened:
         """Take what the machine's disk needs of the kernel while it runs."""
         # Such names are the whole host's: the machine's own would not do.
-        device = f"{spec.name[:_DEVICE_LETTERS]}-{secrets.token_hex(4)}"
+        device = f"{spec.name[:_DEVICE_LETTERS]}-{os.urandom(4).hex()}"
         found = disk_of(self._home, folder, spec, device)
         if found is None:
             return Opened(drives=())

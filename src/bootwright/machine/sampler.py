@@ -9,7 +9,6 @@ from bootwright.errors import VmmError
 from bootwright.home import Home
 from bootwright.host.clock import now_ns
 from bootwright.kernels import kernel as kernels
-from bootwright.kernels.symbols import address_of
 from bootwright.machine.messages import Sample
 from bootwright.machine.ring import SYMBOL, Ring
 from bootwright.recipe import Recipe
@@ -85,5 +84,7 @@ def sampler_of(home: Home, running: RunningVmm, recipe: Recipe) -> Sampler:
     """Return what samples a guest of *recipe*, as suits its clock; it has begun."""
     if recipe.clock == "wall":
         return Sampler(running)
+    from bootwright.kernels.symbols import address_of  # here: few boots are sampled
+
     address = address_of(kernels.load(home, recipe.kernel), SYMBOL)
     return Sampler(running, stopped=True, ring=Ring(address) if address else None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.disks.table import disk
 from bootwright.errors import InputError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
+from bootwright.values import dataclass
 
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """One label of a host name. Source: RFC 1123, section 2.1."""

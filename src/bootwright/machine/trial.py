@@ -7,9 +7,9 @@ That a kernel ran speaks for the host; that one did not speaks only for that ker
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from bootwright.machine import client
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Accelerator, Recipe
 from bootwright.timeline.recorder import Recorder
+from bootwright.values import dataclass
 from bootwright.vmms.protocol import Vmm
 
 DEADLINE_S = 10.0
@@ -97,7 +98,7 @@ async def _try(home: Home, recipe: Recipe) -> str:
     )
     # A machine like any other, so that an interrupt or a kill leaves nothing of it.
     spec = MachineSpec(
-        name=f"kvm-trial-{secrets.token_hex(4)}", recipe=tiny, command=("true",), kept=False
+        name=f"kvm-trial-{os.urandom(4).hex()}", recipe=tiny, command=("true",), kept=False
     )
     try:
         async with asyncio.timeout(DEADLINE_S):

@@ -5,9 +5,8 @@ Source: QEMU's documentation, "Using the user mode network stack" (addresses and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bootwright.errors import InputError
+from bootwright.values import dataclass
 
 ADDRESS = "10.0.2.15/24"
 GATEWAY = "10.0.2.2"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -13,6 +12,7 @@ from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
+from bootwright.values import dataclass
 
 EndReason = Literal["powered-off", "reset", "told-to-quit", "died"]
 

@@ -31,10 +31,11 @@ from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
 from bootwright.vmms.protocol import Ending, EndReason, Placement, RunningVmm, Sighting
 from bootwright.vmms.qemu_argv import PROGRAM, argv
-from bootwright.vmms.qemu_trace import AccessCounter
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
+
+    from bootwright.vmms.qemu_trace import AccessCounter
 
 _PM_TIMER_PORT = 0x608
 """Of q35's ACPI timer, as SeaBIOS places it (PORT_ACPI_PM_BASE + 8)."""
@@ -203,7 +204,7 @@ class _RunningQemu:
         self._listener: asyncio.Task[None] | None = None
         self._writers: list[asyncio.StreamWriter] = []
         self._trace: tuple[asyncio.StreamReader, asyncio.ReadTransport] | None = None
-        self._counter = AccessCounter("")
+        self._counter: AccessCounter | None = None
 
     async def connect(self, qmp: socket.socket, console: _End, marks: _End) -> None:
         self.console = await _streams(console)
@@ -220,11 +221,14 @@ class _RunningQemu:
         self._listener = asyncio.create_task(self._listen(self._qmp))
 
     async def count(self, trace: FileIO, until: str) -> None:
+        # Imported here: few boots are counted.
+        from bootwright.vmms.qemu_trace import AccessCounter
+
         self._counter = AccessCounter(until)
         self._trace = await _reader(trace)
 
     async def accesses(self) -> tuple[Access, ...]:
-        if self._trace is None:
+        if self._trace is None or self._counter is None:
             return ()
         reader, _ = self._trace
         # On to the end, though the rest is not looked at: QEMU would wait for room in the pipe.

@@ -10,7 +10,6 @@ from bootwright.disks.disk import Drive
 from bootwright.networks import user
 from bootwright.recipe import MIB, Recipe
 from bootwright.vmms.protocol import Placement
-from bootwright.vmms.qemu_trace import EVENTS
 
 PROGRAM = "qemu-system-x86_64"
 
@@ -62,6 +61,8 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
     if recipe.clock == "virtual":
         words += _VIRTUAL_CLOCK
     if placement.counted_until:
+        from bootwright.vmms.qemu_trace import EVENTS  # here: few boots are counted
+
         words += [word for event in EVENTS for word in ("-trace", event)]
         # A log is opened by its name: the pipe, a second time.
         words += ["-D", f"/dev/fd/{fds[3]}"]
