@@ -23,6 +23,12 @@ class Home:
     cache: Path
     """What can be lost at any time."""
 
+    def absolute(self) -> Home:
+        """Return the same folders, for a process that works in another folder."""
+        return Home(
+            data=self.data.absolute(), state=self.state.absolute(), cache=self.cache.absolute()
+        )
+
     @property
     def images(self) -> Path:
         return self.data / "images"

@@ -46,6 +46,12 @@ def test_the_host_keys_are_a_pair_named_after_the_machine(tmp_path: Path) -> Non
     assert made.host_key_public.endswith(" root@web")
 
 
+def test_make_without_a_folder_makes_no_host_key() -> None:
+    made = identity.make("web", None)
+    assert (made.host_key, made.host_key_public) == ("", "")
+    assert made.hostname == "web"
+
+
 def test_two_identities_share_nothing_but_the_name(tmp_path: Path) -> None:
     one, two = identity.make("web", tmp_path), identity.make("web", tmp_path)
     for field in ("machine_id", "mac", "token", "host_key", "host_key_public"):

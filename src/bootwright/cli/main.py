@@ -6,6 +6,7 @@ guest pass its status on; there 125 is our own failure and 255 a guest that went
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -92,6 +93,9 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Print each command that is run, ready to paste.")
 def cli(debug: bool) -> None:
     """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
+    if not gc.isenabled():  # see __main__; by now the command's module is imported
+        gc.freeze()
+        gc.enable()
     if debug:
         logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
         logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -26,23 +26,26 @@ class Identity:
     """Begins every line that the guest sends over its mark port, so that no other output there
     can be taken for one."""
     host_key: str
-    """The private SSH host key, OpenSSH format."""
+    """The private SSH host key, OpenSSH format; empty for a guest without an SSH server."""
     host_key_public: str
 
 
-def make(hostname: str, scratch: Path) -> Identity:
+def make(hostname: str, scratch: Path | None) -> Identity:
     """Make an identity from the host's random numbers.
 
     The MAC address is locally administered and has 40 random bits: two machines never share one.
     Source: IEEE 802, bit 1 of the first byte (0x52).
 
     Args:
-        scratch: A folder of ours, in which the key lies while it is made.
+        scratch: A folder of ours, in which the SSH host key lies while it is made; None: the guest
+            has no SSH server, and gets no key.
 
     Raises:
         HostError: ssh-keygen is missing.
     """
-    private, public = _make_key(f"root@{hostname}", scratch / ".key")
+    private = public = ""
+    if scratch is not None:
+        private, public = _make_key(f"root@{hostname}", scratch / ".key")
     return Identity(
         hostname=hostname,
         machine_id=os.urandom(16).hex(),

@@ -7,8 +7,6 @@ import stat
 from pathlib import Path
 
 from bootwright.errors import HostError
-from bootwright.host import commands
-from bootwright.host.namespaces import as_namespace_root
 
 
 def used_bytes(folder: Path) -> int:
@@ -30,7 +28,7 @@ def remove_tree(folder: Path) -> None:
         HostError: something is mounted below it, and nothing was removed; or it is another user's.
     """
     while folder.exists():
-        import shutil  # here: a boot waits for whatever is imported before it
+        import shutil  # here, as below: a boot waits for what is imported before it
 
         try:
             _open_up(folder)
@@ -38,6 +36,9 @@ def remove_tree(folder: Path) -> None:
         except FileNotFoundError:
             continue  # another process removes it too, and was faster with a part
         except PermissionError:
+            from bootwright.host import commands
+            from bootwright.host.namespaces import as_namespace_root
+
             done = commands.run([*as_namespace_root(), "rm", "-rf", "--", folder])
             if done.returncode:
                 raise HostError(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from bootwright.errors import GuestError, HostError, VmmError
 from bootwright.home import Home
-from bootwright.host import processes
-from bootwright.machine import control, diagnosis, limits, messages, ssh
+from bootwright.machine import control, diagnosis, limits, messages, monitor_process, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import (
@@ -353,20 +350,14 @@ async def started(
         BootwrightError: it could not be started; nothing is left.
     """
     limits.check(home, spec.recipe, notice)
-    ours, theirs = socket.socketpair()
-    recorder.mark("monitor.exec")
-    try:
-        monitor = _spawn_monitor(home, theirs)
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
+    monitor = monitor_process.take()
+    recorder.mark("monitor.exec", monitor.started_ns)
+    streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+    start = messages.Start(home=home.absolute(), spec=spec, again=again)
+    streams[1].write(messages.encode(start))
     machine = Machine(
-        home, spec, recorder, streams, monitor, notice, on_mark, on_output, on_progress
+        home, spec, recorder, streams, monitor.process, notice, on_mark, on_output, on_progress
     )
-    streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
     try:
         await machine.wait_started()
         yield machine
@@ -387,17 +378,3 @@ async def started(
         await machine.close()
         if not machine.freed:
             recorder.mark("machine.gone")
-
-
-def _spawn_monitor(home: Home, leash: socket.socket) -> subprocess.Popen[bytes]:
-    home.logs.mkdir(parents=True, exist_ok=True)
-    with (home.logs / "monitors.log").open("ab") as log:
-        # -P: a folder called bootwright in the user's working folder is not our package.
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "bootwright.machine.monitor"],
-            env=processes.marked(processes.new_token()),
-            stdin=leash.fileno(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )

@@ -11,7 +11,6 @@ from bootwright.errors import HostError, InputError
 from bootwright.home import Home
 from bootwright.host import space
 from bootwright.images.image import Image
-from bootwright.kernels import modules
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine.draft import Draft
 from bootwright.recipe import Disk
@@ -73,6 +72,8 @@ def cannot(name: str, vmm: Vmm, kernel: Kernel | None) -> Lack | None:
         )
     if kernel is None:
         return None
+    from bootwright.kernels import modules  # here: a tiny guest has no disk
+
     missing = modules.missing(kernel, list(kind.modules))
     if missing:
         options = " ".join(modules.CONFIG_OF[name] for name in missing)

@@ -9,6 +9,7 @@ VMM, and its lock says to all others that it lives.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -17,9 +18,8 @@ import time
 import traceback
 from collections.abc import Awaitable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bootwright import home as homes
 from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import BootwrightError, HostError
 from bootwright.guest import identity as identities
@@ -27,13 +27,12 @@ from bootwright.home import Home
 from bootwright.host import processes, space
 from bootwright.host.clock import now_ns
 from bootwright.journal import DEVICE_PREFIX, Row
-from bootwright.machine import endings, messages, ssh
+from bootwright.machine import endings, messages
 from bootwright.machine import folder as folders
 from bootwright.machine.console import Console
 from bootwright.machine.control import MONITOR
 from bootwright.machine.endings import Circumstances
 from bootwright.machine.folder import MachineFolder, claimed, find
-from bootwright.machine.limits import DISK_FLOOR_BYTES
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
     Accessed,
@@ -57,14 +56,15 @@ from bootwright.machine.messages import (
 )
 from bootwright.machine.prepare import disk_of, placement, write_initrd
 from bootwright.machine.recovery import settle
-from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler, sampler_of
-from bootwright.machine.shutdown import shut_down
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.switchboard import Switchboard
 from bootwright.networks.user import SSH_PORT
 from bootwright.timeline.recorder import Mark, Recorder
 from bootwright.vmms.protocol import Ending, RunningVmm
 from bootwright.vmms.table import VMMS
+
+if TYPE_CHECKING:
+    from bootwright.machine.sampler import Sampler
 
 T = TypeVar("T")
 
@@ -98,7 +98,6 @@ class Monitor:
         self._recorder = Recorder(self._took_mark)
         self._last_mark = ""
         self._started_s = int(time.time())
-        self._begun_ns = now_ns()
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
         self._free = False
@@ -114,17 +113,14 @@ class Monitor:
         self._ports: dict[int, int] = {}
         self._samplers: list[Sampler] = []
 
-    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve the machine that the leash tells of; returns when it is gone."""
-        line = await reader.readline()
-        if not line:
-            return
-        start = messages.to_monitor(line)
-        assert isinstance(start, Start), start
+    async def run(
+        self, start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Do what *start* asks for, and what the leash tells after it; returns when all is gone."""
         # At once, not when the task first runs: the machine may fail before that.
         self._board.add(writer)
         leash = asyncio.create_task(self._hold_leash(reader, writer))
-        self._recorder.mark("monitor.begun", self._begun_ns)
+        self._recorder.mark("monitor.begun")
         ended = Ended(reason="vmm-died")
         try:
             ended = await self._live(start.spec, start.again)
@@ -164,6 +160,7 @@ class Monitor:
         """Take every resource in order, wait for the machine's end, give all back in reverse."""
         recipe = spec.recipe
         self._lets_in, self._is_kept = recipe.lets_in, spec.kept
+        _begin_log(self._home)
         async with AsyncExitStack() as stack:
             folder = self._folder = stack.enter_context(_held(self._home, spec, again))
             stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
@@ -191,6 +188,8 @@ class Monitor:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
                 if spec.watch == "samples":
+                    from bootwright.machine.sampler import sampler_of
+
                     sampler = sampler_of(self._home, running, recipe)
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
@@ -205,25 +204,28 @@ class Monitor:
     async def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> str:
         """Make the files that the machine starts from; return its MAC address."""
         recipe = spec.recipe
-        _, public = identities.user_key(self._home)
+        # Another user's key is other bytes to read, and on the virtual clock nobody logs in.
+        authorized = recipe.lets_in and recipe.clock == "wall"
+        public = identities.user_key(self._home)[1] if authorized else ""
         if again:
             folder.begin_logs()
         else:
             virtual = recipe.clock == "virtual"
-            own = identities.fixed() if virtual else identities.make(spec.name, folder.path)
+            scratch = folder.path if recipe.lets_in else None
+            own = identities.fixed() if virtual else identities.make(spec.name, scratch)
             folder.write(own)
             if found := disk_of(self._home, folder, spec):
                 await self._make(*found)
         self._recorder.mark("disk.made")
         identity = folder.identity()
-        folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
+        if identity.host_key_public:
+            folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
         write_initrd(
             self._home,
             recipe,
             identity,
             folder.initrd,
-            # Another user's key is other bytes to read, and on the virtual clock nobody logs in.
-            authorized_key=public if recipe.clock == "wall" else "",
+            authorized_key=public,
             command=spec.command,
             new_disk=not again,
         )
@@ -291,6 +293,10 @@ class Monitor:
 
     async def _stop(self, running: RunningVmm, timeout_s: float) -> None:
         assert self._folder is not None
+        # Imported here, as others below: a boot waits for what is imported at the top.
+        from bootwright.machine import ssh
+        from bootwright.machine.shutdown import shut_down
+
         reach = None
         if SSH_PORT in self._ports:
             reach = ssh.access(self._home, self._folder, self._ports)
@@ -314,6 +320,8 @@ class Monitor:
     async def _watch(self, running: RunningVmm, folder: MachineFolder, disk: Opened) -> None:
         """See that the machine's folder stays, hold a guest before its disk fails for want of room,
         and let one go on that waits for room."""
+        from bootwright.machine.limits import DISK_FLOOR_BYTES
+
         while True:
             if self._paused:
                 await asyncio.sleep(_WATCH_S)
@@ -409,7 +417,7 @@ class Monitor:
     def _took_mark(self, mark: Mark, detail: str = "") -> None:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
-        if mark.name in SAMPLED_UNTIL and self._samplers:
+        if self._samplers and self._samplers[0].ends_with(mark.name):
             sampler = self._samplers.pop()
             self._board.tell(Sampled(samples=sampler.stop(), lines=sampler.lines))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
@@ -458,8 +466,27 @@ def _found(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
         yield folder
 
 
+def _begin_log(home: Home) -> None:
+    """Let what this process prints, and what Python prints when it fails, go to the monitors' log.
+
+    Raises:
+        HostError: the log cannot be written to.
+    """
+    path = home.logs / "monitors.log"
+    try:
+        home.logs.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            os.dup2(log.fileno(), sys.stdout.fileno())
+            os.dup2(log.fileno(), sys.stderr.fileno())
+    except OSError as error:
+        raise HostError(f"the system refused: {error}", hint=f"see to {path.parent}") from error
+
+
 def main() -> None:
     """Serve the machine that standard input tells of."""
+    # See `monitor_process`; what is imported by now stays.
+    gc.freeze()
+    gc.enable()
     # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asyncio.run(_main())
@@ -470,11 +497,12 @@ def main() -> None:
 async def _main() -> None:
     leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     reader, writer = await asyncio.open_unix_connection(sock=leash, limit=messages.LINE_BYTES)
-    monitor = Monitor(homes.locate())
+    line = await reader.readline()
+    if not line:
+        return  # the command is gone, or had nothing to start
+    start = messages.to_monitor(line)
+    assert isinstance(start, Start), start
+    monitor = Monitor(start.home)
     # The host shuts down, say.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, monitor.wind_up)
-    await monitor.run(reader, writer)
-
-
-if __name__ == "__main__":
-    main()
+    await monitor.run(start, reader, writer)

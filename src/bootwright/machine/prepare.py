@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootwright.disks.disk import Disk, Drive, Place
 from bootwright.disks.table import disk
-from bootwright.guest import initramfs, seed
+from bootwright.guest import seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.images import image as images
@@ -16,7 +16,6 @@ from bootwright.kernels import kernel as kernels
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.marks import end_of
 from bootwright.machine.spec import MachineSpec
-from bootwright.machine.ssh import Access
 from bootwright.networks import user
 from bootwright.networks.user import SSH_PORT, Forward
 from bootwright.recipe import Recipe
@@ -59,7 +58,11 @@ def write_initrd(
         )
         drivers = [*drivers, image.filesystem, *kind.modules]
     init = INITS.get(recipe.init)
-    modules = initramfs.make(kernel, drivers, home.cache / "initramfs") if drivers else None
+    modules = None
+    if drivers:
+        from bootwright.guest import initramfs  # here: many kernels have all built in
+
+        modules = initramfs.make(kernel, drivers, home.cache / "initramfs")
     wiring = seed.Wiring(
         modules=modules.modules if modules else (),
         root=root,
@@ -80,7 +83,9 @@ def write_initrd(
     )
     # The host key is in it: nobody else may read it.
     target.touch(mode=0o600)
-    target.write_bytes((modules.archive if modules else b"") + packed)
+    with target.open("wb") as file:
+        file.write(modules.archive if modules else b"")
+        file.write(packed)
 
 
 def disk_of(
@@ -151,6 +156,8 @@ def planned(
     argv = VMMS[spec.recipe.vmm].plan(spec.recipe, place)
     steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
     if spec.recipe.lets_in:
+        from bootwright.machine.ssh import Access
+
         reach = Access(
             name=spec.name,
             port=0,

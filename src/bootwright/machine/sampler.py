@@ -49,6 +49,10 @@ class Sampler:
         self._is_over = False
         self._task = asyncio.create_task(self._sample())
 
+    def ends_with(self, mark: str) -> bool:
+        """Say whether sampling ends with *mark*."""
+        return mark in SAMPLED_UNTIL
+
     def stop(self) -> tuple[Sample, ...]:
         """Look no more, and return what was seen.
 

@@ -5,7 +5,6 @@ Source: qemu(1); docs/system/replay.rst and docs/devel/tcg-icount.rst for -icoun
 
 from __future__ import annotations
 
-from bootwright.disks import pmem
 from bootwright.disks.disk import Drive
 from bootwright.networks import user
 from bootwright.recipe import MIB, Recipe
@@ -82,6 +81,8 @@ def _memory(recipe: Recipe, placement: Placement) -> str:
     mapped = [drive for drive in placement.drives if drive.form == "memory"]
     if not mapped:
         return str(recipe.memory_mib)
+    from bootwright.disks import pmem  # here: few boots have it
+
     # Persistent memory lies above the other, in room that has to be set aside for it.
     room_bytes = sum(drive.size_bytes + pmem.ROOM_BYTES for drive in mapped)
     most_mib = recipe.memory_mib + room_bytes // MIB
