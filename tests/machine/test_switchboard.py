@@ -52,6 +52,13 @@ class Monitor:
                     writer.write(typed.upper())
 
 
+@asynccontextmanager
+async def opened(board: Switchboard, folder: MachineFolder) -> AsyncIterator[None]:
+    with folder.listening() as listener:
+        async with board.open(listener):
+            yield
+
+
 @pytest.fixture
 def folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> MachineFolder:
     monkeypatch.chdir("/")  # a monitor works in its machine's folder; we go back afterwards
@@ -86,7 +93,7 @@ async def told(reader: asyncio.StreamReader) -> Message:
 async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         one[1].write(encode(SetFree()) + encode(Stop(timeout_s=1.5)))
         await asked(one)
         two[1].write(encode(Quit()))
@@ -97,7 +104,7 @@ async def test_what_commands_ask_is_heard_and_answered_to_who_asked(
 
 
 async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) -> None:
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
             await asked(streams)
         monitor.board.tell(NEWS)
@@ -106,7 +113,7 @@ async def test_all_who_listen_are_told(folder: MachineFolder, monitor: Monitor) 
 
 
 async def test_who_has_left_is_not_told(folder: MachineFolder, monitor: Monitor) -> None:
-    async with monitor.board.open(folder), connected(folder) as stays:
+    async with opened(monitor.board, folder), connected(folder) as stays:
         async with connected(folder) as leaves:
             await asked(leaves)
         await asked(stays)
@@ -118,7 +125,7 @@ async def test_who_has_left_is_not_told(folder: MachineFolder, monitor: Monitor)
 async def test_an_attached_console_carries_nothing_else(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         # What is typed may come with the message, and need be neither a line nor a message.
         one[1].write(encode(AttachConsole(from_byte=0)) + b"root\n" + encode(Quit())[:5])
         assert await exactly(one[0], 10) == b'ROOT\n{"TYP'
@@ -145,7 +152,7 @@ async def test_who_sends_what_is_no_message_is_let_go_and_no_other(
     rubbish: bytes, folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "LINE_BYTES", 1000)
-    async with monitor.board.open(folder), connected(folder) as good, connected(folder) as bad:
+    async with opened(monitor.board, folder), connected(folder) as good, connected(folder) as bad:
         bad[1].write(rubbish)
         bad[1].write_eof()
         with suppress(ConnectionResetError):  # where what it had sent was not even read
@@ -170,7 +177,7 @@ async def test_a_leash_that_brings_rubbish_is_a_leash_that_is_cut(
 
 
 async def test_who_is_cut_off_harms_nobody(folder: MachineFolder, monitor: Monitor) -> None:
-    async with monitor.board.open(folder), connected(folder) as good:
+    async with opened(monitor.board, folder), connected(folder) as good:
         async with connected(folder) as cut:
             await asked(cut)
             for _ in range(1000):
@@ -193,14 +200,14 @@ async def test_a_path_that_is_too_long_for_a_socket(
     folder.path.mkdir(parents=True)
     with pytest.raises(OSError, match="AF_UNIX path too long"), socket.socket(socket.AF_UNIX) as s:
         s.bind(str(folder.control))
-    async with monitor.board.open(folder), connected(folder) as streams:
+    async with opened(monitor.board, folder), connected(folder) as streams:
         await asked(streams)
 
 
 async def test_the_socket_is_written_down_and_gone_afterwards(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder):
+    async with opened(monitor.board, folder):
         assert folder.journal.owned() == [Row(event="take", kind="file", name="control")]
         assert folder.control.is_socket()
     assert folder.journal.owned() == []
@@ -213,7 +220,7 @@ async def test_the_socket_of_a_monitor_that_was_killed_is_replaced(
     monkeypatch.chdir(folder.path)
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(folder.control.name)
-    async with monitor.board.open(folder), connected(folder) as streams:
+    async with opened(monitor.board, folder), connected(folder) as streams:
         await asked(streams)
 
 
@@ -221,7 +228,7 @@ async def test_all_that_was_told_is_sent_before_the_end(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     count = 20_000  # more than a socket holds
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
             await asked(streams)
         for _ in range(count):
@@ -236,7 +243,7 @@ async def test_who_never_reads_is_not_waited_for_long(
     folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(switchboard, "_DRAIN_S", 0.01)
-    async with monitor.board.open(folder), connected(folder) as deaf:
+    async with opened(monitor.board, folder), connected(folder) as deaf:
         await asked(deaf)
         for _ in range(20_000):  # more than its socket and its reader hold
             monitor.board.tell(NEWS)

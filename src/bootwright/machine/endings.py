@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import BootwrightError, FormatError, GuestError, VmmError
-from bootwright.machine.console import panic, tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.spec import EndReason, LastEnd
 from bootwright.vmms.protocol import Ending
@@ -66,6 +65,8 @@ def judge(
 def _judged(
     ending: Ending, folder: MachineFolder, circumstances: Circumstances
 ) -> tuple[EndReason, str, BootwrightError | None]:
+    from bootwright.machine.console import panic, tail  # here: it imports asyncio
+
     printed = tail(folder.console_log)
     match ending.reason:
         case "told-to-quit" if circumstances.stopped:

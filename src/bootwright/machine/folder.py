@@ -147,6 +147,21 @@ class MachineFolder:
         finally:
             os.close(opened)
 
+    @contextmanager
+    def listening(self) -> Iterator[socket.socket]:
+        """Listen on the control socket for the length of the block; the lock must be held.
+
+        The folder becomes this process's working folder.
+        """
+        with self.journal.taking("file", self.control.name), socket.socket(socket.AF_UNIX) as made:
+            # A path below a deep folder may be longer than a socket's address can hold (108 bytes,
+            # unix(7)); relative to the working folder it never is.
+            os.chdir(self.path)
+            self.control.unlink(missing_ok=True)
+            made.bind(self.control.name)
+            made.listen(socket.SOMAXCONN)
+            yield made
+
     def listens(self) -> bool:
         """Say whether a monitor listens on the control socket."""
         with socket.socket(socket.AF_UNIX) as connection:

@@ -1,38 +1,31 @@
 """The monitor: one small process per machine, which owns the VMM and all the machine's resources.
 
 It is started by a command, over whose *leash* (its standard input, a socket) it is told what to
-start and tells what happens. When the leash is cut, the command is gone, and unless the machine was
-set free, the machine ends and everything is given back. Its own end, however it comes, ends the
-VMM, and its lock says to all others that it lives.
+start (see `launch`) and tells what happens. When the leash is cut, the command is gone, and unless
+the machine was set free, the machine ends and everything is given back. Its own end, however it
+comes, ends the VMM, and its lock says to all others that it lives.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
-import sys
-import time
 import traceback
-from collections.abc import Awaitable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import BootwrightError, HostError
-from bootwright.guest import identity as identities
-from bootwright.home import Home
-from bootwright.host import processes, space
+from bootwright.host import space
 from bootwright.host.clock import now_ns
-from bootwright.journal import DEVICE_PREFIX, Row
 from bootwright.machine import endings, messages
-from bootwright.machine import folder as folders
 from bootwright.machine.console import Console
-from bootwright.machine.control import MONITOR
 from bootwright.machine.endings import Circumstances
-from bootwright.machine.folder import MachineFolder, claimed, find
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.launch import EndWanted, Launch, noting_failure
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
     Accessed,
@@ -48,20 +41,15 @@ from bootwright.machine.messages import (
     Quit,
     Sampled,
     SetFree,
-    Start,
     Started,
     State,
     Status,
     Stop,
 )
-from bootwright.machine.prepare import disk_of, placement, write_initrd
-from bootwright.machine.recovery import settle
-from bootwright.machine.spec import MachineSpec
 from bootwright.machine.switchboard import Switchboard
 from bootwright.networks.user import SSH_PORT
-from bootwright.timeline.recorder import Mark, Recorder
+from bootwright.timeline.recorder import Mark
 from bootwright.vmms.protocol import Ending, RunningVmm
-from bootwright.vmms.table import VMMS
 
 if TYPE_CHECKING:
     from bootwright.machine.sampler import Sampler
@@ -75,8 +63,6 @@ _LAST_WORDS_S = 10.0
 busy host may need seconds to read it."""
 _PROGRESS_SHARE = 0.01
 """How far apart two news of a disk that is being made are."""
-_DEVICE_LETTERS = 32
-"""What of a machine's name is in that of its device, so that there is room for the rest."""
 _READ_OUT_S = 5.0
 """How long an attached console may take to show the rest."""
 _STOP_S = 30.0
@@ -85,46 +71,41 @@ _READY_MARKS = ("command.start", "sshd.listening")
 _LAST_MARKS = ("command.end", "boot.end")
 
 
-class _EndWanted(Exception):
-    """The machine is to end before it has begun."""
-
-
 class Monitor:
-    """Runs one machine from its start to its end."""
+    """Runs one machine from its launch to its end."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._home = launch.home
         self._board = Switchboard(self._hear)
-        self._recorder = Recorder(self._took_mark)
+        self._recorder = launch.recorder
         self._last_mark = ""
-        self._started_s = int(time.time())
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
         self._free = False
-        self._lets_in = self._is_kept = False
+        self._lets_in, self._is_kept = launch.spec.recipe.lets_in, launch.spec.kept
         self._ready = False
         self._paused = ""
         """Why the guest is held; empty: it is not."""
         self._stopping: asyncio.Task[None] | None = None
         # What there is of the machine; each is set once.
-        self._folder: MachineFolder | None = None
         self._running: RunningVmm | None = None
         self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
         self._ports: dict[int, int] = {}
         self._samplers: list[Sampler] = []
 
-    async def run(
-        self, start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Do what *start* asks for, and what the leash tells after it; returns when all is gone."""
+    async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what the leash tells; returns when all is gone."""
         # At once, not when the task first runs: the machine may fail before that.
         self._board.add(writer)
         leash = asyncio.create_task(self._hold_leash(reader, writer))
-        self._recorder.mark("monitor.begun")
+        for mark in self._recorder.marks():
+            self._took_mark(mark)
+        self._recorder.listen(self._took_mark)
         ended = Ended(reason="vmm-died")
         try:
-            ended = await self._live(start.spec, start.again)
-        except _EndWanted:
+            ended = await self._live()
+        except EndWanted:
             ended = Ended(reason="ended")
         except BootwrightError as error:
             self._tell_failure(error)
@@ -156,24 +137,21 @@ class Monitor:
         """End the machine and give everything back."""
         self._end_wanted.set()
 
-    async def _live(self, spec: MachineSpec, again: bool) -> Ended:
-        """Take every resource in order, wait for the machine's end, give all back in reverse."""
-        recipe = spec.recipe
-        self._lets_in, self._is_kept = recipe.lets_in, spec.kept
-        _begin_log(self._home)
+    async def _live(self) -> Ended:
+        """Go on with what was launched, wait for the machine's end, give all back in reverse."""
+        launch, spec = self._launch, self._launch.spec
         async with AsyncExitStack() as stack:
-            folder = self._folder = stack.enter_context(_held(self._home, spec, again))
-            stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
-            await stack.enter_async_context(self._board.open(folder))
-            self._recorder.mark("machine.claimed")
-            stack.enter_context(folder.journal.taking("file", folder.initrd.name))
-            mac = await self._prepare(folder, spec, again)
-            disk = self._open(folder, spec, stack)
-            vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
-            place = placement(self._home, folder, spec, mac, drives=disk.drives, token=vmm.token)
-            with _noted(folder, self._started_s):
-                launching = VMMS[recipe.vmm].launch(recipe, place, self._recorder)
-                running = await self._unless_ended(stack.enter_async_context(launching))
+            stack.push(launch.stack)
+            if launch.failure is not None:
+                raise launch.failure
+            await stack.enter_async_context(self._board.open(launch.listener))
+            if launch.slow_disk is not None:
+                await self._make(*launch.slow_disk)
+                launch.start_vmm()
+            folder, disk = launch.folder, launch.disk
+            with noting_failure(folder):
+                attaching = stack.enter_async_context(launch.vmm.attached())
+                running = await self._unless_ended(attaching)
                 self._running = running
                 disk.held()
                 console = Console(running.console, folder.console_log, self._prompted)
@@ -184,13 +162,13 @@ class Monitor:
                 ]
                 if spec.watch == "accesses":
                     pumps.append(asyncio.create_task(self._count_accesses(running)))
-                if place.forwards:
+                if launch.placement.forwards:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
                 if spec.watch == "samples":
                     from bootwright.machine.sampler import sampler_of
 
-                    sampler = sampler_of(self._home, running, recipe)
+                    sampler = sampler_of(self._home, running, spec.recipe)
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
@@ -201,41 +179,7 @@ class Monitor:
             await console.read_out(_READ_OUT_S)
             return self._judge(ending, folder)
 
-    async def _prepare(self, folder: MachineFolder, spec: MachineSpec, again: bool) -> str:
-        """Make the files that the machine starts from; return its MAC address."""
-        recipe = spec.recipe
-        # Another user's key is other bytes to read, and on the virtual clock nobody logs in.
-        authorized = recipe.lets_in and recipe.clock == "wall"
-        public = identities.user_key(self._home)[1] if authorized else ""
-        if again:
-            folder.begin_logs()
-        else:
-            virtual = recipe.clock == "virtual"
-            scratch = folder.path if recipe.lets_in else None
-            own = identities.fixed() if virtual else identities.make(spec.name, scratch)
-            folder.write(own)
-            if found := disk_of(self._home, folder, spec):
-                await self._make(*found)
-        self._recorder.mark("disk.made")
-        identity = folder.identity()
-        if identity.host_key_public:
-            folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
-        write_initrd(
-            self._home,
-            recipe,
-            identity,
-            folder.initrd,
-            authorized_key=public,
-            command=spec.command,
-            new_disk=not again,
-        )
-        self._recorder.mark("initrd.made")
-        return identity.mac
-
     async def _make(self, kind: Disk, place: Place) -> None:
-        if not kind.is_slow:
-            kind.make(place, lambda share: None)
-            return
         # In a thread, so that the machine can be ended meanwhile.
         loop = asyncio.get_running_loop()
         told = 0.0
@@ -243,33 +187,18 @@ class Monitor:
         def advance(share: float) -> None:
             nonlocal told
             if self._end_wanted.is_set():
-                raise _EndWanted
+                raise EndWanted
             if share - told >= _PROGRESS_SHARE or share == 1:
                 told = share
                 loop.call_soon_threadsafe(self._board.tell, Progressed(step="disk", share=share))
 
         await asyncio.to_thread(kind.make, place, advance)
 
-    def _open(self, folder: MachineFolder, spec: MachineSpec, stack: AsyncExitStack) -> Opened:
-        """Take what the machine's disk needs of the kernel while it runs."""
-        # Such names are the whole host's: the machine's own would not do.
-        device = f"{spec.name[:_DEVICE_LETTERS]}-{os.urandom(4).hex()}"
-        found = disk_of(self._home, folder, spec, device)
-        if found is None:
-            return Opened(drives=())
-        kind, place = found
-        if kind.opened is None:
-            return Opened(drives=kind.drives(place))
-        stack.enter_context(folder.journal.taking("device", f"{DEVICE_PREFIX}{device}"))
-        opened = stack.enter_context(kind.opened(place))
-        self._recorder.mark("disk.opened")
-        return opened
-
     async def _unless_ended(self, work: Awaitable[T]) -> T:
         """Wait for *work*, and give it up if the machine is to end before it is done.
 
         Raises:
-            _EndWanted: it was given up.
+            EndWanted: it was given up.
         """
         doing = asyncio.ensure_future(work)
         wanted = asyncio.create_task(self._end_wanted.wait())
@@ -283,23 +212,22 @@ class Monitor:
         doing.cancel()
         with suppress(asyncio.CancelledError):
             await doing
-        raise _EndWanted
+        raise EndWanted
 
     async def _until_end(self, running: RunningVmm) -> Ending:
         try:
             return await self._unless_ended(asyncio.shield(running.ended))
-        except _EndWanted:
+        except EndWanted:
             return await running.quit()
 
     async def _stop(self, running: RunningVmm, timeout_s: float) -> None:
-        assert self._folder is not None
         # Imported here, as others below: a boot waits for what is imported at the top.
         from bootwright.machine import ssh
         from bootwright.machine.shutdown import shut_down
 
         reach = None
         if SSH_PORT in self._ports:
-            reach = ssh.access(self._home, self._folder, self._ports)
+            reach = ssh.access(self._home, self._launch.folder, self._ports)
         if not await shut_down(reach, running.press_power_button, running.ended, timeout_s):
             self.end()
 
@@ -380,8 +308,7 @@ class Monitor:
         match message:
             case LetIn():
                 self._circumstances.let_in = True
-                assert self._folder is not None
-                self._folder.note_let_in()
+                self._launch.folder.note_let_in()
             case SetFree():
                 self._free = True
             case Stop():
@@ -410,7 +337,7 @@ class Monitor:
             detail=detail,
             monitor_pid=os.getpid(),
             vmm_pid=self._running.pid if self._running else 0,
-            started_s=self._started_s,
+            started_s=self._launch.started_s,
             ports=self._ports,
         )
 
@@ -432,77 +359,23 @@ class Monitor:
         )
 
 
-@contextmanager
-def _noted(folder: MachineFolder, started_s: int) -> Iterator[None]:
-    """Write down how the machine will have ended should we die, and that it did not start."""
-    folder.write(endings.lost(started_s))
-    try:
-        yield
-    except (BootwrightError, _EndWanted) as error:
-        with suppress(OSError):  # on a full disk it stays what it was: lost
-            folder.write(endings.not_started(str(error)))
-        raise
+def serve(launch: Launch, leash: socket.socket, received: bytes) -> None:
+    """Run the machine that was launched until it is gone.
 
-
-@contextmanager
-def _held(home: Home, spec: MachineSpec, again: bool) -> Iterator[MachineFolder]:
-    """Hold the machine's folder and its lock; at the end the folder is gone, or ready to start."""
-    settle(home)  # a dead machine must not hold the name
-    token = os.environ[processes.VARIABLE]
-    with _found(home, spec) if again else claimed(home, spec) as folder:
-        try:
-            folder.journal.write(Row(event="take", kind="process", name=MONITOR, token=token))
-            yield folder
-        finally:
-            folder.give_back(sparing=token)
-            if not folder.is_worth_keeping():
-                folders.remove(folder)
-
-
-@contextmanager
-def _found(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
-    folder = find(home, spec.name)
-    with folder.locked():
-        yield folder
-
-
-def _begin_log(home: Home) -> None:
-    """Let what this process prints, and what Python prints when it fails, go to the monitors' log.
-
-    Raises:
-        HostError: the log cannot be written to.
+    Args:
+        received: What has come over the leash already.
     """
-    path = home.logs / "monitors.log"
-    try:
-        home.logs.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as log:
-            os.dup2(log.fileno(), sys.stdout.fileno())
-            os.dup2(log.fileno(), sys.stderr.fileno())
-    except OSError as error:
-        raise HostError(f"the system refused: {error}", hint=f"see to {path.parent}") from error
+    asyncio.run(_serve(launch, leash, received))
 
 
-def main() -> None:
-    """Serve the machine that standard input tells of."""
-    # See `monitor_process`; what is imported by now stays.
-    gc.freeze()
-    gc.enable()
-    # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_main())
-    # All is given back: the command that waits for our end need not wait for the interpreter's.
-    os._exit(0)
-
-
-async def _main() -> None:
-    leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    reader, writer = await asyncio.open_unix_connection(sock=leash, limit=messages.LINE_BYTES)
-    line = await reader.readline()
-    if not line:
-        return  # the command is gone, or had nothing to start
-    start = messages.to_monitor(line)
-    assert isinstance(start, Start), start
-    monitor = Monitor(start.home)
-    # The host shuts down, say.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, monitor.wind_up)
-    await monitor.run(start, reader, writer)
+async def _serve(launch: Launch, leash: socket.socket, received: bytes) -> None:
+    reader = asyncio.StreamReader(limit=messages.LINE_BYTES)
+    reader.feed_data(received)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_unix_connection(lambda: protocol, sock=leash)
+    monitor = Monitor(launch)
+    loop.add_signal_handler(signal.SIGTERM, monitor.wind_up)
+    if launch.end_wanted:
+        monitor.wind_up()
+    await monitor.run(reader, asyncio.StreamWriter(transport, protocol, reader, loop))

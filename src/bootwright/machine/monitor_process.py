@@ -18,7 +18,7 @@ from bootwright.host import processes
 from bootwright.host.clock import now_ns
 
 # Imports leave no garbage; looking for it takes a tenth of their time. -m would import more.
-_PROGRAM = "import gc; gc.disable(); from bootwright.machine.monitor import main; main()"
+_PROGRAM = "import gc; gc.disable(); from bootwright.machine.launch import main; main()"
 
 _ahead: ContextVar[list[MonitorProcess] | None] = ContextVar("_ahead", default=None)
 

@@ -30,6 +30,9 @@ def check_host_name(name: str) -> str:
     return name
 
 
+MONITOR = "monitor"
+"""The role under which a monitor is written down in its machine's journal."""
+
 Watch = Literal["samples", "accesses"]
 """``samples``: where the vCPU is, again and again. ``accesses``: each access to a device."""
 
