@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import logging
 import os
 import signal
 import sys
@@ -97,6 +96,8 @@ def cli(debug: bool) -> None:
         gc.freeze()
         gc.enable()
     if debug:
+        import logging
+
         logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
         logging.getLogger("asyncio").setLevel(logging.WARNING)
 
@@ -141,6 +142,8 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         return own_failure
     except OSError as error:
         # A folder without permission, a disk that went away: the system's own words say it best.
+        import logging
+
         logging.getLogger(__name__).debug("", exc_info=True)
         tell(HostError(f"the system refused: {error}", hint="bootwright --debug says where"))
         return own_failure

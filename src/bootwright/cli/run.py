@@ -13,14 +13,13 @@ import click
 
 from bootwright import __version__
 from bootwright import home as homes
-from bootwright.cli import loop, names, screen
+from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, completed, draft_of
 from bootwright.errors import InputError
 from bootwright.home import Home
-from bootwright.machine import client
-from bootwright.machine.client import Machine
 from bootwright.machine.complete import DEFAULT_KERNEL
 from bootwright.machine.draft import Draft
+from bootwright.machine.request import request
 from bootwright.machine.spec import MachineSpec, check_host_name
 from bootwright.machine.trial import Choice
 from bootwright.networks.user import Forward
@@ -31,6 +30,8 @@ from bootwright.timeline.recorder import Mark, Recorder
 
 if TYPE_CHECKING:
     from bootwright.history.boot import Command
+    from bootwright.machine.client import Machine
+    from bootwright.machine.monitor_process import MonitorProcess
 
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 
@@ -124,7 +125,11 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     timeout_s = options["timeout"] or default_timeout_s(recipe)
     recorder = Recorder()
     recorder.mark(START, entered_ns)
-    session = Session(home, spec, recorder, timeout_s, quiet=quiet)
+    monitor = request(home, spec, notice=screen.say)
+    session = Session(home, spec, recorder, timeout_s, monitor, quiet=quiet)
+    # Imported here, while the machine starts: it imports asyncio.
+    from bootwright.cli import loop
+
     try:
         if recipe.lets_in:
             exit_status = loop.run(session.full(argv, detach=options["detach"]))
@@ -145,12 +150,20 @@ class Session:
     """One start of a machine as seen by the person who typed the command."""
 
     def __init__(
-        self, home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, *, quiet: bool
+        self,
+        home: Home,
+        spec: MachineSpec,
+        recorder: Recorder,
+        timeout_s: float,
+        requested: MonitorProcess | None = None,
+        *,
+        quiet: bool,
     ) -> None:
         self._home = home
         self._spec = spec
         self._recorder = recorder
         self._timeout_s = timeout_s
+        self._requested = requested
         self._quiet = quiet
         self._start_up = start_up_of(spec.recipe.init)
         self._output = b""
@@ -190,6 +203,8 @@ class Session:
 
     @asynccontextmanager
     async def _started(self, *, again: bool = False) -> AsyncIterator[Machine]:
+        from bootwright.machine import client
+
         with ExitStack() as bars:
             shown: list[Callable[[str, float], None]] = []
 
@@ -207,6 +222,7 @@ class Session:
                 self._spec,
                 self._recorder,
                 again=again,
+                requested=self._requested,
                 notice=screen.say,
                 on_progress=advance,
             ) as machine:

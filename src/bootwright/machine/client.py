@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from bootwright.errors import GuestError, HostError, VmmError
 from bootwright.home import Home
-from bootwright.machine import control, diagnosis, limits, messages, monitor_process, ssh
+from bootwright.machine import control, diagnosis, messages, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import (
@@ -26,6 +26,8 @@ from bootwright.machine.messages import (
     Sampled,
     Started,
 )
+from bootwright.machine.monitor_process import MonitorProcess
+from bootwright.machine.request import request
 from bootwright.machine.spec import MachineSpec
 from bootwright.timeline.evidence import Access, Line
 from bootwright.timeline.recorder import Recorder
@@ -328,6 +330,7 @@ async def started(
     recorder: Recorder,
     *,
     again: bool = False,
+    requested: MonitorProcess | None = None,
     notice: Callable[[str], None] = lambda text: None,
     on_mark: Callable[[str, str], None] = lambda name, detail: None,
     on_output: Callable[[bytes], None] | None = None,
@@ -340,6 +343,7 @@ async def started(
 
     Args:
         again: Start the machine of that name that lies there, instead of making one.
+        requested: What `request` returned for this machine, where that was called already.
         notice: Told what the user should know and can do nothing about.
         on_mark: Called with each mark that the monitor tells, and its detail.
         on_output: Given what the guest sends over its mark port between marks, as it comes; left
@@ -349,12 +353,9 @@ async def started(
     Raises:
         BootwrightError: it could not be started; nothing is left.
     """
-    limits.check(home, spec.recipe, notice)
-    monitor = monitor_process.take()
+    monitor = requested or request(home, spec, again=again, notice=notice)
     recorder.mark("monitor.exec", monitor.started_ns)
     streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
-    start = messages.Start(home=home.absolute(), spec=spec, again=again)
-    streams[1].write(messages.encode(start))
     machine = Machine(
         home, spec, recorder, streams, monitor.process, notice, on_mark, on_output, on_progress
     )

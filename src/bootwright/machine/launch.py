@@ -19,11 +19,12 @@ from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import BootwrightError, HostError
 from bootwright.guest import identity as identities
 from bootwright.home import Home
-from bootwright.host import processes, space
+from bootwright.host import descriptors, processes, space
 from bootwright.journal import DEVICE_PREFIX, Row
 from bootwright.machine import endings, messages
 from bootwright.machine import folder as folders
 from bootwright.machine.folder import MachineFolder, claimed, find
+from bootwright.machine.limits import DESCRIPTORS
 from bootwright.machine.messages import Start
 from bootwright.machine.prepare import disk_of, placement, write_initrd
 from bootwright.machine.recovery import settle
@@ -81,6 +82,7 @@ class Launch:
     def _hold(self) -> None:
         """Take the folder, the lock, and the sockets and files in it."""
         _begin_log(self.home)
+        descriptors.require(DESCRIPTORS)
         spec, stack = self.spec, self.stack
         folder = self.folder = stack.enter_context(_held(self.home, spec, self.again))
         stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))

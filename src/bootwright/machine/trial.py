@@ -6,7 +6,6 @@ That a kernel ran speaks for the host; that one did not speaks only for that ker
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import field, replace
@@ -18,7 +17,6 @@ from bootwright.errors import BootwrightError
 from bootwright.home import Home
 from bootwright.host import kvm, tools
 from bootwright.host.clock import boot_id
-from bootwright.machine import client
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Accelerator, Recipe
 from bootwright.timeline.recorder import Recorder
@@ -72,6 +70,8 @@ def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
     if recipe.kernel in memory.fails_with:
         return Choice(accelerator="tcg", reason=memory.fails_with[recipe.kernel])
     notice(f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)")
+    import asyncio  # here, as below: a trial is rare
+
     reason = asyncio.run(_try(home, recipe))
     if reason:
         memory = replace(memory, fails_with={**memory.fails_with, recipe.kernel: reason})
@@ -85,6 +85,10 @@ def choose(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> Choice:
 
 async def _try(home: Home, recipe: Recipe) -> str:
     """Boot a tiny guest; return why it did not run, or nothing."""
+    import asyncio
+
+    from bootwright.machine import client
+
     tiny = replace(
         recipe,
         image=None,
