@@ -31,7 +31,7 @@ _HEIGHT = {
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
     # Values: a change knows drafts and recipes, which know clocks, digests and sizes.
     **dict.fromkeys(("draft", "recipe", "recipe_file", "change", "change_text"), 0),
-    **dict.fromkeys(("clock", "digest", "errors", "events", "size", "__init__"), 0),
+    **dict.fromkeys(("clock", "digest", "errors", "events", "size", "values", "__init__"), 0),
 }
 # They take data and return data: whoever has data may import them.
 _DATA_ROOMS = {"timeline", "report"}
@@ -108,6 +108,7 @@ def test_imports_of_timeline_and_report_are_data_only() -> None:
         "bootwright.errors",
         "bootwright.host.clock",
         _RESULTS,
+        "bootwright.values",
         *(f"bootwright.{r}" for r in _DATA_ROOMS),
     )
     wrong = [

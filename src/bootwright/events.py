@@ -6,7 +6,8 @@ A room that has more to report than this defines its own events, as subclasses o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from bootwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from bootwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,12 @@ class Home:
         """Return a home that lies in one folder, as where ``BOOTWRIGHT_HOME`` names it."""
         base = folder.absolute()
         return cls(data=base / "data", state=base / "state", cache=base / "cache")
+
+    def absolute(self) -> Home:
+        """Return the same folders, for a process that works in another folder."""
+        return Home(
+            data=self.data.absolute(), state=self.state.absolute(), cache=self.cache.absolute()
+        )
 
     @property
     def images(self) -> Path:

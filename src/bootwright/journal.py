@@ -17,13 +17,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from bootwright.host import processes
+from bootwright.values import dataclass
 
 Kind = Literal["file", "process", "device"]
 

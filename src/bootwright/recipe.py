@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.clock import CLOCKS, ClockName, GuestClock
 from bootwright.digest import Digest
 from bootwright.errors import InputError
+from bootwright.values import dataclass
 
 Accelerator = Literal["kvm", "tcg"]
 MachineType = Literal["q35", "microvm"]

@@ -7,7 +7,6 @@ next one who stages: a staging folder whose lock is free has no owner.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -101,6 +100,8 @@ class Store:
             raise NotFoundError(
                 f"{reference!r} is the start of {len(found)} {self.noun}s", hint="give more digits"
             )
+        import difflib  # here: no boot waits for it
+
         close = difflib.get_close_matches(reference, names, n=1)
         known = f"there are: {', '.join(names)}" if names else f"there is no {self.noun} yet"
         raise NotFoundError(

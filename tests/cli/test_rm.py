@@ -14,6 +14,7 @@ from bootwright.host import processes
 from bootwright.journal import Row
 from bootwright.machine import control
 from bootwright.machine.messages import Quit
+from bootwright.machine.spec import MONITOR
 from tests.machine.fakes import WAITS, FakeMonitor, held_elsewhere, shell, state_of, until
 from tests.machine.samples import at_rest, entries, made
 
@@ -89,11 +90,11 @@ def test_rm_force_kills_a_monitor_that_does_not_answer(
 ) -> None:
     monkeypatch.setattr(control, "_BEGIN_S", 0.05)
     folder = at_rest(home)
-    tokens = {role: processes.new_token() for role in (control.MONITOR, "vmm")}
+    tokens = {role: processes.new_token() for role in (MONITOR, "vmm")}
     for role, token in tokens.items():
         folder.journal.write(Row(event="take", kind="process", name=role, token=token))
     with (
-        held_elsewhere(folder.lock, tokens[control.MONITOR]) as monitor,
+        held_elsewhere(folder.lock, tokens[MONITOR]) as monitor,
         shell(WAITS, processes.marked(tokens["vmm"], {})) as vmm,
     ):
         monitor.send_signal(number)

@@ -46,6 +46,12 @@ def test_identity_make_host_keys_are_a_pair(tmp_path: Path) -> None:
     assert made.host_key_public.endswith(" root@web")
 
 
+def test_identity_make_without_a_folder_makes_no_host_key() -> None:
+    made = identity.make("web", None)
+    assert (made.host_key, made.host_key_public) == ("", "")
+    assert made.hostname == "web"
+
+
 def test_identity_make_twice_shares_only_the_name(tmp_path: Path) -> None:
     one, two = identity.make("web", tmp_path), identity.make("web", tmp_path)
     for field in ("machine_id", "mac", "token", "host_key", "host_key_public"):

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import HostError
-from bootwright.host import trees
 from bootwright.host.namespaces import as_namespace_root
 from bootwright.host.trees import remove_tree, used_bytes
 from tests.machine.fakes import finish, together
@@ -152,7 +151,7 @@ def test_remove_tree_raises_for_what_it_cannot_remove(
     tree = ordinary / "tree"
     (tree / "sub").mkdir(parents=True)
     tree.chmod(0o500)
-    monkeypatch.setattr(trees, "as_namespace_root", lambda: ["false"])
+    monkeypatch.setattr("bootwright.host.namespaces.as_namespace_root", lambda: ["false"])
     with pytest.raises(HostError, match=rf"^{tree} cannot be removed: ") as caught:
         remove_tree(tree)
     assert caught.value.hint == f"does it belong to another user? sudo rm -r {tree}"

@@ -99,10 +99,8 @@ def test_inits_carry_their_program_or_find_it_in_the_image(init: Init) -> None:
             assert word in init.needs
 
 
-def test_tini_guest_files_names_a_missing_tini(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("shutil.which", lambda program, path=None: None)
+def test_tini_guest_files_names_a_missing_tini(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "find", lambda program: None)
     with pytest.raises(HostError) as bad:
         tini.guest_files()
     assert str(bad.value) == "not installed here: tini-static (is PID 1 with --init tini)"

@@ -26,6 +26,7 @@ from bootwright.machine.messages import (
     Stop,
     encode,
 )
+from bootwright.machine.spec import MONITOR
 from tests.machine.fakes import WAITS, FakeMonitor, address, held_elsewhere, shell
 from tests.machine.samples import STATUS, at_rest
 
@@ -208,12 +209,12 @@ async def test_control_end_and_stop_report_a_monitor_that_does_not_end(
 
 
 def test_control_force_kills_a_monitor_by_its_token(folder: MachineFolder) -> None:
-    tokens = {role: processes.new_token() for role in (control.MONITOR, "vmm")}
+    tokens = {role: processes.new_token() for role in (MONITOR, "vmm")}
     for role, token in tokens.items():
         folder.journal.write(Row(event="take", kind="process", name=role, token=token))
-    folder.journal.write(Row(event="take", kind="file", name=control.MONITOR))
+    folder.journal.write(Row(event="take", kind="file", name=MONITOR))
     with (
-        held_elsewhere(folder.lock, tokens[control.MONITOR]) as monitor,
+        held_elsewhere(folder.lock, tokens[MONITOR]) as monitor,
         shell(WAITS, processes.marked(tokens["vmm"], {})) as vmm,
     ):
         control.force(folder)

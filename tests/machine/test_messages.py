@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from bootwright.digest import Digest
+from bootwright.home import Home
 from bootwright.machine import messages
 from bootwright.machine.messages import (
     Accessed,
@@ -39,6 +41,7 @@ from bootwright.recipe import GuestFile
 from bootwright.timeline.evidence import Access
 from tests.machine.samples import RECIPE, STATUS
 
+HOME = Home(data=Path("/d"), state=Path("/s"), cache=Path("/c"))
 DIGEST = Digest("sha256-" + "1" * 64)
 SPEC = MachineSpec(
     name="web",
@@ -57,7 +60,7 @@ SPEC = MachineSpec(
 @pytest.mark.parametrize(
     "message",
     [
-        Start(spec=SPEC, again=True),
+        Start(home=HOME, spec=SPEC, again=True),
         SetFree(),
         LetIn(),
         Quit(),
@@ -119,7 +122,7 @@ def test_encode_output_of_any_bytes_is_one_line(data: bytes) -> None:
         (b"GET / HTTP/1.1\r\n", "JSON is malformed"),
         (b'{"type": "Quit"', "Input data was truncated"),
         (b'{"type": "Started", "ports": {}}\n', "Invalid value 'Started'"),
-        (b'{"type": "Start", "again": true}\n', "missing required field `spec`"),
+        (b'{"type": "Start", "again": true}\n', "missing required field `home`"),
         (b'{"type": "Stop", "timeout_s": "soon"}\n', "Expected `float`, got `str`"),
         (b'{"type": "AttachConsole"}\n', "missing required field `from_byte`"),
         (b'{"type": "AskStatus"}\xff\n', "trailing characters"),

@@ -25,7 +25,7 @@ from bootwright.errors import (
     VmmError,
 )
 from bootwright.home import Home
-from bootwright.machine import client, control
+from bootwright.machine import client, control, monitor_process
 from bootwright.machine.client import Machine
 from bootwright.machine.events import MarkReached, OutputReceived
 from bootwright.machine.folder import MachineFolder
@@ -91,6 +91,60 @@ async def test_monitor_runs_a_tiny_guest_and_leaves_nothing(
     assert times == sorted(times)
     assert told() == ["qmp_capabilities", "cont", "quit"]
     assert entries(home) == []
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+async def test_client_started_keeps_everything_in_the_home_it_is_given(
+    is_relative: bool,
+    home: Home,
+    tiny: MachineSpec,
+    fake: Fake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("BOOTWRIGHT_HOME", "HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    given = home
+    if is_relative:
+        monkeypatch.chdir(home.data.parent.parent)
+        given = Home(data=Path("home/data"), state=Path("home/state"), cache=Path("home/cache"))
+    fake("pass")
+    async with client.started(given, tiny, Recorder()):
+        assert entries(home) == ["web"]
+    assert entries(home) == []
+    assert (home.logs / "monitors.log").exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_client_started_takes_the_monitor_that_was_started_ahead(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+    recorder = Recorder()
+    with monitor_process.started_ahead():
+        recorder.mark("here")
+        async with client.started(home, tiny, recorder) as machine:
+            status = await asyncio.to_thread(control.status, machine.folder)
+            # A second machine gets a monitor of its own.
+            async with client.started(home, replace(tiny, name="db"), Recorder()) as other:
+                second = await asyncio.to_thread(control.status, other.folder)
+        assert status.monitor_pid != second.monitor_pid
+    times = {mark.name: mark.time_ns for mark in recorder.marks()}
+    assert times["monitor.exec"] < times["here"] < times["monitor.begun"]
+    assert entries(home) == []
+
+
+async def test_client_started_fails_where_the_monitors_log_cannot_be_written(
+    home: Home, tiny: MachineSpec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home.logs.mkdir(parents=True)
+    (home.logs / "monitors.log").mkdir()
+    error = await failure(home, tiny, nothing)
+    assert type(error) is HostError
+    assert str(error).startswith("the system refused: [Errno 21] Is a directory: ")
+    assert error.hint == f"see to {home.logs}"
+    assert capfd.readouterr().err == ""
+    (home.logs / "monitors.log").rmdir()
 
 
 async def test_monitor_samples_a_watched_guest_until_init_starts(

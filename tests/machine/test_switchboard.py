@@ -52,6 +52,13 @@ class Monitor:
                     writer.write(typed.upper())
 
 
+@asynccontextmanager
+async def opened(board: Switchboard, folder: MachineFolder) -> AsyncIterator[None]:
+    with folder.listening() as listener:
+        async with board.open(listener):
+            yield
+
+
 @pytest.fixture
 def folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> MachineFolder:
     monkeypatch.chdir("/")  # a monitor works in its machine's folder; we go back afterwards
@@ -86,7 +93,7 @@ async def told(reader: asyncio.StreamReader) -> Message:
 async def test_switchboard_answers_the_client_that_asked(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         one[1].write(encode(SetFree()) + encode(Stop(timeout_s=1.5)))
         await assert_answered(one)
         two[1].write(encode(Quit()))
@@ -99,7 +106,7 @@ async def test_switchboard_answers_the_client_that_asked(
 async def test_switchboard_tell_reaches_all_clients(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
             await assert_answered(streams)
         monitor.board.tell(NEWS)
@@ -110,7 +117,7 @@ async def test_switchboard_tell_reaches_all_clients(
 async def test_switchboard_tell_omits_clients_that_left(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as stays:
+    async with opened(monitor.board, folder), connected(folder) as stays:
         async with connected(folder) as leaves:
             await assert_answered(leaves)
         await assert_answered(stays)
@@ -122,7 +129,7 @@ async def test_switchboard_tell_omits_clients_that_left(
 async def test_switchboard_console_connection_carries_only_the_console(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         # What is typed may come with the message, and need be neither a line nor a message.
         one[1].write(encode(AttachConsole(from_byte=0)) + b"root\n" + encode(Quit())[:5])
         assert await exactly(one[0], 10) == b'ROOT\n{"TYP'
@@ -149,7 +156,7 @@ async def test_switchboard_disconnects_only_the_client_that_sends_garbage(
     rubbish: bytes, folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "LINE_BYTES", 1000)
-    async with monitor.board.open(folder), connected(folder) as good, connected(folder) as bad:
+    async with opened(monitor.board, folder), connected(folder) as good, connected(folder) as bad:
         bad[1].write(rubbish)
         bad[1].write_eof()
         with suppress(ConnectionResetError):  # where what it had sent was not even read
@@ -176,7 +183,7 @@ async def test_switchboard_takes_garbage_on_the_leash_for_its_end(
 async def test_switchboard_survives_a_client_that_disconnects(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder), connected(folder) as good:
+    async with opened(monitor.board, folder), connected(folder) as good:
         async with connected(folder) as cut:
             await assert_answered(cut)
             for _ in range(1000):
@@ -199,14 +206,14 @@ async def test_switchboard_opens_below_a_path_too_long_for_a_socket(
     folder.path.mkdir(parents=True)
     with pytest.raises(OSError, match="AF_UNIX path too long"), socket.socket(socket.AF_UNIX) as s:
         s.bind(str(folder.control))
-    async with monitor.board.open(folder), connected(folder) as streams:
+    async with opened(monitor.board, folder), connected(folder) as streams:
         await assert_answered(streams)
 
 
 async def test_switchboard_socket_is_in_the_journal_and_removed(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with monitor.board.open(folder):
+    async with opened(monitor.board, folder):
         assert folder.journal.owned() == [Row(event="take", kind="file", name="control")]
         assert folder.control.is_socket()
     assert folder.journal.owned() == []
@@ -219,7 +226,7 @@ async def test_switchboard_replaces_the_socket_of_a_killed_monitor(
     monkeypatch.chdir(folder.path)
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(folder.control.name)
-    async with monitor.board.open(folder), connected(folder) as streams:
+    async with opened(monitor.board, folder), connected(folder) as streams:
         await assert_answered(streams)
 
 
@@ -227,7 +234,7 @@ async def test_switchboard_close_sends_everything_first(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     count = 20_000  # more than a socket holds
-    async with monitor.board.open(folder), connected(folder) as one, connected(folder) as two:
+    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
         for streams in (one, two):
             await assert_answered(streams)
         for _ in range(count):
@@ -242,7 +249,7 @@ async def test_switchboard_close_gives_up_on_a_client_that_never_reads(
     folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(switchboard, "_DRAIN_S", 0.01)
-    async with monitor.board.open(folder), connected(folder) as deaf:
+    async with opened(monitor.board, folder), connected(folder) as deaf:
         await assert_answered(deaf)
         for _ in range(20_000):  # more than its socket and its reader hold
             monitor.board.tell(NEWS)

@@ -15,7 +15,7 @@ from bootwright.errors import HostError, VmmError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.timeline.recorder import Recorder
-from bootwright.vmms import qemu
+from bootwright.vmms import qemu_running
 from bootwright.vmms.protocol import Placement
 from bootwright.vmms.qemu import Qemu
 
@@ -271,7 +271,7 @@ def is_alive(pid_file: Path) -> bool:
 async def launched(folder: Path, recorder: Recorder) -> VmmError:
     """Launch, and return the error that this must end in."""
     with pytest.raises(VmmError) as bad:
-        async with Qemu().launch(FULL, place(folder), recorder):
+        async with Qemu().start(FULL, place(folder), recorder).attached():
             pytest.fail("there is no QEMU to talk to")
     return bad.value
 
@@ -337,13 +337,13 @@ def test_qemu_words_of_memory_are_parsed() -> None:
         "ffffffff82659d00: 0x0000000000000005 0x000000000002a6f4\r\n"
         "ffffffff82659d10: 0xffffffffffffffff\r\n"
     )
-    assert qemu._words(shown) == (5, 173812, (1 << 64) - 1)
-    assert qemu._words("ffffffff82659d00: Cannot access memory\r\n") == ()
-    assert qemu._words("") == ()
+    assert qemu_running._words(shown) == (5, 173812, (1 << 64) - 1)
+    assert qemu_running._words("ffffffff82659d00: Cannot access memory\r\n") == ()
+    assert qemu_running._words("") == ()
 
 
 def test_qemu_pm_timer_ns_is_parsed() -> None:
-    assert qemu._pm_timer_ns("portw[0x0608] = 0x369e99\r\n") == 1_000_000_000
+    assert qemu_running._pm_timer_ns("portw[0x0608] = 0x369e99\r\n") == 1_000_000_000
     # Before the firmware has placed it, nobody answers.
-    assert qemu._pm_timer_ns("portw[0x0608] = 0xffffffff\r\n") is None
-    assert qemu._pm_timer_ns("") is None
+    assert qemu_running._pm_timer_ns("portw[0x0608] = 0xffffffff\r\n") is None
+    assert qemu_running._pm_timer_ns("") is None

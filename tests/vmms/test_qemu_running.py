@@ -17,7 +17,7 @@ from bootwright.errors import VmmError
 from bootwright.host import processes
 from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
-from bootwright.vmms import qemu
+from bootwright.vmms import qemu_running
 from bootwright.vmms.protocol import Ending, Placement, RunningVmm, Sighting
 from bootwright.vmms.qemu import Qemu
 from tests.machine.fakes import state_of, until
@@ -49,7 +49,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def launch(place: Placement, recorder: Recorder) -> Launch:
-    return lambda: Qemu().launch(RECIPE, place, recorder)
+    return lambda: Qemu().start(RECIPE, place, recorder).attached()
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ async def test_qemu_running_quit_kills_a_qemu_that_does_not_quit(
     launch: Launch,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(qemu, "_QUIT_S", 0.05)
+    monkeypatch.setattr(qemu_running, "_QUIT_S", 0.05)
     fake(
         {
             "ignores it": 'if command == "quit": return None',
@@ -312,7 +312,7 @@ async def test_qemu_running_two_are_ended_by_their_own_tokens(
 ) -> None:
     fake("pass")
     other = replace(place, token=processes.new_token())
-    async with launch() as running, Qemu().launch(RECIPE, other, Recorder()) as second:
+    async with launch() as running, Qemu().start(RECIPE, other, Recorder()).attached() as second:
         processes.end(other.token)
         assert await ending(second) == Ending(reason="died", exit_status=-9)
         assert not running.ended.done()
@@ -328,7 +328,9 @@ COUNTED = (
 
 
 def launch_counted(place: Placement) -> AbstractAsyncContextManager[RunningVmm]:
-    return Qemu().launch(RECIPE, replace(place, counted_until="token the.end"), Recorder())
+    return (
+        Qemu().start(RECIPE, replace(place, counted_until="token the.end"), Recorder()).attached()
+    )
 
 
 async def test_qemu_running_counts_accesses_until_the_mark(fake: Fake, place: Placement) -> None:

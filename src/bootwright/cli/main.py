@@ -6,8 +6,8 @@ guest pass its status on; there 125 is our own failure and 255 a guest that went
 
 from __future__ import annotations
 
+import gc
 import importlib
-import logging
 import os
 import signal
 import sys
@@ -92,7 +92,12 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Print each command that is run, ready to paste.")
 def cli(debug: bool) -> None:
     """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
+    if not gc.isenabled():  # see __main__; by now the command's module is imported
+        gc.freeze()
+        gc.enable()
     if debug:
+        import logging
+
         logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
         logging.getLogger("asyncio").setLevel(logging.WARNING)
 
@@ -137,6 +142,8 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         return own_failure
     except OSError as error:
         # A folder without permission, a disk that went away: the system's own words say it best.
+        import logging
+
         logging.getLogger(__name__).debug("", exc_info=True)
         tell(HostError(f"the system refused: {error}", hint="bootwright --debug says where"))
         return own_failure

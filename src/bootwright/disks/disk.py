@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from bootwright.events import Observer
 from bootwright.images.image import Image
+from bootwright.values import dataclass
 
 Form = Literal["raw", "qcow2", "memory"]
 """How a VMM is to read a drive. ``memory``: raw bytes, mapped privately as persistent memory."""

@@ -6,7 +6,8 @@ Source: Documentation/driver-api/early-userspace/buffer-format.rst.
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+
+from bootwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def archive(entries: list[Entry]) -> bytes:
 
     The result is a multiple of four bytes long, so that another archive can follow it.
     """
-    output = bytearray()
+    parts: list[bytes] = []  # joined once: megabytes are copied only then
     seen: set[str] = set()
     inode = 0
 
@@ -70,15 +71,14 @@ def archive(entries: list[Entry]) -> bytes:
             len(name),
             0,  # check
         )
-        output.extend(b"070701" + b"".join(b"%08X" % field for field in fields) + name)
-        output.extend(bytes(-len(output) % 4))
-        output.extend(entry.content)
-        output.extend(bytes(-len(output) % 4))
+        head = b"070701" + b"%08X" * len(fields) % fields + name
+        parts.extend((head, bytes(-len(head) % 4)))
+        parts.extend((entry.content, bytes(-len(entry.content) % 4)))
 
     for entry in entries:
-        parts = entry.path.split("/")
-        for depth in range(1, len(parts)):
-            parent = "/".join(parts[:depth])
+        names = entry.path.split("/")
+        for depth in range(1, len(names)):
+            parent = "/".join(names[:depth])
             if parent not in seen:
                 seen.add(parent)
                 add(folder(parent))
@@ -86,4 +86,4 @@ def archive(entries: list[Entry]) -> bytes:
             seen.add(entry.path)
             add(entry)
     add(Entry(path="TRAILER!!!", mode=0))
-    return bytes(output)
+    return b"".join(parts)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-import secrets
 import struct
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import HostError
 from bootwright.home import Home
 from bootwright.host import commands, locks, tools
+from bootwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,28 +26,31 @@ class Identity:
     """Begins every line that the guest sends over its mark port, so that no other output there
     can be taken for one."""
     host_key: str
-    """The private SSH host key, OpenSSH format."""
+    """The private SSH host key, OpenSSH format; empty for a guest without an SSH server."""
     host_key_public: str
 
 
-def make(hostname: str, scratch: Path) -> Identity:
+def make(hostname: str, scratch: Path | None) -> Identity:
     """Make an identity from the host's random numbers.
 
     The MAC address is locally administered and has 40 random bits: two machines never share one.
     Source: IEEE 802, bit 1 of the first byte (0x52).
 
     Args:
-        scratch: A folder of ours, in which the key lies while it is made.
+        scratch: A folder of ours, in which the SSH host key lies while it is made; None: the guest
+            has no SSH server, and gets no key.
 
     Raises:
         HostError: ssh-keygen is missing.
     """
-    private, public = _make_key(f"root@{hostname}", scratch / ".key")
+    private = public = ""
+    if scratch is not None:
+        private, public = _make_key(f"root@{hostname}", scratch / ".key")
     return Identity(
         hostname=hostname,
-        machine_id=secrets.token_hex(16),
-        mac="52:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(5)),
-        token=secrets.token_hex(8),
+        machine_id=os.urandom(16).hex(),
+        mac="52:" + ":".join(f"{byte:02x}" for byte in os.urandom(5)),
+        token=os.urandom(8).hex(),
         host_key=private,
         host_key_public=public,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright import digest as digests
@@ -11,6 +10,7 @@ from bootwright.errors import FormatError
 from bootwright.guest import cpio
 from bootwright.kernels.kernel import Kernel
 from bootwright.kernels.modules import CONFIG_OF, ModuleTree, read_module
+from bootwright.values import dataclass
 
 _FORMAT = "3"
 """Of what is cached; another one makes everything anew."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import shlex
 import struct
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bootwright import digest as digests
 from bootwright.digest import Digest
 from bootwright.errors import FormatError, HostError
-from bootwright.guest import cpio
-from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.recipe import GuestFile
+from bootwright.values import dataclass
+
+if TYPE_CHECKING:
+    from bootwright.guest.identity import Identity
 
 MARK_PORT = "/dev/ttyS1"
 RUN = "/seed/run"
@@ -77,7 +78,7 @@ def program_files() -> dict[str, tuple[bytes, int]]:
     Raises:
         HostError: there is no statically linked busybox.
     """
-    script = files("bootwright.guest").joinpath("seed.sh").read_bytes()
+    script = Path(__file__).with_name("seed.sh").read_bytes()
     return {"/init": (script, 0o755), "/bin/busybox": (_busybox(), 0o755)}
 
 
@@ -134,6 +135,8 @@ def pack(
         command: What the tiny guest or the init bare runs; one word is a shell line, several are
             an argv.
     """
+    from bootwright.guest import cpio  # here: the command packs nothing
+
     entries = [
         # Before any mount, the seed writes its first mark here; 4:65 is the second serial port.
         # Source: Documentation/admin-guide/devices.txt.
@@ -154,9 +157,10 @@ def pack(
     own = {
         "token": (identity.token, 0o644),
         "authorized_keys": (authorized_key + "\n", 0o644),
-        "ssh_host_ed25519_key": (identity.host_key, 0o600),
-        "ssh_host_ed25519_key.pub": (identity.host_key_public + "\n", 0o644),
     }
+    if identity.host_key:
+        own["ssh_host_ed25519_key"] = (identity.host_key, 0o600)
+        own["ssh_host_ed25519_key.pub"] = (identity.host_key_public + "\n", 0o644)
     if wiring.root.device:
         for name, (text, mode) in own.items():
             entries.append(cpio.file(f"{RUN.strip('/')}/bootwright/{name}", text.encode(), mode))

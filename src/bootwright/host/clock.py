@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 
 def now_ns() -> int:
@@ -31,10 +30,12 @@ def process_start_ns() -> int:
     now = time.monotonic_ns()
     boot_minus_monotonic = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - now
     tick_ns = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()  # from the third on
+    with open("/proc/self/stat") as file:
+        fields = file.read().rpartition(")")[2].split()  # from the third on
     earliest = int(fields[22 - 3]) * tick_ns - boot_minus_monotonic
     try:
-        waited_ns = int(Path("/proc/self/schedstat").read_text().split()[1])
+        with open("/proc/self/schedstat") as file:
+            waited_ns = int(file.read().split()[1])
     except (FileNotFoundError, IndexError):
         waited_ns = 0  # a kernel without CONFIG_SCHED_INFO
     latest = now - time.process_time_ns() - waited_ns
@@ -42,6 +43,7 @@ def process_start_ns() -> int:
     return max(earliest, latest if was_shell else min(earliest + tick_ns, latest))
 
 
-def boot_id(proc: Path = Path("/proc")) -> str:
+def boot_id(proc: str | os.PathLike[str] = "/proc") -> str:
     """Return what is different after every boot of this host. Source: random(4)."""
-    return (proc / "sys/kernel/random/boot_id").read_text().strip()
+    with open(os.path.join(proc, "sys/kernel/random/boot_id")) as file:
+        return file.read().strip()

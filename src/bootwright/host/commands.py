@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
-
-_log = logging.getLogger(__name__)
 
 Argument = str | os.PathLike[str]
 
 
 def announce(argv: Sequence[Argument]) -> None:
     """Show *argv* to whoever listens."""
-    if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("+ %s", shlex.join(os.fspath(word) for word in argv))
+    if "logging" not in sys.modules:
+        return  # nobody does; a boot need not wait for its import
+    import logging
+    import shlex
+
+    log = logging.getLogger(__name__)
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("+ %s", shlex.join(os.fspath(word) for word in argv))
 
 
 def run(argv: Sequence[Argument]) -> subprocess.CompletedProcess[str]:

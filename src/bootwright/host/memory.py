@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import HostError
 from bootwright.host import cgroup
+from bootwright.values import dataclass
 
 MEMINFO = Path("/proc/meminfo")
 

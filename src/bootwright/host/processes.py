@@ -8,12 +8,10 @@ given a *token*, random and written down before it starts, in its environment. S
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from bootwright.errors import HostError
 
@@ -26,7 +24,7 @@ _GONE_S = 10.0
 
 def new_token() -> str:
     """Return a token that no process has."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def marked(token: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -37,7 +35,7 @@ def marked(token: str, environment: Mapping[str, str] = os.environ) -> dict[str,
 def carriers(token: str) -> list[int]:
     """Return the pids of the processes that were started with *token*, and of their children."""
     wanted = f"{VARIABLE}={token}".encode()
-    unclear = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    unclear = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     found = []
     for _ in range(_EXEC_LOOKS):
         found += [pid for pid in unclear if wanted in _environment(pid)]
@@ -89,11 +87,11 @@ def _is_executing(pid: int) -> bool:
 
     Source: proc(5), /proc/PID/stat: a zombie's state is Z; PF_KTHREAD is 0x00200000.
     """
-    folder = Path(f"/proc/{pid}")
+    folder = f"/proc/{pid}"
     try:
-        if folder.stat().st_uid != os.geteuid() or (folder / "environ").read_bytes():
+        if os.stat(folder).st_uid != os.geteuid() or _read(f"{folder}/environ"):
             return False
-        state, *rest = (folder / "stat").read_text().rpartition(")")[2].split()
+        state, *rest = _read(f"{folder}/stat").decode().rpartition(")")[2].split()
     except OSError:
         return False
     return state not in "ZX" and not int(rest[5]) & 0x00200000
@@ -101,6 +99,11 @@ def _is_executing(pid: int) -> bool:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return _read(f"/proc/{pid}/environ").split(b"\0")
     except OSError:
         return []  # gone, or another user's
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

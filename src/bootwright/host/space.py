@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,8 @@ def existing(folder: Path) -> Path:
 
 def free_bytes(folder: Path) -> int:
     """Return what is free where *folder* is, or where it would be made."""
-    return shutil.disk_usage(existing(folder)).free
+    status = os.statvfs(existing(folder))
+    return status.f_bavail * status.f_frsize
 
 
 def require(folder: Path, needed_bytes: int, purpose: str) -> None:

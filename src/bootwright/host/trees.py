@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from pathlib import Path
 
 from bootwright.errors import HostError
-from bootwright.host import commands
-from bootwright.host.namespaces import as_namespace_root
 
 
 def used_bytes(folder: Path) -> int:
@@ -31,12 +28,17 @@ def remove_tree(folder: Path) -> None:
         HostError: something is mounted below it, and nothing was removed; or it is another user's.
     """
     while folder.exists():
+        import shutil  # here, as below: a boot waits for what is imported before it
+
         try:
             _open_up(folder)
             shutil.rmtree(folder)
         except FileNotFoundError:
             continue  # another process removes it too, and was faster with a part
         except PermissionError:
+            from bootwright.host import commands
+            from bootwright.host.namespaces import as_namespace_root
+
             done = commands.run([*as_namespace_root(), "rm", "-rf", "--", folder])
             if done.returncode:
                 raise HostError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import struct
 import uuid
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from bootwright.errors import FormatError
 from bootwright.images.image import Filesystem
+from bootwright.values import dataclass
 
 _SECTOR_BYTES = 512
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from bootwright.errors import FormatError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home
 from bootwright.store import Store
+from bootwright.values import dataclass
 
 Filesystem = Literal["ext4", "xfs", "btrfs"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from bootwright.guest.seed import RUN
 from bootwright.inits import sshd
@@ -11,7 +11,7 @@ from bootwright.inits.init import Init
 
 def guest_files() -> dict[str, tuple[bytes, int]]:
     """Return what the seed carries for bare: ``{path: (content, mode)}``."""
-    scripts = files("bootwright.inits")
+    scripts = Path(__file__).parent
     return {
         f"{RUN}/bootwright/mark": (sshd.contents()["bootwright/mark"].encode(), 0o644),
         f"{RUN}/bootwright/computer.sh": (scripts.joinpath("computer.sh").read_bytes(), 0o644),

@@ -5,7 +5,7 @@ Source: tini's README; OpenSSH's sshd.c, which writes its pid file after it has 
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from bootwright.guest.seed import RUN
 from bootwright.host import tools
@@ -26,7 +26,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
         HostError: this host has no static tini.
     """
     [program] = tools.require("tini-static")
-    scripts = files("bootwright.inits")
+    scripts = Path(__file__).parent
     contents = {path: text.encode() for path, text in sshd.contents().items()} | {
         "bootwright/computer.sh": scripts.joinpath("computer.sh").read_bytes(),
         "bootwright/start": scripts.joinpath("start.sh").read_bytes(),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +13,7 @@ from bootwright.digest import Digest
 from bootwright.home import Home
 from bootwright.recipe import KernelFile
 from bootwright.store import Store
+from bootwright.values import dataclass
 
 Part = Literal["bzImage", "vmlinux", "config", "System.map", "modules"]
 
@@ -132,4 +131,6 @@ def shelve(home: Home, staged: Path, *, name: str, release: str, source: str, pv
 
 def copy_part(source: Path, staged: Path, part: Part) -> None:
     """Copy the file *source* into *staged* as *part*."""
+    import shutil  # here: no boot waits for it
+
     shutil.copyfile(source, staged / part)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import FormatError
 from bootwright.kernels.kernel import Kernel
+from bootwright.values import dataclass
 
 # What a driver is called in a kernel's config, to say whether it is built in.
 CONFIG_OF = {
@@ -126,8 +124,12 @@ def read_module(path: Path) -> bytes:
     content = path.read_bytes()
     try:
         if path.suffix == ".xz":
+            import lzma  # here, as below: most boots find their modules unpacked
+
             return lzma.decompress(content)
         if path.suffix == ".gz":
+            import gzip
+
             return gzip.decompress(content)
         if path.suffix == ".zst":
             import zstandard

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -13,8 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
 from bootwright.events import Notice, Observer, Progress, ignore
 from bootwright.home import Home
-from bootwright.host import processes
-from bootwright.machine import control, diagnosis, limits, messages, ssh
+from bootwright.machine import control, diagnosis, messages, ssh
 from bootwright.machine.console import tail
 from bootwright.machine.events import MarkReached, OutputReceived
 from bootwright.machine.folder import MachineFolder
@@ -32,6 +29,7 @@ from bootwright.machine.messages import (
     Sampled,
     Started,
 )
+from bootwright.machine.request import request
 from bootwright.machine.spec import EndReason, MachineSpec
 from bootwright.timeline.evidence import Access, Line
 from bootwright.timeline.recorder import Recorder
@@ -414,20 +412,11 @@ async def started(
     Raises:
         BootwrightError: it could not be started; nothing is left.
     """
-    limits.check(home, spec.recipe, lambda text: observe(Notice(text=text)))
-    ours, theirs = socket.socketpair()
-    begun = recorder.mark("monitor.exec")
-    try:
-        monitor = _spawn_monitor(home, theirs)
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    streams = await asyncio.open_unix_connection(sock=ours, limit=messages.LINE_BYTES)
+    monitor = request(home, spec, observe, again=again)
+    begun = recorder.mark("monitor.exec", monitor.started_ns)
+    streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
     observe(MarkReached(name=begun.name, time_ns=begun.time_ns))
-    machine = Machine(home, spec, recorder, streams, monitor, observe)
-    streams[1].write(messages.encode(messages.Start(spec=spec, again=again)))
+    machine = Machine(home, spec, recorder, streams, monitor.process, observe)
     try:
         await machine.wait_started()
         yield machine
@@ -452,17 +441,3 @@ async def started(
 
 def _gone(name: str, how: str) -> GuestError:
     return GuestError(f"machine {name!r} has ended: {how}", hint=f"bootwright logs {name}")
-
-
-def _spawn_monitor(home: Home, leash: socket.socket) -> subprocess.Popen[bytes]:
-    home.logs.mkdir(parents=True, exist_ok=True)
-    with (home.logs / "monitors.log").open("ab") as log:
-        # -P: a folder called bootwright in the user's working folder is not our package.
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "bootwright.machine.monitor"],
-            env=processes.marked(processes.new_token()),
-            stdin=leash.fileno(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )

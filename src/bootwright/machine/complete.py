@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from bootwright.disks import pmem
 from bootwright.disks.table import disk as kind_of_disk
 from bootwright.draft import Draft
 from bootwright.errors import FormatError, HostError, InputError
@@ -203,6 +202,8 @@ def _fill(
     kernel_mib = (kernel.folder / unpacked).stat().st_size // MIB
     needed_mib = kernel_mib + (_TINY_MEMORY_MIB if image is None else _IMAGE_MEMORY_MIB)
     if disk == "pmem":
+        from bootwright.disks import pmem
+
         needed_mib += pmem.guest_memory_bytes(recipe.disk_bytes) // MIB
     if recipe.memory_mib < needed_mib:
         raise InputError(

@@ -11,6 +11,7 @@ from bootwright.host import processes
 from bootwright.machine import messages
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import AskStatus, Ended, Failed, Message, Quit, Status, Stop
+from bootwright.machine.spec import MONITOR
 
 GONE_S = 15.0
 """How long a monitor may take to give everything back."""
@@ -18,9 +19,6 @@ _ANSWER_S = 2.0
 _BEGIN_S = 5.0
 """How long a monitor may take between its lock and its socket."""
 _BEGIN_PAUSE_S = 0.02
-
-MONITOR = "monitor"
-"""The role under which a monitor is written down in its machine's journal."""
 
 
 def status(folder: MachineFolder) -> Status:

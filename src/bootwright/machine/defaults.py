@@ -7,10 +7,10 @@ what is left is what QEMU and the kernel do by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bootwright.errors import InputError
 from bootwright.recipe import Recipe
+from bootwright.values import dataclass
 
 TCG_CPU = "qemu64,+rdrand"
 """RDRAND is among what it keeps, so that no guest waits for randomness."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.disks.disk import Lack, Place
@@ -14,9 +12,9 @@ from bootwright.errors import HostError, InputError
 from bootwright.home import Home
 from bootwright.host import space
 from bootwright.images.image import Image
-from bootwright.kernels import modules
 from bootwright.kernels.kernel import Kernel
 from bootwright.recipe import Disk
+from bootwright.values import dataclass
 from bootwright.vmms.protocol import Vmm
 from bootwright.vmms.table import VMMS
 
@@ -74,6 +72,8 @@ def cannot(name: str, vmm: Vmm, kernel: Kernel | None) -> Lack | None:
         )
     if kernel is None:
         return None
+    from bootwright.kernels import modules  # here: a tiny guest has no disk
+
     missing = modules.missing(kernel, list(kind.modules))
     if missing:
         options = " ".join(modules.CONFIG_OF[name] for name in missing)
@@ -99,6 +99,8 @@ class Surveyed:
 
 def survey(home: Home, vmm: str = "qemu") -> tuple[Surveyed, ...]:
     """Say of each kind of disk whether it works here, whatever the image and the kernel."""
+    import tempfile  # here: a boot surveys nothing
+
     found = []
     with tempfile.NamedTemporaryFile(dir=space.existing(home.machines)) as image:
         # Something to share, beside the machines as images are.

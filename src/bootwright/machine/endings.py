@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.errors import BootwrightError, FormatError, GuestError, VmmError
-from bootwright.machine.console import panic, tail
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.spec import EndReason, LastEnd
 from bootwright.vmms.protocol import Ending
@@ -67,6 +65,8 @@ def judge(
 def _judged(
     ending: Ending, folder: MachineFolder, circumstances: Circumstances
 ) -> tuple[EndReason, str, BootwrightError | None]:
+    from bootwright.machine.console import panic, tail  # here: it imports asyncio
+
     printed = tail(folder.console_log)
     match ending.reason:
         case "told-to-quit" if circumstances.stopped:
@@ -102,6 +102,8 @@ def _kept_console(folder: MachineFolder, logs: Path) -> str:
         logs.mkdir(parents=True, exist_ok=True)
         stamp = time.strftime("%Y%m%dT%H%M%S")
         target = logs / f"{folder.name}-{stamp}-{os.getpid()}.console"
+        import shutil  # here: few machines fail
+
         shutil.copyfile(folder.console_log, target)
     except (OSError, FormatError):
         return ""

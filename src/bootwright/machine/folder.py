@@ -7,7 +7,6 @@ has no lock file is none of our machines, whatever its name.
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -148,6 +147,21 @@ class MachineFolder:
         finally:
             os.close(opened)
 
+    @contextmanager
+    def listening(self) -> Iterator[socket.socket]:
+        """Listen on the control socket for the length of the block; the lock must be held.
+
+        The folder becomes this process's working folder.
+        """
+        with self.journal.taking("file", self.control.name), socket.socket(socket.AF_UNIX) as made:
+            # A path below a deep folder may be longer than a socket's address can hold (108 bytes,
+            # unix(7)); relative to the working folder it never is.
+            os.chdir(self.path)
+            self.control.unlink(missing_ok=True)
+            made.bind(self.control.name)
+            made.listen(socket.SOMAXCONN)
+            yield made
+
     def listens(self) -> bool:
         """Say whether a monitor listens on the control socket."""
         with socket.socket(socket.AF_UNIX) as connection:
@@ -242,7 +256,7 @@ def claimed(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
 def _begin(home: Home) -> tuple[MachineFolder, int]:
     """Make a folder without a name and take its lock."""
     home.machines.mkdir(parents=True, exist_ok=True)
-    folder = MachineFolder(home.machines / f"{_NEW}{secrets.token_hex(4)}")
+    folder = MachineFolder(home.machines / f"{_NEW}{os.urandom(4).hex()}")
     # While this is held, a folder without a lock is just being made; see `unfinished`.
     held = let_none_begin(home)
     try:
@@ -285,7 +299,7 @@ def remove(folder: MachineFolder) -> None:
     """
     gone = folder.path
     if not gone.name.startswith(_GONE):
-        gone = folder.path.with_name(f"{_GONE}{secrets.token_hex(4)}")
+        gone = folder.path.with_name(f"{_GONE}{os.urandom(4).hex()}")
         with suppress(FileNotFoundError):  # taken away under us
             folder.path.rename(gone)
     remove_tree(gone)

@@ -19,7 +19,7 @@ from bootwright.recipe import MIB, Recipe
 
 DISK_FLOOR_BYTES = 64 << 20
 """What must be free for a machine to start, and for one that ran out of room to go on."""
-_DESCRIPTORS = 96
+DESCRIPTORS = 96
 """More than a monitor or its VMM opens, with room for commands that attach and for a guest's
 connections. Seen while Debian 12 ran: 15 and 22."""
 
@@ -33,7 +33,7 @@ def check(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> None:
     Raises:
         HostError: too few file descriptors, or too little room on the disk.
     """
-    descriptors.require(_DESCRIPTORS)
+    descriptors.require(DESCRIPTORS)
     space.require(home.machines, DISK_FLOOR_BYTES, "a machine's disk")
     others = []
     for folder in every(home):

@@ -7,11 +7,13 @@ machine's folder is for every other command.
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
 from bootwright.errors import BootwrightError, by_name
+from bootwright.home import Home
 from bootwright.machine.spec import EndReason, MachineSpec
 from bootwright.timeline.evidence import Access, Line
 from bootwright.vmms.protocol import CpuMode
@@ -30,6 +32,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Start(Message, frozen=True, kw_only=True):
     """Make this machine and start it; or start again the one that lies there."""
 
+    home: Home
+    """Absolute, as all its folders are: the monitor works in another folder."""
     spec: MachineSpec
     again: bool
 
@@ -192,9 +196,15 @@ def error_of(failed: Failed) -> BootwrightError:
     return by_name(failed.error)(failed.text, hint=failed.hint, evidence=failed.evidence)
 
 
+def _path(kind: type[Any], text: Any) -> Any:
+    """Make what JSON does not know: paths, the only such values in messages."""
+    assert kind is Path
+    return Path(text)
+
+
 def encode(message: Message) -> bytes:
     """Return *message* as a line."""
-    return msgspec.json.encode(message) + b"\n"
+    return msgspec.json.encode(message, enc_hook=str) + b"\n"
 
 
 def to_monitor(line: bytes) -> ToMonitor:
@@ -204,7 +214,7 @@ def to_monitor(line: bytes) -> ToMonitor:
         Garbled: it is no message.
     """
     try:
-        message: ToMonitor = msgspec.json.decode(line, type=ToMonitor)
+        message: ToMonitor = msgspec.json.decode(line, type=ToMonitor, dec_hook=_path)
     except msgspec.DecodeError as error:
         raise Garbled(str(error)) from error
     return message

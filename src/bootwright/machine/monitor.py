@@ -1,41 +1,32 @@
 """The monitor: one small process per machine, which owns the VMM and all the machine's resources.
 
 It is started by a command, over whose *leash* (its standard input, a socket) it is told what to
-start and tells what happens. When the leash is cut, the command is gone, and unless the machine was
-set free, the machine ends and everything is given back. Its own end, however it comes, ends the
-VMM, and its lock says to all others that it lives.
+start (see `launch`) and tells what happens. When the leash is cut, the command is gone, and unless
+the machine was set free, the machine ends and everything is given back. Its own end, however it
+comes, ends the VMM, and its lock says to all others that it lives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
-import sys
-import time
 import traceback
-from collections.abc import Awaitable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bootwright import home as homes
 from bootwright.disks.disk import Disk, Opened, Place
 from bootwright.errors import BootwrightError, HostError
-from bootwright.events import Event, Progress, ignore
-from bootwright.guest import identity as identities
-from bootwright.home import Home
-from bootwright.host import processes, space
+from bootwright.events import Event, Progress
+from bootwright.host import space
 from bootwright.host.clock import now_ns
-from bootwright.journal import DEVICE_PREFIX, Row
-from bootwright.machine import endings, messages, ssh
-from bootwright.machine import folder as folders
+from bootwright.machine import endings, messages
 from bootwright.machine.console import Console, tail
-from bootwright.machine.control import MONITOR
 from bootwright.machine.endings import Circumstances
-from bootwright.machine.folder import MachineFolder, claimed, find
-from bootwright.machine.limits import DISK_FLOOR_BYTES
+from bootwright.machine.folder import MachineFolder
+from bootwright.machine.launch import EndWanted, Launch, noting_failure
 from bootwright.machine.marks import MarkReader
 from bootwright.machine.messages import (
     Accessed,
@@ -51,22 +42,18 @@ from bootwright.machine.messages import (
     Quit,
     Sampled,
     SetFree,
-    Start,
     Started,
     State,
     Status,
     Stop,
 )
-from bootwright.machine.parts import Parts, load
-from bootwright.machine.prepare import disk_of, placement, write_initrd
-from bootwright.machine.recovery import settle
-from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler, sampler_of
-from bootwright.machine.shutdown import shut_down
-from bootwright.machine.spec import MachineSpec
 from bootwright.machine.switchboard import Switchboard
 from bootwright.networks.user import SSH_PORT
-from bootwright.timeline.recorder import Mark, Recorder
+from bootwright.timeline.recorder import Mark
 from bootwright.vmms.protocol import Ending, RunningVmm
+
+if TYPE_CHECKING:
+    from bootwright.machine.sampler import Sampler
 
 T = TypeVar("T")
 
@@ -77,8 +64,6 @@ _LAST_WORDS_S = 10.0
 busy host may need seconds to read it."""
 _PROGRESS_SHARE = 0.01
 """How far apart two news of a disk that is being made are."""
-_DEVICE_LETTERS = 32
-"""What of a machine's name is in that of its device, so that there is room for the rest."""
 _READ_OUT_S = 5.0
 """How long an attached console may take to show the rest."""
 _STOP_S = 30.0
@@ -87,50 +72,41 @@ _READY_MARKS = ("command.start", "sshd.listening")
 _LAST_MARKS = ("command.end", "boot.end")
 
 
-class _EndWanted(Exception):
-    """The machine is to end before it has begun."""
-
-
 class Monitor:
-    """Runs one machine from its start to its end."""
+    """Runs one machine from its launch to its end."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._home = launch.home
         self._board = Switchboard(self._hear)
-        self._recorder = Recorder(self._took_mark)
+        self._recorder = launch.recorder
         self._last_mark = ""
-        self._started_s = int(time.time())
-        self._begun_ns = now_ns()
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
         self._free = False
-        self._lets_in = self._is_kept = False
+        self._lets_in, self._is_kept = launch.spec.recipe.lets_in, launch.spec.kept
         self._ready = False
         self._paused = ""
         """Why the guest is held; empty: it is not."""
         self._stopping: asyncio.Task[None] | None = None
         # What there is of the machine; each is set once.
-        self._folder: MachineFolder | None = None
         self._running: RunningVmm | None = None
         self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
         self._ports: dict[int, int] = {}
         self._samplers: list[Sampler] = []
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve the machine that the leash tells of; returns when it is gone."""
-        line = await reader.readline()
-        if not line:
-            return
-        start = messages.to_monitor(line)
-        assert isinstance(start, Start), start
+        """Do what the leash tells; returns when all is gone."""
         # At once, not when the task first runs: the machine may fail before that.
         self._board.add(writer)
         leash = asyncio.create_task(self._hold_leash(reader, writer))
-        self._recorder.mark("monitor.begun", self._begun_ns)
+        for mark in self._recorder.marks():
+            self._took_mark(mark)
+        self._recorder.listen(self._took_mark)
         ended = Ended(reason="vmm-died")
         try:
-            ended = await self._live(start.spec, start.again)
-        except _EndWanted:
+            ended = await self._live()
+        except EndWanted:
             ended = Ended(reason="ended")
         except BootwrightError as error:
             self._tell_failure(error)
@@ -162,25 +138,21 @@ class Monitor:
         """End the machine and give everything back."""
         self._end_wanted.set()
 
-    async def _live(self, spec: MachineSpec, again: bool) -> Ended:
-        """Take every resource in order, wait for the machine's end, give all back in reverse."""
-        recipe = spec.recipe
-        self._lets_in, self._is_kept = recipe.lets_in, spec.kept
+    async def _live(self) -> Ended:
+        """Go on with what was launched, wait for the machine's end, give all back in reverse."""
+        launch, spec = self._launch, self._launch.spec
         async with AsyncExitStack() as stack:
-            folder = self._folder = stack.enter_context(_held(self._home, spec, again))
-            stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
-            await stack.enter_async_context(self._board.open(folder))
-            self._recorder.mark("machine.claimed")
-            parts = load(self._home, recipe)
-            own = disk_of(self._home, folder, spec, parts, _device_name(spec))
-            stack.enter_context(folder.journal.taking("file", folder.initrd.name))
-            await self._prepare(folder, spec, parts, own, again)
-            disk = self._open(folder, own, stack)
-            vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
-            place = placement(folder, spec, parts, drives=disk.drives, token=vmm.token)
-            with _noted(folder, self._started_s):
-                launching = parts.vmm.launch(recipe, place, self._recorder)
-                running = await self._unless_ended(stack.enter_async_context(launching))
+            stack.push(launch.stack)
+            if launch.failure is not None:
+                raise launch.failure
+            await stack.enter_async_context(self._board.open(launch.listener))
+            if launch.slow_disk is not None:
+                await self._make(*launch.slow_disk)
+                launch.start_vmm()
+            folder, disk = launch.folder, launch.disk
+            with noting_failure(folder):
+                attaching = stack.enter_async_context(launch.vmm.attached())
+                running = await self._unless_ended(attaching)
                 self._running = running
                 disk.held()
                 console = Console(running.console, folder.console_log, self._prompted)
@@ -191,11 +163,13 @@ class Monitor:
                 ]
                 if spec.watch == "accesses":
                     pumps.append(asyncio.create_task(self._count_accesses(running)))
-                if place.forwards:
+                if launch.placement.forwards:
                     self._ports = await self._unless_ended(running.forwarded())
                 await self._unless_ended(running.resume())
                 if spec.watch == "samples":
-                    sampler = sampler_of(running, recipe.guest_clock, parts.kernel)
+                    from bootwright.machine.sampler import sampler_of
+
+                    sampler = sampler_of(running, spec.recipe.guest_clock, launch.parts.kernel)
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
             self._board.tell(Started(ports=self._ports))
@@ -206,44 +180,7 @@ class Monitor:
             await console.read_out(_READ_OUT_S)
             return self._judge(ending, folder)
 
-    async def _prepare(
-        self,
-        folder: MachineFolder,
-        spec: MachineSpec,
-        parts: Parts,
-        disk: tuple[Disk, Place] | None,
-        again: bool,
-    ) -> None:
-        """Make the files that the machine starts from."""
-        clock = spec.recipe.guest_clock
-        _, public = identities.user_key(self._home)
-        if again:
-            folder.begin_logs()
-        else:
-            is_shared = clock.shares_identity
-            own = identities.fixed() if is_shared else identities.make(spec.name, folder.path)
-            folder.write(own)
-            if disk is not None:
-                await self._make(*disk)
-        self._recorder.mark("disk.made")
-        identity = folder.identity()
-        folder.known_hosts.write_text(f"{spec.name} {identity.host_key_public}\n")
-        write_initrd(
-            self._home,
-            parts,
-            identity,
-            folder.initrd,
-            # Where nobody can log in, a key is but bytes to read, and another user's are others.
-            authorized_key="" if clock.is_closed else public,
-            command=spec.command,
-            new_disk=not again,
-        )
-        self._recorder.mark("initrd.made")
-
     async def _make(self, kind: Disk, place: Place) -> None:
-        if not kind.is_slow:
-            kind.make(place, ignore)
-            return
         # In a thread, so that the machine can be ended meanwhile.
         loop = asyncio.get_running_loop()
         told = 0.0
@@ -251,7 +188,7 @@ class Monitor:
         def observe(event: Event) -> None:
             nonlocal told
             if self._end_wanted.is_set():
-                raise _EndWanted
+                raise EndWanted
             if not isinstance(event, Progress) or event.share is None:
                 return
             if event.share - told >= _PROGRESS_SHARE or event.share == 1:
@@ -261,25 +198,11 @@ class Monitor:
 
         await asyncio.to_thread(kind.make, place, observe)
 
-    def _open(
-        self, folder: MachineFolder, disk: tuple[Disk, Place] | None, stack: AsyncExitStack
-    ) -> Opened:
-        """Take what the machine's disk needs of the kernel while it runs."""
-        if disk is None:
-            return Opened(drives=())
-        kind, place = disk
-        if kind.opened is None:
-            return Opened(drives=kind.drives(place))
-        stack.enter_context(folder.journal.taking("device", f"{DEVICE_PREFIX}{place.device}"))
-        opened = stack.enter_context(kind.opened(place))
-        self._recorder.mark("disk.opened")
-        return opened
-
     async def _unless_ended(self, work: Awaitable[T]) -> T:
         """Wait for *work*, and give it up if the machine is to end before it is done.
 
         Raises:
-            _EndWanted: it was given up.
+            EndWanted: it was given up.
         """
         doing = asyncio.ensure_future(work)
         wanted = asyncio.create_task(self._end_wanted.wait())
@@ -293,19 +216,22 @@ class Monitor:
         doing.cancel()
         with suppress(asyncio.CancelledError):
             await doing
-        raise _EndWanted
+        raise EndWanted
 
     async def _until_end(self, running: RunningVmm) -> Ending:
         try:
             return await self._unless_ended(asyncio.shield(running.ended))
-        except _EndWanted:
+        except EndWanted:
             return await running.quit()
 
     async def _stop(self, running: RunningVmm, timeout_s: float) -> None:
-        assert self._folder is not None
+        # Imported here, as others below: a boot waits for what is imported at the top.
+        from bootwright.machine import ssh
+        from bootwright.machine.shutdown import shut_down
+
         reach = None
         if SSH_PORT in self._ports:
-            reach = ssh.access(self._home, self._folder, self._ports)
+            reach = ssh.access(self._home, self._launch.folder, self._ports)
         if not await shut_down(reach, running.press_power_button, running.ended, timeout_s):
             self.end()
 
@@ -327,6 +253,8 @@ class Monitor:
     async def _watch(self, running: RunningVmm, folder: MachineFolder, disk: Opened) -> None:
         """See that the machine's folder stays, hold a guest before its disk fails for want of room,
         and let one go on that waits for room."""
+        from bootwright.machine.limits import DISK_FLOOR_BYTES
+
         while True:
             if self._paused:
                 await asyncio.sleep(_WATCH_S)
@@ -385,8 +313,7 @@ class Monitor:
         match message:
             case LetIn():
                 self._circumstances.let_in = True
-                assert self._folder is not None
-                self._folder.note_let_in()
+                self._launch.folder.note_let_in()
             case SetFree():
                 self._free = True
             case Stop():
@@ -415,14 +342,14 @@ class Monitor:
             detail=detail,
             monitor_pid=os.getpid(),
             vmm_pid=self._running.pid if self._running else 0,
-            started_s=self._started_s,
+            started_s=self._launch.started_s,
             ports=self._ports,
         )
 
     def _took_mark(self, mark: Mark, detail: str = "") -> None:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
-        if mark.name in SAMPLED_UNTIL and self._samplers:
+        if self._samplers and self._samplers[0].ends_with(mark.name):
             sampler = self._samplers.pop()
             self._board.tell(Sampled(samples=sampler.stop(), lines=sampler.lines))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
@@ -437,62 +364,23 @@ class Monitor:
         )
 
 
-def _device_name(spec: MachineSpec) -> str:
-    # Such names are the whole host's: the machine's own would not do.
-    return f"{spec.name[:_DEVICE_LETTERS]}-{secrets.token_hex(4)}"
+def serve(launch: Launch, leash: socket.socket, received: bytes) -> None:
+    """Run the machine that was launched until it is gone.
+
+    Args:
+        received: What has come over the leash already.
+    """
+    asyncio.run(_serve(launch, leash, received))
 
 
-@contextmanager
-def _noted(folder: MachineFolder, started_s: int) -> Iterator[None]:
-    """Write down how the machine will have ended should we die, and that it did not start."""
-    folder.write(endings.lost(started_s))
-    try:
-        yield
-    except (BootwrightError, _EndWanted) as error:
-        with suppress(OSError):  # on a full disk it stays what it was: lost
-            folder.write(endings.not_started(str(error)))
-        raise
-
-
-@contextmanager
-def _held(home: Home, spec: MachineSpec, again: bool) -> Iterator[MachineFolder]:
-    """Hold the machine's folder and its lock; at the end the folder is gone, or ready to start."""
-    settle(home)  # a dead machine must not hold the name
-    token = os.environ[processes.VARIABLE]
-    with _found(home, spec) if again else claimed(home, spec) as folder:
-        try:
-            folder.journal.write(Row(event="take", kind="process", name=MONITOR, token=token))
-            yield folder
-        finally:
-            folder.give_back(sparing=token)
-            if not folder.is_worth_keeping():
-                folders.remove(folder)
-
-
-@contextmanager
-def _found(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
-    folder = find(home, spec.name)
-    with folder.locked():
-        yield folder
-
-
-def main() -> None:
-    """Serve the machine that standard input tells of."""
-    # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_main())
-    # All is given back: the command that waits for our end need not wait for the interpreter's.
-    os._exit(0)
-
-
-async def _main() -> None:
-    leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    reader, writer = await asyncio.open_unix_connection(sock=leash, limit=messages.LINE_BYTES)
-    monitor = Monitor(homes.locate())
-    # The host shuts down, say.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, monitor.wind_up)
-    await monitor.run(reader, writer)
-
-
-if __name__ == "__main__":
-    main()
+async def _serve(launch: Launch, leash: socket.socket, received: bytes) -> None:
+    reader = asyncio.StreamReader(limit=messages.LINE_BYTES)
+    reader.feed_data(received)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_unix_connection(lambda: protocol, sock=leash)
+    monitor = Monitor(launch)
+    loop.add_signal_handler(signal.SIGTERM, monitor.wind_up)
+    if launch.end_wanted:
+        monitor.wind_up()
+    await monitor.run(reader, asyncio.StreamWriter(transport, protocol, reader, loop))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bootwright.disks.disk import Disk, Drive, Place
-from bootwright.guest import initramfs, seed
+from bootwright.guest import seed
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.inits.ready import SEED_PATH as READY
@@ -13,7 +13,6 @@ from bootwright.machine.folder import MachineFolder
 from bootwright.machine.marks import end_of
 from bootwright.machine.parts import Parts, load
 from bootwright.machine.spec import MachineSpec
-from bootwright.machine.ssh import Access
 from bootwright.networks import user
 from bootwright.networks.user import SSH_PORT, Forward
 from bootwright.vmms.protocol import Placement
@@ -52,7 +51,11 @@ def write_initrd(
             grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
         )
         drivers = [*drivers, image.filesystem, *kind.modules]
-    modules = initramfs.make(parts.kernel, drivers, home.cache / "initramfs") if drivers else None
+    modules = None
+    if drivers:
+        from bootwright.guest import initramfs  # here: many kernels have all built in
+
+        modules = initramfs.make(parts.kernel, drivers, home.cache / "initramfs")
     wiring = seed.Wiring(
         modules=modules.modules if modules else (),
         root=root,
@@ -73,7 +76,9 @@ def write_initrd(
     )
     # The host key is in it: nobody else may read it.
     target.touch(mode=0o600)
-    target.write_bytes((modules.archive if modules else b"") + packed)
+    with target.open("wb") as file:
+        file.write(modules.archive if modules else b"")
+        file.write(packed)
 
 
 def disk_of(
@@ -144,6 +149,8 @@ def planned(
     argv = parts.vmm.plan(spec.recipe, place)
     steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
     if spec.recipe.lets_in:
+        from bootwright.machine.ssh import Access
+
         reach = Access(
             name=spec.name,
             port=0,

@@ -9,7 +9,6 @@ from bootwright.clock import GuestClock
 from bootwright.errors import VmmError
 from bootwright.host.clock import now_ns
 from bootwright.kernels.kernel import Kernel
-from bootwright.kernels.symbols import address_of
 from bootwright.machine.messages import Sample
 from bootwright.machine.ring import SYMBOL, Ring
 from bootwright.timeline.evidence import Line
@@ -49,6 +48,10 @@ class Sampler:
         self._is_over = False
         self._task = asyncio.create_task(self._sample())
 
+    def ends_with(self, mark: str) -> bool:
+        """Say whether sampling ends with *mark*."""
+        return mark in SAMPLED_UNTIL
+
     def stop(self) -> tuple[Sample, ...]:
         """Look no more, and return what was seen.
 
@@ -84,5 +87,7 @@ def sampler_of(running: RunningVmm, clock: GuestClock, kernel: Kernel) -> Sample
     """Return what samples a guest of *kernel*, as suits its clock; it has begun."""
     if not clock.counts_instructions:
         return Sampler(running)
+    from bootwright.kernels.symbols import address_of  # here: few boots are sampled
+
     address = address_of(kernel, SYMBOL)
     return Sampler(running, stopped=True, ring=Ring(address) if address else None)

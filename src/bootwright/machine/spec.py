@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from bootwright.disks.table import disk
 from bootwright.errors import InputError
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
+from bootwright.values import dataclass
 
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """One label of a host name. Source: RFC 1123, section 2.1."""
@@ -43,6 +43,9 @@ def _base_name(image: str | None) -> str:
     kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
     return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
 
+
+MONITOR = "monitor"
+"""The role under which a monitor is written down in its machine's journal."""
 
 Watch = Literal["samples", "accesses"]
 """``samples``: where the vCPU is, again and again. ``accesses``: each access to a device."""

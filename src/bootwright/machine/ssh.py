@@ -12,7 +12,6 @@ import os
 import shlex
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from bootwright.host.clock import now_ns
 from bootwright.journal import remove_file
 from bootwright.machine.folder import MachineFolder
 from bootwright.networks.user import SSH_PORT
+from bootwright.values import dataclass
 
 LOST_STATUS = 255
 """What ssh exits with when it was ssh that failed, not the command. Source: ssh(1)."""

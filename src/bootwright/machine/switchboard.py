@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from bootwright.machine import messages
-from bootwright.machine.folder import MachineFolder
 from bootwright.machine.messages import Message, ToMonitor
 
 _DRAIN_S = 5.0
@@ -59,8 +58,8 @@ class Switchboard:
             self._mute.discard(writer)
 
     @asynccontextmanager
-    async def open(self, folder: MachineFolder) -> AsyncIterator[None]:
-        """Let commands connect to the machine's control socket for the length of the block."""
+    async def open(self, listener: socket.socket) -> AsyncIterator[None]:
+        """Serve commands that connect to *listener* for the length of the block."""
 
         async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -68,17 +67,11 @@ class Switchboard:
             finally:
                 writer.close()
 
-        with folder.journal.taking("file", folder.control.name):
-            # A path below a deep folder may be longer than a socket's address can hold (108 bytes,
-            # unix(7)); relative to the working folder it never is.
-            os.chdir(folder.path)
-            server = await asyncio.start_unix_server(
-                visit, path=folder.control.name, limit=messages.LINE_BYTES
-            )
-            try:
-                yield
-            finally:
-                server.close()
+        server = await asyncio.start_unix_server(visit, sock=listener, limit=messages.LINE_BYTES)
+        try:
+            yield
+        finally:
+            server.close()
 
     async def close(self) -> None:
         """Close all connections once what was told is sent."""

@@ -6,9 +6,8 @@ That a kernel ran speaks for the host; that one did not speaks only for that ker
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from dataclasses import dataclass, field, replace
+import os
+from dataclasses import field, replace
 from pathlib import Path
 
 import msgspec
@@ -18,10 +17,10 @@ from bootwright.events import Notice, Observer
 from bootwright.home import Home
 from bootwright.host import kvm, tools
 from bootwright.host.clock import boot_id
-from bootwright.machine import client
 from bootwright.machine.spec import MachineSpec
 from bootwright.recipe import Accelerator, Recipe
 from bootwright.timeline.recorder import Recorder
+from bootwright.values import dataclass
 from bootwright.vmms.protocol import Vmm
 
 DEADLINE_S = 10.0
@@ -70,8 +69,7 @@ async def choose(home: Home, recipe: Recipe, observe: Observer) -> Choice:
         return Choice(accelerator="kvm", reason="a guest ran with it")
     if recipe.kernel in memory.fails_with:
         return Choice(accelerator="tcg", reason=memory.fails_with[recipe.kernel])
-    text = f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)"
-    observe(Notice(text=text))
+    observe(Notice(text=f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)"))
     reason = await _try(home, recipe)
     if reason:
         memory = replace(memory, fails_with={**memory.fails_with, recipe.kernel: reason})
@@ -85,6 +83,11 @@ async def choose(home: Home, recipe: Recipe, observe: Observer) -> Choice:
 
 async def _try(home: Home, recipe: Recipe) -> str:
     """Boot a tiny guest; return why it did not run, or nothing."""
+    # Imported here: a trial is rare.
+    import asyncio
+
+    from bootwright.machine import client
+
     tiny = replace(
         recipe,
         image=None,
@@ -98,7 +101,7 @@ async def _try(home: Home, recipe: Recipe) -> str:
     )
     # A machine like any other, so that an interrupt or a kill leaves nothing of it.
     spec = MachineSpec(
-        name=f"kvm-trial-{secrets.token_hex(4)}", recipe=tiny, command=("true",), kept=False
+        name=f"kvm-trial-{os.urandom(4).hex()}", recipe=tiny, command=("true",), kept=False
     )
     try:
         async with asyncio.timeout(DEADLINE_S):

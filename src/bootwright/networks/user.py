@@ -6,9 +6,9 @@ Source: QEMU's documentation, "Using the user mode network stack" (addresses and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from bootwright.errors import InputError
+from bootwright.values import dataclass
 
 ADDRESS = "10.0.2.15/24"
 GATEWAY = "10.0.2.2"

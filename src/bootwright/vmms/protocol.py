@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bootwright.disks.disk import Drive, Form
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
 from bootwright.timeline.evidence import Access
 from bootwright.timeline.recorder import Recorder
+from bootwright.values import dataclass
+
+if TYPE_CHECKING:
+    import asyncio
 
 EndReason = Literal["powered-off", "reset", "told-to-quit", "died"]
 
@@ -120,6 +122,20 @@ class RunningVmm(Protocol):
         ...
 
 
+class StartedVmm(Protocol):
+    """A VMM's process, which may not have loaded its guest yet."""
+
+    def attached(self) -> AbstractAsyncContextManager[RunningVmm]:
+        """Own the VMM; leaving the block ends it and reaps it.
+
+        Takes the mark ``vmm.ready`` once its guest is loaded.
+
+        Raises:
+            VmmError: it did not come so far; its output is attached.
+        """
+        ...
+
+
 class Vmm(Protocol):
     """Turns a recipe into a running guest."""
 
@@ -153,13 +169,12 @@ class Vmm(Protocol):
         """Return the exact argv, touching nothing."""
         ...
 
-    def launch(
-        self, recipe: Recipe, placement: Placement, recorder: Recorder
-    ) -> AbstractAsyncContextManager[RunningVmm]:
-        """Own the VMM; leaving the block ends it and reaps it. Takes the marks
-        ``vmm.exec`` and, once it has answered, ``vmm.ready``.
+    def start(self, recipe: Recipe, placement: Placement, recorder: Recorder) -> StartedVmm:
+        """Start the VMM's process, with its guest paused; takes the mark ``vmm.exec``.
+
+        It ends with this process at the latest.
 
         Raises:
-            VmmError: it did not start; its output is attached.
+            HostError: the VMM is not installed.
         """
         ...

@@ -5,12 +5,10 @@ Source: qemu(1); docs/system/replay.rst and docs/devel/tcg-icount.rst for -icoun
 
 from __future__ import annotations
 
-from bootwright.disks import pmem
 from bootwright.disks.disk import Drive
 from bootwright.networks import user
 from bootwright.recipe import MIB, Recipe
 from bootwright.vmms.protocol import Placement
-from bootwright.vmms.qemu_trace import EVENTS
 
 PROGRAM = "qemu-system-x86_64"
 
@@ -62,6 +60,8 @@ def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[st
     if recipe.guest_clock.counts_instructions:
         words += _VIRTUAL_CLOCK
     if placement.counted_until:
+        from bootwright.vmms.qemu_trace import EVENTS  # here: few boots are counted
+
         words += [word for event in EVENTS for word in ("-trace", event)]
         # A log is opened by its name: the pipe, a second time.
         words += ["-D", f"/dev/fd/{fds[3]}"]
@@ -81,6 +81,8 @@ def _memory(recipe: Recipe, placement: Placement) -> str:
     mapped = [drive for drive in placement.drives if drive.form == "memory"]
     if not mapped:
         return str(recipe.memory_mib)
+    from bootwright.disks import pmem  # here: few boots have it
+
     # Persistent memory lies above the other, in room that has to be set aside for it.
     room_bytes = sum(drive.size_bytes + pmem.ROOM_BYTES for drive in mapped)
     most_mib = recipe.memory_mib + room_bytes // MIB
