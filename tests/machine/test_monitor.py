@@ -113,6 +113,16 @@ async def test_started_keeps_everything_in_the_home_it_is_given(
     assert not (tmp_path / "elsewhere").exists()
 
 
+async def test_guest_without_an_ssh_server_gets_no_host_key(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+    async with client.started(home, tiny, Recorder()) as machine:
+        assert machine.folder.identity().host_key == ""
+        assert not machine.folder.known_hosts.exists()
+    assert not home.keys.exists()
+
+
 async def test_started_takes_the_monitor_that_was_started_ahead(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:

@@ -355,7 +355,11 @@ async def started(
     """
     monitor = requested or request(home, spec, again=again, notice=notice)
     recorder.mark("monitor.exec", monitor.started_ns)
-    streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+    try:
+        streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+    except BaseException:
+        monitor.leash.close()  # cut: what it has started ends
+        raise
     machine = Machine(
         home, spec, recorder, streams, monitor.process, notice, on_mark, on_output, on_progress
     )

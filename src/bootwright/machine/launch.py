@@ -224,8 +224,6 @@ def main() -> None:
     """Serve the machine that standard input, the leash, tells of."""
     # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # See `monitor_process`; what is imported by now stays.
-    gc.freeze()
     leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     line, more = _first_line(leash)
     if line:
@@ -241,6 +239,7 @@ def main() -> None:
         # Here, while the VMM starts.
         from bootwright.machine import monitor
 
+        # See `monitor_process`; what is imported by now stays.
         gc.freeze()
         gc.enable()
         monitor.serve(launch, leash, more)
