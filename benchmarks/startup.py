@@ -1,14 +1,16 @@
-"""How long bootwright itself takes: to start, and from `run` to the exec of QEMU.
+"""How long bootwright itself takes from a command to its VMM, and what that is made of.
 
-Run by hand or by `make bench`; never a test. All variants run interleaved, one after the other in
-each round, and the first round is thrown away. Times are wall time of whole processes on this host.
+Run by hand or by `make bench`; never a test. All that is measured takes turns, and the first round
+is thrown away. Times are wall times on this host. The first boot fetches the kernel `debian`.
 
-    python -m benchmarks.startup [ROUNDS]
+    python -m benchmarks.startup [--rounds N] [--against TREE]
+
+With --against, another working copy (with its own .venv) takes turns with this one.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import platform
 import statistics
@@ -16,16 +18,39 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
+import msgspec
+
 from bootwright import home as homes
+from bootwright.history.history import History
 from bootwright.machine.folder import claimed
 from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec
-from tests.machine.samples import RECIPE
+from bootwright.recipe import Recipe
+from bootwright.timeline.evidence import Evidence
 
-BOOTWRIGHT = str(Path(sys.executable).with_name("bootwright"))
-WANTED_MS = 300
+HERE = Path(__file__).parent.parent
+WANTED_RATIO = 8
+"""Of the time from the command to its VMM's exec, to that of ``python3 -c pass``."""
+WANTED_IMPORT_MS = 30
+"""What ``import bootwright`` may take beside Python itself."""
+
+_KEYGEN = 'd=$(mktemp -d); ssh-keygen -q -t ed25519 -N "" -f "$d/k"; rm -r "$d"'
+# The marks of a boot up to its VMM, and what lies before each but the first.
+_STEPS = {
+    "command.entered": "",
+    "monitor.exec": "until a monitor is started",
+    "monitor.begun": "until it knows what to start: imports, recipe",
+    "machine.claimed": "the machine's folder, lock and socket",
+    "disk.made": "keys and disk",
+    "initrd.made": "initrd",
+    "vmm.exec": "the VMM's sockets",
+}
+
+Samples = dict[str, list[float]]
 
 
 def wall_ms(argv: list[str]) -> float:
@@ -35,69 +60,114 @@ def wall_ms(argv: list[str]) -> float:
     return (time.perf_counter_ns() - start) / 1e6
 
 
-def host_preparation_ms() -> float:
-    """Return the first phase of a boot of a tiny guest: command entered to exec of QEMU."""
-    argv = [BOOTWRIGHT, "run", "--tiny", "--json", "--", "true"]
-    said = subprocess.run(argv, capture_output=True, check=True)
-    phase = json.loads(said.stdout)["phases"][0]
-    assert phase["end_mark"] == "vmm.exec", phase
-    return float(phase["duration_ns"]) / 1e6
+def boot(tree: Path, state: Path) -> Evidence:
+    """Boot a tiny guest by the command of *tree*; return what it has stored of that boot."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    argv = [str(tree / ".venv/bin/bootwright"), "run", "--tiny", "--", "true"]
+    subprocess.run(argv, env=environment, stderr=subprocess.DEVNULL, check=True)
+    history = History(homes.locate(environment).history)
+    return history.load(max(row.id for row in history.find())).evidence
 
 
-def settle_ms(count: int) -> float:
+def to_vmm_ms(evidence: Evidence) -> float:
+    """Return how long it took from the command being entered to the exec of the VMM."""
+    times = evidence.clean.first_times()
+    return (times["vmm.exec"] - times["command.entered"]) / 1e6
+
+
+def steps_ms(evidence: Evidence) -> dict[str, float]:
+    """Return what that was made of: the time between each two marks."""
+    times = evidence.clean.first_times()
+    return {_STEPS[b]: (times[b] - times[a]) / 1e6 for a, b in pairwise(_STEPS)}
+
+
+def settle_ms(recipe: Recipe, count: int) -> float:
     """Return how long it takes to look for what dead monitors left among *count* machines."""
     with tempfile.TemporaryDirectory() as folder:
         home = homes.locate({"BOOTWRIGHT_HOME": folder})
         for number in range(count):
-            with claimed(home, MachineSpec(name=f"m{number}", recipe=RECIPE, kept=True)) as machine:
+            with claimed(home, MachineSpec(name=f"m{number}", recipe=recipe, kept=True)) as machine:
                 machine.note_let_in()
         start = time.perf_counter_ns()
         assert settle(home) == []
         return (time.perf_counter_ns() - start) / 1e6
 
 
-def row(name: str, samples: list[float]) -> str:
-    """Return one line of the table."""
-    return f"{name:<48}{min(samples):>9.1f}{statistics.median(samples):>9.1f}{max(samples):>9.1f}"
+def processes(tree: Path, label: str) -> dict[str, list[str]]:
+    """Return the processes of *tree* that are timed from fork to exit."""
+    python = str(tree / ".venv/bin/python")
+    variants = {"bootwright --version": [str(tree / ".venv/bin/bootwright"), "--version"]}
+    modules = {
+        "import bootwright": "bootwright",
+        "import what run needs before it asks": "bootwright.cli.main, bootwright.cli.run",
+    }
+    if tree == HERE:
+        modules["import what a monitor needs until its VMM"] = "bootwright.machine.launch"
+        modules["  and from then on"] = "bootwright.machine.monitor, bootwright.vmms.qemu_running"
+    else:
+        modules["import what a monitor needs"] = "bootwright.machine.monitor"
+    variants |= {name: [python, "-c", f"import {module}"] for name, module in modules.items()}
+    return {f"{name}{label}": argv for name, argv in variants.items()}
+
+
+def measured(
+    rounds: int, trees: dict[str, Path], state: Path
+) -> tuple[Samples, dict[str, Samples]]:
+    """Return times of processes in ms, and by tree, what its starts were made of."""
+    variants = {"python3 -c pass": [sys.executable, "-c", "pass"]}
+    for label, tree in trees.items():
+        variants |= processes(tree, label)
+    variants["ssh-keygen, one key (guests that let in)"] = ["sh", "-c", _KEYGEN]
+    samples: Samples = defaultdict(list)
+    made_of: dict[str, Samples] = {label: defaultdict(list) for label in trees}
+    for number in range(rounds + 1):
+        taken = {name: wall_ms(argv) for name, argv in variants.items()}
+        for place, (label, tree) in enumerate(trees.items()):
+            evidence = boot(tree, state / str(place))
+            taken[f"run --tiny, command to exec of QEMU{label}"] = to_vmm_ms(evidence)
+            for step, step_ms in steps_ms(evidence).items() if number else ():
+                made_of[label][step].append(step_ms)
+        recipe = msgspec.convert(evidence.recipe, Recipe)
+        taken["looking after 100 machines at rest"] = settle_ms(recipe, 100)
+        for name, value in taken.items() if number else ():
+            samples[name].append(value)
+    return samples, made_of
+
+
+def table(title: str, samples: Samples, unit_ms: float) -> None:
+    """Print least, median and greatest of each, and the median in units of *unit_ms*."""
+    print(f"{title:<60}{'min':>8}{'median':>8}{'max':>8}{'ratio':>8}")
+    for name, all_ms in samples.items():
+        middle = statistics.median(all_ms)
+        row = "".join(f"{value:>8.1f}" for value in (min(all_ms), middle, max(all_ms)))
+        print(f"{name:<60}{row}{middle / unit_ms:>8.1f}")
 
 
 def main() -> None:
     """Measure and print."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    python = sys.executable
-    variants = {
-        "python3 -c pass": [python, "-c", "pass"],
-        "bootwright --version": [BOOTWRIGHT, "--version"],
-        "  of it: import click": [python, "-c", "import click"],
-        "import of what run needs before it starts": [python, "-c", "import bootwright.cli.run"],
-        "import of what the monitor needs": [python, "-c", "import bootwright.machine.monitor"],
-        "ssh-keygen, one key": [
-            "sh",
-            "-c",
-            'd=$(mktemp -d); ssh-keygen -q -t ed25519 -N "" -f "$d/k"; rm -r "$d"',
-        ],
-    }
-    samples: dict[str, list[float]] = {name: [] for name in variants}
-    preparation: list[float] = []
-    settling: list[float] = []
-    for number in range(rounds + 1):
-        for name, argv in variants.items():
-            taken = wall_ms(argv)
-            if number:
-                samples[name].append(taken)
-        taken = host_preparation_ms()
-        settled = settle_ms(100)
-        if number:
-            preparation.append(taken)
-            settling.append(settled)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--against", type=Path, metavar="TREE")
+    options = parser.parse_args()
+    trees = {"": HERE}
+    if options.against:
+        trees |= {f" ({options.against.name})": options.against.absolute()}
+    for tree in trees.values():
+        # Where Python is told to write no byte code, a changed module would be compiled each time.
+        subprocess.run([tree / ".venv/bin/python", "-m", "compileall", "-q", tree / "src"])
+    with tempfile.TemporaryDirectory() as state:
+        samples, made_of = measured(options.rounds, trees, Path(state))
     print(f"host: {platform.node()}, {os.cpu_count()} CPUs, Linux {platform.release()}, ", end="")
-    print(f"Python {platform.python_version()}, load {os.getloadavg()[0]:.2f}; n = {rounds}")
-    print(f"{'milliseconds, fork to exit':<48}{'min':>9}{'median':>9}{'max':>9}")
-    for name, taken_all in samples.items():
-        print(row(name, taken_all))
-    print(row("looking after 100 machines at rest, in process", settling))
-    print(row("run --tiny: command entered to exec of QEMU", preparation))
-    print(f"wanted for the last: under {WANTED_MS} ms")
+    print(f"Python {platform.python_version()}, load {os.getloadavg()[0]:.2f}; ", end="")
+    print(f"n = {options.rounds}, in turns")
+    python_ms = statistics.median(samples["python3 -c pass"])
+    table("milliseconds", samples, python_ms)
+    for label, steps in made_of.items():
+        table(f"run --tiny is made of{label}", steps, python_ms)
+    ratio = statistics.median(samples["run --tiny, command to exec of QEMU"]) / python_ms
+    print(f"command to exec of QEMU: {ratio:.1f} times python3 -c pass, wanted: {WANTED_RATIO}")
+    import_ms = statistics.median(samples["import bootwright"]) - python_ms
+    print(f"import bootwright: {import_ms:.1f} ms beside Python's, wanted: {WANTED_IMPORT_MS}")
 
 
 if __name__ == "__main__":

@@ -188,6 +188,63 @@ def test_imports_check_detects_heavy_modules() -> None:
     assert _loaded("import bootwright.machine.client") >= {"asyncio", "bootwright.machine"}
 
 
+def test_import_bootwright_loads_itself_alone() -> None:
+    assert _loaded("import bootwright") - _loaded("pass") <= {"__future__", "bootwright"}
+
+
+_NOT_BEFORE_A_VMM_STARTS = {
+    *("asyncio", "logging", "ssl", "qemu", "elftools", "kconfiglib", "lz4", "zstandard"),
+    *("rich", "sqlite3", "email", "http", "importlib.metadata", "importlib.resources"),
+    *("difflib", "gzip", "lzma", "random", "secrets", "shutil", "tempfile"),
+    *("bootwright.history", "bootwright.experiments", "bootwright.machine.client"),
+    *("bootwright.machine.monitor", "bootwright.kernels.symbols", "bootwright.vmms.qemu_trace"),
+}
+
+
+def test_monitor_process_imports_little_before_it_starts_one() -> None:
+    imports = _loaded("import bootwright.host.clock, bootwright.machine.monitor_process")
+    assert imports >= {"subprocess", "socket"}
+    assert imports & {"click", "dataclasses", "inspect", "msgspec", "pathlib", "asyncio"} == set()
+
+
+def test_run_imports_no_event_loop_before_it_asks_for_its_machine() -> None:
+    loaded = _loaded("import bootwright.cli.main, bootwright.cli.run")
+    assert "bootwright.machine.request" in loaded
+    assert loaded & _NOT_BEFORE_A_VMM_STARTS == set()
+
+
+def test_monitor_imports_no_event_loop_before_its_vmm_starts() -> None:
+    loaded = _loaded("import bootwright.machine.launch")
+    assert "bootwright.vmms.qemu" in loaded
+    assert loaded & {*_NOT_BEFORE_A_VMM_STARTS, "click", "bootwright.cli"} == set()
+
+
+def test_monitor_never_imports_what_is_the_commands() -> None:
+    loaded = _loaded("import bootwright.machine.monitor, bootwright.vmms.qemu_running")
+    assert loaded >= {"asyncio", "qemu.qmp"}
+    commands = {"click", "rich", "sqlite3", "bootwright.cli", "bootwright.history"}
+    assert loaded & {*commands, "bootwright.machine.client", "bootwright.report"} == set()
+
+
+def test_classes_that_a_boot_imports_are_cheap_to_define() -> None:
+    # Others take 0.6 ms each, in two processes: use bootwright.values.dataclass.
+    script = """
+import dataclasses, sys
+import bootwright.cli.main, bootwright.cli.run, bootwright.machine.launch
+from bootwright.values import _Methods
+for module in list(sys.modules.values()):
+    if module.__name__.startswith("bootwright."):
+        for value in vars(module).values():
+            if isinstance(value, type) and dataclasses.is_dataclass(value):
+                if value.__init__ is not _Methods.__init__ and value is not _Methods:
+                    print(value.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # Values that change are rare, and made by the standard decorator.
+    assert set(done.stdout.split()) == {"Circumstances"}
+
+
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     yield path
     if isinstance(command, click.Group):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,8 @@ from bootwright.machine import client, control, monitor_process
 from bootwright.machine.client import Machine
 from bootwright.machine.events import MarkReached, OutputReceived
 from bootwright.machine.folder import MachineFolder
+from bootwright.machine.limits import DESCRIPTORS
+from bootwright.machine.monitor_process import MonitorProcess
 from bootwright.machine.recovery import settle
 from bootwright.machine.spec import MachineSpec, Watch
 from bootwright.timeline.recorder import Recorder
@@ -116,6 +119,16 @@ async def test_client_started_keeps_everything_in_the_home_it_is_given(
     assert not (tmp_path / "elsewhere").exists()
 
 
+async def test_client_started_makes_no_host_key_without_an_ssh_server(
+    home: Home, tiny: MachineSpec, fake: Fake
+) -> None:
+    fake("pass")
+    async with client.started(home, tiny, Recorder()) as machine:
+        assert machine.folder.identity().host_key == ""
+        assert not machine.folder.known_hosts.exists()
+    assert not home.keys.exists()
+
+
 async def test_client_started_takes_the_monitor_that_was_started_ahead(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
@@ -131,6 +144,20 @@ async def test_client_started_takes_the_monitor_that_was_started_ahead(
         assert status.monitor_pid != second.monitor_pid
     times = {mark.name: mark.time_ns for mark in recorder.marks()}
     assert times["monitor.exec"] < times["here"] < times["monitor.begun"]
+    assert entries(home) == []
+
+
+async def test_client_started_raises_the_limit_of_open_files_of_a_monitor_started_ahead(
+    home: Home, tiny: MachineSpec, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake("pass")
+    ahead = MonitorProcess()
+    _, hard = resource.prlimit(ahead.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(ahead.process.pid, resource.RLIMIT_NOFILE, (40, hard))
+    monkeypatch.setattr(monitor_process, "take", lambda: ahead)
+    async with client.started(home, tiny, Recorder()):
+        soft, _ = resource.prlimit(ahead.process.pid, resource.RLIMIT_NOFILE)
+        assert soft > DESCRIPTORS
     assert entries(home) == []
 
 

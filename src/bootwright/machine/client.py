@@ -414,7 +414,11 @@ async def started(
     """
     monitor = request(home, spec, observe, again=again)
     begun = recorder.mark("monitor.exec", monitor.started_ns)
-    streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+    try:
+        streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+    except BaseException:
+        monitor.leash.close()  # cut: what it has started ends
+        raise
     observe(MarkReached(name=begun.name, time_ns=begun.time_ns))
     machine = Machine(home, spec, recorder, streams, monitor.process, observe)
     try:

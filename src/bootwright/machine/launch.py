@@ -121,7 +121,12 @@ class Launch:
         self.disk = self._open_disk()
         row = self.stack.enter_context(self.folder.journal.taking("process", "vmm"))
         self.placement = placement(
-            self.folder, self.spec, self.parts, drives=self.disk.drives, token=row.token
+            self.folder,
+            self.spec,
+            self.parts,
+            mac=self.folder.identity().mac,
+            drives=self.disk.drives,
+            token=row.token,
         )
         self.folder.write(endings.lost(self.started_s))
         with noting_failure(self.folder):
@@ -229,8 +234,6 @@ def main() -> None:
     """Serve the machine that standard input, the leash, tells of."""
     # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # See `monitor_process`; what is imported by now stays.
-    gc.freeze()
     leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     line, more = _first_line(leash)
     if line:
@@ -246,6 +249,7 @@ def main() -> None:
         # Here, while the VMM starts.
         from bootwright.machine import monitor
 
+        # See `monitor_process`; what is imported by now stays.
         gc.freeze()
         gc.enable()
         monitor.serve(launch, leash, more)
