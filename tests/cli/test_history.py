@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from bootwright import recipe_file
 from bootwright.cli import run, times
 from bootwright.history.history import History
 from bootwright.home import Home
-from bootwright.machine import draft
 from bootwright.machine.spec import MachineSpec
 from bootwright.timeline.recorder import Recorder
 from tests.history.samples import boot, evidence, filled
@@ -192,7 +192,7 @@ def test_a_shown_recipe_can_be_booted_again(
     assert tomllib.loads(done.out)["kernel"] == RECIPE.kernel
     file = tmp_path / "web.toml"
     file.write_text(done.out)
-    assert draft.read(file).memory_mib == RECIPE.memory_mib
+    assert recipe_file.read(file).memory_mib == RECIPE.memory_mib
 
 
 def test_rm_removes(bootwright: Cli, three: History) -> None:
