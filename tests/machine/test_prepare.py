@@ -169,7 +169,7 @@ def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> 
 
 def test_a_tiny_guest_is_placed_without_disk_and_forwards(home: Home, tiny: Recipe) -> None:
     spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
-    place = prepare.placement(MachineFolder(home.machines / "t"), spec, load(home, tiny))
+    place = prepare.placement(MachineFolder(home.machines / "t"), spec, load(home, tiny), mac="")
     assert (place.drives, place.forwards) == ((), ())
 
 

@@ -173,10 +173,10 @@ class Monitor:
             parts = load(self._home, recipe)
             own = disk_of(self._home, folder, spec, parts, _device_name(spec))
             stack.enter_context(folder.journal.taking("file", folder.initrd.name))
-            await self._prepare(folder, spec, parts, own, again)
+            mac = await self._prepare(folder, spec, parts, own, again)
             disk = self._open(folder, own, stack)
             vmm = stack.enter_context(folder.journal.taking("process", "vmm"))
-            place = placement(folder, spec, parts, drives=disk.drives, token=vmm.token)
+            place = placement(folder, spec, parts, mac=mac, drives=disk.drives, token=vmm.token)
             with _noted(folder, self._started_s):
                 launching = parts.vmm.launch(recipe, place, self._recorder)
                 running = await self._unless_ended(stack.enter_async_context(launching))
@@ -212,8 +212,8 @@ class Monitor:
         parts: Parts,
         disk: tuple[Disk, Place] | None,
         again: bool,
-    ) -> None:
-        """Make the files that the machine starts from."""
+    ) -> str:
+        """Make the files that the machine starts from; return its MAC address."""
         clock = spec.recipe.guest_clock
         _, public = identities.user_key(self._home)
         if again:
@@ -238,6 +238,7 @@ class Monitor:
             new_disk=not again,
         )
         self._recorder.mark("initrd.made")
+        return identity.mac
 
     async def _make(self, kind: Disk, place: Place) -> None:
         if not kind.is_slow:
