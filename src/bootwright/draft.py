@@ -4,13 +4,14 @@ A field's name is its word everywhere: the keyword in Python, the field in a rec
 ``-`` for ``_`` the option and the change. Options, files and changes are made from `FIELDS`.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: the annotations are read at each start, and as texts
+# they would have to be compiled first.
 
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -332,12 +333,11 @@ class Draft(DraftFields):
 
 
 def _fields() -> dict[str, DraftField]:
-    annotations = get_type_hints(Draft, include_extras=True)
     recipe = {field.name for field in fields(Recipe)}
     found = {}
     # The image first, as people say it.
     for field in sorted(fields(Draft), key=lambda field: field.name != "image"):
-        kind, said = get_args(annotations[field.name])
+        kind, said = get_args(field.type)
         found[field.name] = replace(
             said,
             name=field.name,

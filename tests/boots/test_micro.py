@@ -35,6 +35,7 @@ def _to_userspace_s(own: Bootwright, kernel: str, *options: str) -> float:
 
 def _failed_probes(own: Bootwright, image: str, kernel: str, *options: str) -> list[str]:
     done = own("probe", image, "--kernel", kernel, *options, "--json", timeout_s=900)
+    assert done.stdout, done.stderr
     probes = json.loads(done.stdout)["probes"]
     assert [p["result"] for p in probes].count("pass") >= _FEWEST_PROBES
     failed = [p["name"] for p in probes if p["result"] == "fail"]

@@ -96,6 +96,29 @@ async def test_monitor_runs_a_tiny_guest_and_leaves_nothing(
     assert entries(home) == []
 
 
+async def test_monitor_gives_the_vmm_what_is_the_machines_own(
+    home: Home, kept: MachineSpec, fake: Fake, tmp_path: Path
+) -> None:
+    words = tmp_path / "words"
+    fake(
+        'if command == "cont":\n'
+        f'    answer(); open("{words}", "w").write(options); mark("sshd.listening")\n'
+        "    return None\n"
+        'if command == "human-monitor-command":\n'
+        '    return {"text": "  TCP[HOST_FORWARD]  40  127.0.0.1 40001 10.0.2.15 22  0 0\\r\\n"}'
+    )
+    spec = replace(kept, kept=False)  # nobody is there to shut the fake down
+    async with client.started(home, spec, Recorder()) as machine:
+        await machine.ready(30)
+        folder = machine.folder
+        given = words.read_text()
+        assert f"-name {kept.name} " in given
+        assert f",mac={folder.identity().mac}," in given
+        assert f"{home.kernels}/{kept.recipe.kernel}/{kept.recipe.kernel_file} " in given
+        assert f"-initrd {folder.initrd} " in given
+        assert f"file.filename={folder.path}/disk.qcow2" in given
+
+
 @pytest.mark.parametrize("is_relative", [False, True])
 async def test_client_started_keeps_everything_in_the_home_it_is_given(
     is_relative: bool,

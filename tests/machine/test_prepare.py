@@ -168,7 +168,7 @@ def test_placement_forwards_the_ssh_port_first(home: Home, recipe: Recipe) -> No
 
 def test_placement_of_a_tiny_guest_has_no_disk_or_forwards(home: Home, tiny: Recipe) -> None:
     spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
-    place = prepare.placement(MachineFolder(home.machines / "t"), spec, load(home, tiny))
+    place = prepare.placement(MachineFolder(home.machines / "t"), spec, load(home, tiny), mac="")
     assert (place.drives, place.forwards) == ((), ())
 
 

@@ -109,7 +109,7 @@ def placement(
     spec: MachineSpec,
     parts: Parts,
     *,
-    mac: str = "",
+    mac: str,
     drives: tuple[Drive, ...] = (),
     token: str = "",
 ) -> Placement:
