@@ -21,8 +21,8 @@ check: setup  ## types, lint, format
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-fast: setup  ## the tests that boot nothing and open no browser
-	$(PYTEST) -m "not boot and not browser and not acceptance" --ignore=tests/browser
+fast: setup  ## the tests that boot nothing, open no browser and build no wheel
+	$(PYTEST) -m "not boot and not browser and not wheel and not acceptance" --ignore=tests/browser
 
 test: setup-tests check  ## everything: checks, fast tests, a real browser, real boots
 	$(PYTEST) -m "not acceptance"

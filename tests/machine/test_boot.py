@@ -210,6 +210,15 @@ async def test_a_command_that_takes_too_long_is_given_up(home: Home, web: Machin
         assert (await vm.run("echo still here")).stdout == "still here\n"
 
 
+async def test_commands_may_run_at_once(home: Home, web: MachineSpec, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "between")
+    async with booted(home, web) as vm:
+        heard, said = await asyncio.gather(
+            vm.run(f"cat {tmp_path}/between"), vm.run(f"echo hello >{tmp_path}/between; echo said")
+        )
+    assert (heard.stdout, said.stdout) == ("hello\n", "said\n")
+
+
 async def test_files_are_copied(
     home: Home, web: MachineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

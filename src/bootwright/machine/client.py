@@ -7,6 +7,7 @@ import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 
 from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
 from bootwright.events import Notice, Observer, Progress, ignore
@@ -90,6 +91,7 @@ class Machine:
         """Set whenever the monitor has told anything."""
         self._handed_over = asyncio.Event()
         self._may_end = False
+        self._log_ins = count()
         self._commands = 0
         """How many run in the guest."""
         self._failure: Exception | None = None
@@ -143,7 +145,7 @@ class Machine:
             done = await ssh.run(
                 self.reach(),
                 command,
-                ssh.Doorway(self.folder),
+                ssh.Doorway(self.folder, next(self._log_ins)),
                 logged_in,
                 terminal=terminal,
                 capture=capture,

@@ -126,14 +126,18 @@ class Doorway:
     pipe and reads from another until we let it through. We hold both open at both ends, so that
     nobody waits in an open(2); should we die, the pipes' removal lets it through.
 
+    Args:
+        number: Of several that are open at once each has another.
+
     Source: ssh_config(5), LocalCommand; fifo(7).
     """
 
-    def __init__(self, folder: MachineFolder) -> None:
+    def __init__(self, folder: MachineFolder, number: int = 0) -> None:
+        ending = f"-{number}" if number else ""
         self._folder = folder
-        self._knock = folder.path / "knock"
-        self._pass = folder.path / "pass"
-        self.log = folder.path / "ssh.log"
+        self._knock = folder.path / f"knock{ending}"
+        self._pass = folder.path / f"pass{ending}"
+        self.log = folder.path / f"ssh{ending}.log"
         self.knocked = asyncio.Event()
 
     def options(self) -> list[str]:
