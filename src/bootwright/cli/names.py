@@ -9,23 +9,23 @@ from bootwright import home as homes
 
 def images(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the images whose names begin so."""
-    from bootwright.images.image import shelf
+    from bootwright.images import image
 
-    return [name for name in shelf(homes.locate()).names() if name.startswith(incomplete)]
+    return [name for name in image.shelf(homes.locate()).names() if name.startswith(incomplete)]
 
 
 def kernels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the kernels whose names begin so."""
-    from bootwright.kernels.kernel import shelf
+    from bootwright.kernels import kernel
 
-    return [name for name in shelf(homes.locate()).names() if name.startswith(incomplete)]
+    return [name for name in kernel.shelf(homes.locate()).names() if name.startswith(incomplete)]
 
 
 def profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the kernel profiles whose names begin so."""
-    from bootwright.kernels.profile import names
+    from bootwright.kernels import profile
 
-    return [name for name in names() if name.startswith(incomplete)]
+    return [name for name in profile.names() if name.startswith(incomplete)]
 
 
 def configs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -10,7 +10,6 @@ from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.host.trees import used_bytes
 from bootwright.kernels.kernel import Part, load, shelf
-from bootwright.report import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +25,10 @@ class KernelInfo:
     parts: tuple[Part, ...]
     pvh: bool
     """Whether its vmlinux can be started without firmware and decompression."""
-    boots: str
-    """The file that boots, with its size, for people."""
+    boots: Part
+    """The file that boots."""
+    boots_bytes: int
+    """Its size."""
     used_bytes: int
     added_s: int
     """When, in seconds since 1970."""
@@ -45,6 +46,7 @@ class DamagedKernel:
     parts: None = None
     pvh: None = None
     boots: None = None
+    boots_bytes: None = None
     used_bytes: int
     added_s: None = None
     path: Path
@@ -73,7 +75,8 @@ def info(home: Home, name: str) -> KernelInfo:
         source=kernel.source,
         parts=kernel.parts,
         pvh=kernel.pvh,
-        boots=text.size((kernel.folder / boots).stat().st_size) + f" {boots}",
+        boots=boots,
+        boots_bytes=(kernel.folder / boots).stat().st_size,
         used_bytes=used_bytes(kernel.folder),
         added_s=kernel.added_s,
         path=kernel.folder,
