@@ -30,7 +30,7 @@ test: setup-tests check  ## everything: checks, fast tests, a real browser, real
 acceptance: setup-tests  ## the long checks: all kill points, real searches, every disk and init with micro
 	$(PYTEST) -m acceptance -v
 
-bench: setup-tests  ## time our start-up, the seed, loop devices, snapshots, logs, pages; count a search's tests
+bench: setup-tests  ## time our start-up, the initramfs, loop devices, snapshots, logs, pages; count a search's tests
 	.venv/bin/python -m benchmarks.startup
 	.venv/bin/python -m benchmarks.seed
 	.venv/bin/python -m benchmarks.loops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from bootwright.experiments.effects import abba
+from bootwright.statistics.effects import abba
 
 TYPICAL_NS = 2_000_000_000
 Noise = Callable[[Random, int], float]

@@ -7,9 +7,9 @@ import platform
 import sys
 import time
 
-from bootwright.timeline.kernel.kernellog import parse_kernel_log
-from bootwright.timeline.kernel.spans import kernel_spans
-from bootwright.timeline.kernel.warp import warp
+from bootwright.timelines.kernel.kernellog import parse_kernel_log
+from bootwright.timelines.kernel.spans import kernel_spans
+from bootwright.timelines.kernel.warp import warp
 
 WANTED_S = 5
 

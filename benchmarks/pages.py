@@ -17,8 +17,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from bootwright.report.page import page as page_of
-from bootwright.timeline.span import ROOT, Layer, Span, Timeline
+from bootwright.reports.page import page as page_of
+from bootwright.timelines.span import ROOT, Layer, Span, Timeline
 
 CHROMIUM = "/usr/bin/chromium"
 LOADS, TURNS = 5, 60

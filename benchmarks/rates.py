@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from random import Random
 
 from benchmarks.distributions import TYPICAL_NS, WALL, Pairs, virtual_pairs, wall_pairs
-from bootwright.experiments.sequential import Plan, look
-from bootwright.experiments.statistics import smallest_effect_ns, summary
-from bootwright.experiments.verdicts import Verdict
+from bootwright.statistics.sequential import LookPlan, look
+from bootwright.statistics.summary import smallest_effect_ns, summary
+from bootwright.statistics.verdicts import Verdict
 
 Sampler = Callable[[Random, int, float], Pairs]
 SMALLEST_NS = smallest_effect_ns(TYPICAL_NS)
@@ -39,7 +39,9 @@ class Rates:
         return sum(self.verdicts.get(verdict, 0.0) for verdict in verdicts)
 
 
-def rates(sampler: Sampler, plan: Plan, effect_ns: int, experiments: int, seed: int = 1) -> Rates:
+def rates(
+    sampler: Sampler, plan: LookPlan, effect_ns: int, experiments: int, seed: int = 1
+) -> Rates:
     """Run *experiments* of one plan, each to its verdict."""
     random = Random(seed)
     verdicts: Counter[Verdict] = Counter()

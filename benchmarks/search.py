@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ddmin import ddmin
-from bootwright.experiments.splitting import Splitting
+from bootwright.search.splitting import Splitting
 
 CASES = 100
 

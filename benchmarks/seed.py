@@ -15,19 +15,18 @@ import platform
 import statistics
 import sys
 
-from bootwright import home as homes
-from bootwright.draft import Draft
-from bootwright.home import Home
-from bootwright.kernels import kernel as kernels
-from bootwright.machine.collect import collect, with_collector
-from bootwright.machine.complete import complete
+from bootwright.defaults.complete import complete
+from bootwright.evidence.unattended import collect, with_collector
+from bootwright.home import Home, locate_home
+from bootwright.kernels.kernel import kernel_store, load_kernel
+from bootwright.recipes.draft import Draft
 
 STRETCHES = {
-    ("kernel", "seed.start"): "kernel to seed.start",
-    ("seed.start", "seed.modules"): "seed: the kernel's own modules",
-    ("seed.modules", "seed.done"): "seed: the rest",
-    ("seed.start", "seed.done"): "seed",
-    ("seed.done", "sshd.listening"): "seed.done to sshd.listening",
+    ("kernel", "initramfs.start"): "kernel to initramfs.start",
+    ("initramfs.start", "initramfs.modules"): "seed: the kernel's own modules",
+    ("initramfs.modules", "initramfs.done"): "seed: the rest",
+    ("initramfs.start", "initramfs.done"): "seed",
+    ("initramfs.done", "sshd.listening"): "initramfs.done to sshd.listening",
     ("sshd.listening", "sshd.accepting"): "sshd.listening to sshd.accepting",
 }
 WANTED_MS = 30
@@ -51,16 +50,16 @@ def main() -> None:
     """Measure and print."""
     image = sys.argv[1] if len(sys.argv) > 1 else "demo"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    home = homes.locate()
+    home = locate_home()
     print(f"host: {platform.node()}, {os.cpu_count()} CPUs, Linux {platform.release()}, ", end="")
     print(f"load {os.getloadavg()[0]:.2f}; image {image}, seeds 1 to {count}")
-    for kernel in kernels.shelf(home).names():
+    for kernel in kernel_store(home).names():
         boots = [guest_ns(home, image, kernel, seed) for seed in range(1, count + 1)]
-        title = f"{kernel} ({kernels.load(home, kernel).release}), guest ms"
+        title = f"{kernel} ({load_kernel(home, kernel).release}), guest ms"
         print(f"{title:<48}{'min':>9}{'median':>9}{'max':>9}")
         for (begin, end), name in STRETCHES.items():
             print(row(name, [(boot[end] - boot[begin]) / 1e6 for boot in boots]))
-    print(f"wanted for the seed: under {WANTED_MS} ms")
+    print(f"wanted for the initramfs: under {WANTED_MS} ms")
 
 
 if __name__ == "__main__":

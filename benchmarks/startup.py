@@ -24,13 +24,13 @@ from pathlib import Path
 
 import msgspec
 
-from bootwright import home as homes
 from bootwright.history.history import History
-from bootwright.machine.folder import claimed
-from bootwright.machine.recovery import settle
-from bootwright.machine.spec import MachineSpec
-from bootwright.recipe import Recipe
-from bootwright.timeline.evidence import Evidence
+from bootwright.home import locate_home
+from bootwright.machines.folder import claimed_folder
+from bootwright.machines.recovery import reclaim
+from bootwright.machines.spec import MachineSpec
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.evidence import Evidence
 
 HERE = Path(__file__).parent.parent
 WANTED_RATIO = 8
@@ -65,7 +65,7 @@ def boot(tree: Path, state: Path) -> Evidence:
     environment = {**os.environ, "XDG_STATE_HOME": str(state)}
     argv = [str(tree / ".venv/bin/bootwright"), "run", "--tiny", "--", "true"]
     subprocess.run(argv, env=environment, stderr=subprocess.DEVNULL, check=True)
-    history = History(homes.locate(environment).history)
+    history = History(locate_home(environment).history)
     return history.load(max(row.id for row in history.find())).evidence
 
 
@@ -84,12 +84,14 @@ def steps_ms(evidence: Evidence) -> dict[str, float]:
 def settle_ms(recipe: Recipe, count: int) -> float:
     """Return how long it takes to look for what dead monitors left among *count* machines."""
     with tempfile.TemporaryDirectory() as folder:
-        home = homes.locate({"BOOTWRIGHT_HOME": folder})
+        home = locate_home({"BOOTWRIGHT_HOME": folder})
         for number in range(count):
-            with claimed(home, MachineSpec(name=f"m{number}", recipe=recipe, kept=True)) as machine:
-                machine.note_let_in()
+            with claimed_folder(
+                home, MachineSpec(name=f"m{number}", recipe=recipe, kept=True)
+            ) as machine:
+                machine.note_login()
         start = time.perf_counter_ns()
-        assert settle(home) == []
+        assert reclaim(home) == []
         return (time.perf_counter_ns() - start) / 1e6
 
 
@@ -102,10 +104,10 @@ def processes(tree: Path, label: str) -> dict[str, list[str]]:
         "import what run needs before it asks": "bootwright.cli.main, bootwright.cli.run",
     }
     if tree == HERE:
-        modules["import what a monitor needs until its VMM"] = "bootwright.machine.launch"
-        modules["  and from then on"] = "bootwright.machine.monitor, bootwright.vmms.qemu_running"
+        modules["import what a monitor needs until its VMM"] = "bootwright.monitor.launch"
+        modules["  and from then on"] = "bootwright.monitor.monitor, bootwright.vmms.qemu_running"
     else:
-        modules["import what a monitor needs"] = "bootwright.machine.monitor"
+        modules["import what a monitor needs"] = "bootwright.monitor.monitor"
     variants |= {name: [python, "-c", f"import {module}"] for name, module in modules.items()}
     return {f"{name}{label}": argv for name, argv in variants.items()}
 

@@ -7,13 +7,13 @@ from rich.table import Table
 
 from benchmarks.distributions import TYPICAL_NS
 from benchmarks.rates import SAMPLERS, SMALLEST_NS, rates
-from bootwright.experiments.sequential import STAGED, Plan
+from bootwright.statistics.sequential import STAGED, LookPlan
 
 EXPERIMENTS = 4000
 EFFECTS = {"A is B": 0, "B is 1 % faster": -SMALLEST_NS, "B is 5 % faster": -TYPICAL_NS // 20}
 
 
-def _table(plan: Plan, name: str) -> Table:
+def _table(plan: LookPlan, name: str) -> Table:
     table = Table(
         *("truth", "boots", "faster", "slower", "no difference", "cannot tell"),
         *("p at level", "interval holds", "pairs"),
@@ -33,7 +33,7 @@ def _table(plan: Plan, name: str) -> Table:
 
 def main() -> None:
     console = Console(width=130)
-    console.print(_table(Plan(looks=(12,)), "12 pairs"))
+    console.print(_table(LookPlan(looks=(12,)), "12 pairs"))
     console.print(_table(STAGED, "staged, 10, 20, 40 pairs"))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from bootwright.home import Home, locate
+from bootwright.home import Home, locate_home
 
 # No example has a deadline: beside other work any of them may take long.
 settings.register_profile("bootwright", deadline=None)
@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Return folders below tmp_path, and let BOOTWRIGHT_HOME name them."""
     monkeypatch.setenv("BOOTWRIGHT_HOME", str(tmp_path / "home"))
-    return locate()
+    return locate_home()
 
 
 @pytest.fixture

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootwright import digest
+from bootwright.digest import (
+    BLOCK_BYTES,
+    digest_of_bytes,
+    digest_of_disk,
+    digest_of_file,
+    digest_of_tree,
+    is_digest,
+    short_digest,
+)
 from tests.observed import Observed
 
 _ABC = "sha256-ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -18,12 +26,12 @@ _PAGE_BYTES = 4096
 
 
 def test_of_bytes_is_sha256_with_a_dash() -> None:
-    assert digest.of_bytes(b"abc") == _ABC
+    assert digest_of_bytes(b"abc") == _ABC
 
 
 def test_of_file_equals_of_bytes_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "any").write_bytes(b"abc")
-    assert digest.of_file(tmp_path / "any") == _ABC
+    assert digest_of_file(tmp_path / "any") == _ABC
 
 
 @pytest.mark.parametrize(
@@ -40,11 +48,11 @@ def test_of_file_equals_of_bytes_of_the_content(tmp_path: Path) -> None:
     ],
 )
 def test_is_digest_accepts_only_whole_digests(text: str, expected: bool) -> None:
-    assert digest.is_digest(text) is expected
+    assert is_digest(text) is expected
 
 
 def test_short_gives_twelve_digits() -> None:
-    assert digest.short(_ABC) == "ba7816bf8f01"
+    assert short_digest(_ABC) == "ba7816bf8f01"
 
 
 def _tree(folder: Path) -> Path:
@@ -59,7 +67,7 @@ def test_of_tree_is_equal_for_equal_trees(tmp_path: Path) -> None:
     first, second = _tree(tmp_path / "1"), _tree(tmp_path / "2")
     os.utime(second / "a", (1, 1))
     (second / "empty").mkdir()
-    assert digest.of_tree(first) == digest.of_tree(second)
+    assert digest_of_tree(first) == digest_of_tree(second)
 
 
 @pytest.mark.parametrize("difference", ["content", "name", "target", "file for link", "swap"])
@@ -78,7 +86,7 @@ def test_of_tree_differs_for_different_trees(tmp_path: Path, difference: str) ->
     else:
         (second / "a").write_text("two")
         (second / "sub" / "b").write_text("one")
-    assert digest.of_tree(first) != digest.of_tree(second)
+    assert digest_of_tree(first) != digest_of_tree(second)
 
 
 def test_of_tree_stays_inside_the_tree(tmp_path: Path) -> None:
@@ -86,9 +94,9 @@ def test_of_tree_stays_inside_the_tree(tmp_path: Path) -> None:
     outside.mkdir()
     tree = _tree(tmp_path / "tree")
     (tree / "out").symlink_to(outside)
-    before = digest.of_tree(tree)
+    before = digest_of_tree(tree)
     (outside / "new").write_text("not ours")
-    assert digest.of_tree(tree) == before
+    assert digest_of_tree(tree) == before
 
 
 def _write_disk(path: Path, content: bytes, holes: list[bool]) -> None:
@@ -119,7 +127,7 @@ def test_of_disk_ignores_where_holes_are(pages: list[tuple[int, bool, bool]], cu
         first, second = Path(name, "first"), Path(name, "second")
         _write_disk(first, content, [hole for _, hole, _ in pages])
         _write_disk(second, content, [hole for _, _, hole in pages])
-        assert digest.of_disk(first) == digest.of_disk(second)
+        assert digest_of_disk(first) == digest_of_disk(second)
 
 
 @settings(deadline=None, max_examples=60)
@@ -135,16 +143,16 @@ def test_of_disk_differs_by_one_byte_of_length(
         _write_disk(disk, content, [hole for _, hole, _ in pages])
         _write_disk(other, bytes(changed), [hole for _, _, hole in pages])
         longer.write_bytes(content + bytes(1))
-        assert len({digest.of_disk(disk), digest.of_disk(other), digest.of_disk(longer)}) == 3
+        assert len({digest_of_disk(disk), digest_of_disk(other), digest_of_disk(longer)}) == 3
 
 
 def test_of_disk_differs_by_the_place_of_data(tmp_path: Path) -> None:
     for index in (0, 1):
         with (tmp_path / str(index)).open("wb") as file:
-            file.seek(index * digest.BLOCK_BYTES)
-            file.write(b"x" * digest.BLOCK_BYTES)
-            file.truncate(4 * digest.BLOCK_BYTES)
-    assert digest.of_disk(tmp_path / "0") != digest.of_disk(tmp_path / "1")
+            file.seek(index * BLOCK_BYTES)
+            file.write(b"x" * BLOCK_BYTES)
+            file.truncate(4 * BLOCK_BYTES)
+    assert digest_of_disk(tmp_path / "0") != digest_of_disk(tmp_path / "1")
 
 
 def test_of_disk_skips_a_terabyte_of_holes(tmp_path: Path) -> None:
@@ -152,7 +160,7 @@ def test_of_disk_skips_a_terabyte_of_holes(tmp_path: Path) -> None:
     for name, size_bytes in (("one", 1 << 40), ("same", 1 << 40), ("two", 2 << 40)):
         with (tmp_path / name).open("wb") as file:
             file.truncate(size_bytes)
-    one, same, two = (digest.of_disk(tmp_path / name) for name in ("one", "same", "two"))
+    one, same, two = (digest_of_disk(tmp_path / name) for name in ("one", "same", "two"))
     assert one == same != two
 
 
@@ -160,9 +168,9 @@ def test_of_disk_reports_progress(tmp_path: Path) -> None:
     observed = Observed()
     with (tmp_path / "disk").open("wb") as file:
         for index in (0, 40, 99):
-            file.seek(index * digest.BLOCK_BYTES)
+            file.seek(index * BLOCK_BYTES)
             file.write(b"data")
-    digest.of_disk(tmp_path / "disk", observed)
+    digest_of_disk(tmp_path / "disk", observed)
     shares = observed.shares
     assert len(shares) >= 3
     assert shares[0] == 0.0

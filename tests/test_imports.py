@@ -20,21 +20,23 @@ _SOURCE = Path(bootwright.__file__).parent
 
 # room: how high it stands. A room imports from its own height and from below.
 _HEIGHT = {
-    "__main__": 7,
-    "cli": 6,
-    "__init__": 6,  # the front door: it has names from everywhere, and imports none of them
-    "sync": 5,
-    **dict.fromkeys(("doctor", "probes", "experiments"), 4),
-    "machine": 3,
+    "__main__": 8,
+    "cli": 7,
+    **dict.fromkeys(("doctor", "probes", "experiments", "search", "__init__", "sync"), 6),
+    **dict.fromkeys(("evidence", "busy", "pruning"), 5),
+    **dict.fromkeys(("monitor", "boots"), 4),
+    **dict.fromkeys(("defaults", "kbuild"), 3.5),
+    "machines": 3,
+    "trims": 2.5,
     **dict.fromkeys(("vmms", "disks", "networks", "images", "kernels", "guest", "inits"), 2),
+    "systemd": 2,
     "history": 2,  # it stores a timeline's data, and knows no machine
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
-    # Values: a change knows drafts and recipes, which know clocks, digests and sizes.
-    **dict.fromkeys(("draft", "recipe", "recipe_file", "change", "change_text"), 0),
-    **dict.fromkeys(("clock", "digest", "errors", "events", "size", "values", "__init__"), 0),
+    # Values: they know each other, and nothing of the host.
+    **dict.fromkeys(("recipes", "digest", "errors", "events", "values", "statistics"), 0),
 }
 # They take data and return data: whoever has data may import them.
-_DATA_ROOMS = {"timeline", "report"}
+_DATA_ROOMS = {"timelines", "reports"}
 
 
 # What experiments return, and reports print: values that live beside the engine they come from.
@@ -100,12 +102,12 @@ def test_imports_between_packages_have_no_cycle() -> None:
         if _room(module) != _room(imported):
             graph.setdefault(_room(module), set()).add(_room(imported))
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError
-    assert order.index("errors") < order.index("store") < order.index("machine")
+    assert order.index("errors") < order.index("store") < order.index("machines")
 
 
 def test_imports_of_timeline_and_report_are_data_only() -> None:
     allowed = (
-        "bootwright.clock",
+        "bootwright.recipes.clock",
         "bootwright.errors",
         "bootwright.host.clock",
         _RESULTS,
@@ -128,7 +130,7 @@ def _reached(module: str) -> set[str]:
     while new:
         reached |= new
         imported = {name for importer, name in _ARROWS if importer in new}
-        # Of `from bootwright.recipe import Recipe` the module is the first half.
+        # Of `from bootwright.recipes.recipe import Recipe` the module is the first half.
         new = {m for name in imported for m in (name, name.rpartition(".")[0])} - reached
     return reached & {importer for importer, _ in _ARROWS}
 
@@ -138,7 +140,7 @@ def test_results_know_only_values() -> None:
     reached = _reached(_RESULTS)
     assert {m for m in reached if _room(m) in ("experiments", "history")} == {
         _RESULTS,
-        "bootwright.experiments.verdicts",
+        "bootwright.statistics.verdicts",
         "bootwright.history.measurement",
     }
     others = {_room(m) for m in reached} - {"experiments", "history"}
@@ -171,7 +173,7 @@ _HEAVY = {
     "rich",
     "sqlite3",
     "asyncio",
-    "bootwright.machine",
+    "bootwright.machines",
     "qemu",
     "elftools",
     "msgspec",
@@ -186,7 +188,7 @@ def test_imports_at_start_up_are_few() -> None:
 
 
 def test_imports_check_detects_heavy_modules() -> None:
-    assert _loaded("import bootwright.machine.client") >= {"asyncio", "bootwright.machine"}
+    assert _loaded("import bootwright.machines.client") >= {"asyncio", "bootwright.machines"}
 
 
 def test_import_bootwright_loads_itself_alone() -> None:
@@ -197,41 +199,41 @@ _NOT_BEFORE_A_VMM_STARTS = {
     *("asyncio", "logging", "ssl", "qemu", "elftools", "kconfiglib", "lz4", "zstandard"),
     *("rich", "sqlite3", "email", "http", "importlib.metadata", "importlib.resources"),
     *("difflib", "gzip", "lzma", "random", "secrets", "shutil", "tempfile"),
-    *("bootwright.history", "bootwright.experiments", "bootwright.machine.client"),
-    *("bootwright.machine.monitor", "bootwright.kernels.symbols", "bootwright.vmms.qemu_trace"),
+    *("bootwright.history", "bootwright.experiments", "bootwright.machines.client"),
+    *("bootwright.monitor.monitor", "bootwright.kernels.symbols", "bootwright.vmms.qemu_trace"),
 }
 
 
 def test_monitor_process_imports_little_before_it_starts_one() -> None:
-    imports = _loaded("import bootwright.host.clock, bootwright.machine.monitor_process")
+    imports = _loaded("import bootwright.host.clock, bootwright.machines.monitor_process")
     assert imports >= {"subprocess", "socket"}
     assert imports & {"click", "dataclasses", "inspect", "msgspec", "pathlib", "asyncio"} == set()
 
 
 def test_run_imports_no_event_loop_before_it_asks_for_its_machine() -> None:
     loaded = _loaded("import bootwright.cli.main, bootwright.cli.run")
-    assert "bootwright.machine.request" in loaded
+    assert "bootwright.machines.request" in loaded
     assert loaded & _NOT_BEFORE_A_VMM_STARTS == set()
 
 
 def test_monitor_imports_no_event_loop_before_its_vmm_starts() -> None:
-    loaded = _loaded("import bootwright.machine.launch")
+    loaded = _loaded("import bootwright.monitor.launch")
     assert "bootwright.vmms.qemu" in loaded
     assert loaded & {*_NOT_BEFORE_A_VMM_STARTS, "click", "bootwright.cli"} == set()
 
 
 def test_monitor_never_imports_what_is_the_commands() -> None:
-    loaded = _loaded("import bootwright.machine.monitor, bootwright.vmms.qemu_running")
+    loaded = _loaded("import bootwright.monitor.monitor, bootwright.vmms.qemu_running")
     assert loaded >= {"asyncio", "qemu.qmp"}
     commands = {"click", "rich", "sqlite3", "bootwright.cli", "bootwright.history"}
-    assert loaded & {*commands, "bootwright.machine.client", "bootwright.report"} == set()
+    assert loaded & {*commands, "bootwright.machines.client", "bootwright.reports"} == set()
 
 
 def test_classes_that_a_boot_imports_are_cheap_to_define() -> None:
     # Others take 0.6 ms each, in two processes: use bootwright.values.dataclass.
     script = """
 import dataclasses, sys
-import bootwright.cli.main, bootwright.cli.run, bootwright.machine.launch
+import bootwright.cli.main, bootwright.cli.run, bootwright.monitor.launch
 from bootwright.values import _Methods
 for module in list(sys.modules.values()):
     if module.__name__.startswith("bootwright."):

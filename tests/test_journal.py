@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from bootwright.host import processes
-from bootwright.journal import Journal, Row, remove_file
-from tests.machine.fakes import WAITS, finish, shell, state_of, together, until
+from bootwright.journal import Journal, JournalEntry, remove_file
+from tests.machines.fakes import WAITS, finish, shell, state_of, together, until
 
 REMOVED: list[str] = []
 """The devices that any journal of these tests has removed."""
-_DISK = Row(event="take", kind="device", name="bootwright-web-feedface")
-_PIPE = Row(event="take", kind="file", name="knock")
-_VMM = Row(event="take", kind="process", name="vmm", token="feedface")
+_DISK = JournalEntry(event="take", kind="device", name="bootwright-web-feedface")
+_PIPE = JournalEntry(event="take", kind="file", name="knock")
+_VMM = JournalEntry(event="take", kind="process", name="vmm", token="feedface")
 
 
 @pytest.fixture
@@ -42,31 +42,31 @@ def test_journal_rows_come_back_oldest_first(journal: Journal) -> None:
 def test_journal_release_ends_ownership(journal: Journal) -> None:
     journal.write(_PIPE)
     journal.write(_VMM)
-    journal.write(Row(event="release", kind="file", name=_PIPE.name))
+    journal.write(JournalEntry(event="release", kind="file", name=_PIPE.name))
     assert journal.owned() == [_VMM]
 
 
 def test_journal_release_of_an_unknown_row_is_ignored(journal: Journal) -> None:
-    journal.write(Row(event="release", kind="process", name="never"))
+    journal.write(JournalEntry(event="release", kind="process", name="never"))
     assert journal.owned() == []
 
 
 def test_journal_release_tells_processes_of_one_role_apart(journal: Journal) -> None:
     journal.write(_VMM)
-    journal.write(Row(event="release", kind="process", name="vmm", token="another"))
-    journal.write(Row(event="release", kind="file", name="vmm", token="feedface"))
+    journal.write(JournalEntry(event="release", kind="process", name="vmm", token="another"))
+    journal.write(JournalEntry(event="release", kind="file", name="vmm", token="feedface"))
     assert journal.owned() == [_VMM]
 
 
 def test_journal_take_after_release_owns_again(journal: Journal) -> None:
     journal.write(_PIPE)
-    journal.write(Row(event="release", kind="file", name=_PIPE.name))
+    journal.write(JournalEntry(event="release", kind="file", name=_PIPE.name))
     journal.write(_PIPE)
     assert journal.owned() == [_PIPE]
 
 
 def test_journal_names_may_hold_any_character(journal: Journal) -> None:
-    row = Row(event="take", kind="file", name='a "b"\n\t\\ü')
+    row = JournalEntry(event="take", kind="file", name='a "b"\n\t\\ü')
     journal.write(row)
     assert journal.owned() == [row]
 
@@ -141,7 +141,7 @@ def test_journal_row_survives_a_killed_writer(journal: Journal) -> None:
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script, journal.path]).returncode == -9
-    assert journal.owned() == [Row(event="take", kind="file", name="x")]
+    assert journal.owned() == [JournalEntry(event="take", kind="file", name="x")]
 
 
 def test_journal_taking_writes_the_row_before_the_file_exists(journal: Journal) -> None:
@@ -165,11 +165,16 @@ def test_journal_taking_releases_when_its_block_raises(journal: Journal) -> None
 
 
 def test_journal_taking_ends_its_process_with_the_block(journal: Journal) -> None:
-    with shell(WAITS, processes.marked("another", {})) as other, ExitStack() as stack:
+    with (
+        shell(WAITS, processes.environment_with_token("another", {})) as other,
+        ExitStack() as stack,
+    ):
         with journal.taking("process", "vmm") as row:
             assert len(row.token) == 32
             assert journal.owned() == [row]
-            child = stack.enter_context(shell(WAITS, processes.marked(row.token, {})))
+            child = stack.enter_context(
+                shell(WAITS, processes.environment_with_token(row.token, {}))
+            )
         assert child.wait() == -9
         assert other.poll() is None
     assert journal.owned() == []
@@ -187,7 +192,7 @@ def test_journal_undo_all_releases_last_first(
 ) -> None:
     names = ["control", "initrd", "knock"]
     for name in names:
-        journal.write(Row(event="take", kind="file", name=name))
+        journal.write(JournalEntry(event="take", kind="file", name=name))
     undone: list[str] = []
     monkeypatch.setattr("bootwright.journal.remove_file", lambda path: undone.append(path.name))
     journal.undo_all()
@@ -197,11 +202,11 @@ def test_journal_undo_all_releases_last_first(
 
 def test_journal_undo_all_twice_is_no_error(journal: Journal) -> None:
     token = processes.new_token()
-    journal.write(Row(event="take", kind="process", name="vmm", token=token))
-    journal.write(Row(event="take", kind="file", name="control"))
-    journal.write(Row(event="take", kind="file", name="never-made"))
+    journal.write(JournalEntry(event="take", kind="process", name="vmm", token=token))
+    journal.write(JournalEntry(event="take", kind="file", name="control"))
+    journal.write(JournalEntry(event="take", kind="file", name="never-made"))
     (journal.path.parent / "control").touch()
-    with shell(WAITS, processes.marked(token, {})) as child:
+    with shell(WAITS, processes.environment_with_token(token, {})) as child:
         for _ in range(2):
             journal.undo_all()
             assert list(journal.path.parent.iterdir()) == []
@@ -211,12 +216,12 @@ def test_journal_undo_all_twice_is_no_error(journal: Journal) -> None:
 def test_journal_undo_all_spares_only_its_own_process(journal: Journal) -> None:
     ours, theirs = processes.new_token(), processes.new_token()
     for token in (ours, theirs):
-        journal.write(Row(event="take", kind="process", name="monitor", token=token))
+        journal.write(JournalEntry(event="take", kind="process", name="monitor", token=token))
     with (
-        shell(WAITS, processes.marked(ours, {})) as spared,
-        shell(WAITS, processes.marked(theirs, {})) as child,
+        shell(WAITS, processes.environment_with_token(ours, {})) as spared,
+        shell(WAITS, processes.environment_with_token(theirs, {})) as child,
     ):
-        journal.undo_all(sparing=ours)
+        journal.undo_all(except_token=ours)
         assert child.wait() == -9
         assert spared.poll() is None
     assert not journal.path.exists()
@@ -228,7 +233,7 @@ def test_journal_undo_never_leaves_the_folder(name: str, journal: Journal, tmp_p
     inside = journal.path.parent / "outside"
     for path in (*outside, inside):
         path.touch()
-    journal.write(Row(event="take", kind="file", name=name.format(folder=tmp_path)))
+    journal.write(JournalEntry(event="take", kind="file", name=name.format(folder=tmp_path)))
     journal.undo_all()
     assert all(path.exists() for path in outside)
     assert inside.exists(), "such a row is none of ours"
@@ -237,8 +242,8 @@ def test_journal_undo_never_leaves_the_folder(name: str, journal: Journal, tmp_p
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "a\0b"])
 def test_journal_undo_skips_rows_that_name_no_file(name: str, journal: Journal) -> None:
-    journal.write(Row(event="take", kind="file", name=name))
-    journal.write(Row(event="take", kind="file", name="control"))
+    journal.write(JournalEntry(event="take", kind="file", name=name))
+    journal.write(JournalEntry(event="take", kind="file", name="control"))
     assert [row.name for row in journal.owned()] == ["control"]
     journal.undo_all()
     assert journal.path.parent.is_dir()
@@ -255,7 +260,7 @@ def test_journal_undo_ends_no_process_without_a_token(journal: Journal) -> None:
 def test_journal_undo_removes_a_link_and_keeps_its_target(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     (journal.path.parent / "control").symlink_to(tmp_path / "precious")
-    journal.write(Row(event="take", kind="file", name="control"))
+    journal.write(JournalEntry(event="take", kind="file", name="control"))
     journal.undo_all()
     assert (tmp_path / "precious").exists()
     assert not (journal.path.parent / "control").is_symlink()
@@ -289,7 +294,7 @@ def test_journal_undo_removes_a_device_by_name(journal: Journal) -> None:
 
 def test_journal_undo_keeps_foreign_devices(journal: Journal) -> None:
     REMOVED.clear()
-    journal.write(Row(event="take", kind="device", name="vg-root"))
+    journal.write(JournalEntry(event="take", kind="device", name="vg-root"))
     assert journal.owned() == []
     journal.undo_all()
     assert REMOVED == []

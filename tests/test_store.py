@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bootwright import digest
-from bootwright.digest import Digest
+from bootwright.digest import Digest, digest_of_bytes
 from bootwright.errors import InputError, NotFoundError
 from bootwright.store import Store, check_name
 
@@ -39,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def _add(store: Store, content: str, *names: str) -> Digest:
-    name = digest.of_bytes(content.encode())
+    name = digest_of_bytes(content.encode())
     with store.staged() as folder:
         thing = folder / "thing"
         thing.mkdir()
@@ -117,7 +116,7 @@ def test_store_staging_leaves_nothing_when_interrupted(
 
 
 def test_store_sweep_keeps_staging_of_live_processes_only(store: Store) -> None:
-    with _other_process(store, digest.of_bytes(b"any")) as (process, theirs):
+    with _other_process(store, digest_of_bytes(b"any")) as (process, theirs):
         with store.staged():
             assert (theirs / "thing" / "content").read_text() == "same"
         process.kill()
@@ -129,7 +128,7 @@ def test_store_sweep_keeps_staging_of_live_processes_only(store: Store) -> None:
 
 
 def test_store_adopt_of_the_same_thing_by_two_processes(store: Store) -> None:
-    name = digest.of_bytes(b"same")
+    name = digest_of_bytes(b"same")
     with _other_process(store, name) as (one, _), _other_process(store, name) as (two, _):
         for process in (one, two):
             assert process.stdin is not None
@@ -151,7 +150,7 @@ def test_store_adopt_keeps_the_thing_that_is_there(store: Store) -> None:
 
 def test_store_adopt_of_a_missing_thing_fails(store: Store) -> None:
     with store.staged() as folder, pytest.raises(FileNotFoundError):
-        store.adopt(folder / "never made", digest.of_bytes(b"x"))
+        store.adopt(folder / "never made", digest_of_bytes(b"x"))
 
 
 def test_store_tag_moves_a_name(store: Store) -> None:
@@ -167,7 +166,7 @@ def test_store_tag_moves_a_name(store: Store) -> None:
 @pytest.mark.parametrize(("noun", "article"), [("image", "an"), ("kernel", "a")])
 def test_store_tag_refuses_an_invalid_name(tmp_path: Path, noun: str, article: str) -> None:
     with pytest.raises(InputError, match=f"^'No' cannot name {article} {noun}$"):
-        Store(tmp_path, noun).tag("No", digest.of_bytes(b"x"))
+        Store(tmp_path, noun).tag("No", digest_of_bytes(b"x"))
 
 
 def test_store_names_omit_a_name_being_made(store: Store) -> None:
@@ -277,7 +276,7 @@ def test_store_remove_restores_a_thing_when_the_check_raises(store: Store) -> No
 
 
 def test_store_sweep_removes_staging_without_an_owner(store: Store) -> None:
-    with _other_process(store, digest.of_bytes(b"x")) as (process, folder):
+    with _other_process(store, digest_of_bytes(b"x")) as (process, folder):
         assert store.abandoned() == []
         process.kill()
         process.wait()

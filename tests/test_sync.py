@@ -20,14 +20,14 @@ from bootwright.events import Event
 from bootwright.home import Home
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine import control
-from bootwright.machine.events import MarkReached
-from bootwright.machine.folder import MachineFolder
-from tests.machine.conftest import add_image, add_kernel, fake, quiet_monitors
-from tests.machine.fakes import ssh_that_logs_in, until
-from tests.machine.samples import entries
-from tests.machine.test_boot import POWERS_OFF, RUNS_COMMAND
-from tests.machine.test_client_kept_machines import BOOTS
+from bootwright.machines import control
+from bootwright.machines.events import MarkReached
+from bootwright.machines.folder import MachineFolder
+from tests.boots.test_boot import POWERS_OFF, RUNS_COMMAND
+from tests.machines.conftest import add_image, add_kernel, fake, quiet_monitors
+from tests.machines.fakes import ssh_that_logs_in, until
+from tests.machines.samples import entries
+from tests.machines.test_client_kept_machines import BOOTS
 from tests.vmms.fakes import PROGRAM, Fake
 
 __all__ = ["add_image", "add_kernel", "fake", "quiet_monitors"]

@@ -13,20 +13,14 @@ TYPE_CHECKING = False
 """As type checkers see it: True. Not from `typing`, whose import takes longer than all of ours."""
 
 if TYPE_CHECKING:
-    from bootwright import errors as errors
-    from bootwright import sync as sync
-    from bootwright.events import Event as Event
-    from bootwright.events import Notice as Notice
-    from bootwright.events import Progress as Progress
-    from bootwright.home import Home as Home
-    from bootwright.machine.boot import boot as boot
-    from bootwright.machine.boot import run as run
-    from bootwright.machine.boot import start as start
-    from bootwright.machine.ssh import Completed as Completed
-    from bootwright.machine.vm import VM as VM
-    from bootwright.machine.vm import Run as Run
-    from bootwright.recipe import Recipe as Recipe
-    from bootwright.timeline.phases import Phase as Phase
+    from bootwright import errors, sync
+    from bootwright.boots.boot import boot, run, start
+    from bootwright.boots.vm import VM, Run
+    from bootwright.events import Event, Notice, Progress
+    from bootwright.home import Home
+    from bootwright.machines.ssh import Completed
+    from bootwright.recipes.recipe import Recipe
+    from bootwright.timelines.phases import Phase
 
 __all__ = [
     "VM",
@@ -48,19 +42,19 @@ __all__ = [
 
 # name: (module, attribute); no attribute: the module itself. Each is imported above too.
 _NAMES = {
-    "Completed": ("bootwright.machine.ssh", "Completed"),
+    "Completed": ("bootwright.machines.ssh", "Completed"),
     "Event": ("bootwright.events", "Event"),
     "Home": ("bootwright.home", "Home"),
     "Notice": ("bootwright.events", "Notice"),
-    "Phase": ("bootwright.timeline.phases", "Phase"),
+    "Phase": ("bootwright.timelines.phases", "Phase"),
     "Progress": ("bootwright.events", "Progress"),
-    "Recipe": ("bootwright.recipe", "Recipe"),
-    "Run": ("bootwright.machine.vm", "Run"),
-    "VM": ("bootwright.machine.vm", "VM"),
-    "boot": ("bootwright.machine.boot", "boot"),
+    "Recipe": ("bootwright.recipes.recipe", "Recipe"),
+    "Run": ("bootwright.boots.vm", "Run"),
+    "VM": ("bootwright.boots.vm", "VM"),
+    "boot": ("bootwright.boots.boot", "boot"),
     "errors": ("bootwright.errors", ""),
-    "run": ("bootwright.machine.boot", "run"),
-    "start": ("bootwright.machine.boot", "start"),
+    "run": ("bootwright.boots.boot", "run"),
+    "start": ("bootwright.boots.boot", "start"),
     "sync": ("bootwright.sync", ""),
 }
 

@@ -37,7 +37,7 @@ def _monitor_ahead(arguments: list[str]) -> AbstractContextManager[None]:
     """Start a monitor before our own imports, where the command will most likely need one."""
     if arguments[:1] not in (["run"], ["start"]):
         return nullcontext()
-    from bootwright.machine import monitor_process
+    from bootwright.machines import monitor_process
 
     return monitor_process.started_ahead()
 

@@ -23,37 +23,37 @@ def is_digest(text: str) -> bool:
     return text.startswith(PREFIX) and len(digits) == 64 and set(digits) <= set("0123456789abcdef")
 
 
-def short(digest: str) -> str:
+def short_digest(digest: str) -> str:
     """Return the first twelve digits, enough for people."""
     return digest.removeprefix(PREFIX)[:12]
 
 
-def of_bytes(content: bytes) -> Digest:
+def digest_of_bytes(content: bytes) -> Digest:
     """Return the digest of *content*."""
     return Digest(PREFIX + hashlib.sha256(content).hexdigest())
 
 
-def of_file(path: Path) -> Digest:
+def digest_of_file(path: Path) -> Digest:
     """Return the digest of the file at *path*."""
     with path.open("rb") as file:
         return Digest(PREFIX + hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def of_tree(folder: Path) -> Digest:
+def digest_of_tree(folder: Path) -> Digest:
     """Return the digest of all files and links below *folder*: their names and contents."""
     outer = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
             content = "link " + os.readlink(path)
         elif path.is_file():
-            content = of_file(path)
+            content = digest_of_file(path)
         else:
             continue
         outer.update(f"{path.relative_to(folder)}\0{content}\0".encode())
     return Digest(PREFIX + outer.hexdigest())
 
 
-def of_disk(path: Path, observe: Observer = ignore) -> Digest:
+def digest_of_disk(path: Path, observe: Observer = ignore) -> Digest:
     """Return the digest of a disk image, in time that follows its data, not its size.
 
     Only blocks that hold something else than zeros count, each with its offset, so that an image

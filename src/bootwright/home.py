@@ -72,7 +72,7 @@ class Home:
         return self.state / "logs"
 
 
-def locate(environment: Mapping[str, str] = os.environ) -> Home:
+def locate_home(environment: Mapping[str, str] = os.environ) -> Home:
     """Read the folders from the environment, touching nothing.
 
     ``BOOTWRIGHT_HOME`` moves all of them under one folder; else ``XDG_DATA_HOME``,

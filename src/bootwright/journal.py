@@ -25,18 +25,18 @@ import msgspec
 from bootwright.host import processes
 from bootwright.values import dataclass
 
-Kind = Literal["file", "process", "device"]
+ResourceKind = Literal["file", "process", "device"]
 
 DEVICE_PREFIX = "bootwright-"
 """How the names of all our block devices begin; no other is ever removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class JournalEntry:
     """One resource that a machine takes or has given back."""
 
     event: Literal["take", "release"]
-    kind: Kind
+    kind: ResourceKind
     name: str
     """A file's name in the machine's folder; a process's role; a block device's name, which no
     other has on this host."""
@@ -56,7 +56,7 @@ class Journal:
         self.path = path
         self._remove_device = remove_device
 
-    def write(self, row: Row) -> None:
+    def write(self, row: JournalEntry) -> None:
         """Append *row*; several processes may do so at once."""
         # The newline comes first as well: a row that a crash cut short must not swallow this one.
         line = b"\n" + msgspec.json.encode(row) + b"\n"
@@ -68,10 +68,10 @@ class Journal:
             os.close(file)
 
     @contextmanager
-    def taking(self, kind: Kind, name: str) -> Iterator[Row]:
+    def taking(self, kind: ResourceKind, name: str) -> Iterator[JournalEntry]:
         """Own a resource for the length of the block, which takes it; afterwards it is undone."""
         token = processes.new_token() if kind == "process" else ""
-        row = Row(event="take", kind=kind, name=name, token=token)
+        row = JournalEntry(event="take", kind=kind, name=name, token=token)
         self.write(row)
         try:
             yield row
@@ -82,7 +82,7 @@ class Journal:
             with suppress(OSError):
                 self._release(row)
 
-    def owned(self) -> list[Row]:
+    def owned(self) -> list[JournalEntry]:
         """Return the rows that were taken and not released, oldest first.
 
         A line that a crash cut short is no row: its resource was not taken yet. One that leads out
@@ -92,10 +92,10 @@ class Journal:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:
             return []
-        owned: dict[tuple[str, str, str], Row] = {}
+        owned: dict[tuple[str, str, str], JournalEntry] = {}
         for line in lines:
             try:
-                row = msgspec.json.decode(line, type=Row)
+                row = msgspec.json.decode(line, type=JournalEntry)
             except ValueError:  # msgspec's errors, and text that is no UTF-8
                 continue
             if not _is_sound(row):
@@ -106,7 +106,7 @@ class Journal:
                 owned.pop((row.kind, row.name, row.token), None)
         return list(owned.values())
 
-    def undo(self, row: Row) -> None:
+    def undo(self, row: JournalEntry) -> None:
         """Give a resource back, whether it was taken or not.
 
         Raises:
@@ -120,7 +120,7 @@ class Journal:
             case "device":
                 self._remove_device(row.name)
 
-    def undo_all(self, *, sparing: str = "") -> None:
+    def undo_all(self, *, except_token: str = "") -> None:
         """Give all back in reverse order, and forget it.
 
         Args:
@@ -130,16 +130,16 @@ class Journal:
             HostError: a process does not end.
         """
         for row in reversed(self.owned()):
-            if not sparing or row.token != sparing:
+            if not except_token or row.token != except_token:
                 self.undo(row)
         self.path.unlink(missing_ok=True)
 
-    def _release(self, row: Row) -> None:
+    def _release(self, row: JournalEntry) -> None:
         if self.path.exists():
-            self.write(Row(event="release", kind=row.kind, name=row.name, token=row.token))
+            self.write(JournalEntry(event="release", kind=row.kind, name=row.name, token=row.token))
 
 
-def _is_sound(row: Row) -> bool:
+def _is_sound(row: JournalEntry) -> bool:
     """Say whether a row that was read from a file names something that can be ours."""
     if row.kind == "process":
         return bool(row.token)

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bootwright.digest import PREFIX, Digest, is_digest, short
+from bootwright.digest import PREFIX, Digest, is_digest, short_digest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.host import locks
 from bootwright.host.trees import remove_tree
@@ -74,7 +74,7 @@ class Store:
     def name_of(self, digest: Digest) -> str:
         """Return a name that stands for *digest*, or where there is none its first digits."""
         names = [name for name, stands_for in self.names().items() if stands_for == digest]
-        return names[0] if names else short(digest)
+        return names[0] if names else short_digest(digest)
 
     def digests(self) -> list[Digest]:
         """Return all that is stored, named or not."""

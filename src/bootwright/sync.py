@@ -20,11 +20,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from bootwright.boots import boot as boots
+from bootwright.boots import vm as vms
 from bootwright.errors import InputError
-from bootwright.machine import boot as boots
-from bootwright.machine import vm as vms
-from bootwright.machine.spec import EndReason
-from bootwright.machine.ssh import Completed
+from bootwright.machines.spec import EndReason
+from bootwright.machines.ssh import Completed
 
 __all__ = ["VM", "boot", "run", "start"]
 

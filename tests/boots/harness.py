@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootwright.home import Home, locate
-from bootwright.images import image as images
+from bootwright.home import Home, locate_home
+from bootwright.images.image import load_image
 
 PROGRAM = Path(sys.executable).with_name("bootwright")
 BOOT_S = 240
@@ -102,12 +102,12 @@ def _environment(state: Path) -> dict[str, str]:
 
 def home_of(own: Bootwright) -> Home:
     """Return the folders that it works in."""
-    return locate(own.environment)
+    return locate_home(own.environment)
 
 
 def put_into(own: Bootwright, store: Home, image: str) -> None:
     """Give one that has nothing yet the image and all kernels of *store*."""
-    done = own("image", "import", image, images.load(store, image).disk)
+    done = own("image", "import", image, load_image(store, image).disk)
     assert done.returncode == 0, done.stderr
     kernels = home_of(own).kernels
     subprocess.run(["cp", "-a", store.kernels, kernels.parent], check=True)

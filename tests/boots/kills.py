@@ -20,7 +20,7 @@ AT_ONCE = 2
 """How many boots run at once: a vCPU each on the machines that test this."""
 _SETTLED_S = 60
 
-MONITOR, COMMAND = "bootwright.machine.launch", "/bin/bootwright"
+MONITOR, COMMAND = "bootwright.monitor.launch", "/bin/bootwright"
 """Words of the command lines of the processes that are killed."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bootwright import digest as digests
-from bootwright.images import image as images
+from bootwright.digest import digest_of_disk
+from bootwright.images.image import load_image
 from tests.boots.harness import Bootwright, home_of, put_into
 
 pytestmark = pytest.mark.boot
@@ -27,11 +27,11 @@ def _boot(own: Bootwright, image: str, kernel: str, kind: str, *words: str) -> l
 def test_disk_writes_stay_in_the_machines_own_disk(
     bootwright: Bootwright, bookworm: str, kernel: str, kind: str, filesystem: str
 ) -> None:
-    disk = images.load(home_of(bootwright), bookworm).disk
-    before = digests.of_disk(disk)
+    disk = load_image(home_of(bootwright), bookworm).disk
+    before = digest_of_disk(disk)
     for _ in range(2):
         assert _boot(bootwright, bookworm, kernel, kind, "--init", "tini") == [filesystem]
-    assert digests.of_disk(disk) == before
+    assert digest_of_disk(disk) == before
 
 
 def test_disk_overlay_boots_systemd_and_a_kept_machine_keeps_its_files(
@@ -50,9 +50,9 @@ def test_disk_reflink_shares_blocks_with_the_image(
     on_xfs: Bootwright, bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     put_into(on_xfs, home_of(bootwright), bookworm)
-    disk = images.load(home_of(on_xfs), bookworm).disk
-    before = digests.of_disk(disk)
+    disk = load_image(home_of(on_xfs), bookworm).disk
+    before = digest_of_disk(disk)
     for _ in range(2):
         assert _boot(on_xfs, bookworm, kernel, "reflink", "--init", "tini") == ["ext4"]
-    assert digests.of_disk(disk) == before
+    assert digest_of_disk(disk) == before
     assert list(on_xfs.machines.iterdir()) == []

@@ -12,18 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from bootwright import home as homes
 from bootwright.errors import BuildError
 from bootwright.events import ignore
-from bootwright.home import Home
-from bootwright.kernels import configure, kconfig, make, profile
-from bootwright.kernels import source as sources
-from bootwright.kernels.source import Source
+from bootwright.home import Home, locate_home
+from bootwright.kbuild import configure, kconfig, make
+from bootwright.kbuild.profile import parse_profile
+from bootwright.kbuild.source import Source, debian_source, source_tree
 from tests.boots.harness import Bootwright, until
 
 pytestmark = pytest.mark.boot  # no VM, but minutes of a compiler's time
 
-_SMALL = profile.parse(
+_SMALL = parse_profile(
     "small",
     """\
 # small: what a test compiles
@@ -39,13 +38,13 @@ CONFIG_NO_SUCH_THING=y   # no kernel has it
 @pytest.fixture(scope="module")
 def home(builder: Bootwright, micro: str) -> Home:
     """The tests' own store; with micro, the source is there."""
-    return homes.locate(builder.environment)
+    return locate_home(builder.environment)
 
 
 @pytest.fixture
 def broken(home: Home, tmp_path: Path) -> Source:
     """A user's tree: the real one, by links, with one file that does not compile."""
-    real = sources.debian(home)
+    real = debian_source(home)
     tree = tmp_path / "tree"
     subprocess.run(["cp", "-a", "--link", real.path, tree], check=True)
     file = tree / "init" / "initramfs.c"
@@ -92,7 +91,7 @@ def test_kernel_build_interrupted_leaves_no_process_and_continues(
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }
     tree = tmp_path / "tree"
-    subprocess.run(["cp", "-a", "--link", sources.debian(home).path, tree], check=True)
+    subprocess.run(["cp", "-a", "--link", debian_source(home).path, tree], check=True)
     building = subprocess.Popen(
         [sys.executable, "-m", "bootwright", "kernel", "build", "micro", "--source", tree],
         env=own,
@@ -114,7 +113,7 @@ def test_kernel_build_interrupted_leaves_no_process_and_continues(
     [folder] = out.glob("*/micro")
     made = {path: path.stat().st_mtime_ns for path in (folder / "init").glob("*.o")}
     assert made, "make removed more than what was half made"
-    _objects(sources.tree(tree), home, folder)
+    _objects(source_tree(tree), home, folder)
     assert {path: path.stat().st_mtime_ns for path in made} == made
     assert (folder / "init" / "built-in.a").exists()
 
@@ -147,7 +146,7 @@ def test_kernel_build_of_what_is_built_runs_no_make(
 
 def test_kconfig_why_agrees_with_the_kernels_own_program(home: Home, micro: str) -> None:
     """Every option of the real source has the value that the kernel's own program gave it."""
-    source = sources.debian(home)
+    source = debian_source(home)
     config = home.kernels / "names" / micro / "config"
     options = kconfig.Options(source.path, config)
     values = configure.read(config)

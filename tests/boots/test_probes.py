@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.machine.ssh import Access
+from bootwright.machines.ssh import SshEndpoint
 from bootwright.probes import runner
 from bootwright.probes.probe import Outcome
 from bootwright.probes.runner import Reader
@@ -101,7 +101,7 @@ class _Guest:
         probes = [replace(p, limit_s=3) if p.name == "randomness" else p for p in probes]
         [machine] = self.own.json("ps")
         folder = self.own.machines / self.name
-        reach = Access(
+        reach = SshEndpoint(
             name=self.name,
             port=int(machine["ports"]["22"]),
             key=Path(self.own.environment["XDG_DATA_HOME"]) / "bootwright/keys/id_ed25519",

@@ -24,9 +24,9 @@ _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 PHASES = [
     ("host preparation", "command.entered", "vmm.exec"),
     ("VMM start", "vmm.exec", "vmm.running"),
-    ("firmware and kernel", "vmm.running", "seed.start"),
-    ("seed", "seed.start", "seed.done"),
-    ("PID 1 to sshd", "seed.done", "sshd.listening"),
+    ("firmware and kernel", "vmm.running", "initramfs.start"),
+    ("seed", "initramfs.start", "initramfs.done"),
+    ("PID 1 to sshd", "initramfs.done", "sshd.listening"),
     ("SSH log-in", "sshd.listening", "ssh.login"),
     ("command", "ssh.login", "command.end"),
     ("clean-up", "command.end", "machine.gone"),

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from bootwright.experiments.search import Search
-from bootwright.experiments.trials import Outcome, Stage
+from bootwright.search.search import Search
+from bootwright.search.trials import Stage, TrialOutcome
 from tests.boots.broken_guests import changed_image
 from tests.boots.harness import Bootwright
 
@@ -74,12 +74,12 @@ async def test_search_removes_nine_of_twelve_planted_units(
     probe = _probe(names)
     journal = tmp_path / "search.jsonl"
 
-    async def boot(applied: frozenset[str], stage: Stage) -> Outcome:
+    async def boot(applied: frozenset[str], stage: Stage) -> TrialOutcome:
         masks = " ".join(f"systemd.mask={unit}" for unit in sorted(applied))
         options = ("--append", masks) if applied else ()
         done = await asyncio.to_thread(bootwright, "run", image, *options, "--", probe)
         assert done.returncode != 125, done.stderr
-        return Outcome(passed=done.returncode == 0, detail=done.stderr[-200:])
+        return TrialOutcome(passed=done.returncode == 0, detail=done.stderr[-200:])
 
     with changed_image(bootwright, bookworm, "planted", tmp_path, _planted(names)) as image:
         search = Search([units], boot, journal=journal)
@@ -96,7 +96,7 @@ async def test_search_fastest_keeps_the_one_argument_that_gains(
 ) -> None:
     """Without its crypto self-tests Debian's kernel starts in a third of the time."""
 
-    async def boot(applied: frozenset[str], stage: Stage) -> Outcome:
+    async def boot(applied: frozenset[str], stage: Stage) -> TrialOutcome:
         arguments = ("--append", " ".join(sorted(applied))) if applied else ()
         done = await asyncio.to_thread(
             *(bootwright, "run", "--tiny", "--kernel", kernel, "--clock", "virtual", *arguments),
@@ -105,7 +105,7 @@ async def test_search_fastest_keeps_the_one_argument_that_gains(
         )
         assert done.returncode != 125, done.stderr
         uptime_ns = round(float(done.stdout.split()[0]) * 1e9)
-        return Outcome(passed=done.returncode == 0, samples_ns=(uptime_ns,))
+        return TrialOutcome(passed=done.returncode == 0, samples_ns=(uptime_ns,))
 
     arguments = ["noresume", "cryptomgr.notests", "breaks.all=1", "raid=noautodetect"]
     found = await Search([arguments], boot, goal="fastest").run()

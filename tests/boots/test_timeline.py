@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bootwright.timeline.span import ROOT, Span, Timeline
+from bootwright.timelines.span import ROOT, Span, Timeline
 from tests.boots.harness import Bootwright
 from tests.boots.test_virtual_clock import busy_host
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bootwright.timeline.span import covered_ns, merged
-from bootwright.timeline.userspace.dump import ERROR_NS, parse_dump
-from bootwright.timeline.userspace.spans import goal_unit, spans, unit_path
-from bootwright.timeline.userspace.units import ASK_MANAGER, ASK_UNITS, parse_show
+from bootwright.timelines.span import covered_ns, merged
+from bootwright.timelines.userspace.dump import ERROR_NS, parse_dump
+from bootwright.timelines.userspace.spans import goal_unit, spans, unit_path
+from bootwright.timelines.userspace.units import ASK_MANAGER, ASK_UNITS, parse_show
 from tests.boots.harness import Bootwright
-from tests.timeline.recorded import blame, chain, milliseconds, sections
+from tests.timelines.recorded import blame, chain, milliseconds, sections
 
 pytestmark = pytest.mark.boot
 

@@ -12,16 +12,17 @@ import msgspec
 import pytest
 import tomli_w
 
-from bootwright import home as homes
 from bootwright.digest import Digest
-from bootwright.guest import seed
-from bootwright.images import image as images
+from bootwright.guest import initramfs
+from bootwright.home import locate_home
+from bootwright.images.image import load_image
 from bootwright.images.reading import read
-from bootwright.inits import graph, trim
-from bootwright.inits.graph import Graph
-from bootwright.inits.implied import Kind
-from bootwright.inits.staying import DEFAULT_KEEP
-from bootwright.inits.trim import Trim
+from bootwright.systemd import graph
+from bootwright.systemd.graph import Graph
+from bootwright.systemd.implied import Kind
+from bootwright.trims import trim
+from bootwright.trims.kept import DEFAULT_KEEP
+from bootwright.trims.trim import Trim
 from tests.boots.harness import Bootwright
 
 pytestmark = pytest.mark.boot
@@ -83,7 +84,7 @@ def _names(value: str) -> set[str]:
 
 
 def _graph(own: Bootwright, image: str) -> Graph:
-    loaded = images.load(homes.locate(own.environment), image)
+    loaded = load_image(locate_home(own.environment), image)
     return graph.read(read(loaded, graph.WANTED))
 
 
@@ -93,15 +94,15 @@ def image(request: pytest.FixtureRequest) -> str:
 
 
 def _digest(own: Bootwright, image: str) -> Digest:
-    return images.load(homes.locate(own.environment), image).digest
+    return load_image(locate_home(own.environment), image).digest
 
 
 def _trimmed(own: Bootwright, image: str, made: Trim, folder: Path) -> Path:
-    """Write the recipe of a boot of *image* with a trim in its seed."""
+    """Write the recipe of a boot of *image* with a trim in its initramfs."""
     shown = own("recipe", "show", image)
     assert shown.returncode == 0, shown.stderr
     recipe = tomllib.loads(shown.stdout)
-    carried = seed.remember(homes.locate(own.environment), trim.guest_files(made))
+    carried = initramfs.store_guest_files(locate_home(own.environment), trim.guest_files(made))
     recipe["guest_files"] += [msgspec.to_builtins(file) for file in carried]
     path = folder / "trimmed.toml"
     path.write_text(tomli_w.dumps(recipe))
@@ -138,7 +139,7 @@ def _differences(found: Graph, word: Word) -> Iterator[str]:
             yield f"{name} is not in the graph"
             continue
         for kind in (*_EXACT, *_NO_MORE):
-            theirs = {found.own_name(n) for n in _names(fields.get(kind, ""))}
+            theirs = {found.real_name(n) for n in _names(fields.get(kind, ""))}
             theirs = {n for n in theirs if _is_known_from_files(n)}
             ours = {edge.target for edge in found.edges_from(name, (kind,))}
             ours = {n for n in ours if _is_known_from_files(n)}
@@ -164,7 +165,7 @@ def test_trim_graph_agrees_with_systemd_and_the_trimmed_boot_works(
         *found.aliases,
     }
 
-    planned = trim.plan(found, name="diary", image=_digest(bootwright, image))
+    planned = trim.plan_trim(found, name="diary", image=_digest(bootwright, image))
     file = _trimmed(bootwright, image, planned.trim, tmp_path)
     masked = " ".join(f"'{mask.unit}'" for mask in planned.trim.masks)
     more = f"echo =====\nsystemctl show --property=LoadState,ActiveState {masked}\n"
@@ -201,7 +202,7 @@ def test_trim_keep_keeps_services_and_what_they_need(
 
     keep = (*DEFAULT_KEEP, "nginx.service", "postgresql.service")
     digest = _digest(bootwright, services)
-    planned = trim.plan(found, name="web", image=digest, keep=keep)
+    planned = trim.plan_trim(found, name="web", image=digest, keep=keep)
     assert {stay.unit: stay.reason for stay in planned.stays}["systemd-tmpfiles-setup.service"] == (
         "postgresql.service needs /run/postgresql, "
         "which /usr/lib/tmpfiles.d/postgresql-common.conf makes"
@@ -257,7 +258,7 @@ def test_trim_allows_login_where_pam_asks_for_logind(
     users: str, bootwright: Bootwright, tmp_path: Path
 ) -> None:
     found, digest = _graph(bootwright, users), _digest(bootwright, users)
-    by_default = trim.plan(found, name="default", image=digest)
+    by_default = trim.plan_trim(found, name="default", image=digest)
     file = _trimmed(bootwright, users, by_default.trim, tmp_path)
     done = bootwright("run", "--recipe", file, "--", _LOG_IN)
     # logind is neither there nor asked for: a call that timed out would have been logged.
@@ -265,7 +266,7 @@ def test_trim_allows_login_where_pam_asks_for_logind(
 
     # pam_systemd takes logind for running where tmpfiles.d made its folders.
     keep = (*DEFAULT_KEEP, "dbus.service", "systemd-tmpfiles-setup.service")
-    with_bus = trim.plan(found, name="bus", image=digest, keep=keep)
+    with_bus = trim.plan_trim(found, name="bus", image=digest, keep=keep)
     file = _trimmed(bootwright, users, with_bus.trim, tmp_path)
     done = bootwright("run", "--recipe", file, "--", _LOG_IN + _CALL)
     said = "Unit dbus-org.freedesktop.login1.service is masked."

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import pytest
 
-from bootwright import home as homes
-from bootwright.draft import Draft
-from bootwright.guest import identity
-from bootwright.machine.collect import Collected, collect, with_collector
-from bootwright.machine.complete import complete
-from bootwright.machine.spec import Watch
+from bootwright.defaults.complete import complete
+from bootwright.evidence.unattended import Collected, collect, with_collector
+from bootwright.guest.identity import fixed_identity
+from bootwright.home import locate_home
+from bootwright.machines.spec import Watch
+from bootwright.recipes.draft import Draft
 from tests.boots.harness import BOOT_S, Bootwright
 
 pytestmark = pytest.mark.boot
@@ -35,7 +35,7 @@ def busy_host() -> Iterator[None]:
 
 
 def boot(bootwright: Bootwright, draft: Draft, watch: Watch | None = None) -> Collected:
-    home = homes.locate(bootwright.environment)
+    home = locate_home(bootwright.environment)
     recipe = with_collector(home, asyncio.run(complete(home, draft))[0])
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
@@ -59,7 +59,13 @@ def test_virtual_clock_repeats_one_seed_on_a_busy_host(
     draft = Draft(image=bookworm, kernel=kernel, init=init, clock="virtual")  # type: ignore[arg-type]
     quiet = guest_ns(bootwright, draft)
     assert list(quiet) == [
-        *("seed.start", "seed.modules", "seed.done", "sshd.listening", "sshd.accepting")
+        *(
+            "initramfs.start",
+            "initramfs.modules",
+            "initramfs.done",
+            "sshd.listening",
+            "sshd.accepting",
+        )
     ]
     with busy_host():
         assert guest_ns(bootwright, draft) == quiet
@@ -79,7 +85,7 @@ def test_virtual_clock_access_counts_take_no_guest_time(
     bootwright: Bootwright, bookworm: str, kernel: str
 ) -> None:
     draft = Draft(image=bookworm, kernel=kernel, init="tini", clock="virtual", seed=1)
-    cmdline = asyncio.run(complete(homes.locate(bootwright.environment), draft))[0].cmdline
+    cmdline = asyncio.run(complete(locate_home(bootwright.environment), draft))[0].cmdline
     loud = replace(draft, cmdline=tuple(word for word in cmdline if word != "quiet"))
     assert loud.cmdline != cmdline
     plain = boot(bootwright, draft)
@@ -89,7 +95,7 @@ def test_virtual_clock_access_counts_take_no_guest_time(
     quiet = {access.device: access for access in counted.accesses}
     # Each mark goes over its port, a byte a write, and what opens the port comes beside.
     marks = [mark.name for mark in counted.marks if mark.name in counted.guest_ns]
-    sent_bytes = sum(len(f"{identity.fixed().token} {name}\r\n") for name in marks)
+    sent_bytes = sum(len(f"{fixed_identity().token} {name}\r\n") for name in marks)
     assert sent_bytes <= quiet["UART ttyS1 (marks)"].writes < 5 * sent_bytes
     spoken = {access.device: access for access in boot(bootwright, loud, "accesses").accesses}
     console = "UART ttyS0 (console)"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from bootwright.report.page import page as page_of
-from bootwright.timeline.span import Timeline
+from bootwright.reports.page import page as page_of
+from bootwright.timelines.span import Timeline
 
 _CHROMIUM = "/usr/bin/chromium"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}

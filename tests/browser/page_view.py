@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from playwright.sync_api import Page
 
-from bootwright.timeline.span import Span, Timeline
+from bootwright.timelines.span import Span, Timeline
 
 
 def view_of(page: Page) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from bootwright.report.text import duration
-from bootwright.timeline.span import ROOT, Span, Timeline
+from bootwright.reports.text import duration
+from bootwright.timelines.span import ROOT, Span, Timeline
 from tests.browser.conftest import Open
 from tests.browser.page_view import assert_drawn_as_the_data_say, boxes_of, point, view_of
-from tests.report.timelines import of_size, recorded
+from tests.reports.timelines import of_size, recorded
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ from tests.browser.page_view import (
     color_at,
     view_of,
 )
-from tests.report.timelines import of_size, recorded
+from tests.reports.timelines import of_size, recorded
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,7 @@ import pytest
 
 from bootwright.cli import main
 from bootwright.home import Home
-from bootwright.kernels import kernel as kernels
-from bootwright.kernels.kernel import Kernel
+from bootwright.kernels.kernel import Kernel, kernel_store, store_kernel
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ def bootwright(home: Home, capsys: pytest.CaptureFixture[str]) -> Iterator[Calla
 @pytest.fixture
 def debian(home: Home) -> Kernel:
     """Return a kernel called debian, which could not boot; without one it would be fetched."""
-    with kernels.shelf(home).staged() as staged:
+    with kernel_store(home).staged() as staged:
         (staged / "vmlinux").write_text("no kernel")
-        return kernels.shelve(
+        return store_kernel(
             home, staged, name="debian", release="6.1.0-test", source="a test", pvh=True
         )

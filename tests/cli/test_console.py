@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bootwright.home import Home
-from bootwright.machine.messages import AttachConsole
-from tests.machine.fakes import FakeMonitor, until
-from tests.machine.samples import at_rest
+from bootwright.machines.messages import AttachConsole
+from tests.machines.fakes import FakeMonitor, until
+from tests.machines.samples import at_rest
 
 Cli = Callable[..., Any]
 

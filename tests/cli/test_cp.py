@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bootwright.home import Home
-from tests.machine.fakes import FakeMonitor, program
-from tests.machine.samples import at_rest
+from tests.machines.fakes import FakeMonitor, program
+from tests.machines.samples import at_rest
 
 Cli = Callable[..., Any]
 

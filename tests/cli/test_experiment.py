@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bootwright.change_text import FORMS
 from bootwright.history import measurements
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.kernels.kernel import Kernel
+from bootwright.recipes.change_text import FORMS
 from tests.experiments.measured import Instant, measurement
 
 Cli = Callable[..., Any]
@@ -92,7 +92,7 @@ def test_compare_refuses_a_change_that_changes_nothing(bootwright: Cli, debian: 
 def test_measure_resume_of_a_complete_measurement_boots_nothing(
     bootwright: Cli, debian: Kernel, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bootwright.machine.trial.remembered_build", lambda home, vmm: "7.2")
+    monkeypatch.setattr("bootwright.defaults.kvm_trial.remembered_build", lambda home, vmm: "7.2")
     whole = measurement([1000] * 6, [900] * 6)
     history = History(home.history)
     begun = measurements.begin(history, whole)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bootwright import recipe_file
 from bootwright.cli import times
 from bootwright.history.history import History
 from bootwright.home import Home
+from bootwright.recipes import recipe_file
 from tests.history.samples import boot, filled
-from tests.machine.samples import RECIPE
+from tests.machines.samples import RECIPE
 
 Cli = Callable[..., Any]
 NOW_S = int(time.time())
@@ -33,7 +33,7 @@ def three(home: Home) -> History:
             began_s=NOW_S - DAY_S,
             image="",
             image_digest="",
-            init="seed",
+            init="none",
             clock="virtual",
             seed=7,
             total_ns=None,
@@ -81,7 +81,7 @@ def test_history_lists_the_newest_boot_last(bootwright: Cli, three: History) -> 
         (("--image", "web"), [1]),
         (("--image", "2" * 12), [1, 3]),
         (("--kernel", "debian"), [1, 2]),
-        (("--init", "seed"), [2]),
+        (("--init", "none"), [2]),
         (("--clock", "wall"), [1, 3]),
         (("--since", "2d"), [2, 3]),
         (("--since", "1970-01-02"), [1, 2, 3]),

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from bootwright.digest import Digest, short
+from bootwright.digest import Digest, short_digest
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.images.image import Image
+from bootwright.images.image import Image, image_store
 from tests.doctor.samples import add_image
 
 Cli = Callable[..., Any]
@@ -30,7 +29,7 @@ def test_image_list_shows_images(bootwright: Cli, home: Home) -> None:
     image = add_image(home, "web")
     done = bootwright("image", "list")
     assert (done.status, done.err) == (0, "")
-    assert done.out.splitlines()[1].split()[:2] == ["web", short(image.digest)]
+    assert done.out.splitlines()[1].split()[:2] == ["web", short_digest(image.digest)]
     assert done.out.endswith("  a test\n")
     [row] = json.loads(bootwright("image", "list", "--json").out)
     assert "damaged" not in row
@@ -39,7 +38,7 @@ def test_image_list_shows_images(bootwright: Cli, home: Home) -> None:
 def test_image_list_shows_damaged_images_beside_others(bootwright: Cli, damaged: Image) -> None:
     done = bootwright("image", "list")
     db, web = done.out.splitlines()[1:]
-    assert db.split()[:2] == ["db", short(damaged.digest)]
+    assert db.split()[:2] == ["db", short_digest(damaged.digest)]
     assert db.endswith("  damaged: bootwright image rm db")
     assert web.endswith("  a test")
     assert (done.status, done.err) == (1, "")
@@ -61,13 +60,13 @@ def test_image_list_json_marks_damaged_images(bootwright: Cli, damaged: Image) -
 
 
 def test_image_list_shows_a_name_without_an_image_as_damaged(bootwright: Cli, home: Home) -> None:
-    images.shelf(home).tag("db", Digest("sha256-" + "0" * 64))
+    image_store(home).tag("db", Digest("sha256-" + "0" * 64))
     done = bootwright("image", "list")
     assert done.out.endswith("damaged: bootwright image rm db\n")
     assert done.status == 1
     done = bootwright("image", "rm", "db")
     assert (done.status, done.err) == (0, "image db: removed\n")
-    assert images.shelf(home).names() == {}
+    assert image_store(home).names() == {}
 
 
 @pytest.mark.parametrize("by", ["name", "digest"])
@@ -76,8 +75,8 @@ def test_image_rm_removes_a_damaged_image(
 ) -> None:
     reference = "db"
     if by == "digest":
-        images.shelf(home).untag("db")
-        reference = short(damaged.digest)
+        image_store(home).untag("db")
+        reference = short_digest(damaged.digest)
     done = bootwright("image", "rm", reference)
     assert (done.status, done.err) == (0, f"image {reference}: removed\n")
     assert not damaged.folder.exists()

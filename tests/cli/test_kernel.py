@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootwright.digest import short
+from bootwright.digest import short_digest
 from bootwright.home import Home
 from bootwright.kernels.kernel import Kernel
 from tests.doctor.samples import add_kernel
@@ -30,7 +30,7 @@ def test_kernel_list_shows_kernels(bootwright: Cli, home: Home) -> None:
     done = bootwright("kernel", "list")
     assert (done.status, done.err) == (0, "")
     row = done.out.splitlines()[1]
-    assert row.split()[:3] == ["mine", "6.1.0-test", short(kernel.digest)]
+    assert row.split()[:3] == ["mine", "6.1.0-test", short_digest(kernel.digest)]
     assert row.endswith("  a test")
     [shown] = json.loads(bootwright("kernel", "list", "--json").out)
     assert "damaged" not in shown
@@ -40,7 +40,7 @@ def test_kernel_list_shows_kernels(bootwright: Cli, home: Home) -> None:
 def test_kernel_list_shows_damaged_kernels_beside_others(bootwright: Cli, damaged: Kernel) -> None:
     done = bootwright("kernel", "list")
     debian, mine = done.out.splitlines()[1:]
-    assert debian.split()[:2] == ["debian", short(damaged.digest)]
+    assert debian.split()[:2] == ["debian", short_digest(damaged.digest)]
     assert debian.endswith("  damaged: bootwright kernel rm debian")
     assert mine.endswith("  a test")
     assert (done.status, done.err) == (1, "")

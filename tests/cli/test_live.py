@@ -6,9 +6,9 @@ import pytest
 
 from bootwright.cli.live import LivePhases, phases_shown
 from bootwright.events import Notice, Progress
-from bootwright.machine.events import MarkReached
-from bootwright.timeline.phases import START, START_UP
-from bootwright.timeline.recorder import Mark
+from bootwright.machines.events import MarkReached
+from bootwright.timelines.phases import START, START_UP
+from bootwright.timelines.recorder import Mark
 
 
 def _mark(name: str, time_ms: int) -> Mark:
@@ -25,7 +25,7 @@ def test_live_phases_grow_and_name_what_is_awaited() -> None:
         "VMM start",
         "firmware and kernel",
         "so far",
-        "waiting for the kernel to start the seed",
+        "waiting for the kernel to start the initramfs",
     ]
     assert "firmware and kernel     100.0" in early
     assert "firmware and kernel    1000.0" in late

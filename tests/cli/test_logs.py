@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bootwright.home import Home
-from bootwright.machine.messages import AttachConsole
-from tests.machine.fakes import FakeMonitor
-from tests.machine.samples import at_rest, made
+from bootwright.machines.messages import AttachConsole
+from tests.machines.fakes import FakeMonitor
+from tests.machines.samples import at_rest, made
 
 Cli = Callable[..., Any]
 

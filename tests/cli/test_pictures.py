@@ -14,9 +14,9 @@ import pytest
 
 from bootwright.history.remember import remember
 from bootwright.home import Home
-from bootwright.timeline.evidence import Evidence
-from tests.machine.samples import RECIPE
-from tests.timeline import evidences
+from bootwright.timelines.evidence import Evidence
+from tests.machines.samples import RECIPE
+from tests.timelines import evidences
 
 Cli = Callable[..., Any]
 

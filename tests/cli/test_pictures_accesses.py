@@ -10,16 +10,16 @@ from click.testing import CliRunner
 
 from bootwright.cli import pictures
 from bootwright.cli.main import cli
-from bootwright.timeline.evidence import Access
-from bootwright.timeline.span import ROOT, Timeline
-from tests.report.boots import span
+from bootwright.timelines.evidence import DeviceAccess
+from bootwright.timelines.span import ROOT, Timeline
+from tests.reports.boots import span
 
 
 def test_timeline_json_has_an_object_for_each_device_accessed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     root = span(ROOT, "", 0, 1, "frame", "host")
-    counted = (Access("UART ttyS0 (console)", 83, 239, 322), Access("HPET", 2, 0, 8))
+    counted = (DeviceAccess("UART ttyS0 (console)", 83, 239, 322), DeviceAccess("HPET", 2, 0, 8))
     timeline = Timeline(spans=(root,), clock="virtual", clock_error_ns=0, accesses=counted)
     pictures.show(timeline, as_json=True)
     assert json.loads(capsys.readouterr().out)["accesses"] == [

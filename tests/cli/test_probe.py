@@ -43,7 +43,7 @@ def test_probe_refuses_wrong_usage(bootwright: Cli, arguments: list[str], said: 
 
 def test_probe_refuses_the_recipe_of_a_tiny_guest(bootwright: Cli, tmp_path: Path) -> None:
     recipe = tmp_path / "tiny.toml"
-    recipe.write_text('init = "seed"\n')
+    recipe.write_text('init = "none"\n')
     done = bootwright("probe", "--recipe", str(recipe))
     assert done.status == 2
     assert "the recipe has no image" in done.err

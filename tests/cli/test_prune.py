@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from bootwright.cli import prune as prune_command
-from bootwright.digest import short
-from bootwright.doctor import prune as prunes
-from bootwright.doctor.prunable import Prunable
+from bootwright.digest import short_digest
 from bootwright.errors import HostError
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.report import text
+from bootwright.images.image import image_store, load_image
+from bootwright.pruning import prune as prunes
+from bootwright.pruning.prunable import Prunable
+from bootwright.reports import text
 from tests.doctor.samples import add_image, add_machine, alive
 
 Cli = Callable[..., Any]
@@ -34,7 +34,7 @@ def items(home: Home) -> tuple[Prunable, ...]:
     add_image(home, "web", "new")
     home.cache.mkdir(parents=True)
     (home.cache / "qemu-build").write_text("x" * 5000)
-    return prunes.survey(home, everything=False).items
+    return prunes.find_prunable(home, everything=False).items
 
 
 def table(items: tuple[Prunable, ...]) -> str:
@@ -112,7 +112,7 @@ def test_prune_yes_removes_what_it_lists(
     assert (done.status, done.out) == (0, "")
     assert done.err == f"{table(items)}removed 2 things, freed {total(items)}\n"
     assert not any(item.path.exists() for item in items)
-    assert images.load(home, "web").disk.exists()
+    assert load_image(home, "web").disk.exists()
 
 
 @pytest.mark.parametrize("arguments", [("--dry-run",), ("--yes",)])
@@ -171,14 +171,14 @@ def test_prune_notes_machines_that_it_cannot_read(bootwright: Cli, home: Home) -
 def test_prune_keeps_and_names_what_came_into_use(
     bootwright: Cli, items: tuple[Prunable, ...], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    survey = prunes.survey
+    survey = prunes.find_prunable
 
-    def survey_early(*arguments: Any, **options: Any) -> prunes.Survey:
+    def survey_early(*arguments: Any, **options: Any) -> prunes.PruneList:
         found = survey(*arguments, **options)
-        images.shelf(home).tag("again", images.shelf(home).unnamed()[0])
+        image_store(home).tag("again", image_store(home).unnamed()[0])
         return found
 
-    monkeypatch.setattr(prunes, "survey", survey_early)
+    monkeypatch.setattr(prunes, "find_prunable", survey_early)
     done = bootwright("prune", "--yes")
     freed = text.size(items[1].used_bytes)
     assert done.err.splitlines()[-2:] == [
@@ -186,20 +186,20 @@ def test_prune_keeps_and_names_what_came_into_use(
         f"removed 1 thing, freed {freed}",
     ]
     assert done.status == 0
-    assert short(images.load(home, "again").digest) == items[0].name
+    assert short_digest(load_image(home, "again").digest) == items[0].name
 
 
 def test_prune_removes_the_rest_when_one_thing_fails(
     bootwright: Cli, items: tuple[Prunable, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = prunes.free
+    free = prunes.remove_prunable
 
     def fail_first(home: Home, item: Prunable) -> int:
         if item.kind == "image":
             raise HostError("something is mounted at /x")
         return free(home, item)
 
-    monkeypatch.setattr(prunes, "free", fail_first)
+    monkeypatch.setattr(prunes, "remove_prunable", fail_first)
     note = f"image {items[0].name}: not removed: something is mounted at /x"
     done = bootwright("prune", "--yes", "--json")
     assert done.status == 1
@@ -214,14 +214,14 @@ def test_prune_removes_the_rest_when_one_thing_fails(
 def test_prune_interrupted_says_what_was_removed(
     bootwright: Cli, items: tuple[Prunable, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = prunes.free
+    free = prunes.remove_prunable
 
     def interrupted_second(home: Home, item: Prunable) -> int:
         if item.kind == "cache":
             raise KeyboardInterrupt
         return free(home, item)
 
-    monkeypatch.setattr(prunes, "free", interrupted_second)
+    monkeypatch.setattr(prunes, "remove_prunable", interrupted_second)
     done = bootwright("prune", "--yes")
     freed = text.size(items[0].used_bytes)
     assert done.err.endswith(f"interrupted: removed 1 thing, freed {freed}\n\n")
@@ -318,7 +318,7 @@ def test_image_prune_removes_images_alone(
 def test_image_prune_keeps_images_of_machines_and_of_damaged_ones(
     bootwright: Cli, items: tuple[Prunable, ...], home: Home
 ) -> None:
-    folder = add_machine(home, "web", image=images.shelf(home).unnamed()[0])
+    folder = add_machine(home, "web", image=image_store(home).unnamed()[0])
     assert json.loads(bootwright("image", "prune", "--json").out)["removed"] == []
     (folder.path / "machine.json").write_text("")
     done = bootwright("image", "prune")

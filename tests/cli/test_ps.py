@@ -15,12 +15,12 @@ import pytest
 from msgspec import structs
 
 from bootwright.home import Home
-from bootwright.machine import control
-from bootwright.machine.folder import claimed
-from bootwright.machine.messages import AskStatus, Status
-from bootwright.machine.spec import EndReason, LastEnd
-from tests.machine.fakes import FakeMonitor, held_elsewhere
-from tests.machine.samples import SPEC, STATUS, at_rest, made
+from bootwright.machines import control
+from bootwright.machines.folder import claimed_folder
+from bootwright.machines.messages import AskStatus, Status
+from bootwright.machines.spec import EndReason, LastEnd
+from tests.machines.fakes import FakeMonitor, held_elsewhere
+from tests.machines.samples import SPEC, STATUS, at_rest, made
 
 Cli = Callable[..., Any]
 
@@ -167,8 +167,8 @@ def test_ps_shows_names_of_images_and_kernels(bootwright: Cli, home: Home) -> No
 
 def test_ps_shows_no_image_for_a_tiny_guest(bootwright: Cli, home: Home) -> None:
     recipe = SPEC.recipe
-    tiny = replace(recipe, image=None, init="seed", disk="none", disk_bytes=0, network="none")
-    with claimed(home, replace(SPEC, recipe=tiny)):
+    tiny = replace(recipe, image=None, init="none", disk="none", disk_bytes=0, network="none")
+    with claimed_folder(home, replace(SPEC, recipe=tiny)):
         assert listed(bootwright, home)["image"] == "(tiny)"
 
 

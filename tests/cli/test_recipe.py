@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.defaults.speed import FAST
 from bootwright.kernels.kernel import Kernel
-from bootwright.machine.defaults import FAST
 from tests.cli.conftest import Done
 
 TINY = ("recipe", "show", "--tiny", "--accelerator", "tcg")

@@ -11,12 +11,12 @@ import pytest
 
 from bootwright.home import Home
 from bootwright.host import processes
-from bootwright.journal import Row
-from bootwright.machine import control
-from bootwright.machine.messages import Quit
-from bootwright.machine.spec import MONITOR
-from tests.machine.fakes import WAITS, FakeMonitor, held_elsewhere, shell, state_of, until
-from tests.machine.samples import at_rest, entries, made
+from bootwright.journal import JournalEntry
+from bootwright.machines import control
+from bootwright.machines.messages import Quit
+from bootwright.machines.spec import MONITOR
+from tests.machines.fakes import WAITS, FakeMonitor, held_elsewhere, shell, state_of, until
+from tests.machines.samples import at_rest, entries, made
 
 Cli = Callable[..., Any]
 
@@ -92,10 +92,10 @@ def test_rm_force_kills_a_monitor_that_does_not_answer(
     folder = at_rest(home)
     tokens = {role: processes.new_token() for role in (MONITOR, "vmm")}
     for role, token in tokens.items():
-        folder.journal.write(Row(event="take", kind="process", name=role, token=token))
+        folder.journal.write(JournalEntry(event="take", kind="process", name=role, token=token))
     with (
         held_elsewhere(folder.lock, tokens[MONITOR]) as monitor,
-        shell(WAITS, processes.marked(tokens["vmm"], {})) as vmm,
+        shell(WAITS, processes.environment_with_token(tokens["vmm"], {})) as vmm,
     ):
         monitor.send_signal(number)
         if number == signal.SIGSTOP:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.images.image import Image
+from bootwright.images.image import Image, image_store, store_image
 from bootwright.kernels.kernel import Kernel
 
 Cli = Callable[..., Any]
@@ -21,9 +20,9 @@ TINY = ("run", "--tiny", "--accelerator", "tcg")
 
 @pytest.fixture
 def web(home: Home, debian: Kernel) -> Image:
-    with images.shelf(home).staged() as staged:
+    with image_store(home).staged() as staged:
         (staged / "disk.raw").write_bytes(bytes(1 << 20))
-        return images.shelve(home, staged, name="web", source="a test", filesystem="ext4")
+        return store_image(home, staged, name="web", source="a test", filesystem="ext4")
 
 
 def assert_refused(done: Any, message: str, hint: str) -> None:
@@ -138,7 +137,7 @@ def test_run_recipe_of_a_tiny_guest_is_checked_as_one(
     bootwright: Cli, debian: Kernel, tmp_path: Path
 ) -> None:
     file = tmp_path / "tiny.toml"
-    file.write_text('init = "seed"\n')
+    file.write_text('init = "none"\n')
     assert_refused(
         bootwright("run", "--recipe", str(file)),
         "a tiny guest needs a command",
@@ -272,12 +271,12 @@ def test_run_on_the_virtual_clock_refuses_kvm(bootwright: Cli, debian: Kernel) -
 def test_run_keep_refuses_a_pmem_disk(
     bootwright: Cli, debian: Kernel, home: Home, tmp_path: Path
 ) -> None:
-    with images.shelf(home).staged() as staged:
+    with image_store(home).staged() as staged:
         with (staged / "disk.raw").open("wb") as disk:
             disk.truncate(2 << 20)
             disk.seek(1024 + 24)
             disk.write(b"\2\0\0\0")
-        images.shelve(home, staged, name="map", source="a test", filesystem="ext4")
+        store_image(home, staged, name="map", source="a test", filesystem="ext4")
     file = tmp_path / "recipe.toml"
     file.write_text('disk = "pmem"\n')
     for how in ("--keep", "--detach"):

@@ -9,7 +9,7 @@ import pytest
 
 from bootwright.cli import screen
 from bootwright.events import Event, Notice, Progress
-from bootwright.timeline.recorder import Mark
+from bootwright.timelines.recorder import Mark
 
 
 def test_screen_say_prints_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

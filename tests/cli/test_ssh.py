@@ -13,9 +13,9 @@ import pytest
 from msgspec import structs
 
 from bootwright.home import Home
-from bootwright.machine import control
-from tests.machine.fakes import FakeMonitor, held_elsewhere, program
-from tests.machine.samples import STATUS, at_rest
+from bootwright.machines import control
+from tests.machines.fakes import FakeMonitor, held_elsewhere, program
+from tests.machines.samples import STATUS, at_rest
 
 Cli = Callable[..., Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bootwright.home import Home
-from bootwright.machine import control
-from bootwright.machine.messages import Ended, Stop
-from tests.machine.fakes import FakeMonitor
-from tests.machine.samples import at_rest
+from bootwright.machines import control
+from bootwright.machines.messages import Ended, Stop
+from tests.machines.fakes import FakeMonitor
+from tests.machines.samples import at_rest
 
 Cli = Callable[..., Any]
 

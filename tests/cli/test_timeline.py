@@ -13,12 +13,11 @@ from click.testing import CliRunner
 
 from bootwright.cli.main import cli
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.images.image import Image
+from bootwright.images.image import Image, image_store, store_image
 from bootwright.kernels.kernel import Kernel
-from bootwright.timeline.looks import TAKE_LOG, TAKE_UNITS
-from tests.timeline import klogs
-from tests.timeline.recorded import recorded
+from bootwright.timelines.looks import TAKE_LOG, TAKE_UNITS
+from tests.timelines import klogs
+from tests.timelines.recorded import recorded
 
 Cli = Callable[..., Any]
 FIELDS = {
@@ -34,9 +33,9 @@ SPAN_FIELDS = {
 
 @pytest.fixture
 def web(home: Home, debian: Kernel) -> Image:
-    with images.shelf(home).staged() as staged:
+    with image_store(home).staged() as staged:
         (staged / "disk.raw").write_bytes(bytes(1 << 20))
-        return images.shelve(home, staged, name="web", source="a test", filesystem="ext4")
+        return store_image(home, staged, name="web", source="a test", filesystem="ext4")
 
 
 @pytest.fixture

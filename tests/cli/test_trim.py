@@ -12,13 +12,12 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from bootwright.cli.main import cli
-from bootwright.digest import short
+from bootwright.digest import short_digest
 from bootwright.home import Home
 from bootwright.host import tools
-from bootwright.images import image as images
 from bootwright.images import imported
-from bootwright.images.image import Image
-from bootwright.inits import trims
+from bootwright.images.image import Image, load_image
+from bootwright.trims import store
 from tests.doctor.samples import add_image
 
 Cli = Callable[..., Any]
@@ -170,15 +169,15 @@ def test_trim_list_shows_damaged_trims_beside_others(
     done = bootwright("trim", "show", "bad")
     assert (done.status, done.out) == (1, "")
     assert bootwright("trim", "rm", "bad").status == 0
-    assert trims.names(home) == ["web"]
+    assert store.names(home) == ["web"]
 
 
 def test_trim_bake_writes_a_new_image(bootwright: Cli, home: Home, web: Image) -> None:
     bootwright("trim", "web")
     done = bootwright("trim", "apply", "web", "web", "--name", "small")
-    small = images.load(home, "small")
+    small = load_image(home, "small")
     assert (done.status, done.out) == (0, "")
-    assert done.err == f"image small: web with trim web ({short(small.digest)})\n"
+    assert done.err == f"image small: web with trim web ({short_digest(small.digest)})\n"
     planned = bootwright("trim", "small", "--dry-run")
     assert planned.out.startswith("goes (0):\nstays (1)")
     done = bootwright("trim", "apply", "small", "web", "--name", "smaller")

@@ -20,7 +20,7 @@ import pytest
 
 from bootwright.disks import devicemapper, dm_ioctl, dm_snapshot, loop, snapshot
 from bootwright.disks.devicemapper import Linear, Zero
-from bootwright.disks.disk import Place
+from bootwright.disks.disk import DiskLocation
 from bootwright.errors import DeviceError
 from bootwright.journal import Journal
 
@@ -266,8 +266,8 @@ def a_refused_table_leaves_nothing() -> None:
         devicemapper.create("bad", "BOOTWRIGHT-bad", [Linear(start=0, length=8, device="99:99")])
 
 
-def place(*, kept: bool) -> Place:
-    return Place(
+def place(*, kept: bool) -> DiskLocation:
+    return DiskLocation(
         folder=WORK,
         image=image(),
         image_bytes=4 * MIB,
@@ -291,7 +291,7 @@ def a_machines_disk_ends_with_its_vmm() -> None:
             signal.pause()
         os.read(reading, 1)
         disk.held()
-        assert disk.strained() == ""
+        assert disk.low_on_space() == ""
         os.kill(vmm, signal.SIGKILL)
         os.waitpid(vmm, 0)
         nothing_left()
@@ -318,16 +318,16 @@ def what_a_killed_monitor_left_goes_with_its_journal() -> None:
 
 def a_filesystem_that_runs_full_is_told_before_the_guest_hears_of_it() -> None:
     with dm_snapshot.opened(place(kept=False)) as disk:
-        assert disk.strained() == ""
+        assert disk.low_on_space() == ""
         free = os.statvfs(WORK).f_bavail * os.statvfs(WORK).f_frsize
         filler = WORK / "filler"
         with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free - dm_snapshot.HOLD_BYTES + MIB)
-        assert "to which its dm-snapshot grows, has" in disk.strained()
-        os.truncate(filler, free - dm_snapshot.GO_ON_BYTES + 8 * MIB)
-        assert disk.strained() != "", "it must get well before it is called well"
+            os.posix_fallocate(file.fileno(), 0, free - dm_snapshot.PAUSE_BYTES + MIB)
+        assert "to which its dm-snapshot grows, has" in disk.low_on_space()
+        os.truncate(filler, free - dm_snapshot.RESUME_BYTES + 8 * MIB)
+        assert disk.low_on_space() != "", "it must get well before it is called well"
         filler.unlink()
-        assert disk.strained() == ""
+        assert disk.low_on_space() == ""
 
 
 CASES = (

@@ -13,8 +13,8 @@ from bootwright.host import locks
 SMALL = 128 << 20
 
 
-def _plan(*sizes: int, full: int = 0) -> bench.Plan:
-    return bench.Plan(kinds=(table.disk("copy"),), sparse_bytes=sizes, full_bytes=full)
+def _plan(*sizes: int, full: int = 0) -> bench.BenchPlan:
+    return bench.BenchPlan(kinds=(table.disk("copy"),), sparse_bytes=sizes, full_bytes=full)
 
 
 @pytest.fixture

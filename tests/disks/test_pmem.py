@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.digest import of_bytes
+from bootwright.digest import digest_of_bytes
 from bootwright.disks import pmem
-from bootwright.disks.disk import Place
+from bootwright.disks.disk import DiskLocation
 from bootwright.errors import HostError, InputError
 from bootwright.events import ignore
 from bootwright.images.image import Image
@@ -29,7 +29,7 @@ def ext4(tmp_path: Path) -> Callable[[int], Image]:
         disk = str(tmp_path / "disk.raw")
         subprocess.run(["mke2fs", "-qFb", str(block_bytes), disk, "4096k"], check=True)
         return Image(
-            digest=of_bytes(b"image"),
+            digest=digest_of_bytes(b"image"),
             folder=tmp_path,
             source="a test",
             added_s=1,
@@ -90,9 +90,9 @@ def test_pmem_check_refuses_other_images(ext4: Callable[[int], Image]) -> None:
     )
 
 
-def place(image: Path) -> Place:
+def place(image: Path) -> DiskLocation:
     size = image.stat().st_size
-    return Place(
+    return DiskLocation(
         folder=image.parent, image=image, image_bytes=size, size_bytes=size, cache=image.parent
     )
 

@@ -11,17 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootwright.digest import Digest
-from bootwright.doctor.prunable import Kind, Prunable
-from bootwright.doctor.prune import Survey
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.images.image import Image
-from bootwright.kernels import kernel as kernels
-from bootwright.kernels.kernel import Kernel
-from bootwright.machine.folder import MachineFolder, claimed
-from bootwright.machine.spec import LastEnd, MachineSpec
-from bootwright.recipe import GuestFile
-from tests.machine.samples import RECIPE
+from bootwright.images.image import Image, image_store, store_image
+from bootwright.kernels.kernel import Kernel, kernel_store, store_kernel
+from bootwright.machines.folder import MachineFolder, claimed_folder
+from bootwright.machines.spec import LastEnd, MachineSpec
+from bootwright.pruning.prunable import Prunable, PrunableKind
+from bootwright.pruning.prune import PruneList
+from bootwright.recipes.recipe import GuestFile
+from tests.machines.samples import RECIPE
 
 DAY_S = 86400
 KIB = 1 << 10
@@ -30,20 +28,20 @@ NO_DIGEST = Digest("sha256-" + "0" * 64)
 
 def add_image(home: Home, name: str, content: str = "") -> Image:
     """Shelve an image; *content* tells two of one name apart."""
-    with images.shelf(home).staged() as staged:
+    with image_store(home).staged() as staged:
         folder = staged / "image"
         folder.mkdir()
         (folder / "disk.raw").write_text((content or name) * 4 * KIB)
-        return images.shelve(home, folder, name=name, source="a test", filesystem="ext4")
+        return store_image(home, folder, name=name, source="a test", filesystem="ext4")
 
 
 def add_kernel(home: Home, name: str, content: str = "") -> Kernel:
     """Shelve a kernel; *content* tells two of one name apart."""
-    with kernels.shelf(home).staged() as staged:
+    with kernel_store(home).staged() as staged:
         folder = staged / "kernel"
         folder.mkdir()
         (folder / "vmlinux").write_text((content or name) * 4 * KIB)
-        return kernels.shelve(
+        return store_kernel(
             home, folder, name=name, release="6.1.0-test", source="a test", pvh=True
         )
 
@@ -60,10 +58,10 @@ def add_machine(
 ) -> MachineFolder:
     """Make a machine that was stopped some days ago, or whose monitor was killed."""
     recipe = replace(RECIPE, image=image, kernel=kernel, guest_files=guest_files)
-    with claimed(home, MachineSpec(name=name, recipe=recipe, kept=kept)) as folder:
+    with claimed_folder(home, MachineSpec(name=name, recipe=recipe, kept=kept)) as folder:
         (folder.path / "disk.qcow2").write_text("disk" * KIB)
         if kept:
-            folder.note_let_in()
+            folder.note_login()
             ended_s = int(time.time() - days * DAY_S) - 60
             folder.write(LastEnd(reason="stopped", text="it was shut down", ended_s=ended_s))
     return folder
@@ -71,7 +69,7 @@ def add_machine(
 
 _HOLD = """
 import pathlib, sys
-from bootwright.machine.folder import MachineFolder
+from bootwright.machines.folder import MachineFolder
 with MachineFolder(pathlib.Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.readline()
@@ -90,12 +88,12 @@ def alive(folder: MachineFolder) -> Iterator[None]:
         yield
 
 
-def told(found: Survey) -> list[tuple[Kind, str, str]]:
+def told(found: PruneList) -> list[tuple[PrunableKind, str, str]]:
     """Return what is told of each thing."""
     return [(item.kind, item.name, item.why) for item in found.items]
 
 
-def only(found: Survey, kind: Kind) -> Prunable:
+def only(found: PruneList, kind: PrunableKind) -> Prunable:
     """Return the one thing of its kind."""
     [item] = [item for item in found.items if item.kind == kind]
     return item

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.defaults.kvm_trial import TrialResults
 from bootwright.doctor import devices
 from bootwright.doctor.check import Check
-from bootwright.doctor.devices import Device
-from bootwright.machine.trial import Memory
+from bootwright.doctor.devices import DeviceNode
 from tests.doctor.conftest import Programs
 
 _KVM_REFUSAL = "a trial guest ended: failed to set MSR 0x10a to 0x69"
@@ -23,13 +23,13 @@ def _kvm_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
 
 
-def kvm(memory: Memory, *, boot_id: str = "this", vmm_build: str = "7.2.0") -> Check:
+def kvm(memory: TrialResults, *, boot_id: str = "this", vmm_build: str = "7.2.0") -> Check:
     [check] = devices.kvm_works(memory, boot_id=boot_id, vmm_build=vmm_build)
     assert (check.area, check.name) == ("host", "KVM")
     return check
 
 
-_RUNS = Memory(boot_id="this", vmm_build="7.2.0", kvm_runs=True)
+_RUNS = TrialResults(boot_id="this", vmm_build="7.2.0", kvm_runs=True)
 
 
 def test_kvm_works_reports_an_unusable_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_kvm_works_reports_an_unusable_device(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("fails_with", [{}, {"sha256-1": "this kernel does not"}])
 def test_kvm_works_reports_that_kvm_ran_a_guest(fails_with: dict[str, str]) -> None:
     # That a kernel ran speaks for the host, whatever another one did.
-    runs = Memory(boot_id="this", vmm_build="7.2.0", kvm_runs=True, fails_with=fails_with)
+    runs = TrialResults(boot_id="this", vmm_build="7.2.0", kvm_runs=True, fails_with=fails_with)
     check = kvm(runs)
     assert (check.state, check.text) == ("ok", "a guest ran with it")
 
@@ -57,8 +57,8 @@ def test_kvm_works_without_a_vmm_asks_for_no_build() -> None:
 
 
 @pytest.mark.usefixtures("_kvm_opens")
-@pytest.mark.parametrize("memory", [Memory(), _RUNS])
-def test_kvm_works_ignores_a_trial_of_another_host_boot(memory: Memory) -> None:
+@pytest.mark.parametrize("memory", [TrialResults(), _RUNS])
+def test_kvm_works_ignores_a_trial_of_another_host_boot(memory: TrialResults) -> None:
     check = kvm(memory, boot_id="another")
     assert check.state == "note"
     assert check.text == (
@@ -77,7 +77,7 @@ def test_kvm_works_ignores_a_trial_of_another_vmm_build() -> None:
 
 @pytest.mark.usefixtures("_kvm_opens")
 def test_kvm_works_warns_of_a_device_that_runs_no_guest() -> None:
-    failed = Memory(
+    failed = TrialResults(
         boot_id="this",
         vmm_build="7.2.0",
         fails_with={"sha256-1": _KVM_REFUSAL, "sha256-2": _KVM_REFUSAL, "sha256-3": "it hung"},
@@ -91,8 +91,8 @@ def test_kvm_works_warns_of_a_device_that_runs_no_guest() -> None:
     assert check.hint.startswith("in a virtual machine or a sandbox, ask for nested")
 
 
-def device(path: Path) -> Device:
-    return Device(name="tap", path=path, module="tun", lack="no tap networks")
+def device(path: Path) -> DeviceNode:
+    return DeviceNode(name="tap", path=path, module="tun", lack="no tap networks")
 
 
 def opened(path: Path) -> Check:

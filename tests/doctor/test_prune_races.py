@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from bootwright.digest import Digest
-from bootwright.doctor.prunable import Kind
-from bootwright.doctor.prune import free, survey
-from bootwright.guest import seed
+from bootwright.guest import initramfs
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.machine import folder as folders
+from bootwright.images.image import image_store, load_image
+from bootwright.machines.folder import all_machines
+from bootwright.pruning.prunable import PrunableKind
+from bootwright.pruning.prune import find_prunable, remove_prunable
 from bootwright.store import Store
 from tests.doctor.samples import (
     add_image,
@@ -27,16 +27,16 @@ from tests.doctor.samples import (
 
 def test_free_keeps_a_machine_started_since_the_survey(home: Home) -> None:
     folder = add_machine(home, "web")
-    item = only(survey(home, everything=True), "machine")
+    item = only(find_prunable(home, everything=True), "machine")
     with alive(folder):
-        assert free(home, item) == 0
+        assert remove_prunable(home, item) == 0
     assert (folder.path / "disk.qcow2").exists()
     # It has run meanwhile, as its monitor's files tell.
     folder.control.touch()
     folder.control.unlink()
-    assert free(home, item) == 0
+    assert remove_prunable(home, item) == 0
     assert (folder.path / "disk.qcow2").exists()
-    assert free(home, only(survey(home, everything=True), "machine")) > 0
+    assert remove_prunable(home, only(find_prunable(home, everything=True), "machine")) > 0
 
 
 def unnamed_image(home: Home) -> None:
@@ -50,7 +50,7 @@ def unnamed_kernel(home: Home) -> None:
 
 
 def old_guest_file(home: Home) -> None:
-    seed.remember(home, {"/init": (b"old", 0o755)})
+    initramfs.store_guest_files(home, {"/init": (b"old", 0o755)})
 
 
 def a_cache(home: Home) -> None:
@@ -77,10 +77,10 @@ def test_free_accepts_things_gone_since_the_survey(
     make: Callable[[Home], None], home: Home
 ) -> None:
     make(home)
-    [item] = survey(home, everything=False).items
-    assert free(home, item) == item.used_bytes > 0
+    [item] = find_prunable(home, everything=False).items
+    assert remove_prunable(home, item) == item.used_bytes > 0
     before = all_files(home)
-    assert free(home, item) == 0
+    assert remove_prunable(home, item) == 0
     assert all_files(home) == before
 
 
@@ -89,10 +89,10 @@ def test_free_keeps_things_changed_since_the_survey(
     make: Callable[[Home], None], home: Home
 ) -> None:
     make(home)
-    [item] = survey(home, everything=False).items
+    [item] = find_prunable(home, everything=False).items
     os.utime(item.path, ns=(0, item.changed_ns + 1))
     before = all_files(home)
-    assert free(home, item) == 0
+    assert remove_prunable(home, item) == 0
     assert all_files(home) == before
 
 
@@ -101,7 +101,7 @@ def test_free_keeps_things_that_a_machine_uses_since_the_survey(
     make: Callable[[Home], None], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(home)
-    [item] = survey(home, everything=False).items
+    [item] = find_prunable(home, everything=False).items
     digest = Digest(item.path.name)
     match item.kind:
         case "image":
@@ -109,10 +109,14 @@ def test_free_keeps_things_that_a_machine_uses_since_the_survey(
         case "kernel":
             add_machine(home, "web", kernel=digest)
         case _:
-            add_machine(home, "web", guest_files=seed.remember(home, {"/init": (b"old", 0o755)}))
+            add_machine(
+                home,
+                "web",
+                guest_files=initramfs.store_guest_files(home, {"/init": (b"old", 0o755)}),
+            )
     # Not even hidden for a moment: the machine may be looking for it.
     monkeypatch.setattr(Store, "remove", interrupt)
-    assert free(home, item) == 0
+    assert remove_prunable(home, item) == 0
     assert item.path.exists()
 
 
@@ -120,12 +124,12 @@ def test_free_keeps_things_that_a_machine_uses_since_the_survey(
 def test_free_keeps_an_image_renamed_since_the_survey(everything: bool, home: Home) -> None:
     image = add_image(home, "web")
     if not everything:
-        images.shelf(home).untag("web")
-    item = only(survey(home, everything=everything), "image")
-    images.shelf(home).tag("other", image.digest)
-    assert free(home, item) == 0
-    assert images.load(home, "other") == image
-    assert ("web" in images.shelf(home).names()) == everything
+        image_store(home).untag("web")
+    item = only(find_prunable(home, everything=everything), "image")
+    image_store(home).tag("other", image.digest)
+    assert remove_prunable(home, item) == 0
+    assert load_image(home, "other") == image
+    assert ("web" in image_store(home).names()) == everything
 
 
 @pytest.mark.parametrize("use", ["machine", "name"])
@@ -133,8 +137,8 @@ def test_free_restores_an_image_used_during_its_removal(
     use: str, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = add_image(home, "web")
-    images.shelf(home).tag("copy", image.digest)
-    item = only(survey(home, everything=True), "image")
+    image_store(home).tag("copy", image.digest)
+    item = only(find_prunable(home, everything=True), "image")
     remove = Store.remove
 
     def remove_late(store: Store, *arguments: object, **options: object) -> bool:
@@ -145,9 +149,9 @@ def test_free_restores_an_image_used_during_its_removal(
         return remove(store, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "remove", remove_late)
-    assert free(home, item) == 0
-    assert images.shelf(home).names() == {"copy": image.digest, "web": image.digest}
-    assert images.load(home, "web") == images.load(home, "copy")
+    assert remove_prunable(home, item) == 0
+    assert image_store(home).names() == {"copy": image.digest, "web": image.digest}
+    assert load_image(home, "web") == load_image(home, "copy")
     assert image.disk.exists()
 
 
@@ -155,12 +159,12 @@ def test_free_interrupted_before_the_removal_leaves_all(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = add_image(home, "web")
-    item = only(survey(home, everything=True), "image")
+    item = only(find_prunable(home, everything=True), "image")
     with monkeypatch.context() as patch:
         patch.setattr(Store, "remove", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            free(home, item)
-    assert images.load(home, "web") == image
+            remove_prunable(home, item)
+    assert load_image(home, "web") == image
 
 
 def interrupt(*arguments: object, **options: object) -> None:
@@ -171,35 +175,35 @@ def interrupt(*arguments: object, **options: object) -> None:
     ("kind", "where"),
     [
         ("image", "bootwright.store.remove_tree"),
-        ("machine", "bootwright.machine.folder.remove_tree"),
-        ("cache", "bootwright.doctor.files.remove_tree"),
+        ("machine", "bootwright.machines.folder.remove_tree"),
+        ("cache", "bootwright.pruning.files.remove_tree"),
     ],
 )
 def test_free_interrupted_leaves_nothing_half_removed(
-    kind: Kind, where: str, home: Home, monkeypatch: pytest.MonkeyPatch
+    kind: PrunableKind, where: str, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = add_image(home, "web")
     add_machine(home, "web")
     a_cache(home)
-    item = only(survey(home, everything=True), kind)
+    item = only(find_prunable(home, everything=True), kind)
     with monkeypatch.context() as patch:
         patch.setattr(where, interrupt)
         with pytest.raises(KeyboardInterrupt):
-            free(home, item)
+            remove_prunable(home, item)
     assert not item.path.exists()
     match kind:
         case "image":
-            assert images.shelf(home).names() == {}
-            assert images.shelf(home).digests() == []
+            assert image_store(home).names() == {}
+            assert image_store(home).digests() == []
         case "machine":
-            assert folders.every(home) == []
-            assert images.load(home, "web") == image
+            assert all_machines(home) == []
+            assert load_image(home, "web") == image
         case _:
             assert not (home.cache / "initramfs").exists()
     # What is left of it is found, and goes the next time.
-    rest = only(survey(home, everything=False), kind)
-    assert free(home, rest) == rest.used_bytes > 0
-    assert [i for i in survey(home, everything=True).items if i.kind == kind] == []
+    rest = only(find_prunable(home, everything=False), kind)
+    assert remove_prunable(home, rest) == rest.used_bytes > 0
+    assert [i for i in find_prunable(home, everything=True).items if i.kind == kind] == []
 
 
 def test_free_removes_only_what_is_listed(home: Home) -> None:
@@ -207,7 +211,7 @@ def test_free_removes_only_what_is_listed(home: Home) -> None:
     add_image(home, "db")
     a_cache(home)
     before = all_files(home)
-    item = only(survey(home, everything=False), "image")
-    free(home, item)
+    item = only(find_prunable(home, everything=False), "image")
+    remove_prunable(home, item)
     gone = {path for path in before if not os.path.lexists(path)}
     assert gone == {path for path in before if path.is_relative_to(item.path)}

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import msgspec
 
-from bootwright import digest
+from bootwright.digest import digest_of_bytes
 from bootwright.experiments.executor import Job
-from bootwright.history.measurement import Measurement, Plan, Sample, Side, SideName
+from bootwright.history.measurement import Measurement, MeasurementPlan, Sample, Side, SideName
 from bootwright.host.fingerprint import Fingerprint
-from bootwright.recipe import Recipe
+from bootwright.recipes.recipe import Recipe
 
 MS = 1_000_000
 TINY = Recipe(
-    kernel=digest.of_bytes(b"kernel"),
+    kernel=digest_of_bytes(b"kernel"),
     image=None,
-    init="seed",
+    init="none",
     cmdline=("quiet",),
     vmm="qemu",
     vmm_build="7.2",
@@ -71,7 +71,7 @@ def measurement(
         began_s=1_700_000_000,
         command="measure" if b is None else "compare",
         clock=recipe.clock,
-        plan=Plan(looks=looks or (len(a),), first_seed=1, timeout_s=60),
+        plan=MeasurementPlan(looks=looks or (len(a),), first_seed=1, timeout_s=60),
         sides=sides,
         host=Fingerprint(cpu="A CPU", cpus=2, is_virtual=True, load=0.5),
         bootwright="0",

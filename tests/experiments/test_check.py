@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.experiments import baseline, check
-from bootwright.experiments.budget import Wanted
+from bootwright.experiments.budget import BudgetedBoot
+from bootwright.recipes.draft import Draft
 from tests.experiments import measured
 
-WEB = Wanted(name="web", draft=Draft(image="web"), budget={"whole": "102ms"}, tolerance="1%")
+WEB = BudgetedBoot(name="web", draft=Draft(image="web"), budget={"whole": "102ms"}, tolerance="1%")
 
 
-def verdicts(*lengths: float | None, wanted: Wanted = WEB) -> list[tuple[bool, bool]]:
+def verdicts(*lengths: float | None, wanted: BudgetedBoot = WEB) -> list[tuple[bool, bool]]:
     rows = check.rows(wanted, measured.measurement(lengths), None)
     return [(row.is_over, row.is_sure) for row in rows]
 

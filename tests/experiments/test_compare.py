@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bootwright.experiments.compare import result
-from bootwright.experiments.effects import holm, paired
 from bootwright.experiments.results import WHOLE, CompareResult
-from bootwright.experiments.sequential import STAGED
+from bootwright.statistics.effects import holm, paired
+from bootwright.statistics.sequential import STAGED
 from tests.experiments.measured import MS, measurement
 
 

@@ -13,7 +13,7 @@ from bootwright.experiments import boots
 from bootwright.experiments.executor import Job, Local
 from bootwright.history.measurement import Sample
 from bootwright.home import Home
-from bootwright.recipe import Recipe
+from bootwright.recipes.recipe import Recipe
 from tests.experiments.measured import TINY
 
 JOBS = [

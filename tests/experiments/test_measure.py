@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bootwright import digest
+from bootwright.digest import digest_of_bytes
 from bootwright.errors import InputError, NotFoundError
 from bootwright.events import Event
 from bootwright.experiments import figures, measure
@@ -16,16 +16,16 @@ from bootwright.experiments.events import MeasurementBegun, MeasurementInterrupt
 from bootwright.experiments.subject import Subject
 from bootwright.history import measurements
 from bootwright.history.history import History
-from bootwright.history.measurement import Measurement, Plan, SideName
+from bootwright.history.measurement import Measurement, MeasurementPlan, SideName
 from bootwright.home import Home
-from bootwright.recipe import Recipe
+from bootwright.recipes.recipe import Recipe
 from tests.experiments.measured import TINY, Instant
 
 
 def begin(home: Home, *, compares: bool = False, looks: Sequence[int] = (4,)) -> Measurement:
     one = Subject(title="web", recipe=TINY)
     other = Subject(title="web", recipe=replace(TINY, cmdline=()), changes=("cmdline-=quiet",))
-    plan = Plan(looks=tuple(looks), timeout_s=60)
+    plan = MeasurementPlan(looks=tuple(looks), timeout_s=60)
     return measure.begin(home, {"A": one, "B": other} if compares else {"A": one}, plan)
 
 
@@ -54,7 +54,7 @@ def test_measure_take_resumes_an_interrupted_measurement(home: Home) -> None:
 def test_measure_take_gives_up_a_side_that_never_boots(home: Home) -> None:
     executor = Instant({"A": 20, "B": None})
     taken = asyncio.run(measure.take(home, begin(home, compares=True, looks=[50]), executor))
-    assert len(figures.failed(taken, "B")) == measure.HOPELESS
+    assert len(figures.failed(taken, "B")) == measure.TOO_MANY_FAILURES
     assert len(executor.jobs) < 8
 
 
@@ -74,7 +74,7 @@ def test_measure_take_may_stop_at_a_look(home: Home) -> None:
 def test_measure_begin_refuses_what_cannot_be_compared_or_resumed(home: Home) -> None:
     wall = replace(TINY, clock="wall")
     with pytest.raises(InputError, match="never compare"):
-        measure.begin(home, _pair(TINY, wall), Plan(looks=(1,), timeout_s=60))
+        measure.begin(home, _pair(TINY, wall), MeasurementPlan(looks=(1,), timeout_s=60))
     with pytest.raises(NotFoundError, match="no measurement 77"):
         measure.resumed(home, 77, "measure")
     begun = begin(home)
@@ -83,9 +83,9 @@ def test_measure_begin_refuses_what_cannot_be_compared_or_resumed(home: Home) ->
 
 
 def test_measure_begin_warns_of_sides_that_end_at_different_points(home: Home) -> None:
-    image = digest.of_bytes(b"image")
+    image = digest_of_bytes(b"image")
     inside = replace(TINY, image=image, init="tini", disk="pmem", disk_bytes=1 << 30)
-    begun = measure.begin(home, _pair(TINY, inside), Plan(looks=(1,), timeout_s=60))
+    begun = measure.begin(home, _pair(TINY, inside), MeasurementPlan(looks=(1,), timeout_s=60))
     [warned] = measure.warnings(home, begun)
     assert warned == (
         "A ends where the guest's command starts, and B where the SSH server accepts: "

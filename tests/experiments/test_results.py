@@ -5,15 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bootwright.draft import Draft
 from bootwright.experiments import baseline, check, compare, figures, trend
-from bootwright.experiments.budget import Wanted
+from bootwright.experiments.budget import BudgetedBoot
 from bootwright.experiments.results import BaselineUpdate, CheckResult, Trend
+from bootwright.recipes.draft import Draft
 from tests.experiments.measured import measurement
 
 ONE = measurement([1000] * 6 + [None])
 OTHER = measurement([1200] * 6)
-WEB = Wanted(name="web", draft=Draft(image="web"), budget={"whole": "1s"}, tolerance="2%")
+WEB = BudgetedBoot(name="web", draft=Draft(image="web"), budget={"whole": "1s"}, tolerance="2%")
 BOOT = check.result(WEB, ONE, baseline.of(OTHER), ("the host is busy",))
 
 

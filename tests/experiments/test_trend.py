@@ -9,7 +9,7 @@ from msgspec import structs
 from bootwright.experiments import trend
 from bootwright.experiments.results import TrendSeries
 from bootwright.history.measurement import Measurement
-from bootwright.recipe import Recipe
+from bootwright.recipes.recipe import Recipe
 from tests.experiments import measured
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import HostError
-from bootwright.guest import identity
+from bootwright.guest.identity import fixed_identity, new_identity, user_key
 from bootwright.home import Home
-from tests.machine.fakes import finish, together
+from tests.machines.fakes import finish, together
 
 
 def keys(home: Home) -> list[str]:
@@ -28,7 +28,7 @@ def public_half(private: Path) -> list[str]:
 
 
 def test_identity_make_values_have_their_form(tmp_path: Path) -> None:
-    made = identity.make("web", tmp_path)
+    made = new_identity("web", tmp_path)
     assert made.hostname == "web"
     assert re.fullmatch(r"[0-9a-f]{32}", made.machine_id)
     assert re.fullmatch(r"52(:[0-9a-f]{2}){5}", made.mac)
@@ -36,7 +36,7 @@ def test_identity_make_values_have_their_form(tmp_path: Path) -> None:
 
 
 def test_identity_make_host_keys_are_a_pair(tmp_path: Path) -> None:
-    made = identity.make("web", tmp_path)
+    made = new_identity("web", tmp_path)
     assert list(tmp_path.iterdir()) == []
     private = tmp_path / "key"
     private.touch(mode=0o600)
@@ -47,19 +47,19 @@ def test_identity_make_host_keys_are_a_pair(tmp_path: Path) -> None:
 
 
 def test_identity_make_without_a_folder_makes_no_host_key() -> None:
-    made = identity.make("web", None)
+    made = new_identity("web", None)
     assert (made.host_key, made.host_key_public) == ("", "")
     assert made.hostname == "web"
 
 
 def test_identity_make_twice_shares_only_the_name(tmp_path: Path) -> None:
-    one, two = identity.make("web", tmp_path), identity.make("web", tmp_path)
+    one, two = new_identity("web", tmp_path), new_identity("web", tmp_path)
     for field in ("machine_id", "mac", "token", "host_key", "host_key_public"):
         assert getattr(one, field) != getattr(two, field)
 
 
 def test_identity_make_mac_address_is_local_and_unicast(tmp_path: Path) -> None:
-    first = int(identity.make("web", tmp_path).mac.split(":")[0], 16)
+    first = int(new_identity("web", tmp_path).mac.split(":")[0], 16)
     assert first & 0b10  # locally administered
     assert not first & 0b01  # of one card, not of a group
 
@@ -67,13 +67,13 @@ def test_identity_make_mac_address_is_local_and_unicast(tmp_path: Path) -> None:
 def test_identity_make_ignores_what_a_killed_keygen_left(tmp_path: Path) -> None:
     (tmp_path / ".key").write_text("half a key")
     (tmp_path / ".key.pub").write_text("")
-    made = identity.make("web", tmp_path)  # ssh-keygen asks before it overwrites
+    made = new_identity("web", tmp_path)  # ssh-keygen asks before it overwrites
     assert "OPENSSH PRIVATE KEY" in made.host_key
     assert list(tmp_path.iterdir()) == []
 
 
 def test_user_key_is_private(home: Home) -> None:
-    private, public = identity.user_key(home)
+    private, public = user_key(home)
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert stat.S_IMODE(private.parent.stat().st_mode) == 0o700
     assert public_half(private) == public.split()[:2]
@@ -81,18 +81,18 @@ def test_user_key_is_private(home: Home) -> None:
 
 
 def test_user_key_is_made_once(home: Home) -> None:
-    assert identity.user_key(home) == identity.user_key(home)
+    assert user_key(home) == user_key(home)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty"])
 def test_user_key_remakes_a_lost_public_half(damage: str, home: Home) -> None:
-    private, public = identity.user_key(home)
+    private, public = user_key(home)
     text = private.read_text()
     if damage == "missing":
         private.with_suffix(".pub").unlink()
     else:
         private.with_suffix(".pub").write_text("")
-    again, public_again = identity.user_key(home)
+    again, public_again = user_key(home)
     assert again.read_text() == text
     assert public_again.split()[:2] == public.split()[:2]
     assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
@@ -108,18 +108,18 @@ identity.user_key(locate())
 
 def test_user_key_by_concurrent_callers_is_one_key(home: Home) -> None:
     finish(together(_FIRST_CALL, count=4))
-    private, public = identity.user_key(home)
+    private, public = user_key(home)
     assert public_half(private) == public.split()[:2]
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert keys(home) == ["id_ed25519", "id_ed25519.pub"]
 
 
 def test_user_key_names_a_key_that_cannot_be_read(home: Home) -> None:
-    private, _ = identity.user_key(home)
+    private, _ = user_key(home)
     private.with_suffix(".pub").unlink()
     private.write_text("no key")
     with pytest.raises(HostError) as bad:
-        identity.user_key(home)
+        user_key(home)
     assert str(bad.value).startswith(f"the key {private} cannot be read: ")
     assert bad.value.hint == (
         "remove it: the next machine gets a new one; those made before know only the old"
@@ -133,7 +133,7 @@ def test_identity_make_without_ssh_keygen_names_the_package(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bootwright.host.tools._SBIN", "")
     with pytest.raises(HostError) as bad:
-        identity.make("web", tmp_path)
+        new_identity("web", tmp_path)
     assert str(bad.value) == "not installed here: ssh-keygen (makes keys)"
     assert "sudo apt-get install openssh-client" in bad.value.hint
 
@@ -144,12 +144,12 @@ def test_identity_make_quotes_ssh_keygen(tmp_path: Path, monkeypatch: pytest.Mon
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(HostError, match=r"^ssh-keygen failed: no entropy left$"):
-        identity.make("web", tmp_path)
+        new_identity("web", tmp_path)
 
 
 def test_identity_fixed_is_always_the_same(tmp_path: Path) -> None:
-    one = identity.fixed()
-    assert one == identity.fixed()
+    one = fixed_identity()
+    assert one == fixed_identity()
     path = tmp_path / "key"
     path.write_text(one.host_key)
     path.chmod(0o600)

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import msgspec
 
-from bootwright.history.boot import Boot, Stretch, Summary
+from bootwright.history.boot import Boot, BootSummary, LongPart
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.host.fingerprint import Fingerprint
-from bootwright.recipe import Recipe
-from bootwright.timeline.evidence import Evidence, MarkSeen, Pass
-from bootwright.timeline.phases import AFTER, START, start_up_of
-from tests.machine.samples import RECIPE
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.evidence import Evidence, MarkSeen, Pass
+from bootwright.timelines.phases import AFTER, START, start_up_of
+from tests.machines.samples import RECIPE
 
 STEP_NS = 500_000_000
-SUMMARY = Summary(
+SUMMARY = BootSummary(
     began_s=1_700_000_000,
     command="run",
     image="web",
@@ -34,10 +34,10 @@ SUMMARY = Summary(
     total_ns=9_000_000_000,
     start_up_ns=8_000_000_000,
     unaccounted_ns=None,
-    stretches=(Stretch(name="seed", start_ns=1, duration_ns=2),),
+    stretches=(LongPart(name="initramfs", start_ns=1, duration_ns=2),),
 )
 HOST = Fingerprint(cpu="A CPU", cpus=2, kernel="6.1.0", mitigations={"meltdown": "Not affected"})
-TINY = replace(RECIPE, image=None, init="seed", disk="none", network="none")
+TINY = replace(RECIPE, image=None, init="none", disk="none", network="none")
 VIRTUAL = replace(TINY, clock="virtual", random_seed=7)
 
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootwright.errors import FormatError, HostError, NotFoundError
-from bootwright.history.boot import Boot, Filter, Row, Summary
+from bootwright.history.boot import Boot, BootFilter, BootSummary, ListedBoot
 from bootwright.history.history import History
 from bootwright.host import mounts
-from bootwright.timeline.evidence import Evidence, Pass
+from bootwright.timelines.evidence import Evidence, Pass
 from tests.history.samples import HOST, SUMMARY, boot, filled
 
 
@@ -40,8 +40,8 @@ def test_history_load_returns_what_add_stored(history: History) -> None:
     assert stored.evidence == given.evidence
     assert stored.recipe == given.evidence.recipe
     assert stored.host == HOST
-    summary = {name: getattr(stored.row, name) for name in Summary.__struct_fields__}
-    assert Summary(**summary) == SUMMARY
+    summary = {name: getattr(stored.row, name) for name in BootSummary.__struct_fields__}
+    assert BootSummary(**summary) == SUMMARY
     assert history.find() == [stored.row]
 
 
@@ -108,7 +108,7 @@ _SUMMARIES = st.lists(
         lambda **changes: msgspec.structs.replace(SUMMARY, **changes),
         image=_WORDS,
         kernel=st.sampled_from(["debian", "mine"]),
-        init=st.sampled_from(["systemd", "tini", "seed"]),
+        init=st.sampled_from(["systemd", "tini", "none"]),
         clock=st.sampled_from(["wall", "virtual"]),
         began_s=st.integers(0, 5),
         seed=st.none() | st.integers(0, (1 << 63) - 1),
@@ -117,7 +117,7 @@ _SUMMARIES = st.lists(
     max_size=8,
 )
 _FILTERS = st.builds(
-    Filter,
+    BootFilter,
     image=st.none() | _WORDS,
     kernel=st.none() | st.sampled_from(["debian", "other"]),
     init=st.none() | st.sampled_from(["tini", "bare"]),
@@ -129,7 +129,7 @@ _FILTERS = st.builds(
 )
 
 
-def _is_wanted(row: Summary, wanted: Filter) -> bool:
+def _is_wanted(row: BootSummary, wanted: BootFilter) -> bool:
     return (
         all(
             getattr(wanted, name) in (None, getattr(row, name))
@@ -143,7 +143,9 @@ def _is_wanted(row: Summary, wanted: Filter) -> bool:
 @settings(max_examples=25, deadline=None)
 @given(summaries=_SUMMARIES, filters=st.lists(_FILTERS, min_size=5, max_size=5))
 def test_history_find_by_each_filter(
-    summaries: list[Summary], filters: list[Filter], tmp_path_factory: pytest.TempPathFactory
+    summaries: list[BootSummary],
+    filters: list[BootFilter],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("filters") / "history.sqlite3"
     boots = [Boot(summary=one, evidence=Evidence(), host=HOST) for one in summaries]
@@ -179,10 +181,10 @@ def test_history_find_by_image_digest_or_prefix(history: History) -> None:
     history.add(boot())
     digits = "2" * 64
     for word in ("web", f"sha256-{digits}", digits, digits[:8], f"sha256-{digits[:12]}"):
-        assert len(history.find(Filter(image=word))) == 1, word
+        assert len(history.find(BootFilter(image=word))) == 1, word
     for word in (digits[:7], "22222223", "2222222*", "*"):
-        assert history.find(Filter(image=word)) == [], word
-    assert len(history.find(Filter(kernel="1" * 8))) == 1
+        assert history.find(BootFilter(image=word)) == [], word
+    assert len(history.find(BootFilter(kernel="1" * 8))) == 1
 
 
 # What is wrong with the file
@@ -330,7 +332,7 @@ def test_history_uses_wal_except_on_network_filesystems(
     monkeypatch.setattr(mounts, "kind", lambda folder: "nfs4")
     remote = filled(tmp_path / "remote.sqlite3", boot())
     assert journal_mode(remote.path) == "delete"
-    assert isinstance(remote.find()[0], Row)
+    assert isinstance(remote.find()[0], ListedBoot)
 
 
 def test_history_open_elsewhere_switches_to_wal_later(

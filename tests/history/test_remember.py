@@ -11,13 +11,13 @@ from bootwright.history.history import History
 from bootwright.history.remember import remember
 from bootwright.home import Home
 from bootwright.host import clock
-from bootwright.recipe import Recipe
-from bootwright.timeline import host
-from bootwright.timeline.evidence import MarkSeen, Pass
-from bootwright.timeline.outline import outline
-from bootwright.timeline.span import ROOT
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines import host
+from bootwright.timelines.evidence import MarkSeen, Pass
+from bootwright.timelines.outline import outline
+from bootwright.timelines.span import ROOT
 from tests.history.samples import STEP_NS, TINY, VIRTUAL, evidence
-from tests.machine.samples import RECIPE
+from tests.machines.samples import RECIPE
 from tests.observed import Observed
 
 
@@ -60,7 +60,7 @@ def test_remember_takes_figures_from_the_timeline(home: Home) -> None:
 
 
 def test_what_is_unaccounted_of_a_run_is_what_its_outline_says(home: Home) -> None:
-    names = [*host.MARKS, "seed.start", "command.start", "command.end", "machine.gone"]
+    names = [*host.MARKS, "initramfs.start", "command.start", "command.end", "machine.gone"]
     marks = tuple(MarkSeen(name, 100 + 10 * number) for number, name in enumerate(names))
     told = msgspec.structs.replace(evidence(TINY), clean=Pass(marks=marks))
     remember(home, told, command="run", image=None, kernel="mine")

@@ -14,7 +14,7 @@ from bootwright import __version__
 from bootwright.errors import FormatError
 from bootwright.history import measurements
 from bootwright.history.history import History
-from bootwright.history.measurement import Measurement, Plan, Side
+from bootwright.history.measurement import Measurement, MeasurementPlan, Side
 from bootwright.history.schema import APPLICATION_ID, STEPS, Step
 from tests.history.samples import HOST, boot, filled
 
@@ -135,7 +135,7 @@ def test_the_recipes_of_old_measurements_have_a_machine_type(tmp_path: Path) -> 
         began_s=1,
         command="measure",
         clock="wall",
-        plan=Plan(looks=(3,), timeout_s=9),
+        plan=MeasurementPlan(looks=(3,), timeout_s=9),
         sides={"A": Side(title="web", recipe=old)},
         host=HOST,
         bootwright="0.1.0",

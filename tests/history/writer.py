@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bootwright.history.boot import Boot
 from bootwright.history.history import History
-from bootwright.timeline.evidence import Evidence, Pass
+from bootwright.timelines.evidence import Evidence, Pass
 from tests.history.samples import HOST, SUMMARY
 
 

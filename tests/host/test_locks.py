@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootwright.host import locks
-from tests.machine.fakes import finish, held_elsewhere, together
+from tests.machines.fakes import finish, held_elsewhere, together
 
 
 @pytest.fixture

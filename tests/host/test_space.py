@@ -60,7 +60,7 @@ def test_space_require_says_what_is_free(tmp_path: Path) -> None:
 def test_full_disk_named_names_the_folder(tmp_path: Path) -> None:
     with (
         pytest.raises(HostError) as caught,
-        space.full_disk_named(tmp_path, "an image was built"),
+        space.disk_full_explained(tmp_path, "an image was built"),
     ):
         Path("/dev/full").write_text("x")
     assert str(caught.value) == f"the disk of {tmp_path} ran full while an image was built"
@@ -74,17 +74,17 @@ def test_full_disk_named_names_the_folder(tmp_path: Path) -> None:
 def test_full_disk_named_includes_quotas(tmp_path: Path) -> None:
     with (
         pytest.raises(HostError, match="ran full while copying"),
-        space.full_disk_named(tmp_path, "copying"),
+        space.disk_full_explained(tmp_path, "copying"),
     ):
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
 
 def test_full_disk_named_leaves_other_errors(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), space.full_disk_named(tmp_path, "copying"):
+    with pytest.raises(FileNotFoundError), space.disk_full_explained(tmp_path, "copying"):
         (tmp_path / "missing").read_bytes()
 
 
 def test_full_disk_named_without_an_error(tmp_path: Path) -> None:
-    with space.full_disk_named(tmp_path, "copying"):
+    with space.disk_full_explained(tmp_path, "copying"):
         (tmp_path / "file").write_bytes(b"x")
     assert (tmp_path / "file").exists()

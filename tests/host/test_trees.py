@@ -14,7 +14,7 @@ import pytest
 from bootwright.errors import HostError
 from bootwright.host.namespaces import as_namespace_root
 from bootwright.host.trees import remove_tree, used_bytes
-from tests.machine.fakes import finish, together
+from tests.machines.fakes import finish, together
 
 _NOBODY = 65534
 

@@ -14,7 +14,7 @@ from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.images import debian
 from bootwright.images.debian import Build, BuildLog
-from bootwright.images.image import shelf
+from bootwright.images.image import image_store
 from tests.observed import Observed
 
 # Recorded from mmdebstrap 1.3.5 --verbose --variant=minbase --include=tini trixie, shortened.
@@ -239,7 +239,7 @@ def test_debian_build_reuses_an_equal_build(home: Home, mmdebstrap: Path) -> Non
     assert (built.built, again.built) == (True, False)
     assert again.image == image
     assert (image.filesystem, image.source) == ("ext4", "Debian trixie + nginx")
-    assert shelf(home).names() == {"second": image.digest, "web": image.digest}
+    assert image_store(home).names() == {"second": image.digest, "web": image.digest}
     [call] = mmdebstrap.read_text().splitlines()
     assert f"--include={','.join(_TRIXIE.packages)} trixie " in call
     assert call.endswith("/root.tar deb http://mirror/debian trixie main")
@@ -258,7 +258,7 @@ def test_debian_build_builds_another_description_anew(home: Home, mmdebstrap: Pa
 
 
 def test_debian_build_rebuilds_a_removed_image(home: Home, mmdebstrap: Path) -> None:
-    shelf(home).remove(debian.build(home, "web", _TRIXIE).image.digest)
+    image_store(home).remove(debian.build(home, "web", _TRIXIE).image.digest)
     assert debian.build(home, "web", _TRIXIE).built is True
 
 
@@ -268,7 +268,7 @@ def test_debian_build_failed_leaves_nothing(
     monkeypatch.setenv("FAIL", "1")
     with pytest.raises(BuildError, match=r"^the archive has no suite 'trixie'$"):
         debian.build(home, "web", _TRIXIE)
-    assert (shelf(home).digests(), shelf(home).names()) == ([], {})
+    assert (image_store(home).digests(), image_store(home).names()) == ([], {})
     assert list((home.images / "staging").iterdir()) == []
     assert os.listdir(home.images) == ["staging"]
 

@@ -9,24 +9,26 @@ import pytest
 
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.home import Home
-from bootwright.images.image import Image, load, shelf, shelve
+from bootwright.images.image import Image, image_store, load_image, store_image
 from tests.observed import Observed
 
 
 def _add(
     home: Home, name: str, content: bytes, *, source: str = "a test", partition: int = 0
 ) -> Image:
-    with shelf(home).staged() as staged:
+    with image_store(home).staged() as staged:
         folder = staged / "image"
         folder.mkdir()
         (folder / "disk.raw").write_bytes(content)
-        return shelve(home, folder, name=name, source=source, filesystem="xfs", partition=partition)
+        return store_image(
+            home, folder, name=name, source=source, filesystem="xfs", partition=partition
+        )
 
 
 def test_image_load_returns_what_shelve_stored(home: Home) -> None:
     before = int(time.time())
     stored = _add(home, "web", b"x" * 1024, partition=3)
-    assert load(home, "web") == load(home, stored.digest) == stored
+    assert load_image(home, "web") == load_image(home, stored.digest) == stored
     assert stored.disk == home.images / stored.digest / "disk.raw"
     assert stored.disk.read_bytes() == b"x" * 1024
     assert (stored.size_bytes, stored.filesystem, stored.partition) == (1024, "xfs", 3)
@@ -40,21 +42,21 @@ def test_shelve_makes_the_disk_read_only(home: Home) -> None:
 def test_shelve_stores_equal_content_once(home: Home) -> None:
     one, two = _add(home, "one", b"x" * 512), _add(home, "two", b"x" * 512, source="elsewhere")
     assert one.digest == two.digest
-    assert shelf(home).digests() == [one.digest]
+    assert image_store(home).digests() == [one.digest]
 
 
 def test_shelve_moves_the_name_to_the_newer_image(home: Home) -> None:
     old, new = _add(home, "web", b"old"), _add(home, "web", b"new")
-    assert load(home, "web") == new
-    assert shelf(home).unnamed() == [old.digest]
+    assert load_image(home, "web") == new
+    assert image_store(home).unnamed() == [old.digest]
 
 
 def test_shelve_reports_progress(home: Home) -> None:
     observed = Observed()
-    with shelf(home).staged() as staged:
+    with image_store(home).staged() as staged:
         (staged / "image").mkdir()
         (staged / "image" / "disk.raw").write_bytes(b"x" * 512)
-        shelve(
+        store_image(
             home,
             staged / "image",
             name="web",
@@ -68,7 +70,7 @@ def test_shelve_reports_progress(home: Home) -> None:
 def test_image_load_names_an_unknown_image(home: Home) -> None:
     _add(home, "web", b"x")
     with pytest.raises(NotFoundError, match=r"^no image is called 'wen'$") as caught:
-        load(home, "wen")
+        load_image(home, "wen")
     assert caught.value.hint == "did you mean 'web'?"
 
 
@@ -88,7 +90,7 @@ def test_image_load_reports_a_damaged_description(home: Home, content: str | Non
     else:
         description.write_text(content)
     with pytest.raises(FormatError) as caught:
-        load(home, "web")
+        load_image(home, "web")
     assert str(caught.value).startswith(f"image 'web' in {image.folder} is damaged: ")
     assert caught.value.hint == "bootwright image rm web, then make it again"
 
@@ -102,7 +104,7 @@ def test_image_load_reports_a_truncated_disk(home: Home, size_bytes: int | None)
     else:
         image.disk.write_bytes(b"x" * size_bytes)
     with pytest.raises(FormatError) as caught:
-        load(home, "web")
+        load_image(home, "web")
     has = f"{image.disk} has {size_bytes or 0} bytes, not {image.size_bytes}"
     assert str(caught.value) == f"image 'web' is damaged: {has}"
     assert caught.value.hint == "bootwright image rm web, then make it again"

@@ -15,7 +15,7 @@ from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.host.namespaces import as_namespace_root
 from bootwright.images import imported
-from bootwright.images.image import load, shelf
+from bootwright.images.image import image_store, load_image
 from tests.observed import Observed
 
 _SECTOR = 2048
@@ -70,7 +70,7 @@ def test_imported_add_copies_a_filesystem(home: Home, filesystem: Path) -> None:
     assert (image.filesystem, image.partition) == ("ext4", 0)
     assert (image.size_bytes, image.source) == (4 * _MIB, str(filesystem))
     assert image.disk.read_bytes() == filesystem.read_bytes()
-    assert load(home, "web") == image
+    assert load_image(home, "web") == image
     assert image.disk.stat().st_mode & 0o222 == 0, "nobody may change it"
 
 
@@ -85,7 +85,7 @@ def test_imported_add_of_qcow2_and_raw_is_one_image(
         imported.add(home, "converted", qcow2),
     )
     assert raw.digest == converted.digest
-    assert shelf(home).names() == {"raw": raw.digest, "converted": raw.digest}
+    assert image_store(home).names() == {"raw": raw.digest, "converted": raw.digest}
 
 
 @_needs_namespace
@@ -194,7 +194,7 @@ def test_imported_add_refuses_what_is_no_root_filesystem(
         imported.add(home, "web", file)
     assert str(caught.value) == f"{file} {problem}"
     assert caught.value.hint == hint
-    assert (shelf(home).digests(), shelf(home).names()) == ([], {})
+    assert (image_store(home).digests(), image_store(home).names()) == ([], {})
 
 
 @pytest.mark.parametrize("name", ["missing", "."])

@@ -13,7 +13,7 @@ from bootwright.errors import FormatError, HostError
 from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.images import imported
-from bootwright.images.image import Image, load
+from bootwright.images.image import Image, load_image
 from bootwright.images.reading import Wanted, read
 
 _MIB = 1 << 20
@@ -137,5 +137,5 @@ def test_image_read_of_other_filesystems_needs_root(
     described.write_text(described.read_text().replace('"ext4"', '"xfs"'))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(HostError, match="only root can read an image with xfs") as raised:
-        read(load(home, "web"), _ALL)
+        read(load_image(home, "web"), _ALL)
     assert "sudo" in raised.value.hint

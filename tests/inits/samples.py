@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from bootwright.digest import Digest
 from bootwright.images.files import Files, Link
-from bootwright.inits import graph, trim
-from bootwright.inits.graph import Graph
-from bootwright.inits.trim import Plan
+from bootwright.systemd import graph
+from bootwright.systemd.graph import Graph
+from bootwright.trims import trim
+from bootwright.trims.trim import TrimPlan
 
 LIB = "/usr/lib/systemd/system"
 ETC = "/etc/systemd/system"
@@ -37,18 +38,18 @@ def wanted(unit: str, by: str = "multi-user.target") -> dict[str, bytes | str | 
     return {f"{LIB}/{by}.wants/{unit}": Link(f"../{unit}")}
 
 
-def planned(entries: Mapping[str, bytes | str | Link], *keep: str) -> Plan:
+def planned(entries: Mapping[str, bytes | str | Link], *keep: str) -> TrimPlan:
     """Plan a trim of a small system that starts an SSH server, which is kept, and *entries*."""
     base: dict[str, bytes | str | Link] = {f"{LIB}/ssh.service": "[Service]\n"}
     keep = ("ssh.service", *keep)
-    return trim.plan(
+    return trim.plan_trim(
         graph_of({**base, **wanted("ssh.service"), **entries}), name="t", image=IMAGE, keep=keep
     )
 
 
-def goes(plan: Plan) -> dict[str, str]:
+def goes(plan: TrimPlan) -> dict[str, str]:
     return {mask.unit: mask.reason for mask in plan.trim.masks}
 
 
-def stays(plan: Plan) -> dict[str, str]:
+def stays(plan: TrimPlan) -> dict[str, str]:
     return {stay.unit: stay.reason for stay in plan.stays}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import HostError
-from bootwright.guest.seed import MARK_PORT, RUN
+from bootwright.guest.initramfs import GUEST_RUN, MARK_PORT
 from bootwright.host import tools
 from bootwright.inits import bare, sshd, tini
 from bootwright.inits.init import Init
@@ -48,7 +48,7 @@ def test_sshd_mark_is_logged_before_it_is_sent(shell: list[str], tmp_path: Path)
     """Clocks are aligned by that: what was stamped first was earlier."""
     (tmp_path / "token").write_text("feed\n")
     program = sshd.contents()["bootwright/mark"]
-    seed = files("bootwright.guest").joinpath("seed.sh").read_text()
+    seed = files("bootwright.guest").joinpath("init.sh").read_text()
     start = seed.index("mark() {")
     function = seed[start : seed.index("2>/dev/null\n", start)]
     for script in (program, f"token=feed\nexec 3>&1\n{function}\nmark $*"):
@@ -89,10 +89,10 @@ def test_computer_script_waits_for_processes_but_not_kernel_threads(tmp_path: Pa
 @pytest.mark.parametrize("init", INITS.values(), ids=INITS.keys())
 def test_inits_carry_their_program_or_find_it_in_the_image(init: Init) -> None:
     carried = init.guest_files()
-    assert all(path.startswith(f"{RUN}/") for path in carried)
+    assert all(path.startswith(f"{GUEST_RUN}/") for path in carried)
     for word in init.argv:
         if word.startswith("/run/"):
-            content, mode = carried["/seed" + word]
+            content, mode = carried["/bootwright" + word]
             assert content
             assert mode == 0o755
         elif word.startswith("/"):
@@ -113,6 +113,6 @@ def test_bare_guest_files_need_nothing_and_allow_no_login() -> None:
 
 
 def test_tini_guest_files_hold_a_static_tini() -> None:
-    program, _ = tini.guest_files()[f"{RUN}/bootwright/tini"]
+    program, _ = tini.guest_files()[f"{GUEST_RUN}/bootwright/tini"]
     assert program[:4] == b"\x7fELF"
     assert os.access(tools.require("tini-static")[0], os.X_OK)

@@ -1,4 +1,4 @@
-"""What the seed carries for systemd, held against what the seed lays down and what phases wait for.
+"""What the initramfs carries for systemd, held against what the initramfs lays down and what phases wait for.
 
 That sshd and systemd take these files is shown by the boots.
 """
@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.guest import seed
+from bootwright.guest import initramfs
 from bootwright.guest.identity import Identity
-from bootwright.guest.seed import Root, Wiring
+from bootwright.guest.initramfs import InitSettings, RootMount
 from bootwright.home import Home
 from bootwright.inits import systemd
 from bootwright.inits.sshd import SERVER
-from bootwright.timeline.phases import START_UP
-from tests.machine.fakes import program
+from bootwright.timelines.phases import START_UP
+from tests.machines.fakes import program
 
 Told = Callable[..., list[str]]
-UNITS = "/seed/run/systemd/system"
+UNITS = "/bootwright/run/systemd/system"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def texts() -> dict[str, str]:
 
 def test_systemd_guest_files_lie_in_run_and_are_readable() -> None:
     files = systemd.guest_files()
-    assert all(path.startswith("/seed/run/") for path in files)
+    assert all(path.startswith("/bootwright/run/") for path in files)
     assert {mode for _, mode in files.values()} == {0o644}
 
 
@@ -47,7 +47,7 @@ def test_systemd_guest_files_cover_ssh_sshd_and_their_socket(texts: dict[str, st
 
 
 def test_systemd_sshd_config_includes_the_images_after_ours(texts: dict[str, str]) -> None:
-    lines = texts["/seed/run/bootwright/sshd_config"].splitlines()
+    lines = texts["/bootwright/run/bootwright/sshd_config"].splitlines()
     assert lines[-1] == "Include /etc/ssh/sshd_config"
     assert "PasswordAuthentication no" in lines
     assert "KbdInteractiveAuthentication no" in lines
@@ -55,11 +55,13 @@ def test_systemd_sshd_config_includes_the_images_after_ours(texts: dict[str, str
 
 
 def test_systemd_paths_below_run_are_all_provided(texts: dict[str, str], home: Home) -> None:
-    named = seed.remember(home, systemd.guest_files())
+    named = initramfs.store_guest_files(home, systemd.guest_files())
     identity = Identity(
         hostname="h", machine_id="m", mac="", token="t", host_key="k", host_key_public="p"
     )
-    packed = seed.pack(home, named, identity, Wiring(root=Root(device="/dev/vda")))
+    packed = initramfs.pack_initramfs(
+        home, named, identity, InitSettings(root=RootMount(device="/dev/vda"))
+    )
     done = subprocess.run(["busybox", "cpio", "-t"], input=packed, capture_output=True, check=True)
     laid = set(done.stdout.decode().splitlines())
     used = {path for text in texts.values() for path in re.findall(r"/run/bootwright/[\w-]+", text)}
@@ -67,7 +69,7 @@ def test_systemd_paths_below_run_are_all_provided(texts: dict[str, str], home: H
         *("authorized_keys", "mark", "sshd-failed", "sshd_config"),
         *("ssh_host_ed25519_key", "token"),
     }
-    assert {f"seed{path}" for path in used} <= laid
+    assert {f"bootwright{path}" for path in used} <= laid
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "sshd.service", "ssh@.service"])
@@ -112,11 +114,11 @@ def test_systemd_drop_in_sends_the_mark_after_the_start(unit: str, texts: dict[s
 
 
 def test_mark_script_begins_its_line_with_the_token(texts: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("feedface")  # as the seed writes it: without a newline
-    script = texts["/seed/run/bootwright/mark"]
-    assert seed.MARK_PORT in script
+    (tmp_path / "token").write_text("feedface")  # as the initramfs writes it: without a newline
+    script = texts["/bootwright/run/bootwright/mark"]
+    assert initramfs.MARK_PORT in script
     script = script.replace("/run/bootwright", str(tmp_path))
-    script = script.replace(seed.MARK_PORT, str(tmp_path / "port"))
+    script = script.replace(initramfs.MARK_PORT, str(tmp_path / "port"))
     done = subprocess.run(["sh", "-s", "--", "sshd.listening", "now"], input=script.encode())
     assert done.returncode == 0
     assert (tmp_path / "port").read_text() == "feedface sshd.listening now\n"
@@ -127,8 +129,10 @@ def told(texts: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Return what runs the script for a server that has ended, and gives the marks it wrote."""
     (tmp_path / "token").write_text("feedface")
     for name in ("mark", "sshd-failed"):
-        script = texts[f"/seed/run/bootwright/{name}"].replace("/run/bootwright", str(tmp_path))
-        (tmp_path / name).write_text(script.replace(seed.MARK_PORT, str(tmp_path / "port")))
+        script = texts[f"/bootwright/run/bootwright/{name}"].replace(
+            "/run/bootwright", str(tmp_path)
+        )
+        (tmp_path / name).write_text(script.replace(initramfs.MARK_PORT, str(tmp_path / "port")))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
 
     def tell(journalctl: str, result: str, exit_status: str = "255") -> list[str]:

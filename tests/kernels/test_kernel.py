@@ -9,7 +9,15 @@ import pytest
 
 from bootwright.errors import FormatError, NotFoundError
 from bootwright.home import Home
-from bootwright.kernels.kernel import Kernel, Part, copy_part, load, parse_config, shelf, shelve
+from bootwright.kernels.kernel import (
+    Kernel,
+    Part,
+    copy_part,
+    kernel_store,
+    load_kernel,
+    parse_kernel_config,
+    store_kernel,
+)
 
 
 def _add(
@@ -20,7 +28,7 @@ def _add(
     source: str = "a test",
     pvh: bool = True,
 ) -> Kernel:
-    with shelf(home).staged() as staged:
+    with kernel_store(home).staged() as staged:
         folder = staged / "kernel"
         folder.mkdir()
         for part, content in parts.items():
@@ -30,13 +38,13 @@ def _add(
                 (tree / "modules.dep").write_text(content)
             else:
                 (folder / part).write_text(content)
-        return shelve(home, folder, name=name, release="6.1.0", source=source, pvh=pvh)
+        return store_kernel(home, folder, name=name, release="6.1.0", source=source, pvh=pvh)
 
 
 def test_kernel_load_returns_what_shelve_stored(home: Home) -> None:
     before = int(time.time())
     stored = _add(home, {"bzImage": "b", "vmlinux": "v", "config": "CONFIG_PVH=y\n", "modules": ""})
-    assert load(home, "k") == load(home, stored.digest) == stored
+    assert load_kernel(home, "k") == load_kernel(home, stored.digest) == stored
     assert stored.folder == home.kernels / stored.digest
     assert (stored.release, stored.source, stored.pvh) == ("6.1.0", "a test", True)
     assert stored.parts == ("bzImage", "vmlinux", "config", "modules")
@@ -64,7 +72,7 @@ def test_kernel_shelve_stores_the_same_kernel_once(home: Home) -> None:
     first = _add(home, {"vmlinux": "v"}, name="one", source="here")
     second = _add(home, {"vmlinux": "v"}, name="two", source="there")
     assert first.digest == second.digest
-    assert shelf(home).names() == {"one": first.digest, "two": first.digest}
+    assert kernel_store(home).names() == {"one": first.digest, "two": first.digest}
 
 
 def test_kernel_digest_covers_every_part(home: Home) -> None:
@@ -92,7 +100,7 @@ def test_kernel_reports_missing_parts(home: Home) -> None:
 def test_parse_config_omits_options_that_are_not_set(home: Home) -> None:
     text = '# Linux/x86 6.1\nCONFIG_PVH=y\n# CONFIG_X is not set\nCONFIG_NAME="a=b"\nCONFIG_N=250\n'
     expected = {"CONFIG_PVH": "y", "CONFIG_NAME": "a=b", "CONFIG_N": "250"}
-    assert parse_config(text) == expected
+    assert parse_kernel_config(text) == expected
     assert _add(home, {"vmlinux": "v", "config": text}).config() == expected
 
 
@@ -105,7 +113,7 @@ def test_copy_part_names_the_file_after_the_part(tmp_path: Path) -> None:
 
 def test_kernel_load_names_an_unknown_kernel(home: Home) -> None:
     with pytest.raises(NotFoundError, match=r"^no kernel is called 'mine'$") as caught:
-        load(home, "mine")
+        load_kernel(home, "mine")
     assert caught.value.hint == "there is no kernel yet"
 
 
@@ -118,6 +126,6 @@ def test_kernel_load_reports_a_damaged_description(home: Home, content: str | No
     else:
         description.write_text(content)
     with pytest.raises(FormatError) as caught:
-        load(home, "k")
+        load_kernel(home, "k")
     assert str(caught.value).startswith(f"kernel 'k' in {kernel.folder} is damaged: ")
     assert caught.value.hint == "bootwright kernel rm k, then make it again"

@@ -12,7 +12,7 @@ import pytest
 from bootwright.errors import FormatError, InputError
 from bootwright.home import Home
 from bootwright.kernels import local
-from bootwright.kernels.kernel import shelf
+from bootwright.kernels.kernel import kernel_store
 
 _RELEASE = "6.1.0-50-cloud-amd64"
 _PVH_NOTE = struct.pack("<III4sQ", 4, 8, 18, b"Xen\0", 0x1000000)
@@ -72,7 +72,7 @@ def test_local_add_extracts_vmlinux_from_a_bzimage(home: Home, file: Path) -> No
     assert kernel.parts == ("bzImage", "vmlinux")
     assert (kernel.folder / kernel.fastest_file).read_bytes() == elf
     assert (kernel.folder / "bzImage").read_bytes() == file.read_bytes()
-    assert shelf(home).names() == {"mine": kernel.digest}
+    assert kernel_store(home).names() == {"mine": kernel.digest}
 
 
 @pytest.mark.parametrize(("notes", "pvh"), [(_PVH_NOTE, True), (b"", False)])
@@ -132,7 +132,7 @@ def test_local_add_refuses_other_files(
         local.add(home, file, name="mine")
     assert str(caught.value) == f"{file} cannot be used: {problem}"
     assert caught.value.hint == hint
-    assert shelf(home).digests() == []
+    assert kernel_store(home).digests() == []
 
 
 def test_local_add_refuses_a_damaged_bzimage(home: Home, file: Path) -> None:
@@ -163,7 +163,7 @@ def test_local_add_names_missing_files(home: Home, file: Path, missing: str) -> 
         if missing == "modules"
         else "give the path of a file that exists"
     )
-    assert shelf(home).digests() == []
+    assert kernel_store(home).digests() == []
 
 
 def test_local_add_refuses_a_folder_as_kernel(home: Home, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_local_add_with_an_invalid_name_stores_nothing(home: Home, file: Path) -
     file.write_bytes(_elf())
     with pytest.raises(InputError, match=r"^'No!' cannot name a kernel$"):
         local.add(home, file, name="No!")
-    assert shelf(home).digests() == []
+    assert kernel_store(home).digests() == []
 
 
 @pytest.mark.parametrize("given", ["above", "parent", "itself"])
@@ -237,4 +237,4 @@ def test_local_add_refuses_modules_of_another_kernel(
     assert caught.value.hint == (
         f"give the folder that holds lib/modules/{_RELEASE} (make modules_install)"
     )
-    assert shelf(home).digests() == []
+    assert kernel_store(home).digests() == []

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootwright.home import Home
-from bootwright.kernels import kernel as kernels
-from bootwright.kernels.kernel import Kernel
+from bootwright.kernels.kernel import Kernel, kernel_store, store_kernel
 from bootwright.kernels.symbols import Symbols
-from tests.timeline import klogs
+from tests.timelines import klogs
 
 _MAP = """\
 0000000000000000 D __per_cpu_start
@@ -28,10 +27,10 @@ _SYMBOLS = Symbols.parse(_MAP)
 
 
 def shelved(home: Home, files: dict[str, str]) -> Kernel:
-    with kernels.shelf(home).staged() as staged:
+    with kernel_store(home).staged() as staged:
         for name, text in {"vmlinux": "no kernel", **files}.items():
             (staged / name).write_text(text)
-        return kernels.shelve(home, staged, name="k", release="6.1", source="a test", pvh=True)
+        return store_kernel(home, staged, name="k", release="6.1", source="a test", pvh=True)
 
 
 @pytest.mark.parametrize(

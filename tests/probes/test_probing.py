@@ -8,14 +8,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.home import Home
-from bootwright.probes import course, probing
+from bootwright.probes import probing, session
 from bootwright.probes.probe import Outcome, ProbeTried, does_not_apply, failed, passed
 from bootwright.probes.probing import Probed, probe
 from bootwright.probes.table import PROBES
-from tests.machine.samples import RECIPE, SPEC
+from bootwright.recipes.draft import Draft
+from tests.machines.samples import RECIPE, SPEC
 from tests.observed import Observed
 
 
@@ -43,7 +43,7 @@ async def test_probe_returns_one_value_that_is_its_json(
         return outcomes
 
     monkeypatch.setattr(probing, "prepare", prepare)
-    monkeypatch.setattr(course, "take", take)
+    monkeypatch.setattr(session, "take", take)
     found = await probe(home, Draft(image="web"), (login, pty))
     assert found == Probed(
         name="web",
@@ -70,6 +70,6 @@ async def test_take_reports_each_outcome(home: Home) -> None:
     observed = Observed()
     [second_boot] = [probe for probe in PROBES if probe.name == "second-boot"]
     bare = replace(SPEC, recipe=replace(RECIPE, init="bare", network="none"))
-    [outcome] = await course.take(home, bare, [second_boot], timeout_s=1, observe=observed)
+    [outcome] = await session.take(home, bare, [second_boot], timeout_s=1, observe=observed)
     assert outcome.result == "does-not-apply"
     assert observed.events == [ProbeTried(outcome=outcome)]

@@ -13,10 +13,10 @@ from bootwright.digest import Digest
 from bootwright.disks.disk import Drive, Form
 from bootwright.errors import HostError, VmmError
 from bootwright.networks.user import Forward
-from bootwright.recipe import Recipe
-from bootwright.timeline.recorder import Recorder
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.recorder import Recorder
 from bootwright.vmms import qemu_running
-from bootwright.vmms.protocol import Placement
+from bootwright.vmms.protocol import LaunchPlan
 from bootwright.vmms.qemu import Qemu
 
 FULL = Recipe(
@@ -38,7 +38,7 @@ FULL = Recipe(
 TINY = replace(
     FULL,
     image=None,
-    init="seed",
+    init="none",
     disk="none",
     disk_bytes=0,
     network="none",
@@ -50,9 +50,9 @@ TINY = replace(
 )
 
 
-def place(folder: Path, *, disk: bool = True, form: Form = "qcow2") -> Placement:
+def place(folder: Path, *, disk: bool = True, form: Form = "qcow2") -> LaunchPlan:
     drive = Drive(path=folder / "disk", form=form, size_bytes=1 << 30)
-    return Placement(
+    return LaunchPlan(
         name="web",
         kernel=folder / "vmlinux",
         initrd=folder / "initrd",

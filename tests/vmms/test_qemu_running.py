@@ -15,14 +15,14 @@ import pytest
 from bootwright.disks.disk import Drive
 from bootwright.errors import VmmError
 from bootwright.host import processes
-from bootwright.timeline.evidence import Access
-from bootwright.timeline.recorder import Recorder
+from bootwright.timelines.evidence import DeviceAccess
+from bootwright.timelines.recorder import Recorder
 from bootwright.vmms import qemu_running
-from bootwright.vmms.protocol import Ending, Placement, RunningVmm, Sighting
+from bootwright.vmms.protocol import LaunchPlan, RunningVmm, VcpuState, VmmExit
 from bootwright.vmms.qemu import Qemu
-from tests.machine.fakes import state_of, until
-from tests.machine.samples import RECIPE
-from tests.machine.streams import exactly
+from tests.machines.fakes import state_of, until
+from tests.machines.samples import RECIPE
+from tests.machines.streams import exactly
 from tests.vmms.fakes import Fake, FakeQemu
 from tests.vmms.traces import sent, write
 
@@ -30,8 +30,8 @@ Launch = Callable[..., AbstractAsyncContextManager[RunningVmm]]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Placement:
-    return Placement(
+def place(tmp_path: Path) -> LaunchPlan:
+    return LaunchPlan(
         name="web",
         kernel=tmp_path / "vmlinux",
         initrd=tmp_path / "initrd",
@@ -48,7 +48,7 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def launch(place: Placement, recorder: Recorder) -> Launch:
+def launch(place: LaunchPlan, recorder: Recorder) -> Launch:
     return lambda: Qemu().start(RECIPE, place, recorder).attached()
 
 
@@ -57,18 +57,18 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return lambda behaviour: FakeQemu(tmp_path, monkeypatch, behaviour)
 
 
-async def ending(running: RunningVmm) -> Ending:
+async def ending(running: RunningVmm) -> VmmExit:
     return await asyncio.wait_for(asyncio.shield(running.ended), 60)
 
 
 async def test_qemu_running_carries_its_token_and_is_gone_afterwards(
-    fake: Fake, launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: LaunchPlan
 ) -> None:
     fake("pass")
     descriptors = len(os.listdir("/proc/self/fd"))
     async with launch() as running:
-        assert processes.carriers(place.token) == [running.pid]
-    assert processes.carriers(place.token) == []
+        assert processes.with_token(place.token) == [running.pid]
+    assert processes.with_token(place.token) == []
     await asyncio.sleep(0)
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
@@ -76,15 +76,15 @@ async def test_qemu_running_carries_its_token_and_is_gone_afterwards(
 async def test_qemu_running_does_not_inherit_another_token(
     fake: Fake,
     launch: Launch,
-    place: Placement,
+    place: LaunchPlan,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A monitor has a token of its own, by which it alone is ended.
     monkeypatch.setenv(processes.VARIABLE, "the monitor's")
     fake("pass")
     async with launch() as running:
-        assert processes.carriers("the monitor's") == []
-        assert processes.carriers(place.token) == [running.pid]
+        assert processes.with_token("the monitor's") == []
+        assert processes.with_token(place.token) == [running.pid]
 
 
 async def test_qemu_running_marks_the_first_instruction_once(
@@ -103,14 +103,14 @@ async def test_qemu_running_marks_the_first_instruction_once(
 async def test_qemu_running_connects_console_and_mark_port(fake: Fake, launch: Launch) -> None:
     fake(
         'if command == "cont":\n'
-        '    marks.sendall(b"token seed.start")\n'
+        '    marks.sendall(b"token initramfs.start")\n'
         '    console.sendall(console.recv(100)[::-1])\n'
     )  # fmt: skip
     async with launch() as running:
         running.console[1].write(b"abc")
         await running.resume()
         assert await exactly(running.console[0], 3) == b"cba"
-        assert await exactly(running.marks, 16) == b"token seed.start"
+        assert await exactly(running.marks, 16) == b"token initramfs.start"
 
 
 NO_ROOM = 'event("BLOCK_IO_ERROR", device="", nospace=True, action="stop", operation="write")'
@@ -174,21 +174,21 @@ async def test_qemu_running_ended_gives_the_last_reason(
     async with launch() as running:
         with pytest.raises(VmmError, match=r"^QEMU did not carry out 'cont': "):
             await running.resume()
-        assert await ending(running) == Ending(reason=reason, exit_status=-15)  # type: ignore[arg-type]
+        assert await ending(running) == VmmExit(reason=reason, exit_status=-15)  # type: ignore[arg-type]
 
 
 async def test_qemu_running_ended_of_a_killed_qemu(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         os.kill(running.pid, signal.SIGKILL)
-        assert await ending(running) == Ending(reason="died", exit_status=-9)
+        assert await ending(running) == VmmExit(reason="died", exit_status=-9)
 
 
 async def test_qemu_running_quit_ends_qemu(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         quitting = asyncio.wait_for(running.quit(), 60)
-        assert await quitting == Ending(reason="told-to-quit", exit_status=0)
+        assert await quitting == VmmExit(reason="told-to-quit", exit_status=0)
         assert (await running.quit()).reason == "told-to-quit"  # once more is no error
 
 
@@ -212,20 +212,20 @@ async def test_qemu_running_quit_kills_a_qemu_that_does_not_quit(
             os.kill(running.pid, signal.SIGSTOP)
             until(lambda: state_of(running.pid) == "T", "it to stop")
         quitting = asyncio.wait_for(running.quit(), 60)
-        assert await quitting == Ending(reason="told-to-quit", exit_status=-9)
+        assert await quitting == VmmExit(reason="told-to-quit", exit_status=-9)
 
 
 async def test_qemu_running_block_ends_a_stopped_qemu(
-    fake: Fake, launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: LaunchPlan
 ) -> None:
     fake("pass")
     async with launch() as running:
         os.kill(running.pid, signal.SIGSTOP)
-    assert processes.carriers(place.token) == []
+    assert processes.with_token(place.token) == []
 
 
 async def test_qemu_running_quotes_a_refused_command(
-    fake: Fake, launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: LaunchPlan
 ) -> None:
     fake('if command == "cont": return {"error": "Resetting the Virtual Machine is required"}')
     place.log.write_text("qemu-system-x86_64: warning: something\n")
@@ -279,21 +279,21 @@ _SMALL_PROGRAM = _RESET.replace("CPL=0", "CPL=3")
 @pytest.mark.parametrize(
     ("registers", "sighting"),
     [
-        (_RESET, Sighting(ip=0xFFF0, mode="boot", is_halted=False)),
-        (_KERNEL, Sighting(ip=0xFFFFFFFF8110F99E, mode="kernel", is_halted=False)),
-        (_WAITS, Sighting(ip=0xFFFFFFFF8110F99E, mode="kernel", is_halted=True)),
-        (_PROGRAM, Sighting(ip=0x53094F, mode="user", is_halted=False)),
-        (_SMALL_PROGRAM, Sighting(ip=0xFFF0, mode="user", is_halted=False)),
+        (_RESET, VcpuState(ip=0xFFF0, mode="boot", is_halted=False)),
+        (_KERNEL, VcpuState(ip=0xFFFFFFFF8110F99E, mode="kernel", is_halted=False)),
+        (_WAITS, VcpuState(ip=0xFFFFFFFF8110F99E, mode="kernel", is_halted=True)),
+        (_PROGRAM, VcpuState(ip=0x53094F, mode="user", is_halted=False)),
+        (_SMALL_PROGRAM, VcpuState(ip=0xFFF0, mode="user", is_halted=False)),
     ],
     ids=["reset", "kernel", "waits", "program", "32-bit program"],
 )
 async def test_qemu_running_sight_reads_registers(
-    registers: str, sighting: Sighting, fake: Fake, launch: Launch
+    registers: str, sighting: VcpuState, fake: Fake, launch: Launch
 ) -> None:
     text = registers.replace("\n", "\r\n")
     fake(f'if command == "human-monitor-command": return {{"text": {text!r}}}')
     async with launch() as running:
-        assert await running.sight() == sighting
+        assert await running.vcpu_state() == sighting
 
 
 async def test_qemu_running_sight_quotes_a_qemu_without_registers(
@@ -302,21 +302,21 @@ async def test_qemu_running_sight_quotes_a_qemu_without_registers(
     fake('if command == "human-monitor-command": return {"text": "unknown command: info"}')
     async with launch() as running:
         with pytest.raises(VmmError) as bad:
-            await running.sight()
+            await running.vcpu_state()
     assert str(bad.value) == "QEMU does not tell its registers"
     assert bad.value.evidence == "unknown command: info"
 
 
 async def test_qemu_running_two_are_ended_by_their_own_tokens(
-    fake: Fake, launch: Launch, place: Placement
+    fake: Fake, launch: Launch, place: LaunchPlan
 ) -> None:
     fake("pass")
     other = replace(place, token=processes.new_token())
     async with launch() as running, Qemu().start(RECIPE, other, Recorder()).attached() as second:
         processes.end(other.token)
-        assert await ending(second) == Ending(reason="died", exit_status=-9)
+        assert await ending(second) == VmmExit(reason="died", exit_status=-9)
         assert not running.ended.done()
-        assert processes.carriers(place.token) == [running.pid]
+        assert processes.with_token(place.token) == [running.pid]
 
 
 COUNTED = (
@@ -327,13 +327,13 @@ COUNTED = (
 )
 
 
-def launch_counted(place: Placement) -> AbstractAsyncContextManager[RunningVmm]:
+def launch_counted(place: LaunchPlan) -> AbstractAsyncContextManager[RunningVmm]:
     return (
         Qemu().start(RECIPE, replace(place, counted_until="token the.end"), Recorder()).attached()
     )
 
 
-async def test_qemu_running_counts_accesses_until_the_mark(fake: Fake, place: Placement) -> None:
+async def test_qemu_running_counts_accesses_until_the_mark(fake: Fake, place: LaunchPlan) -> None:
     lines = write("hpet", 0xFED00010) + sent("token the.end\n")
     # Far more than the pipe holds comes behind; QEMU must not wait for ever.
     fake(COUNTED.format(lines=lines + 50_000 * write("hpet", 0xFED00010)))
@@ -343,15 +343,15 @@ async def test_qemu_running_counts_accesses_until_the_mark(fake: Fake, place: Pl
         await running.resume()
         await running.quit()
         assert await asyncio.wait_for(counting, 60) == (
-            Access("UART ttyS1 (marks)", 0, 14, 14),
-            Access("HPET", 0, 1, 4),
+            DeviceAccess("UART ttyS1 (marks)", 0, 14, 14),
+            DeviceAccess("HPET", 0, 1, 4),
         )
     await asyncio.sleep(0)
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 async def test_qemu_running_has_no_count_for_a_boot_that_never_ends(
-    fake: Fake, place: Placement
+    fake: Fake, place: LaunchPlan
 ) -> None:
     fake(COUNTED.format(lines=write("hpet", 0xFED00010)))
     async with launch_counted(place) as running:
@@ -362,7 +362,7 @@ async def test_qemu_running_has_no_count_for_a_boot_that_never_ends(
 
 
 async def test_qemu_running_trace_without_a_reader_keeps_nothing_open(
-    fake: Fake, place: Placement
+    fake: Fake, place: LaunchPlan
 ) -> None:
     # As when the user interrupts: the count is given up while QEMU waits for room in the pipe.
     fake(COUNTED.format(lines=50_000 * write("hpet", 0xFED00010)))
@@ -371,7 +371,7 @@ async def test_qemu_running_trace_without_a_reader_keeps_nothing_open(
         resuming = asyncio.create_task(running.resume())
         await asyncio.sleep(0.3)
         resuming.cancel()
-    assert processes.carriers(place.token) == []
+    assert processes.with_token(place.token) == []
     await asyncio.sleep(0)
     assert len(os.listdir("/proc/self/fd")) == descriptors
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootwright.timeline.evidence import Access
+from bootwright.timelines.evidence import DeviceAccess
 from bootwright.vmms.qemu_trace import AccessCounter
 from tests.vmms.traces import read, sent, write
 
@@ -29,12 +29,12 @@ def counted(text: str | bytes, until: str = END) -> AccessCounter:
     return counter
 
 
-def of(text: str | bytes) -> tuple[Access, ...]:
+def of(text: str | bytes) -> tuple[DeviceAccess, ...]:
     return counted(text).accesses()
 
 
 def test_access_counter_sums_by_device() -> None:
-    assert of(REAL) == (Access("RTC and CMOS", 1, 1, 2), Access("AHCI (SATA)", 1, 0, 4))
+    assert of(REAL) == (DeviceAccess("RTC and CMOS", 1, 1, 2), DeviceAccess("AHCI (SATA)", 1, 0, 4))
 
 
 def test_access_counter_orders_uarts_first_then_by_count() -> None:
@@ -75,13 +75,13 @@ def test_access_counter_orders_uarts_first_then_by_count() -> None:
     ],
 )
 def test_access_counter_uses_known_device_names(region: str, device: str) -> None:
-    assert of(write(region, 0x1000)) == (Access(device, 0, 1, 4),)
+    assert of(write(region, 0x1000)) == (DeviceAccess(device, 0, 1, 4),)
 
 
 def test_access_counter_ignores_interrupts() -> None:
     messages = "".join(write("apic-msi", address) for address in (0xFEE00000, 0xFEE01004))
     registers = write("apic-msi", 0xFEE000B0) + read("apic-msi", 0xFEE00390)
-    assert of(messages + registers) == (Access("local APIC", 1, 1, 8),)
+    assert of(messages + registers) == (DeviceAccess("local APIC", 1, 1, 8),)
 
 
 def test_access_counter_ignores_accesses_without_a_vcpu() -> None:
@@ -94,7 +94,10 @@ def test_access_counter_stops_at_the_byte_that_ends_the_mark(newline: str) -> No
     counter = counted(read("hpet", 0xFED000F0) + sent(mark) + read("hpet", 0xFED000F0))
     assert counter.is_done
     found = counter.accesses()
-    assert found == (Access("UART ttyS1 (marks)", 0, len(mark), len(mark)), Access("HPET", 1, 0, 4))
+    assert found == (
+        DeviceAccess("UART ttyS1 (marks)", 0, len(mark), len(mark)),
+        DeviceAccess("HPET", 1, 0, 4),
+    )
     counter.feed(REAL.encode())
     assert counter.accesses() == found
 
@@ -139,7 +142,7 @@ def test_access_counter_ignores_incomplete_lines() -> None:
     )
     assert of(whole[:-1]) == ()
     assert of(others) == ()
-    assert of(others + whole) == (Access("HPET", 0, 1, 4),)
+    assert of(others + whole) == (DeviceAccess("HPET", 0, 1, 4),)
 
 
 def test_access_counter_drops_an_endless_line() -> None:
@@ -147,11 +150,11 @@ def test_access_counter_drops_an_endless_line() -> None:
     for _ in range(100):
         counter.feed(b"x" * 100_000)
     counter.feed(b"\n" + write("hpet", 0xFED00010).encode())
-    assert counter.accesses() == (Access("HPET", 0, 1, 4),)
+    assert counter.accesses() == (DeviceAccess("HPET", 0, 1, 4),)
     assert len(counter._rest) <= 4096
 
 
-BOOT = (REAL + sent("b007 seed.start\r\n") + REAL + sent(f"{END}\r\n") + REAL).encode()
+BOOT = (REAL + sent("b007 initramfs.start\r\n") + REAL + sent(f"{END}\r\n") + REAL).encode()
 
 
 @given(st.lists(st.integers(0, len(BOOT)), max_size=20))

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-from bootwright import recipe_file
 from bootwright.cli import loop, names, screen
-from bootwright.draft import FIELDS, Draft, DraftField, merged
+from bootwright.defaults.complete import complete
+from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.inits.table import INITS
-from bootwright.machine.complete import complete
-from bootwright.machine.trial import Choice
-from bootwright.recipe import Recipe
+from bootwright.recipes import recipe_file
+from bootwright.recipes.draft import FIELDS, Draft, DraftField, merged
+from bootwright.recipes.recipe import Recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
 

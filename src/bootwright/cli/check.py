@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import experiment, loop, screen
 from bootwright.errors import InputError
+from bootwright.home import locate_home
 
 if TYPE_CHECKING:
     from bootwright.experiments.results import BaselineUpdate
@@ -61,11 +61,11 @@ def command(
     if junit is not None and not junit.absolute().parent.is_dir():
         raise InputError(f"--junit {junit}: its folder is not there", hint="make it first")
     from bootwright.experiments.check import check
-    from bootwright.report import budget as report
+    from bootwright.reports import budget as report
 
     with experiment.observer(quiet=as_json) as observe:
         result = loop.run(
-            check(homes.locate(), budget, update=update, parallel=parallel, observe=observe)
+            check(locate_home(), budget, update=update, parallel=parallel, observe=observe)
         )
     if as_json:
         screen.print_json(result)
@@ -75,7 +75,7 @@ def command(
         click.echo(report.text(result, color=sys.stdout.isatty()))
     if junit is not None:
         from bootwright.cli.pictures import write_file
-        from bootwright.report.junit import junit as junit_of
+        from bootwright.reports.junit import junit as junit_of
 
         write_file(junit, junit_of(result))
     if result.update is not None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import experiment, loop, names, screen
 from bootwright.cli.boot_options import boot_options
 from bootwright.errors import InputError
-from bootwright.experiments.sequential import PAIRS, STAGED
+from bootwright.home import locate_home
+from bootwright.statistics.sequential import PAIRS, STAGED
 
 EPILOG = """\b
 Examples:
@@ -66,10 +66,10 @@ def command(
         return 0
     if staged and number is not None:
         raise InputError("--staged has its own numbers of boots", hint="leave out -n or --staged")
-    home = homes.locate()
-    from bootwright.experiments import amount
+    home = locate_home()
     from bootwright.experiments.compare import compare, resume
-    from bootwright.report import comparison as report
+    from bootwright.reports import comparison as report
+    from bootwright.statistics import amount
 
     looks = STAGED.looks if staged else None if number is None else (number,)
     quiet, parallel = options["as_json"], options["parallel"]

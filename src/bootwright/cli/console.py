@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import click
 
 from bootwright.cli import loop, machines, names, screen
-from bootwright.machine import control
-from bootwright.machine.folder import MachineFolder
-from bootwright.machine.messages import AttachConsole, encode
+from bootwright.machines import control
+from bootwright.machines.folder import MachineFolder
+from bootwright.machines.messages import AttachConsole, encode
 
 _ESCAPE = b"\x1d"  # Ctrl-]
 _REPLAY_BYTES = 2048

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import screen
 from bootwright.disks import table
+from bootwright.home import locate_home
 
 if TYPE_CHECKING:
-    from bootwright.disks.bench import Report
+    from bootwright.disks.bench import BenchReport
 
 _GIB = 1 << 30
 
@@ -28,9 +28,9 @@ def list_(as_json: bool) -> None:
 
     What one image or one kernel cannot have is said by run.
     """
-    from bootwright.machine.diskchoice import survey
+    from bootwright.defaults.disk_kind import survey
 
-    found = survey(homes.locate())
+    found = survey(locate_home())
     if as_json:
         screen.print_json(found)
         return
@@ -90,22 +90,22 @@ def bench(kinds: tuple[str, ...], sparse: tuple[str, ...], full: str, as_json: b
     ten machines that read the same 64 MiB take of the page cache.
     """
     from bootwright.disks import bench as benches
-    from bootwright.size import parse
+    from bootwright.recipes.size import parse
 
-    plan = benches.Plan(
+    plan = benches.BenchPlan(
         kinds=tuple(table.disk(name) for name in kinds or table.KINDS),
         sparse_bytes=tuple(parse(size) for size in sparse),
         full_bytes=parse(full),
     )
     with screen.observer("disk bench", quiet=as_json) as observe:
-        report = benches.measure(homes.locate(), plan, observe)
+        report = benches.measure(locate_home(), plan, observe)
     if as_json:
         screen.print_json(report)
     else:
         click.echo(_text(report))
 
 
-def _text(report: Report) -> str:
+def _text(report: BenchReport) -> str:
     header = ["DISK", "IMAGE", "CREATED", "1ST WRITE", "2ND WRITE", "REMOVED", "N"]
     rows = [
         [

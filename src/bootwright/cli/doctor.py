@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import screen
+from bootwright.home import locate_home
 
 
 @click.group(
@@ -35,9 +35,9 @@ def command(context: click.Context, fix: bool, as_json: bool) -> int:
             context.fail("--fix and --json stand behind no other command: doctor why PATH --json")
         return 0
     from bootwright.doctor.examine import examine
-    from bootwright.report import checks
+    from bootwright.reports import checks
 
-    found = examine(homes.locate(), mend=fix)
+    found = examine(locate_home(), mend=fix)
     if as_json:
         screen.print_json(found)
     else:
@@ -70,12 +70,12 @@ def why(path: Path, as_json: bool) -> int:
 
     Exit status: 0 where nothing stands in the way, 1 where something does.
     """
-    from bootwright.doctor.why import why as explain
-    from bootwright.report import explanation
+    from bootwright.busy.why import explain_busy as explain
+    from bootwright.reports import explanation
 
-    found = explain(path, homes.locate())
+    found = explain(path, locate_home())
     if as_json:
         screen.print_json(found)
     else:
         click.echo(explanation.text(found))
-    return 1 if found.stands_in_the_way else 0
+    return 1 if found.is_busy else 0

@@ -14,8 +14,8 @@ from bootwright.cli.boot_options import draft_of
 from bootwright.events import Event, Notice, Observer, Progress
 
 if TYPE_CHECKING:
-    from bootwright.draft import Draft
     from bootwright.experiments.events import SampleTaken
+    from bootwright.recipes.draft import Draft
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ def list_changes(texts: tuple[str, ...]) -> bool:
     """Print the forms of changes where that was asked for, and say whether it was."""
     if "help" not in texts:
         return False
-    from bootwright.change_text import FORMS
+    from bootwright.recipes.change_text import FORMS
 
     width = max(len(form) for form, _ in FORMS)
     click.echo("\n".join(f"{form:<{width}}  {what}".rstrip() for form, what in FORMS))

@@ -8,18 +8,18 @@ from typing import Any, get_args
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen, times
 from bootwright.cli import trend as trends
-from bootwright.clock import CLOCKS
-from bootwright.digest import is_digest, short
+from bootwright.digest import is_digest, short_digest
 from bootwright.errors import InputError
 from bootwright.history import listing
-from bootwright.history.boot import Filter, Row, Stored
+from bootwright.history.boot import BootFilter, ListedBoot, StoredBoot
 from bootwright.history.history import History
 from bootwright.history.listing import BootList, BootRecord, PrunedBoots
-from bootwright.recipe import Clock, InitName
-from bootwright.report import text
+from bootwright.home import locate_home
+from bootwright.recipes.clock import CLOCKS
+from bootwright.recipes.recipe import Clock, InitName
+from bootwright.reports import text
 
 _LIMIT = 20
 _SHOWN = 10
@@ -63,7 +63,7 @@ Examples:
 @click.option(
     "--init",
     type=click.Choice(get_args(InitName)),
-    help="Only boots with this PID 1; seed: those of the tiny guest.",
+    help="Only boots with this PID 1; none: those of the tiny guest.",
 )
 @click.option("--clock", type=click.Choice(get_args(Clock)), help="Only boots on this clock.")
 @click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
@@ -109,7 +109,7 @@ def _list(
         raise InputError("--all and --limit contradict each other", hint="leave out one of them")
     if limit is None and not everything and not as_json:
         limit = _LIMIT
-    wanted = Filter(
+    wanted = BootFilter(
         image=image,
         kernel=kernel,
         init=init,
@@ -118,7 +118,7 @@ def _list(
         # One more tells whether there are more.
         limit=None if limit is None else limit + 1,
     )
-    history = History(homes.locate().history)
+    history = History(locate_home().history)
     rows = history.find(wanted)
     shown = rows[:limit][::-1]
     if as_json:
@@ -161,7 +161,7 @@ def show(boot_id: int, recipe: bool, as_json: bool) -> None:
     """Show one boot: recipe, host, longest parts."""
     if recipe and as_json:
         raise InputError("--recipe prints TOML, --json JSON", hint="leave out one of them")
-    stored = History(homes.locate().history).load(boot_id)
+    stored = History(locate_home().history).load(boot_id)
     if recipe:
         click.echo(_toml(stored), nl=False)
     elif as_json:
@@ -176,7 +176,7 @@ def show(boot_id: int, recipe: bool, as_json: bool) -> None:
 )
 def rm(ids: tuple[int, ...]) -> None:
     """Remove boots; where an ID is unknown, none."""
-    History(homes.locate().history).remove(ids)
+    History(locate_home().history).remove(ids)
     for boot_id in dict.fromkeys(ids):
         screen.say(f"boot {boot_id}: removed")
 
@@ -205,8 +205,8 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as
     before_s = None
     if older_than is not None:
         before_s = time.time() - times.age_s("--older-than", older_than)
-    history = History(homes.locate().history)
-    going = history.find(Filter(before_s=before_s, skip=keep or 0))[::-1]
+    history = History(locate_home().history)
+    going = history.find(BootFilter(before_s=before_s, skip=keep or 0))[::-1]
     if going and not as_json:
         _show_going(going, on_stderr=not dry_run)
     pruned = PrunedBoots(boots=tuple(row.id for row in going))
@@ -224,7 +224,7 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as
     return 0
 
 
-def _show_going(going: list[Row], *, on_stderr: bool) -> None:
+def _show_going(going: list[ListedBoot], *, on_stderr: bool) -> None:
     click.echo(_table(going[:_SHOWN]), err=on_stderr)
     if len(going) > _SHOWN:
         until = times.shown(going[-1].began_s)
@@ -240,10 +240,10 @@ command.add_command(trends.regress)
 
 
 def _name(name: str) -> str:
-    return short(name) if is_digest(name) else name
+    return short_digest(name) if is_digest(name) else name
 
 
-def _table(rows: Iterable[Row]) -> str:
+def _table(rows: Iterable[ListedBoot]) -> str:
     header = [
         *("ID", "WHEN", "IMAGE", "KERNEL", "INIT", "ON", "START-UP", "WHOLE", "UNACCOUNTED"),
     ]
@@ -264,7 +264,7 @@ def _table(rows: Iterable[Row]) -> str:
     return screen.table(header, lines)
 
 
-def _on(row: Row) -> str:
+def _on(row: ListedBoot) -> str:
     if not CLOCKS[row.clock].is_repeatable:
         return row.accelerator
     return f"{row.clock}, seed {row.seed}"
@@ -274,13 +274,13 @@ def _duration(time_ns: int | None) -> str:
     return "-" if time_ns is None else text.duration(time_ns)
 
 
-def _toml(stored: Stored) -> str:
-    from bootwright.recipe_file import to_toml
+def _toml(stored: StoredBoot) -> str:
+    from bootwright.recipes.recipe_file import to_toml
 
     return to_toml(stored.recipe)
 
 
-def _lines(stored: Stored) -> Iterable[str]:
+def _lines(stored: StoredBoot) -> Iterable[str]:
     """Return a boot for people; what is not known is left out."""
     row, host = stored.row, stored.host
     yield f"boot {row.id}: {row.command} {_name(row.image) or '(tiny)'}, {times.shown(row.began_s)}"

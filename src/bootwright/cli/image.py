@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import machines, names, screen
-from bootwright.digest import short
+from bootwright.digest import short_digest
+from bootwright.home import locate_home
 from bootwright.host.trees import used_bytes
 from bootwright.images import listing
 from bootwright.images.image import Image
 from bootwright.images.listing import DamagedImage, ImageInfo
-from bootwright.machine import stores
-from bootwright.report import text
+from bootwright.pruning import stores
+from bootwright.reports import text
 
 
 @click.group("image", epilog="Example: bootwright image build web --debian bookworm")
@@ -53,7 +53,7 @@ def build(
     packages = tuple(sorted(p for words in include for p in words.replace(",", " ").split()))
     what = Build(suite=suite, include=packages, minimal=minimal, mirror=mirror)
     with screen.observer(f"image {name}") as observe:
-        made = build_image(homes.locate(), name, what, observe=observe)
+        made = build_image(locate_home(), name, what, observe=observe)
     how = "built" if made.built else "was built before, answered from the store"
     screen.say(f"image {name}: {how} ({_summary(made.image)})")
 
@@ -77,7 +77,7 @@ def import_(name: str, file: Path) -> None:
     from bootwright.images import imported
 
     with screen.observer(f"image {name}") as observe:
-        image = imported.add(homes.locate(), name, file, observe=observe)
+        image = imported.add(locate_home(), name, file, observe=observe)
     screen.say(f"image {name}: imported ({_summary(image)})")
 
 
@@ -85,7 +85,7 @@ def import_(name: str, file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> int:
     """List images."""
-    found = listing.images(homes.locate())
+    found = listing.images(locate_home())
     status = 1 if any(isinstance(image, DamagedImage) for image in found) else 0
     if as_json:
         screen.print_json(found)
@@ -98,7 +98,7 @@ def list_(as_json: bool) -> int:
 
 
 def _row(image: ImageInfo | DamagedImage, now_s: float) -> list[str]:
-    row = [image.name, short(image.digest), text.size(image.used_bytes)]
+    row = [image.name, short_digest(image.digest), text.size(image.used_bytes)]
     if isinstance(image, DamagedImage):
         return [*row, "", f"damaged: bootwright image rm {image.name}"]
     return [*row, text.age(image.added_s, now_s), image.source]
@@ -109,7 +109,7 @@ def _row(image: ImageInfo | DamagedImage, now_s: float) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of image NAME."""
-    image = listing.info(homes.locate(), name)
+    image = listing.info(locate_home(), name)
     if as_json:
         screen.print_json(image)
     else:
@@ -133,9 +133,9 @@ def prune(as_json: bool) -> None:
 
     bootwright prune does this for all that bootwright keeps.
     """
-    from bootwright.doctor import prune as prunes
+    from bootwright.pruning.prune import prune_images
 
-    done = prunes.prune_images(homes.locate())
+    done = prune_images(locate_home())
     for note in done.notes:
         screen.say(f"note: {note}")
     if as_json:
@@ -145,4 +145,4 @@ def prune(as_json: bool) -> None:
 
 
 def _summary(image: Image) -> str:
-    return f"{text.size(used_bytes(image.folder))}, {short(image.digest)}, {image.source}"
+    return f"{text.size(used_bytes(image.folder))}, {short_digest(image.digest)}, {image.source}"

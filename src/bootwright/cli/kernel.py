@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import kernel_build, kernel_compare, kernel_config, machines, names, screen
-from bootwright.digest import short
+from bootwright.digest import short_digest
 from bootwright.errors import InputError
+from bootwright.home import locate_home
 from bootwright.kernels import debian as debian_kernels
 from bootwright.kernels import listing
 from bootwright.kernels.listing import DamagedKernel, KernelInfo
-from bootwright.machine import stores
-from bootwright.report import text
+from bootwright.pruning import stores
+from bootwright.reports import text
 
 
 @click.group("kernel", epilog="Example: bootwright kernel add debian --suite trixie")
@@ -62,7 +62,7 @@ def add(
 
     PATH is a bzImage (arch/x86/boot/bzImage, /boot/vmlinuz-*) or a vmlinux.
     """
-    home = homes.locate()
+    home = locate_home()
     for_debian = {"--suite": suite, "--flavour": flavour, "--mirror": mirror}
     for_path = {"--modules": modules, "--config": config, "--system-map": system_map}
     wrong = for_path if what == "debian" else for_debian
@@ -100,7 +100,7 @@ def add(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> int:
     """List kernels."""
-    found = listing.kernels(homes.locate())
+    found = listing.kernels(locate_home())
     status = 1 if any(isinstance(kernel, DamagedKernel) for kernel in found) else 0
     if as_json:
         screen.print_json(found)
@@ -113,7 +113,7 @@ def list_(as_json: bool) -> int:
 
 
 def _row(kernel: KernelInfo | DamagedKernel, now_s: float) -> list[str]:
-    row = [kernel.name, kernel.release or "", short(kernel.digest)]
+    row = [kernel.name, kernel.release or "", short_digest(kernel.digest)]
     if isinstance(kernel, DamagedKernel):
         return [*row, "", f"damaged: bootwright kernel rm {kernel.name}"]
     return [*row, text.age(kernel.added_s, now_s), kernel.source]
@@ -124,7 +124,7 @@ def _row(kernel: KernelInfo | DamagedKernel, now_s: float) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of kernel NAME."""
-    kernel = listing.info(homes.locate(), name)
+    kernel = listing.info(locate_home(), name)
     if as_json:
         screen.print_json(kernel)
     else:

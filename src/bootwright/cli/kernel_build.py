@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen
-from bootwright.kernels import profile as profiles
+from bootwright.home import locate_home
+from bootwright.kbuild.profile import load_profile
 
 
 @click.command(
@@ -47,13 +47,13 @@ def command(
     Sources stay as they are: it is built in the cache. What was interrupted, or failed, goes on
     where it stopped when the same command is given again; what was built before is there at once.
     """
-    chosen = profiles.load(profile)
+    chosen = load_profile(profile)
     # Imported here: completion and --help are to be quick.
-    from bootwright.kernels import build
+    from bootwright.kbuild import build
 
     with screen.observer("kernel") as observe:
         kernel = build.build(
-            homes.locate(), chosen, name=name, tree=source, jobs=jobs, observe=observe
+            locate_home(), chosen, name=name, tree=source, jobs=jobs, observe=observe
         )
     screen.warn(kernel.dropped)
     screen.say(

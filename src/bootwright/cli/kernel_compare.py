@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import experiment, loop, names, screen
 from bootwright.cli.boot_options import boot_options, draft_of
 from bootwright.errors import InputError
-from bootwright.experiments.sequential import PAIRS
+from bootwright.home import locate_home
+from bootwright.statistics.sequential import PAIRS
 
 _NOT_HERE = ("tiny", "kernel", "recipe_file")
 
@@ -56,9 +56,9 @@ def command(
             f"--{given[0].removesuffix('_file')} does not go with kernel compare",
             hint="the two kernels are named, and the tiny guest is always booted",
         )
-    home = homes.locate()
+    home = locate_home()
     from bootwright.experiments.kernels import compare_kernels
-    from bootwright.report import kernels as report
+    from bootwright.reports import kernels as report
 
     with experiment.observer(quiet=options["as_json"], progress="why") as observe:
         compared = loop.run(
@@ -77,8 +77,8 @@ def command(
     result = compared.result
     if html is not None and compared.timelines is not None:
         from bootwright.cli.pictures import write_file
-        from bootwright.report.diff_page import page
-        from bootwright.timeline.diff import diff
+        from bootwright.reports.diff_page import page
+        from bootwright.timelines.diff import diff
 
         found = diff(*compared.timelines)
         content = page(found, *compared.timelines, names=(a, b), report=report.text(result))

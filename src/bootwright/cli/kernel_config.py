@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen
+from bootwright.home import locate_home
 
 if TYPE_CHECKING:
-    from bootwright.kernels.configdiff import Difference
-    from bootwright.kernels.kconfig import Answer
+    from bootwright.kbuild.configdiff import Difference
+    from bootwright.kbuild.kconfig import Answer
 
 _VALUE_WIDTH = 16
 
@@ -50,10 +50,10 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
 
     A and B are kernels, profiles, or .config files.
     """
-    from bootwright.kernels import configdiff, configs
+    from bootwright.kbuild import configdiff, configs
 
     with screen.observer("config") as observe:
-        found = configs.diff(homes.locate(), a, b, source=source, observe=observe)
+        found = configs.diff(locate_home(), a, b, source=source, observe=observe)
     if as_json:
         screen.print_json(found)
         return
@@ -104,10 +104,10 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(option: str, kernel: str, source: Path | None, as_json: bool) -> None:
     """Say why OPTION is on or off, as the kernel's own Kconfig has it."""
-    from bootwright.kernels import configs
+    from bootwright.kbuild import configs
 
     with screen.observer("config") as observe:
-        answer = configs.why(homes.locate(), option, kernel, source=source, observe=observe)
+        answer = configs.why(locate_home(), option, kernel, source=source, observe=observe)
     if as_json:
         screen.print_json(answer)
     else:

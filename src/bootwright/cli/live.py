@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from bootwright.cli import screen
 from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.host.clock import now_ns
-from bootwright.machine.events import MarkReached
-from bootwright.report import text
-from bootwright.timeline.phases import Phase, PhaseSpec, phases
-from bootwright.timeline.recorder import Mark
+from bootwright.machines.events import MarkReached
+from bootwright.reports import text
+from bootwright.timelines.phases import Phase, PhaseSpec, phases
+from bootwright.timelines.recorder import Mark
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 WAITING_FOR = {
     "command.entered": "preparing",
     "vmm.exec": "waiting for the VMM to load kernel and initrd",
-    "vmm.running": "waiting for the kernel to start the seed",
-    "seed.start": "waiting for modules and the root's disk",
-    "seed.done": "waiting for PID 1 to start the SSH server",
+    "vmm.running": "waiting for the kernel to start the initramfs",
+    "initramfs.start": "waiting for modules and the root's disk",
+    "initramfs.done": "waiting for PID 1 to start the SSH server",
     "sshd.listening": "waiting for the log-in",
 }
 """What is waited for after each mark."""

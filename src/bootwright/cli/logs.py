@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import loop, machines, names, screen
 from bootwright.errors import NotFoundError
-from bootwright.machine import control
-from bootwright.machine.folder import MachineFolder
-from bootwright.machine.messages import AttachConsole, encode
+from bootwright.home import locate_home
+from bootwright.machines import control
+from bootwright.machines.folder import MachineFolder
+from bootwright.machines.messages import AttachConsole, encode
 
 
 @click.command(
@@ -78,7 +78,7 @@ async def _follow(folder: MachineFolder) -> None:
 
 def _saved(name: str) -> Path | None:
     """Return the console of the last machine of that name that failed."""
-    logs = homes.locate().logs
+    logs = locate_home().logs
     pattern = re.compile(rf"{re.escape(name)}-\d{{8}}T\d{{6}}-\d+\.console")
     found = [path for path in logs.glob("*.console") if pattern.fullmatch(path.name)]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)

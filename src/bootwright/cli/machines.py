@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from bootwright import home as homes
-from bootwright.home import Home
-from bootwright.machine import control, ssh
-from bootwright.machine import folder as folders
-from bootwright.machine.folder import MachineFolder
-from bootwright.machine.recovery import settle
-from bootwright.machine.ssh import Access
+from bootwright.home import Home, locate_home
+from bootwright.machines import control, ssh
+from bootwright.machines.folder import MachineFolder, find_machine
+from bootwright.machines.recovery import reclaim
+from bootwright.machines.ssh import SshEndpoint
 
 
 def home() -> Home:
     """Return the home, in which nothing of a dead machine is left."""
-    found = homes.locate()
-    settle(found)
+    found = locate_home()
+    reclaim(found)
     return found
 
 
@@ -24,10 +22,10 @@ def find(name: str) -> MachineFolder:
     Raises:
         NotFoundError: there is none.
     """
-    return folders.find(home(), name)
+    return find_machine(home(), name)
 
 
-def reach(name: str) -> Access:
+def reach(name: str) -> SshEndpoint:
     """Return how to log in to running machine *name*.
 
     Raises:
@@ -36,4 +34,4 @@ def reach(name: str) -> Access:
         GuestError: it has no network, or its monitor does not answer.
     """
     folder = find(name)
-    return ssh.access(homes.locate(), folder, control.status(folder).ports)
+    return ssh.ssh_endpoint(locate_home(), folder, control.status(folder).ports)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import experiment, loop, names, screen
 from bootwright.cli.boot_options import boot_options
+from bootwright.home import locate_home
 
 EPILOG = """\b
 Examples:
@@ -40,9 +40,9 @@ def command(image: str | None, number: int, **options: Any) -> int:
     """
     if experiment.list_changes(options["texts"]):
         return 0
-    home = homes.locate()
+    home = locate_home()
     from bootwright.experiments.measure import measure, resume
-    from bootwright.report import measurement as report
+    from bootwright.reports import measurement as report
 
     quiet, parallel = options["as_json"], options["parallel"]
     with experiment.observer(quiet=quiet) as observe:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import click
 
-from bootwright import home as homes
+from bootwright.home import locate_home
 
 
 def images(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the images whose names begin so."""
-    from bootwright.images import image
+    from bootwright.images.image import image_store
 
-    return [name for name in image.shelf(homes.locate()).names() if name.startswith(incomplete)]
+    return [name for name in image_store(locate_home()).names() if name.startswith(incomplete)]
 
 
 def kernels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the kernels whose names begin so."""
-    from bootwright.kernels import kernel
+    from bootwright.kernels.kernel import kernel_store
 
-    return [name for name in kernel.shelf(homes.locate()).names() if name.startswith(incomplete)]
+    return [name for name in kernel_store(locate_home()).names() if name.startswith(incomplete)]
 
 
 def profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the kernel profiles whose names begin so."""
-    from bootwright.kernels import profile
+    from bootwright.kbuild.profile import profile_names
 
-    return [name for name in profile.names() if name.startswith(incomplete)]
+    return [name for name in profile_names() if name.startswith(incomplete)]
 
 
 def configs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -35,21 +35,21 @@ def configs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 def machines(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the machines whose names begin so."""
-    from bootwright.machine.folder import every
+    from bootwright.machines.folder import all_machines
 
-    return [f.name for f in every(homes.locate()) if f.name.startswith(incomplete)]
+    return [f.name for f in all_machines(locate_home()) if f.name.startswith(incomplete)]
 
 
 def trims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the trims whose names begin so."""
-    from bootwright.inits import trims
+    from bootwright.trims import store
 
-    return [name for name in trims.names(homes.locate()) if name.startswith(incomplete)]
+    return [name for name in store.names(locate_home()) if name.startswith(incomplete)]
 
 
 def fast_defaults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the defaults that are there for speed whose names begin so."""
-    from bootwright.machine.defaults import FAST
+    from bootwright.defaults.speed import FAST
 
     return [default.name for default in FAST if default.name.startswith(incomplete)]
 
@@ -67,12 +67,12 @@ def boots(
     import time
 
     from bootwright.errors import BootwrightError
-    from bootwright.history.boot import Filter
+    from bootwright.history.boot import BootFilter
     from bootwright.history.history import History
-    from bootwright.report.text import age
+    from bootwright.reports.text import age
 
     try:
-        rows = History(homes.locate().history).find(Filter(limit=None if incomplete else _BOOTS))
+        rows = History(locate_home().history).find(BootFilter(limit=None if incomplete else _BOOTS))
     except BootwrightError:
         return []  # what is wrong is said by the commands
     matching = [row for row in rows if str(row.id).startswith(incomplete)]

@@ -11,11 +11,11 @@ import click
 
 from bootwright.cli import screen
 from bootwright.errors import HostError
-from bootwright.report import text
+from bootwright.reports import text
 
 if TYPE_CHECKING:
-    from bootwright.machine.analysis import BootTimeline
-    from bootwright.timeline.span import Timeline
+    from bootwright.evidence.analysis import BootTimeline
+    from bootwright.timelines.span import Timeline
 
 
 def write(shown: BootTimeline, options: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 def show(timeline: Timeline, *, as_json: bool) -> None:
     """Print a timeline on stdout."""
-    from bootwright.report import timeline as report
+    from bootwright.reports import timeline as report
 
     if as_json:
         screen.print_json(report.values(timeline))
@@ -65,24 +65,24 @@ def show(timeline: Timeline, *, as_json: bool) -> None:
 
 
 def _html(shown: BootTimeline) -> str:
-    from bootwright.report.page import page
+    from bootwright.reports.page import page
 
     return page(shown.timeline, title=shown.title, facts=shown.facts, flame=shown.stacks)
 
 
 def _svg(shown: BootTimeline) -> str:
-    from bootwright.report.svg import svg
+    from bootwright.reports.svg import svg
 
     return svg(shown.timeline, title=shown.title)
 
 
 def _perfetto(shown: BootTimeline) -> bytes:
-    from bootwright.report.perfetto import trace
+    from bootwright.reports.perfetto import trace
 
     return trace(shown.timeline, title=shown.title)
 
 
 def _folded(shown: BootTimeline) -> str:
-    from bootwright.timeline import folded
+    from bootwright.timelines import folded
 
     return folded.text(shown.stacks)

@@ -7,18 +7,18 @@ from typing import Any
 
 import click
 
-from bootwright import home as homes
+from bootwright.boots.preparing import Prepared
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, draft_of
 from bootwright.cli.run import describe
 from bootwright.errors import InputError
 from bootwright.events import Event
-from bootwright.machine.booting import Prepared
-from bootwright.probes import course, own
+from bootwright.home import locate_home
+from bootwright.probes import session, user_probes
 from bootwright.probes.probe import Probe, ProbeTried
 from bootwright.probes.probing import probe
 from bootwright.probes.table import PROBES
-from bootwright.report import outcomes
+from bootwright.reports import outcomes
 
 EPILOG = """\b
 Examples:
@@ -67,10 +67,10 @@ def command(image: str | None, **options: Any) -> int:
     One can log in, have a terminal, see processes, copy files, reach the network, run services,
     shut it down, and boot its disk again. Exit status 1: something of that does not work.
     """
-    mine = [own.of_command(text) for text in options["commands"]]
+    mine = [user_probes.probe_of_command(text) for text in options["commands"]]
     for path in options["files"]:
-        mine += own.read(path)
-    chosen = own.chosen(tuple(mine), options["only"])
+        mine += user_probes.read_probes(path)
+    chosen = user_probes.select_probes(tuple(mine), options["only"])
     if options["as_list"]:
         _list(chosen, as_json=options["as_json"])
         return 0
@@ -94,7 +94,7 @@ def command(image: str | None, **options: Any) -> int:
                 click.echo(outcomes.line(event.outcome))
 
         found = loop.run(
-            probe(homes.locate(), draft, chosen, timeout_s=options["timeout"], observe=observe)
+            probe(locate_home(), draft, chosen, timeout_s=options["timeout"], observe=observe)
         )
     if quiet:
         screen.print_json(found)
@@ -105,7 +105,7 @@ def command(image: str | None, **options: Any) -> int:
 
 def _described(prepared: Prepared) -> str:
     recipe = prepared.spec.recipe
-    way = "over SSH" if course.goes_over_ssh(recipe) else "by itself, over its mark port"
+    way = "over SSH" if session.goes_over_ssh(recipe) else "by itself, over its mark port"
     return f"{describe(prepared.spec, prepared.choice)}, init {recipe.init}, probed {way}"
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import screen
-from bootwright.doctor import prune as prunes
-from bootwright.doctor.prune import Pruned, Removed, Survey
 from bootwright.events import Event
-from bootwright.home import Home
-from bootwright.report import text
+from bootwright.home import Home, locate_home
+from bootwright.pruning.prune import Pruned, PruneList, Removed, find_prunable, remove
+from bootwright.reports import text
 
 _PATIENCE_S = 1.0
 """What takes longer than this is shown as it goes on."""
@@ -41,8 +39,8 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     older versions, caches, and the consoles of machines that failed.
     Machines that run, and what they use, stay; so does the history (bootwright history prune).
     """
-    home = homes.locate()
-    found = prunes.survey(home, everything=everything)
+    home = locate_home()
+    found = find_prunable(home, everything=everything)
     if not as_json:
         _show(found, everything=everything, on_stderr=not dry_run)
     done = Pruned(items=found.items, notes=found.notes)
@@ -60,7 +58,7 @@ def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     return 1 if done.failed else 0
 
 
-def _show(found: Survey, *, everything: bool, on_stderr: bool) -> None:
+def _show(found: PruneList, *, everything: bool, on_stderr: bool) -> None:
     if found.items:
         rows = [
             [item.kind, item.name, text.size(item.used_bytes), item.why] for item in found.items
@@ -75,7 +73,7 @@ def _show(found: Survey, *, everything: bool, on_stderr: bool) -> None:
         screen.say(f"note: {note}")
 
 
-def _remove(home: Home, found: Survey, *, quiet: bool) -> Pruned:
+def _remove(home: Home, found: PruneList, *, quiet: bool) -> Pruned:
     """Remove what was found; an interrupt says how far it came."""
     removed: list[Removed] = []
     try:
@@ -86,7 +84,7 @@ def _remove(home: Home, found: Survey, *, quiet: bool) -> Pruned:
                     removed.append(event)
                 show(event)
 
-            return prunes.remove(home, found, observe)
+            return remove(home, found, observe)
     except KeyboardInterrupt:
         freed_bytes = sum(event.freed_bytes for event in removed)
         screen.say(f"interrupted: {_summary(len(removed), freed_bytes)}")

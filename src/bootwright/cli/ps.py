@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 import click
 
 from bootwright.cli import machines, screen
-from bootwright.machine import survey
-from bootwright.machine.survey import MachineStatus
-from bootwright.report import text
+from bootwright.machines import survey
+from bootwright.machines.survey import MachineStatus
+from bootwright.reports import text
 
 _WATCH_S = 0.5
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, completed, draft_of
+from bootwright.home import locate_home
 
 if TYPE_CHECKING:
-    from bootwright.machine.defaults import ExplainedDefault
+    from bootwright.defaults.speed import ExplainedDefault
 
 
 @click.group("recipe", epilog="Example: bootwright recipe show web > web.toml")
@@ -40,16 +40,16 @@ def show(image: str | None, as_json: bool, why: bool, **options: Any) -> None:
     Images, kernels and guest files are named by their content, so that the same recipe is the same
     experiment, today and later, here and elsewhere.
     """
-    from bootwright.recipe_file import to_toml
+    from bootwright.recipes.recipe_file import to_toml
 
-    recipe, _ = completed(homes.locate(), draft_of(image, options), quiet=as_json)
+    recipe, _ = completed(locate_home(), draft_of(image, options), quiet=as_json)
     if not why:
         if as_json:
             screen.print_json(recipe)
         else:
             click.echo(to_toml(recipe), nl=False)
         return
-    from bootwright.machine.defaults import explain
+    from bootwright.defaults.speed import explain
 
     explained = explain(recipe)
     if as_json:

@@ -8,9 +8,8 @@ import click
 
 from bootwright.cli import loop, machines, names, screen
 from bootwright.errors import GuestError, InputError
-from bootwright.machine import control
-from bootwright.machine import folder as folders
-from bootwright.machine.folder import MachineFolder
+from bootwright.machines import control
+from bootwright.machines.folder import MachineFolder, find_machine, remove_machine
 
 
 @click.command("rm", epilog="Example: bootwright rm web; bootwright rm --force web db")
@@ -19,7 +18,7 @@ from bootwright.machine.folder import MachineFolder
 def command(names_: tuple[str, ...], force: bool) -> None:
     """Remove machines, with their disks."""
     home = machines.home()
-    found = {name: folders.find(home, name) for name in names_}
+    found = {name: find_machine(home, name) for name in names_}
     for folder in found.values():
         if folder.is_alive() and not force:
             raise InputError(
@@ -33,7 +32,7 @@ def command(names_: tuple[str, ...], force: bool) -> None:
         if folder.path.exists():
             with folder.locked():
                 folder.give_back()
-                folders.remove(folder)
+                remove_machine(folder)
         screen.say(f"{folder.name}: removed")
 
 

@@ -9,27 +9,26 @@ from typing import Any
 
 import click
 
-from bootwright import home as homes
+from bootwright.boots.boot import BootRequest, check, requested, run_once
+from bootwright.boots.vm import Run
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, draft_of
+from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
 from bootwright.events import Event, Observer, Progress, ignore
-from bootwright.home import Home
-from bootwright.machine.boot import BootRequest, check, requested, run_once
-from bootwright.machine.events import MarkReached, OutputReceived
-from bootwright.machine.spec import MachineSpec
-from bootwright.machine.trial import Choice
-from bootwright.machine.vm import Run
-from bootwright.report import text
-from bootwright.timeline.phases import AFTER, START, phases, start_up_of
-from bootwright.timeline.recorder import Recorder
+from bootwright.home import Home, locate_home
+from bootwright.machines.events import MarkReached, OutputReceived
+from bootwright.machines.spec import MachineSpec
+from bootwright.reports import text
+from bootwright.timelines.phases import AFTER, START, phases, start_up_of
+from bootwright.timelines.recorder import Recorder
 
 # What a boot is doing after each mark, for the status line.
 _DOING = {
     "vmm.exec": "VMM start",
     "vmm.running": "firmware and kernel",
-    "seed.start": "seed",
-    "seed.done": "PID 1 to sshd",
+    "initramfs.start": "initramfs",
+    "initramfs.done": "PID 1 to sshd",
     "sshd.listening": "SSH log-in",
 }
 
@@ -94,7 +93,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     keep = options["keep"] or options["detach"]
     check(draft, argv, keep=keep, publish=options["publish"])
     _check(argv, options)
-    quiet, home = options["as_json"], homes.locate()
+    quiet, home = options["as_json"], locate_home()
     with screen.observer("kernel", quiet=quiet) as observe:
         asked = requested(
             home,
@@ -162,7 +161,7 @@ def _shown(spec: MachineSpec, recorder: Recorder, *, quiet: bool) -> Iterator[Ob
                     if not quiet:
                         cut = phases(recorder.marks(), start_up_of(spec.recipe.init))
                         screen.say(text.phase_table(cut, "start-up"))
-                case MarkReached() if event.name in _DOING and spec.recipe.lets_in:
+                case MarkReached() if event.name in _DOING and spec.recipe.allows_login:
                     show(Progress(step=_DOING[event.name]))
                 case OutputReceived() if not quiet:
                     sys.stdout.buffer.write(event.data)
@@ -208,7 +207,7 @@ def _print_plan(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> None:
     """Print the commands that a start would run; the sockets' numbers are examples."""
     import shlex
 
-    from bootwright.machine.prepare import planned
+    from bootwright.monitor.prepare import planned
 
     for comment, words in planned(home, spec, argv):
         click.echo(f"# {comment}")

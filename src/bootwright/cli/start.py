@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from bootwright import home as homes
+from bootwright.boots.boot import kept
 from bootwright.cli import names
 from bootwright.cli.run import carry_out
-from bootwright.machine.boot import kept
+from bootwright.home import locate_home
 
 
 @click.command("start", epilog="Example: bootwright start web")
@@ -17,5 +17,5 @@ from bootwright.machine.boot import kept
 @click.pass_obj
 def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) -> None:
     """Start a kept machine again, with its disk as it left it."""
-    request = kept(homes.locate(), name, timeout)
+    request = kept(locate_home(), name, timeout)
     carry_out(request, ("true",), entered_ns, quiet=as_json, detach=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from bootwright.cli import loop, machines, names, screen
-from bootwright.machine import control
-from bootwright.machine import folder as folders
-from bootwright.machine.folder import MachineFolder
+from bootwright.machines import control
+from bootwright.machines.folder import MachineFolder, find_machine
 
 
 @click.command("stop", epilog="Example: bootwright stop web db --timeout 5")
@@ -26,7 +25,7 @@ def command(names_: tuple[str, ...], timeout: float) -> None:
     The machine's own monitor sees to it: it comes about even if this command is interrupted.
     """
     home = machines.home()
-    found = [folders.find(home, name) for name in dict.fromkeys(names_)]
+    found = [find_machine(home, name) for name in dict.fromkeys(names_)]
     for folder in found:
         if not folder.is_alive():
             raise control.not_running(folder)

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootwright import home as homes
+from bootwright.boots.preparing import Prepared
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, draft_of
 from bootwright.cli.live import phases_shown
 from bootwright.cli.run import describe
 from bootwright.errors import InputError
 from bootwright.events import Event
+from bootwright.evidence.boot_timeline import timeline
+from bootwright.home import locate_home
 from bootwright.host.clock import now_ns
-from bootwright.machine.boot_timeline import timeline
-from bootwright.machine.booting import Prepared
-from bootwright.timeline.phases import START, START_UP
-from bootwright.timeline.recorder import Mark
+from bootwright.timelines.phases import START, START_UP
+from bootwright.timelines.recorder import Mark
 
 if TYPE_CHECKING:
-    from bootwright.machine.analysis import BootTimeline
+    from bootwright.evidence.analysis import BootTimeline
 
 EPILOG = """\b
 Examples:
@@ -127,13 +127,13 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     if str(options["log"]) == str(options["units"]) == "-":
         raise InputError("--log and --units both read the pipe", hint="name a file for one")
     if options["log"] is not None:
-        from bootwright.machine import analysis
+        from bootwright.evidence import analysis
 
         shown = analysis.of_logs(options["log"], options["units"])
     elif options["boot_id"] is not None:
-        from bootwright.machine import analysis
+        from bootwright.evidence import analysis
 
-        shown = analysis.stored(homes.locate(), options["boot_id"])
+        shown = analysis.stored(locate_home(), options["boot_id"])
     else:
         shown = _boot(image, options, entered_ns, begun_ns)
     from bootwright.cli import pictures
@@ -162,7 +162,7 @@ def _boot(
 
         shown = loop.run(
             timeline(
-                homes.locate(),
+                locate_home(),
                 draft,
                 sample=options["sample"],
                 timeout_s=options["timeout"],

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen
 from bootwright.cli.pictures import write_file
-from bootwright.machine.analysis import two_boots
-from bootwright.report import diff as report
+from bootwright.evidence.analysis import two_boots
+from bootwright.home import locate_home
+from bootwright.reports import diff as report
 
 
 @click.command(
@@ -27,10 +27,10 @@ def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
 
     One boot each: what differs may be chance.
     """
-    boots = two_boots(homes.locate(), a, b)
+    boots = two_boots(locate_home(), a, b)
     found = boots.diff
     if html is not None:
-        from bootwright.report.diff_page import page
+        from bootwright.reports.diff_page import page
 
         titles = (boots.a.title, boots.b.title)
         content = page(found, boots.a.timeline, boots.b.timeline, names=titles)

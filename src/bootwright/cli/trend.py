@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen, times
-from bootwright.clock import CLOCKS
 from bootwright.errors import InputError
+from bootwright.home import locate_home
+from bootwright.recipes.clock import CLOCKS
 
 if TYPE_CHECKING:
     from bootwright.experiments.results import Trend
-    from bootwright.recipe import Clock
+    from bootwright.recipes.recipe import Clock
 
 
 @click.command(
@@ -49,14 +49,14 @@ def trend(
     found = _found(image, tiny, clock, since)
     if html is not None:
         from bootwright.cli.pictures import write_file
-        from bootwright.report.trend_page import page
+        from bootwright.reports.trend_page import page
 
         title = f"Boot time of {image or ('the tiny guest' if tiny else 'all that was measured')}"
         write_file(html, page(found, title=title).encode())
     if as_json:
         screen.print_json(found)
         return 0
-    from bootwright.report import trend as report
+    from bootwright.reports import trend as report
 
     if not found.series:
         return _say_none()
@@ -89,7 +89,7 @@ def regress(
     if as_json:
         screen.print_json(found)
         return 0
-    from bootwright.report import trend as report
+    from bootwright.reports import trend as report
 
     if not found.series:
         return _say_none()
@@ -103,7 +103,7 @@ def _found(image: str | None, tiny: bool, clock: Clock | None, since: str | None
     if tiny and image is not None:
         raise InputError(f"--tiny has no image, but {image!r} was given", hint="leave out one")
     since_s = 0.0 if since is None else times.moment_s("--since", since)
-    return trend(homes.locate(), "" if tiny else image, clock=clock, since_s=since_s)
+    return trend(locate_home(), "" if tiny else image, clock=clock, since_s=since_s)
 
 
 def _say_none() -> int:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootwright import home as homes
 from bootwright.cli import names, screen
-from bootwright.digest import short
-from bootwright.inits import trims
-from bootwright.inits.staying import DEFAULT_KEEP
-from bootwright.inits.trims import DamagedTrim, StoredTrim
+from bootwright.digest import short_digest
+from bootwright.home import locate_home
+from bootwright.trims import store
+from bootwright.trims.kept import DEFAULT_KEEP
+from bootwright.trims.store import DamagedTrim, StoredTrim
 
 if TYPE_CHECKING:
-    from bootwright.inits.making import MadeTrim
-    from bootwright.inits.trim import Trim
+    from bootwright.trims.trim import Trim
+    from bootwright.trims.trimming import MadeTrim
 
 _WIDTH = 100
 _UNIT_WIDTH = 44
@@ -80,10 +80,10 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make(image: str, keep: tuple[str, ...], name: str | None, dry_run: bool, as_json: bool) -> None:
     """Make a trim of IMAGE; say what goes, what stays and why."""
-    from bootwright.inits import making
+    from bootwright.trims import trimming
 
-    made = making.trim(
-        homes.locate(), image, keep=keep or DEFAULT_KEEP, name=name, save=not dry_run
+    made = trimming.trim(
+        locate_home(), image, keep=keep or DEFAULT_KEEP, name=name, save=not dry_run
     )
     if as_json:
         screen.print_json(made)
@@ -102,7 +102,7 @@ def make(image: str, keep: tuple[str, ...], name: str | None, dry_run: bool, as_
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> int:
     """List trims."""
-    found = trims.every(homes.locate())
+    found = store.every(locate_home())
     status = 1 if any(isinstance(trim, DamagedTrim) for trim in found) else 0
     if as_json:
         screen.print_json(found)
@@ -117,7 +117,7 @@ def list_(as_json: bool) -> int:
 def _row(trim: StoredTrim | DamagedTrim) -> list[str]:
     if isinstance(trim, DamagedTrim):
         return [trim.name, "damaged", f"bootwright trim show {trim.name} says more", ""]
-    return [trim.name, short(trim.image), str(len(trim.masks)), str(len(trim.generators))]
+    return [trim.name, short_digest(trim.image), str(len(trim.masks)), str(len(trim.generators))]
 
 
 @command.command()
@@ -125,11 +125,11 @@ def _row(trim: StoredTrim | DamagedTrim) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
     """Show what trim NAME leaves out, and why."""
-    trim = trims.stored(homes.locate(), name)
+    trim = store.stored(locate_home(), name)
     if as_json:
         screen.print_json(trim)
         return
-    click.echo(f"trim {trim.name} of image {short(trim.image)}, in {trim.path}")
+    click.echo(f"trim {trim.name} of image {short_digest(trim.image)}, in {trim.path}")
     click.echo("\n".join(_wrapped("keep", trim.keep)))
     click.echo("\n".join(_goes_lines(trim)))
 
@@ -140,7 +140,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(a: str, b: str, as_json: bool) -> None:
     """Show what only trim A leaves out (-), and what only B does (+)."""
-    found = trims.diff(homes.locate(), a, b)
+    found = store.diff(locate_home(), a, b)
     if as_json:
         screen.print_json(found)
         return
@@ -159,15 +159,15 @@ def diff(a: str, b: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def apply(image: str, trim: str, name: str, as_json: bool) -> None:
     """Make a new image: a copy of IMAGE with TRIM in its /etc. IMAGE is not changed."""
-    from bootwright.inits import making
+    from bootwright.trims import trimming
 
-    new = making.apply(homes.locate(), image, trim, name=name)
+    new = trimming.apply(locate_home(), image, trim, name=name)
     if as_json:
         screen.print_json(new)
         return
     for note in new.notes:
         screen.say(f"note: {note}")
-    screen.say(f"image {name}: {image} with trim {trim} ({short(new.digest)})")
+    screen.say(f"image {name}: {image} with trim {trim} ({short_digest(new.digest)})")
 
 
 @command.command()
@@ -175,7 +175,7 @@ def apply(image: str, trim: str, name: str, as_json: bool) -> None:
 def rm(names_: tuple[str, ...]) -> None:
     """Remove trims."""
     for name in names_:
-        trims.remove(homes.locate(), name)
+        store.remove(locate_home(), name)
         screen.say(f"trim {name}: removed")
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootwright.disks import probing
-from bootwright.disks.disk import Disk, Opened, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, OpenedDisk
 from bootwright.errors import HostError, InputError
 from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
@@ -49,7 +49,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class BenchResult:
     """One kind of disk over one image. All times are medians; `spreads` has the rest."""
 
     disk: str
@@ -69,7 +69,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class CacheUse:
     """What ten machines that read the same data of one image take of the host's page cache."""
 
     disk: str
@@ -81,7 +81,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class SkippedBench:
     """A kind of disk that was not measured."""
 
     disk: str
@@ -90,26 +90,26 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class BenchReport:
     """All that was measured."""
 
     filesystem: str
-    results: tuple[Result, ...]
-    memory: tuple[Memory, ...]
-    refused: tuple[Refusal, ...]
+    results: tuple[BenchResult, ...]
+    memory: tuple[CacheUse, ...]
+    refused: tuple[SkippedBench, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BenchPlan:
     """What to measure."""
 
-    kinds: tuple[Disk, ...]
+    kinds: tuple[DiskKind, ...]
     sparse_bytes: tuple[int, ...]
     full_bytes: int
     """Of the one image that is full of data; 0: none."""
 
 
-def check(home: Home, plan: Plan) -> None:
+def check(home: Home, plan: BenchPlan) -> None:
     """See that what is planned fits on the machines' disk.
 
     Raises:
@@ -126,7 +126,7 @@ def check(home: Home, plan: Plan) -> None:
     space.require(home.state, 2 * plan.full_bytes + _GIB, "measuring disks")
 
 
-def measure(home: Home, plan: Plan, observe: Observer = ignore) -> Report:
+def measure(home: Home, plan: BenchPlan, observe: Observer = ignore) -> BenchReport:
     """Measure every kind of disk that works here.
 
     Raises:
@@ -134,9 +134,9 @@ def measure(home: Home, plan: Plan, observe: Observer = ignore) -> Report:
         InputError: see `check`.
     """
     check(home, plan)
-    results: list[Result] = []
-    memory: list[Memory] = []
-    refused: list[Refusal] = []
+    results: list[BenchResult] = []
+    memory: list[CacheUse] = []
+    refused: list[SkippedBench] = []
     images = [(size, False) for size in plan.sparse_bytes]
     images += [(plan.full_bytes, True)] if plan.full_bytes else []
     steps, done = (len(images) + 1) * (len(plan.kinds) + 1), 0
@@ -151,7 +151,9 @@ def measure(home: Home, plan: Plan, observe: Observer = ignore) -> Report:
                 observe(Progress(step=f"{kind.name}, {what}", share=done / steps))
                 place = _place(folder, image, size, kind.name)
                 if lack := kind.lack(place):
-                    refused.append(Refusal(disk=kind.name, image_bytes=size, reason=lack.reason))
+                    refused.append(
+                        SkippedBench(disk=kind.name, image_bytes=size, reason=lack.reason)
+                    )
                 else:
                     results.append(_measure_one(kind, place, data))
             done += 1
@@ -163,7 +165,7 @@ def measure(home: Home, plan: Plan, observe: Observer = ignore) -> Report:
             place = _place(folder, image, _GIB, kind.name)
             if not kind.lack(place):
                 memory.append(_memory_of(kind, place))
-        return Report(
+        return BenchReport(
             filesystem=mounts.kind(folder),
             results=tuple(results),
             memory=tuple(memory),
@@ -182,7 +184,7 @@ def _workshop(home: Home) -> Iterator[Path]:
     try:
         shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
         folder.mkdir()
-        with space.full_disk_named(folder, "disks were measured"):
+        with space.disk_full_explained(folder, "disks were measured"):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -202,8 +204,8 @@ def _write_image(image: Path, size_bytes: int, *, is_full: bool) -> int:
     return written
 
 
-def _place(folder: Path, image: Path, size: int, name: str) -> Place:
-    return Place(
+def _place(folder: Path, image: Path, size: int, name: str) -> DiskLocation:
+    return DiskLocation(
         folder=folder / name,
         image=image,
         image_bytes=size,
@@ -213,7 +215,7 @@ def _place(folder: Path, image: Path, size: int, name: str) -> Place:
     )
 
 
-def _measure_one(kind: Disk, place: Place, data_bytes: int) -> Result:
+def _measure_one(kind: DiskKind, place: DiskLocation, data_bytes: int) -> BenchResult:
     creates: list[int] = []
     destroys: list[int] = []
     first: list[int] = []
@@ -226,7 +228,7 @@ def _measure_one(kind: Disk, place: Place, data_bytes: int) -> Result:
                 first, second = _writes(opened, place)
     times = {"create": creates, "first_write": first, "second_write": second, "destroy": destroys}
     spreads = {name: _spread(values) for name, values in times.items() if values}
-    return Result(
+    return BenchResult(
         disk=kind.name,
         image_bytes=place.image_bytes,
         data_bytes=data_bytes,
@@ -238,21 +240,23 @@ def _measure_one(kind: Disk, place: Place, data_bytes: int) -> Result:
     )
 
 
-def _made_once(kind: Disk, place: Place) -> None:
+def _made_once(kind: DiskKind, place: DiskLocation) -> None:
     if not kind.is_slow:
         with _made(kind, place, [], []):
             pass
 
 
 @contextmanager
-def _made(kind: Disk, place: Place, creates: list[int], destroys: list[int]) -> Iterator[Opened]:
+def _made(
+    kind: DiskKind, place: DiskLocation, creates: list[int], destroys: list[int]
+) -> Iterator[OpenedDisk]:
     place.folder.mkdir()
     try:
         with ExitStack() as stack:
             begin = time.perf_counter_ns()
             kind.make(place, ignore)
             if kind.opened is None:
-                opened = Opened(drives=kind.drives(place))
+                opened = OpenedDisk(drives=kind.drives(place))
             else:
                 opened = stack.enter_context(kind.opened(place))
             creates.append(time.perf_counter_ns() - begin)
@@ -263,7 +267,7 @@ def _made(kind: Disk, place: Place, creates: list[int], destroys: list[int]) -> 
     destroys.append(time.perf_counter_ns() - begin)
 
 
-def _writes(opened: Opened, place: Place) -> tuple[list[int], list[int]]:
+def _writes(opened: OpenedDisk, place: DiskLocation) -> tuple[list[int], list[int]]:
     """Write 4 KiB at places far apart, twice each; return how long each write took."""
     drive = opened.drives[-1]
     places = drive.size_bytes // _APART_BYTES - 1
@@ -277,7 +281,7 @@ def _writes(opened: Opened, place: Place) -> tuple[list[int], list[int]]:
     return probing.block_writes(drive, offsets)
 
 
-def _memory_of(kind: Disk, place: Place) -> Memory:
+def _memory_of(kind: DiskKind, place: DiskLocation) -> CacheUse:
     """Let ten machines' disks be read, and count what is in memory then."""
     probing.forget(place.image)
     place.folder.mkdir()
@@ -302,7 +306,7 @@ def _memory_of(kind: Disk, place: Place) -> Memory:
             cached = sum(probing.resident_bytes(path, _SPARSE_DATA_BYTES) for path in files)
     finally:
         shutil.rmtree(place.folder)
-    return Memory(
+    return CacheUse(
         disk=kind.name,
         machines=MACHINES,
         read_bytes=_SPARSE_DATA_BYTES,

@@ -125,7 +125,7 @@ class SnapshotStatus:
 
 def available() -> str:
     """Return why snapshots cannot be made on this host; "" where they can."""
-    return dm_ioctl.lacking()[0]
+    return dm_ioctl.unsupported_because()[0]
 
 
 def create(name: str, uuid: str, table: Table, *, read_only: bool = False) -> Mapped:
@@ -332,7 +332,7 @@ def _call(
 
 
 def _refusal(doing: str, error: OSError) -> DeviceError:
-    reason, hint = dm_ioctl.lacking()
+    reason, hint = dm_ioctl.unsupported_because()
     if reason:
         return DeviceError(f"{doing} failed: {reason}", hint=hint)
     hint = "the kernel's log says more: dmesg | grep device-mapper"

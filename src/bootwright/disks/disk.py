@@ -30,7 +30,7 @@ class Drive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DiskLocation:
     """One machine's disk: where its files lie, and what it is made from."""
 
     folder: Path
@@ -49,7 +49,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lack:
+class Unsupported:
     """Why a kind of disk does not work here."""
 
     reason: str
@@ -57,13 +57,13 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedDisk:
     """A disk for the length of one run."""
 
     drives: tuple[Drive, ...]
     held: Callable[[], None] = lambda: None
     """To be called once the VMM has opened the drives: from then on they end with it."""
-    strained: Callable[[], str] = lambda: ""
+    low_on_space: Callable[[], str] = lambda: ""
     """Says why the guest must not write on; "" while it may. Only of kinds where a full host
     disk would otherwise reach the guest as an I/O error: of others the VMM hears itself."""
     watch_s: float = 1.0
@@ -74,34 +74,34 @@ def _takes_any(image: Image, disk_bytes: int) -> None:
     """Most kinds take every image, at every size."""
 
 
-def _lacks_nothing(place: Place) -> Lack | None:
+def _lacks_nothing(place: DiskLocation) -> Unsupported | None:
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class DiskKind:
     """One kind of disk."""
 
     name: str
     summary: str
     """One line for people."""
-    merit: str
+    advantage: str
     """Why it is taken where it works: half a sentence."""
     form: Form
     """Of its drives: what a VMM must be able to read."""
-    make: Callable[[Place, Observer], None]
+    make: Callable[[DiskLocation, Observer], None]
     """Make what lasts as long as the machine, in its folder; what the observer raises stops it.
 
     Raises:
         HostError: there is no room, or the host refused.
     """
-    drives: Callable[[Place], tuple[Drive, ...]]
+    drives: Callable[[DiskLocation], tuple[Drive, ...]]
     """Say what a VMM attaches, touching nothing; the first drive holds the image."""
-    opened: Callable[[Place], AbstractContextManager[Opened]] | None = None
+    opened: Callable[[DiskLocation], AbstractContextManager[OpenedDisk]] | None = None
     """Take what the disk needs of the kernel while it is used; None: its files are all."""
     check: Callable[[Image, int], None] = _takes_any
     """Raise InputError where it cannot be made of an image, at a size in bytes."""
-    lack: Callable[[Place], Lack | None] = _lacks_nothing
+    lack: Callable[[DiskLocation], Unsupported | None] = _lacks_nothing
     """Say what the host lacks for it; *place* need not exist yet."""
     modules: tuple[str, ...] = ()
     """What it needs of the guest's kernel, beside the drives' own drivers."""

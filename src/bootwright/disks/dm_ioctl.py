@@ -176,7 +176,7 @@ def target_known(file: int, kind: str) -> bool:
     return True
 
 
-def lacking() -> tuple[str, str]:
+def unsupported_because() -> tuple[str, str]:
     """Say why the device mapper cannot be used, and what to do; both "" where it can."""
     try:
         with control() as file:

@@ -15,41 +15,43 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootwright.disks import devicemapper, snapshot
-from bootwright.disks.disk import Disk, Drive, Lack, Opened, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive, OpenedDisk, Unsupported
 from bootwright.errors import DeviceError
 from bootwright.events import Observer
 from bootwright.host import space
 
-HOLD_BYTES = 256 << 20
+PAUSE_BYTES = 256 << 20
 """With less than this free the guest is held: what it has asked for by then still fits."""
-GO_ON_BYTES = 512 << 20
+RESUME_BYTES = 512 << 20
 """With this much it may go on."""
 _WATCH_S = 0.1
 """A guest writes 2 GB/s at best, so 200 MB between two looks."""
 _MIB = 1 << 20
 
 
-def lack(place: Place) -> Lack | None:
+def unsupported(place: DiskLocation) -> Unsupported | None:
     """Say why this host cannot make snapshots, or has too little room for one."""
     if os.geteuid():
-        return Lack(reason="it needs root", hint="sudo; or --disk qcow2, which any user can have")
+        return Unsupported(
+            reason="it needs root", hint="sudo; or --disk qcow2, which any user can have"
+        )
     if reason := devicemapper.available():
-        return Lack(reason=reason, hint="sudo modprobe dm-snapshot, where the kernel has it")
+        return Unsupported(reason=reason, hint="sudo modprobe dm-snapshot, where the kernel has it")
     free = space.free_bytes(place.folder)
-    if free < GO_ON_BYTES:
-        return Lack(
+    if free < RESUME_BYTES:
+        return Unsupported(
             reason=f"{place.folder} has {free // _MIB} MiB free, and the guest would be held "
-            f"below {HOLD_BYTES // _MIB}",
+            f"below {PAUSE_BYTES // _MIB}",
             hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk",
         )
     return None
 
 
-def make(place: Place, observe: Observer) -> None:
+def make(place: DiskLocation, observe: Observer) -> None:
     """Nothing lasts but the store, which the first run makes."""
 
 
-def drives(place: Place) -> tuple[Drive, ...]:
+def drives(place: DiskLocation) -> tuple[Drive, ...]:
     """Return the device by the name that device mapper knows it by."""
     return _drives(Path("/dev/mapper", snapshot.device_name(place.device)), place.size_bytes)
 
@@ -62,7 +64,7 @@ def _drives(node: Path, size_bytes: int) -> tuple[Drive, ...]:
 
 
 @contextmanager
-def opened(place: Place) -> Iterator[Opened]:
+def opened(place: DiskLocation) -> Iterator[OpenedDisk]:
     """Own the snapshot for the length of the block; once it is held it ends with its holder.
 
     Raises:
@@ -80,20 +82,20 @@ def opened(place: Place) -> Iterator[Opened]:
             place.image, place.folder, machine=place.device, disk_bytes=place.size_bytes
         )
     with disk:
-        yield Opened(
+        yield OpenedDisk(
             drives=_drives(disk.node, place.size_bytes),
             held=disk.leave_to_the_holder,
-            strained=Strain(disk).now,
+            low_on_space=SpaceWatch(disk).now,
             watch_s=_WATCH_S,
         )
 
 
-class Strain:
+class SpaceWatch:
     """Whether a snapshot is about to fail; it must get well before it is called well."""
 
     def __init__(self, disk: snapshot.SnapshotDisk) -> None:
         self._disk = disk
-        self._floor = HOLD_BYTES
+        self._floor = PAUSE_BYTES
 
     def now(self) -> str:
         """Say why the guest must not write on; "" while it may."""
@@ -104,12 +106,12 @@ class Strain:
         if usage.failure:
             return f"its dm-snapshot {self._disk.name} is lost: the kernel calls it {usage.failure}"
         if usage.free_bytes < self._floor:
-            self._floor = GO_ON_BYTES
+            self._floor = RESUME_BYTES
             return (
                 f"the disk of {self._disk.folder}, to which its dm-snapshot grows, has "
                 f"{usage.free_bytes // _MIB} MiB left"
             )
-        self._floor = HOLD_BYTES
+        self._floor = PAUSE_BYTES
         return ""
 
 
@@ -117,13 +119,13 @@ remove = snapshot.remove
 """Remove what a crash left of a disk, by the name of its device."""
 
 
-DISK = Disk(
+DISK = DiskKind(
     name="dm-snapshot",
     summary="a device-mapper snapshot over one shared loop device; for any VMM; needs root",
-    merit="a block device, made in milliseconds",
+    advantage="a block device, made in milliseconds",
     form="raw",
     make=make,
     drives=drives,
     opened=opened,
-    lack=lack,
+    lack=unsupported,
 )

@@ -1,10 +1,10 @@
 """overlay: one read-only image for all, and an empty disk of the machine's own joined over it.
 
 All guests read the same file, so the host caches it once; nothing but a small file is made, by any
-user. The guest's seed joins the two with overlayfs: a file that is written is first copied up.
+user. The guest's initramfs joins the two with overlayfs: a file that is written is first copied up.
 
 The empty disk is copied from a template of its size. Its inode tables are holes, which read as
-what they should be, zeros; the seed tells the guest's kernel not to write them.
+what they should be, zeros; the initramfs tells the guest's kernel not to write them.
 
 Source: Documentation/filesystems/overlayfs.rst; mke2fs(8).
 """
@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from bootwright.disks import sparse_copy
-from bootwright.disks.disk import Disk, Drive, Lack, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive, Unsupported
 from bootwright.errors import BuildError
 from bootwright.events import Observer
 from bootwright.host import commands, space, tools
@@ -28,11 +28,11 @@ _FORMAT = "1"
 _MIB = 1 << 20
 
 
-def lack(place: Place) -> Lack | None:
+def unsupported(place: DiskLocation) -> Unsupported | None:
     """Say whether the program that makes empty filesystems is missing."""
     if tools.find("mke2fs") is None:
         package = tools.PROGRAMS["mke2fs"][0]
-        return Lack(reason="mke2fs is not installed", hint=f"install the package {package}")
+        return Unsupported(reason="mke2fs is not installed", hint=f"install the package {package}")
     return None
 
 
@@ -75,23 +75,23 @@ def template(cache: Path, size_bytes: int) -> Path:
     return made
 
 
-def file(place: Place) -> Path:
+def file(place: DiskLocation) -> Path:
     """Return where the machine's own disk lies."""
     return place.folder / "scratch.raw"
 
 
-def make(place: Place, observe: Observer) -> None:
+def make(place: DiskLocation, observe: Observer) -> None:
     """Copy an empty disk of the right size."""
     size = scratch_bytes(place)
     sparse_copy.copy(template(place.cache, size), file(place), size, observe)
 
 
-def scratch_bytes(place: Place) -> int:
+def scratch_bytes(place: DiskLocation) -> int:
     """Return the size of the machine's own disk: as large as if it held the image too."""
     return max(place.size_bytes, MINIMUM_BYTES) // _MIB * _MIB
 
 
-def drives(place: Place) -> tuple[Drive, ...]:
+def drives(place: DiskLocation) -> tuple[Drive, ...]:
     """Return the image, and the machine's own disk."""
     return (
         Drive(path=place.image, form="raw", size_bytes=place.image_bytes, is_read_only=True),
@@ -99,14 +99,14 @@ def drives(place: Place) -> tuple[Drive, ...]:
     )
 
 
-DISK = Disk(
+DISK = DiskKind(
     name="overlay",
     summary="the image, read-only and shared, below an empty disk; joined in the guest",
-    merit="all machines read one file, whatever the VMM",
+    advantage="all machines read one file, whatever the VMM",
     form="raw",
     make=make,
     drives=drives,
-    lack=lack,
+    lack=unsupported,
     modules=("ext4", "overlay"),
     mount_options="ro",
     is_joined=True,

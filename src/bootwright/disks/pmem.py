@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from bootwright.disks import sparse_copy
-from bootwright.disks.disk import Disk, Drive, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive
 from bootwright.errors import InputError
 from bootwright.events import Observer
 from bootwright.host import space
@@ -86,7 +86,7 @@ def guest_memory_bytes(disk_bytes: int) -> int:
     return disk_bytes // _PAGE * _BYTES_A_PAGE
 
 
-def make(place: Place, observe: Observer) -> None:
+def make(place: DiskLocation, observe: Observer) -> None:
     """Make what the VMM is to map: a link to the image.
 
     Before its version 8.2, QEMU maps only what it could write to, though it never does: a user who
@@ -102,20 +102,20 @@ def make(place: Place, observe: Observer) -> None:
     sparse_copy.copy(place.image, _file(place), place.size_bytes, observe)
 
 
-def drives(place: Place) -> tuple[Drive, ...]:
+def drives(place: DiskLocation) -> tuple[Drive, ...]:
     """Return the memory."""
     return (Drive(path=_file(place), form="memory", size_bytes=place.size_bytes),)
 
 
-def _file(place: Place) -> Path:
+def _file(place: DiskLocation) -> Path:
     return place.folder / "disk.raw"
 
 
-DISK = Disk(
+DISK = DiskKind(
     name="pmem",
     summary="the image as persistent memory, mapped privately: no disk I/O at all; it is as "
     "volatile as its VM",
-    merit="nothing waits for a disk",
+    advantage="nothing waits for a disk",
     form="memory",
     make=make,
     drives=drives,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from bootwright.disks.disk import Disk, Drive, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive
 from bootwright.errors import InputError
 from bootwright.events import Observer
 
@@ -82,24 +82,24 @@ def create(path: Path, backing: Path, size_bytes: int) -> None:
         file.truncate(used_clusters * _CLUSTER_BYTES)
 
 
-def make(place: Place, observe: Observer) -> None:
+def make(place: DiskLocation, observe: Observer) -> None:
     """Make an overlay of the image."""
     create(_file(place), place.image, place.size_bytes)
 
 
-def drives(place: Place) -> tuple[Drive, ...]:
+def drives(place: DiskLocation) -> tuple[Drive, ...]:
     """Return the overlay; it names the image itself."""
     return (Drive(path=_file(place), form="qcow2", size_bytes=place.size_bytes),)
 
 
-def _file(place: Place) -> Path:
+def _file(place: DiskLocation) -> Path:
     return place.folder / "disk.qcow2"
 
 
-DISK = Disk(
+DISK = DiskKind(
     name="qcow2",
     summary="a file of what differs from the image, which the VMM reads below it; for QEMU",
-    merit="made at once by any user, and all machines read one file",
+    advantage="made at once by any user, and all machines read one file",
     form="qcow2",
     make=make,
     drives=drives,

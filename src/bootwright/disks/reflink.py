@@ -11,7 +11,7 @@ import os
 import struct
 from pathlib import Path
 
-from bootwright.disks.disk import Disk, Drive, Lack, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive, Unsupported
 from bootwright.errors import HostError
 from bootwright.events import Observer
 from bootwright.host import mounts
@@ -39,11 +39,11 @@ def extents(file: Path) -> int:
     return int(_FIEMAP.unpack(answer)[3])
 
 
-def lack(place: Place) -> Lack | None:
+def unsupported(place: DiskLocation) -> Unsupported | None:
     """Say why the image cannot be cloned into the machine's folder, by trying."""
     pieces = extents(place.image)
     if pieces > EXTENTS_LIMIT:
-        return Lack(
+        return Unsupported(
             reason=f"{place.image} lies in {pieces} pieces; more than {EXTENTS_LIMIT} take long "
             "to share",
             hint=f"write it in one go: cp --reflink=never {place.image} NEW && "
@@ -61,12 +61,12 @@ def lack(place: Place) -> Lack | None:
             os.close(target)
     except OSError as error:
         if error.errno == errno.EXDEV and folder.stat().st_dev != place.image.stat().st_dev:
-            return Lack(
+            return Unsupported(
                 reason=f"{place.image} and {folder} are on two filesystems",
                 hint="put both on one with reflinks (XFS, btrfs); BOOTWRIGHT_HOME moves both",
             )
         if error.errno in (*_UNSUPPORTED, errno.EISDIR):
-            return Lack(
+            return Unsupported(
                 reason=f"{folder} is on {mounts.kind(folder) or 'a filesystem'}, "
                 "which cannot share blocks between files",
                 hint="put BOOTWRIGHT_HOME on XFS or btrfs",
@@ -75,12 +75,12 @@ def lack(place: Place) -> Lack | None:
     return None
 
 
-def file(place: Place) -> Path:
+def file(place: DiskLocation) -> Path:
     """Return where the disk lies."""
     return place.folder / "disk.raw"
 
 
-def make(place: Place, observe: Observer) -> None:
+def make(place: DiskLocation, observe: Observer) -> None:
     """Clone the image.
 
     Raises:
@@ -93,7 +93,7 @@ def make(place: Place, observe: Observer) -> None:
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        found = lack(place) or Lack(reason=str(error))
+        found = unsupported(place) or Unsupported(reason=str(error))
         raise HostError(
             f"disk 'reflink' cannot be made: {found.reason}", hint=found.hint
         ) from error
@@ -106,17 +106,17 @@ def _clone(source: Path, target: int) -> None:
         fcntl.ioctl(target, _FICLONE, below.fileno())
 
 
-def drives(place: Place) -> tuple[Drive, ...]:
+def drives(place: DiskLocation) -> tuple[Drive, ...]:
     """Return the clone."""
     return (Drive(path=file(place), form="raw", size_bytes=place.size_bytes),)
 
 
-DISK = Disk(
+DISK = DiskKind(
     name="reflink",
     summary="a file that shares the image's blocks; for XFS, btrfs",
-    merit="a plain file, made at once",
+    advantage="a plain file, made at once",
     form="raw",
     make=make,
     drives=drives,
-    lack=lack,
+    lack=unsupported,
 )

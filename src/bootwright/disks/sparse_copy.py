@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootwright.disks.disk import Disk, Drive, Place
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive
 from bootwright.events import Observer, Progress
 from bootwright.host import space
 
@@ -66,26 +66,26 @@ def _copy_some(source: int, target: int, begin: int, end: int) -> int:
     return os.pwrite(target, os.pread(source, count, begin), begin)
 
 
-def file(place: Place) -> Path:
+def file(place: DiskLocation) -> Path:
     """Return where the disk lies."""
     return place.folder / "disk.raw"
 
 
-def make(place: Place, observe: Observer) -> None:
+def make(place: DiskLocation, observe: Observer) -> None:
     """Copy the image."""
     space.require(place.folder, place.image.stat().st_blocks * 512, "a copy of the image")
     copy(place.image, file(place), place.size_bytes, observe)
 
 
-def drives(place: Place) -> tuple[Drive, ...]:
+def drives(place: DiskLocation) -> tuple[Drive, ...]:
     """Return the copy."""
     return (Drive(path=file(place), form="raw", size_bytes=place.size_bytes),)
 
 
-DISK = Disk(
+DISK = DiskKind(
     name="copy",
     summary="a copy of the image, without its holes; slow to make, and shares nothing",
-    merit="nothing better works here",
+    advantage="nothing better works here",
     form="raw",
     make=make,
     drives=drives,

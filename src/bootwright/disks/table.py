@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-from bootwright.disks.disk import Disk
+from bootwright.disks.disk import DiskKind
 
 # name: module
 _MODULES = {
@@ -21,7 +21,7 @@ _MODULES = {
 KINDS = tuple(_MODULES)
 
 
-def disk(name: str) -> Disk:
+def disk(name: str) -> DiskKind:
     """Return the kind of disk called *name*."""
-    found: Disk = importlib.import_module(f"bootwright.disks.{_MODULES[name]}").DISK
+    found: DiskKind = importlib.import_module(f"bootwright.disks.{_MODULES[name]}").DISK
     return found

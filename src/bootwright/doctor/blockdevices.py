@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bootwright.busy import holders as holding
+from bootwright.busy.holders import BlockDevices
+from bootwright.busy.owners import Fate, Folders, Owner, of_loop, of_mapped
 from bootwright.disks.devicemapper import Mapped
 from bootwright.disks.loop import Bound
-from bootwright.doctor import holders as holding
 from bootwright.doctor.check import Check
-from bootwright.doctor.holders import Sight
-from bootwright.doctor.owners import Fate, Folders, Owner, of_loop, of_mapped
 from bootwright.home import Home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class ListedDevice:
     """One device that has to do with us."""
 
     kind: Literal["loop", "device mapper"]
@@ -34,17 +34,17 @@ class Device:
     """Why it is none of ours, although it looks so or lies on a file of ours."""
 
 
-def listed(home: Home, sight: Sight | None = None) -> list[Device]:
+def listed(home: Home, vcpu_state: BlockDevices | None = None) -> list[ListedDevice]:
     """Return the devices that have to do with us, changing nothing; the lowest layer first."""
-    sight = sight or holding.look()
+    vcpu_state = vcpu_state or holding.read_block_devices()
     ours = Folders.of(home)
     found = []
-    for bound in sorted(sight.loops, key=lambda b: b.number):
+    for bound in sorted(vcpu_state.loops, key=lambda b: b.number):
         if owner := of_loop(bound, ours):
-            found.append(_loop(bound, owner, sight))
-    for mapped in sight.mapped:
-        if owner := of_mapped(mapped, sight.loops, sight.mapped, ours):
-            found.append(_mapped(mapped, owner, sight))
+            found.append(_loop(bound, owner, vcpu_state))
+    for mapped in vcpu_state.mapped:
+        if owner := of_mapped(mapped, vcpu_state.loops, vcpu_state.mapped, ours):
+            found.append(_mapped(mapped, owner, vcpu_state))
     return found
 
 
@@ -69,7 +69,7 @@ def examine(home: Home) -> Iterator[Check]:
         yield Check(area="ours", name="devices", state="ok", text=text)
 
 
-def _told(device: Device) -> str:
+def _told(device: ListedDevice) -> str:
     match device.fate:
         case "alive":
             words = [f"machine {device.machine}'s, which is alive"]
@@ -86,9 +86,9 @@ def _told(device: Device) -> str:
     return "; ".join(words)
 
 
-def _loop(bound: Bound, owner: Owner, sight: Sight) -> Device:
+def _loop(bound: Bound, owner: Owner, vcpu_state: BlockDevices) -> ListedDevice:
     name = f"loop{bound.number}"
-    return Device(
+    return ListedDevice(
         kind="loop",
         name=name,
         fate=owner.fate,
@@ -96,13 +96,13 @@ def _loop(bound: Bound, owner: Owner, sight: Sight) -> Device:
         role=owner.role,
         backing_file=bound.backing_file,
         holders=bound.holders,
-        mounts=_mounts(holding.numbers_of(name), sight),
+        mounts=_mounts(holding.numbers_of(name), vcpu_state),
         why=owner.why,
     )
 
 
-def _mapped(mapped: Mapped, owner: Owner, sight: Sight) -> Device:
-    return Device(
+def _mapped(mapped: Mapped, owner: Owner, vcpu_state: BlockDevices) -> ListedDevice:
+    return ListedDevice(
         kind="device mapper",
         name=f"dm-{mapped.minor}",
         fate=owner.fate,
@@ -110,10 +110,10 @@ def _mapped(mapped: Mapped, owner: Owner, sight: Sight) -> Device:
         called=mapped.name,
         backing_file=owner.on,
         holders=mapped.holders,
-        mounts=_mounts((mapped.major, mapped.minor), sight),
+        mounts=_mounts((mapped.major, mapped.minor), vcpu_state),
         why=owner.why,
     )
 
 
-def _mounts(device: tuple[int, int], sight: Sight) -> tuple[str, ...]:
-    return tuple(str(mount.point) for mount in sight.mounted if mount.device == device)
+def _mounts(device: tuple[int, int], vcpu_state: BlockDevices) -> tuple[str, ...]:
+    return tuple(str(mount.point) for mount in vcpu_state.mounted if mount.device == device)

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootwright.defaults.kvm_trial import TrialResults
 from bootwright.doctor.check import Check
 from bootwright.errors import HostError
 from bootwright.host import kvm, tools
 from bootwright.host.namespaces import NAMESPACE_HINT, as_namespace_root
-from bootwright.machine.trial import Memory
 
 _SLOWER = "machines run under TCG, which is slower"
 
 
-def kvm_works(memory: Memory, *, boot_id: str, vmm_build: str) -> Iterator[Check]:
+def kvm_works(memory: TrialResults, *, boot_id: str, vmm_build: str) -> Iterator[Check]:
     """Say whether guests run with KVM.
 
     Args:
@@ -54,7 +54,7 @@ def _not_tried(when: str) -> Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class DeviceNode:
     """A device node that something optional needs."""
 
     name: str
@@ -92,25 +92,25 @@ class Device:
 
 
 DEVICES = (
-    Device(
+    DeviceNode(
         name="tap",
         path=Path("/dev/net/tun"),
         module="tun",
         lack="no tap networks; user-mode networking works without",
     ),
-    Device(
+    DeviceNode(
         name="loop devices",
         path=Path("/dev/loop-control"),
         module="loop",
         lack="no disks on loop devices; qcow2 disks work without",
     ),
-    Device(
+    DeviceNode(
         name="device mapper",
         path=Path("/dev/mapper/control"),
         module="dm-snapshot",
         lack="no dm-snapshot disks; qcow2 disks work without",
     ),
-    Device(
+    DeviceNode(
         name="vsock",
         path=Path("/dev/vhost-vsock"),
         module="vhost_vsock",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bootwright.doctor import blockdevices, fix, host, ours
-from bootwright.doctor.blockdevices import Device
+from bootwright.doctor import blockdevices, fix, host, inventory
+from bootwright.doctor.blockdevices import ListedDevice
 from bootwright.doctor.check import Check
 from bootwright.errors import BootwrightError
 from bootwright.home import Home
@@ -16,7 +16,7 @@ class Examination:
     """How this host is, and what bootwright has on it."""
 
     checks: tuple[Check, ...]
-    devices: tuple[Device, ...]
+    devices: tuple[ListedDevice, ...]
     """The loop and device-mapper devices that have to do with bootwright."""
     fixed: tuple[str, ...] = ()
     """What was mended before, a line each."""
@@ -38,13 +38,13 @@ def examine(home: Home, *, mend: bool = False) -> Examination:
     """
     fixed = fix.fix(home) if mend else []
     return Examination(
-        checks=(*host.examine(home), *ours.examine(home)),
+        checks=(*host.examine(home), *inventory.examine(home)),
         devices=_devices(home),
         fixed=tuple(fixed),
     )
 
 
-def _devices(home: Home) -> tuple[Device, ...]:
+def _devices(home: Home) -> tuple[ListedDevice, ...]:
     try:
         return tuple(blockdevices.listed(home))
     except (BootwrightError, OSError):

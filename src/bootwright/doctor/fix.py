@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bootwright.doctor import storage, sweep
 from bootwright.home import Home
-from bootwright.images import image as images
-from bootwright.kernels import kernel as kernels
-from bootwright.machine.recovery import settle
+from bootwright.images.image import image_store
+from bootwright.kernels.kernel import kernel_store
+from bootwright.machines.recovery import reclaim
 
 
 def fix(home: Home) -> list[str]:
@@ -18,9 +18,9 @@ def fix(home: Home) -> list[str]:
     Raises:
         HostError: a process does not end, or something is mounted where something is to go.
     """
-    done = settle(home)
+    done = reclaim(home)
     done += sweep.sweep(home)
-    for shelf in (images.shelf(home), kernels.shelf(home)):
+    for shelf in (image_store(home), kernel_store(home)):
         done += [f"removed {path}: left by a process that was killed" for path in shelf.abandoned()]
         shelf.sweep()
     return done + [f"made {path} yours alone" for path in storage.close_keys(home)]

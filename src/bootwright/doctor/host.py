@@ -8,16 +8,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import bootwright
+from bootwright.defaults import kvm_trial
+from bootwright.defaults.complete import DEFAULT_MEMORY_MIB
 from bootwright.doctor import devices, disksupport, limits, programs, storage
 from bootwright.doctor.check import Check, asked
 from bootwright.errors import HostError
 from bootwright.home import Home
 from bootwright.host import clock, memory
 from bootwright.host.memory import Memory
-from bootwright.machine import trial
-from bootwright.machine.complete import DEFAULT_MEMORY_MIB
-from bootwright.recipe import MIB
-from bootwright.report.text import size
+from bootwright.recipes.recipe import MIB
+from bootwright.reports.text import size
 from bootwright.vmms.table import VMMS
 
 Fact = Callable[[], Iterable[Check]]
@@ -92,4 +92,4 @@ def _kvm(home: Home) -> Iterator[Check]:
         build = VMMS["qemu"].build()
     except HostError:
         build = ""  # that it is missing is said among the programs
-    yield from devices.kvm_works(trial.recall(home), boot_id=clock.boot_id(), vmm_build=build)
+    yield from devices.kvm_works(kvm_trial.recall(home), boot_id=clock.boot_id(), vmm_build=build)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bootwright.doctor.check import Check
 from bootwright.host import cgroup, descriptors
-from bootwright.report.text import size
+from bootwright.reports.text import size
 
 # Far above what one monitor or one VMM opens.
 _FEW_FILES = 256

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bootwright.doctor.check import Check, asked
 from bootwright.errors import HostError
-from bootwright.guest import seed
+from bootwright.guest import initramfs
 from bootwright.host import commands, tools
 
 BOOT = frozenset({"qemu-system-x86_64", "busybox", "ssh", "scp", "ssh-keygen", "setpriv"})
@@ -54,7 +54,7 @@ def _examine_one(program: str, described: tuple[str, str, str]) -> Iterator[Chec
     check = _version(program, path)
     if program == "busybox" and check.state == "ok":
         try:
-            seed.program_files()
+            initramfs.program_files()
         except HostError as error:
             check = replace(check, state="problem", text=str(error), hint=error.hint)
     yield check

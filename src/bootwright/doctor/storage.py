@@ -11,7 +11,7 @@ from pathlib import Path
 from bootwright.doctor.check import Check, State
 from bootwright.home import Home
 from bootwright.host.space import existing
-from bootwright.report.text import size
+from bootwright.reports.text import size
 
 _LOW_BYTES, _FULL_BYTES = 1 << 30, 256 << 20
 # A minimal Debian system is some 11 000 files.

@@ -13,13 +13,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from bootwright.busy import holders
 from bootwright.disks import devicemapper
-from bootwright.doctor import blockdevices, holders
-from bootwright.doctor.blockdevices import Device
+from bootwright.doctor import blockdevices
+from bootwright.doctor.blockdevices import ListedDevice
 from bootwright.errors import HostError, InputError
 from bootwright.home import Home
 from bootwright.host import locks, openers
-from bootwright.machine import folder as folders
+from bootwright.machines.folder import (
+    MachineFolder,
+    all_machines,
+    block_new_folders,
+    folders_being_made,
+)
 
 _CLR_FD = 0x4C01
 """Source: loop(4), LOOP_CLR_FD."""
@@ -47,33 +53,33 @@ def _swept(home: Home) -> Iterator[str]:
                 yield f"freed {device.name}: machine {device.machine}'s, which is not alive"
 
 
-def _next(home: Home, tried: set[str]) -> Device | None:
+def _next(home: Home, tried: set[str]) -> ListedDevice | None:
     """Return a dead device that nothing lies on: device mapper, then what was below it."""
     dead = [d for d in blockdevices.listed(home) if d.fate == "orphaned" and d.name not in tried]
     free = [d for d in dead if not d.holders and not d.mounts]
     return next(iter(sorted(free, key=lambda d: d.kind != "device mapper")), None)
 
 
-def _stays_dead(home: Home, device: Device, stack: ExitStack) -> bool:
+def _stays_dead(home: Home, device: ListedDevice, stack: ExitStack) -> bool:
     """See that the device's machine does not start until *stack* is closed."""
     folder = home.machines / device.machine
-    if device.machine in {known.name for known in folders.every(home)}:
+    if device.machine in {known.name for known in all_machines(home)}:
         try:
-            stack.enter_context(folders.MachineFolder(folder).locked(at_once=True))
+            stack.enter_context(MachineFolder(folder).locked(at_once=True))
         except InputError:
             return False  # it was started just now
         return True
     home.machines.mkdir(parents=True, exist_ok=True)
     try:
-        stack.callback(os.close, folders.let_none_begin(home))
+        stack.callback(os.close, block_new_folders(home))
     except BlockingIOError:
         return False
     if folder.exists():
         return False  # it was made just now
-    return not any(locks.is_held(new / "lock") for new in folders.beginning(home))
+    return not any(locks.is_held(new / "lock") for new in folders_being_made(home))
 
 
-def _free(device: Device) -> bool:
+def _free(device: ListedDevice) -> bool:
     node = Path("/dev") / device.name
     numbers = holders.numbers_of(device.name)
     if openers.of_devices([numbers]).found or holders.is_claimed(node) is not False:

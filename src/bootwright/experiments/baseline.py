@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from bootwright.clock import CLOCKS
 from bootwright.errors import HostError, InputError
 from bootwright.experiments import figures
 from bootwright.history.measurement import Measurement
 from bootwright.host.fingerprint import Fingerprint
-from bootwright.recipe import Clock
+from bootwright.recipes.clock import CLOCKS
+from bootwright.recipes.recipe import Clock
 
 VERSION = 1
 _HEAD = "# Written by bootwright check --update: what was accepted. Commit it.\n"

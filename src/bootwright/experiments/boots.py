@@ -12,24 +12,24 @@ import secrets
 
 from bootwright.errors import GuestError
 from bootwright.events import Event
+from bootwright.evidence.unattended import collect, with_collector
 from bootwright.home import Home
-from bootwright.machine import client
-from bootwright.machine.collect import collect, with_collector
-from bootwright.machine.events import OutputReceived
-from bootwright.machine.spec import MachineSpec
-from bootwright.recipe import Recipe
-from bootwright.timeline.phases import START, Phase, PhaseSpec, phases, start_up_of
-from bootwright.timeline.recorder import Mark, Recorder
+from bootwright.machines import client
+from bootwright.machines.events import OutputReceived
+from bootwright.machines.spec import MachineSpec
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.phases import START, Phase, PhaseSpec, phases, start_up_of
+from bootwright.timelines.recorder import Mark, Recorder
 
-_SEED = (
-    PhaseSpec(name="kernel", ends=("seed.start",)),
-    PhaseSpec(name="seed", ends=("seed.done",)),
+_TO_INIT = (
+    PhaseSpec(name="kernel", ends=("initramfs.start",)),
+    PhaseSpec(name="initramfs", ends=("initramfs.done",)),
 )
 _GUEST_PHASES = {
-    "seed": (_SEED[0], PhaseSpec(name="seed", ends=("command.start",))),
-    "bare": (*_SEED, PhaseSpec(name="PID 1 to command", ends=("command.start",))),
+    "none": (_TO_INIT[0], PhaseSpec(name="initramfs", ends=("command.start",))),
+    "bare": (*_TO_INIT, PhaseSpec(name="PID 1 to command", ends=("command.start",))),
 }
-_TO_SSHD = (*_SEED, PhaseSpec(name="PID 1 to sshd", ends=("sshd.accepting",)))
+_TO_SSHD = (*_TO_INIT, PhaseSpec(name="PID 1 to sshd", ends=("sshd.accepting",)))
 """By init, the phases on the guest's own clock."""
 
 # The image's dmesg may want rights or not be there; ours is in both guests that run one command.
@@ -46,15 +46,15 @@ def specs(recipe: Recipe) -> tuple[PhaseSpec, ...]:
 
 def names(recipe: Recipe) -> tuple[str, ...]:
     """Return what the phases of a sample of *recipe* are called, in order."""
-    return tuple(_name(spec) for spec in specs(recipe))
+    return tuple(spec.name for spec in specs(recipe))
 
 
 def ends(recipe: Recipe) -> tuple[str, str]:
     """Return what a sample of *recipe* begins and ends with, in words."""
-    runs = "the SSH server accepts" if recipe.lets_in else "the guest's command starts"
+    runs = "the SSH server accepts" if recipe.allows_login else "the guest's command starts"
     if recipe.guest_clock.timed_by_guest:
         return "the kernel's clock starts", runs
-    return "the start is asked for", "a command can run over SSH" if recipe.lets_in else runs
+    return "the start is asked for", "a command can run over SSH" if recipe.allows_login else runs
 
 
 async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
@@ -70,7 +70,7 @@ async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
     name = f"measured-{secrets.token_hex(4)}"
     if not recipe.guest_clock.timed_by_guest:
         marks = await _on_the_wall(home, recipe, name, timeout_s)
-    elif recipe.lets_in:
+    elif recipe.allows_login:
         carried = with_collector(home, recipe)
         told = await collect(home, carried, name=name, timeout_s=timeout_s)
         marks = _guest_marks(told.guest_ns)
@@ -81,12 +81,7 @@ async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
     if len(cut) < len(wanted):
         missing = " or ".join(wanted[len(cut)].ends)
         raise GuestError(f"the guest never told the mark {missing}")
-    return {_name(phase): phase.duration_ns for phase in cut}
-
-
-def _name(phase: Phase | PhaseSpec) -> str:
-    # A sample has a seed already: the one of its random numbers.
-    return phase.name.replace("seed", "initramfs")
+    return {phase.name: phase.duration_ns for phase in cut}
 
 
 def _guest_marks(times_ns: dict[str, int]) -> tuple[Mark, ...]:
@@ -97,14 +92,14 @@ def _guest_marks(times_ns: dict[str, int]) -> tuple[Mark, ...]:
 
 
 async def _on_the_wall(home: Home, recipe: Recipe, name: str, timeout_s: float) -> tuple[Mark, ...]:
-    command = () if recipe.lets_in else ("true",)
+    command = () if recipe.allows_login else ("true",)
     spec = MachineSpec(name=name, recipe=recipe, command=command)
     recorder = Recorder()
     recorder.mark(START)
 
     async with client.started(home, spec, recorder) as machine:
         await machine.ready(timeout_s)
-        if recipe.lets_in:
+        if recipe.allows_login:
             await machine.run(("true",), capture=True)
         return recorder.marks()
 

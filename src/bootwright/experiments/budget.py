@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import structs
 
-from bootwright import recipe_file
-from bootwright.draft import FIELDS, Draft, merged
 from bootwright.errors import InputError
-from bootwright.experiments import amount
-from bootwright.experiments.statistics import SMALLEST_NS
-from bootwright.recipe import Clock
+from bootwright.recipes import recipe_file
+from bootwright.recipes.draft import FIELDS, Draft, merged
+from bootwright.recipes.recipe import Clock
+from bootwright.statistics import amount
+from bootwright.statistics.summary import SMALLEST_NS
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class _Boot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """By how much each phase may be longer than in the baseline."""
 
 
-class Wanted(_Boot, frozen=True, kw_only=True):
+class BudgetedBoot(_Boot, frozen=True, kw_only=True):
     """One boot of the file; what is None is taken from the file's head, or is the default."""
 
     draft: Draft
@@ -54,7 +54,7 @@ class Wanted(_Boot, frozen=True, kw_only=True):
 class Budget:
     """A budget file."""
 
-    boot: tuple[Wanted, ...]
+    boot: tuple[BudgetedBoot, ...]
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ def read(path: Path) -> Budget:
     return budget
 
 
-def _wanted(file: _File, table: dict[str, Any], where: str) -> Wanted:
+def _wanted(file: _File, table: dict[str, Any], where: str) -> BudgetedBoot:
     """Return one boot, with what the file's head says filled in."""
     said = {key: value for key, value in table.items() if key.replace("-", "_") in FIELDS}
     boot = _converted({key: table[key] for key in table.keys() - said.keys()}, _Boot, where)
@@ -89,7 +89,7 @@ def _wanted(file: _File, table: dict[str, Any], where: str) -> Wanted:
         values["boots"] = file.boots
     if boot.tolerance is None:
         values["tolerance"] = file.tolerance
-    return Wanted(**values, draft=draft)
+    return BudgetedBoot(**values, draft=draft)
 
 
 def _converted(table: dict[str, Any], kind: type[T], where: str) -> T:
@@ -125,7 +125,7 @@ def _check(path: Path, budget: Budget) -> None:
         tolerated_ns(one.tolerance or "", 0, where)
 
 
-def draft_of(wanted: Wanted, folder: Path) -> Draft:
+def draft_of(wanted: BudgetedBoot, folder: Path) -> Draft:
     """Return the recipe's draft of a boot; its changes are not in it.
 
     Raises:

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bootwright.change_text import parse_all
-from bootwright.clock import CLOCKS
+from bootwright.boots.preparing import default_timeout_s
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import baseline, boots, budget, figures, measure, subject
 from bootwright.experiments.baseline import Baseline
-from bootwright.experiments.budget import Wanted
+from bootwright.experiments.budget import BudgetedBoot
 from bootwright.experiments.differences import differences
 from bootwright.experiments.events import CheckBegun
 from bootwright.experiments.resolver import Stores
@@ -26,18 +25,19 @@ from bootwright.experiments.results import (
     PhaseFigures,
 )
 from bootwright.experiments.subject import Subject
-from bootwright.history.measurement import Measurement, Plan
+from bootwright.history.measurement import Measurement, MeasurementPlan
 from bootwright.home import Home
 from bootwright.host import fingerprint
-from bootwright.machine.booting import default_timeout_s
-from bootwright.recipe import Recipe
+from bootwright.recipes.change_text import parse_all
+from bootwright.recipes.clock import CLOCKS
+from bootwright.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """One boot of the file, of which everything is known but how long it takes."""
 
-    wanted: Wanted
+    wanted: BudgetedBoot
     subject: Subject
 
 
@@ -87,7 +87,7 @@ async def check(
     )
 
 
-async def _prepared(home: Home, wanted: Wanted, folder: Path, observe: Observer) -> _Prepared:
+async def _prepared(home: Home, wanted: BudgetedBoot, folder: Path, observe: Observer) -> _Prepared:
     draft = budget.draft_of(wanted, folder)
     plain = await subject.completed(home, draft, observe, title=wanted.title)
     one = subject.with_changes(plain, parse_all(wanted.with_, Stores(home)))
@@ -95,10 +95,10 @@ async def _prepared(home: Home, wanted: Wanted, folder: Path, observe: Observer)
     return _Prepared(wanted=wanted, subject=one)
 
 
-def _plan(one: _Prepared) -> Plan:
+def _plan(one: _Prepared) -> MeasurementPlan:
     assert one.wanted.boots is not None  # the file's head has said it
     timeout_s = one.wanted.timeout_s or default_timeout_s(one.subject.recipe)
-    return Plan(looks=(one.wanted.boots,), timeout_s=timeout_s)
+    return MeasurementPlan(looks=(one.wanted.boots,), timeout_s=timeout_s)
 
 
 def _check_comparable(prepared: Iterable[_Prepared], accepted: Mapping[str, Baseline]) -> None:
@@ -128,7 +128,7 @@ def _updated(place: Path, taken: Mapping[str, Measurement]) -> BaselineUpdate:
     return BaselineUpdate(path=str(place), failed=failed)
 
 
-def check_phases(wanted: Wanted, recipe: Recipe) -> None:
+def check_phases(wanted: BudgetedBoot, recipe: Recipe) -> None:
     """Refuse budgets of phases that a boot of *recipe* does not have.
 
     Raises:
@@ -143,7 +143,9 @@ def check_phases(wanted: Wanted, recipe: Recipe) -> None:
             )
 
 
-def rows(wanted: Wanted, taken: Measurement, accepted: Baseline | None) -> tuple[LimitCheck, ...]:
+def rows(
+    wanted: BudgetedBoot, taken: Measurement, accepted: Baseline | None
+) -> tuple[LimitCheck, ...]:
     """Return each phase that has a limit, first against its budget, then against its baseline."""
     found = figures.figures(taken)
     where = f"boot {wanted.name!r}"
@@ -182,7 +184,7 @@ def _row(
 
 
 def result(
-    wanted: Wanted,
+    wanted: BudgetedBoot,
     taken: Measurement,
     accepted: Baseline | None,
     warnings: tuple[str, ...] = (),

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from bootwright.change_text import parse_all
-from bootwright.draft import Draft
+from bootwright.boots.preparing import default_timeout_s
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import boots, figures, measure, subject
-from bootwright.experiments.amount import Amount
-from bootwright.experiments.effects import holm, paired
 from bootwright.experiments.resolver import Stores
 from bootwright.experiments.results import WHOLE, CompareResult, PhaseComparison, SideResult
-from bootwright.experiments.sequential import PAIRS
-from bootwright.experiments.sequential import Plan as Looks
-from bootwright.experiments.statistics import summary
 from bootwright.experiments.subject import Subject
-from bootwright.experiments.verdicts import verdict
-from bootwright.history.measurement import Measurement, Plan, SideName
+from bootwright.history.measurement import Measurement, MeasurementPlan, SideName
 from bootwright.home import Home
-from bootwright.machine.booting import default_timeout_s
-from bootwright.recipe import Recipe
+from bootwright.recipes.change_text import parse_all
+from bootwright.recipes.draft import Draft
+from bootwright.recipes.recipe import Recipe
+from bootwright.statistics.amount import Amount
+from bootwright.statistics.effects import holm, paired
+from bootwright.statistics.sequential import PAIRS
+from bootwright.statistics.sequential import LookPlan as Looks
+from bootwright.statistics.summary import summary
+from bootwright.statistics.verdicts import verdict
 
 _MOST_BOOTS = 1000
 """More are not advised: an effect that needs them is at the bound of what interests."""
@@ -80,7 +80,7 @@ async def resume(
 async def measured(
     home: Home,
     sides: dict[SideName, Subject],
-    plan: Plan,
+    plan: MeasurementPlan,
     *,
     parallel: int | None,
     observe: Observer,
@@ -125,8 +125,8 @@ def _plan(
     looks: tuple[int, ...] | None,
     smallest: Amount | None,
     timeout_s: float | None,
-) -> Plan:
-    plan = Plan(
+) -> MeasurementPlan:
+    plan = MeasurementPlan(
         looks=looks or (PAIRS[first.recipe.clock],),
         timeout_s=timeout_s or default_timeout_s(first.recipe),
     )

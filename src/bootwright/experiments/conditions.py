@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootwright.home import Home
 from bootwright.host.fingerprint import PROC, SYS, Fingerprint
-from bootwright.machine import folder
+from bootwright.machines.folder import all_machines
 
 
 def warnings(home: Home, host: Fingerprint, *, sys: Path = SYS) -> list[str]:
@@ -31,7 +31,7 @@ def warnings(home: Home, host: Fingerprint, *, sys: Path = SYS) -> list[str]:
     supplies = (sys / "class/power_supply").glob("*/status")
     if any(_text(status) == "Discharging" for status in supplies):
         found.append("the host runs on its battery; plug it in")
-    alive = [machine.name for machine in folder.every(home) if machine.is_alive()]
+    alive = [machine.name for machine in all_machines(home) if machine.is_alive()]
     if alive:
         found.append(f"other machines run: {', '.join(sorted(alive))}; bootwright stop ends them")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bootwright.digest import is_digest, short
+from bootwright.digest import is_digest, short_digest
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
@@ -30,5 +30,5 @@ def _word(value: object) -> str:
     if isinstance(value, Mapping) and "path" in value:  # a guest file
         return f"{value['path']} ({_word(value.get('digest'))})"
     if isinstance(value, str) and is_digest(value):
-        return short(value)
+        return short_digest(value)
     return "none" if value is None else str(value)

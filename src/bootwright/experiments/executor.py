@@ -18,7 +18,7 @@ from bootwright.experiments import boots
 from bootwright.history.measurement import Sample, SideName
 from bootwright.home import Home
 from bootwright.host import memory
-from bootwright.recipe import MIB, Recipe
+from bootwright.recipes.recipe import MIB, Recipe
 
 _VMM_MIB = 600
 """What QEMU takes beside its guest's memory: most of it is translated code."""

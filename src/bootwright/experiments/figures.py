@@ -14,9 +14,9 @@ from bootwright.experiments.results import (
     MeasureResult,
     PhaseFigures,
 )
-from bootwright.experiments.statistics import summary
 from bootwright.history.measurement import Measurement, Sample, SideName
-from bootwright.recipe import Recipe
+from bootwright.recipes.recipe import Recipe
+from bootwright.statistics.summary import summary
 
 
 def recipe_of(measurement: Measurement, side: SideName = "A") -> Recipe:

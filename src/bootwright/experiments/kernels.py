@@ -10,24 +10,24 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bootwright.draft import Draft, merged
+from bootwright.boots.preparing import default_timeout_s
 from bootwright.events import Observer, Progress, ignore
+from bootwright.evidence import passes
+from bootwright.evidence.unattended import collect
 from bootwright.experiments import compare, subject
 from bootwright.experiments.results import CompareResult, KernelCompareResult, KernelFacts
-from bootwright.experiments.sequential import PAIRS
 from bootwright.experiments.subject import Subject
-from bootwright.history.measurement import Plan, SideName
+from bootwright.history.measurement import MeasurementPlan, SideName
 from bootwright.home import Home
-from bootwright.kernels import kernel as kernels
-from bootwright.machine import passes
-from bootwright.machine.booting import default_timeout_s
-from bootwright.machine.collect import collect
-from bootwright.machine.spec import MachineSpec
-from bootwright.recipe import KernelFile, Recipe
-from bootwright.timeline.assemble import assemble
-from bootwright.timeline.kernels import memory_taken_bytes, reasons
-from bootwright.timeline.recorder import Recorder
-from bootwright.timeline.span import Timeline
+from bootwright.kernels.kernel import load_kernel
+from bootwright.machines.spec import MachineSpec
+from bootwright.recipes.draft import Draft, merged
+from bootwright.recipes.recipe import KernelFile, Recipe
+from bootwright.statistics.sequential import PAIRS
+from bootwright.timelines.assemble import assemble
+from bootwright.timelines.kernels import memory_taken_bytes, reasons
+from bootwright.timelines.recorder import Recorder
+from bootwright.timelines.span import Timeline
 
 _TELLING = ("apic=verbose",)
 """Lets the kernel say when it calibrates its APIC timer: without KVM its longest wait, and one that
@@ -77,7 +77,9 @@ async def compare_kernels(
     ]
     guests: list[CompareResult] = []
     for sides in pairs:
-        plan = Plan(looks=(n,), timeout_s=timeout_s or default_timeout_s(sides["A"].recipe))
+        plan = MeasurementPlan(
+            looks=(n,), timeout_s=timeout_s or default_timeout_s(sides["A"].recipe)
+        )
         guests.append(await compare.measured(home, sides, plan, parallel=parallel, observe=observe))
     tiny = guests[0]
     result = KernelCompareResult(
@@ -133,7 +135,7 @@ async def _watch(
         evidence = await passes.take(home, spec, Recorder(), timeout_s=limit_s)
         step = f"{name}: its bzImage and its vmlinux"
         observe(Progress(step=step, share=number / 2 + 0.3))
-        kernel = kernels.load(home, recipe.kernel)
+        kernel = load_kernel(home, recipe.kernel)
         has_both = {"vmlinux", "bzImage"} <= set(kernel.parts)
         facts = KernelFacts(
             release=kernel.release,

@@ -12,13 +12,11 @@ import msgspec
 from msgspec import structs
 
 from bootwright import __version__
-from bootwright.change_text import parse_all
-from bootwright.clock import CLOCKS
-from bootwright.draft import Draft
+from bootwright.boots.preparing import default_timeout_s
+from bootwright.defaults import kvm_trial
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import boots, conditions, figures, subject
-from bootwright.experiments.effects import abba
 from bootwright.experiments.events import MeasurementBegun, MeasurementInterrupted, SampleTaken
 from bootwright.experiments.executor import Executor, Job, Local
 from bootwright.experiments.figures import failed, recipe_of
@@ -27,15 +25,17 @@ from bootwright.experiments.results import MeasureResult
 from bootwright.experiments.subject import Subject
 from bootwright.history import measurements
 from bootwright.history.history import History
-from bootwright.history.measurement import Measurement, Plan, Side, SideName
+from bootwright.history.measurement import Measurement, MeasurementPlan, Side, SideName
 from bootwright.home import Home
 from bootwright.host import fingerprint
-from bootwright.machine import trial
-from bootwright.machine.booting import default_timeout_s
-from bootwright.recipe import Recipe
+from bootwright.recipes.change_text import parse_all
+from bootwright.recipes.clock import CLOCKS
+from bootwright.recipes.draft import Draft
+from bootwright.recipes.recipe import Recipe
+from bootwright.statistics.effects import abba
 from bootwright.vmms.table import VMMS
 
-HOPELESS = 3
+TOO_MANY_FAILURES = 3
 """So many boots of one side fail, and none succeeds, before the rest is spared."""
 _LARGEST_SEED = (1 << 63) - 1
 
@@ -68,7 +68,7 @@ async def measure(
     """
     plain = await subject.completed(home, what, observe, title=title)
     one = subject.with_changes(plain, parse_all(changes, Stores(home)), base=plain.recipe)
-    plan = Plan(looks=(n,), timeout_s=timeout_s or default_timeout_s(one.recipe))
+    plan = MeasurementPlan(looks=(n,), timeout_s=timeout_s or default_timeout_s(one.recipe))
     return await _finished(home, begin(home, {"A": one}, plan), parallel, observe)
 
 
@@ -92,7 +92,7 @@ async def _finished(
     return figures.result(taken, warned)
 
 
-def begin(home: Home, sides: Mapping[SideName, Subject], plan: Plan) -> Measurement:
+def begin(home: Home, sides: Mapping[SideName, Subject], plan: MeasurementPlan) -> Measurement:
     """Store what is to be measured, before anything is booted.
 
     Raises:
@@ -142,7 +142,7 @@ def resumed(home: Home, measurement_id: int, command: str) -> Measurement:
         )
     for name in found.sides:
         recipe = recipe_of(found, name)
-        build = trial.remembered_build(home, VMMS[recipe.vmm])
+        build = kvm_trial.remembered_build(home, VMMS[recipe.vmm])
         if build != recipe.vmm_build:
             raise InputError(
                 f"{measurement_id} was begun with {recipe.vmm} {recipe.vmm_build}, and here is "
@@ -213,7 +213,7 @@ async def take(
                     measurements.add(History(home.history), begun.id, sample)
                     current = structs.replace(current, samples=(*current.samples, sample))
                     observe(_sample_taken(current, len(begun.samples), start_s))
-            if hopeless(current) or is_over(current):
+            if has_too_many_failures(current) or is_over(current):
                 break
     except BaseException:
         observe(MeasurementInterrupted(measurement=current))
@@ -244,7 +244,7 @@ def _jobs(now: Callable[[], Measurement], target: int) -> Iterator[Job]:
     for side, number in order(tuple(begun.sides), begun.clock, target):
         if (side, number) in there:
             continue
-        if hopeless(now()):
+        if has_too_many_failures(now()):
             return
         recipe = recipes[side]
         if begun.guest_clock.is_repeatable:
@@ -266,12 +266,12 @@ def order(sides: tuple[SideName, ...], clock: str, target: int) -> Iterator[tupl
         counts[side] += 1
 
 
-def hopeless(measurement: Measurement) -> bool:
+def has_too_many_failures(measurement: Measurement) -> bool:
     """Say whether one side has failed so often, and never booted, that it never will."""
     for side in measurement.sides:
         fails = failed(measurement, side)
         succeeded = any(s.side == side and s.phases for s in measurement.samples)
-        if not succeeded and len(fails) >= min(HOPELESS, measurement.plan.looks[-1]):
+        if not succeeded and len(fails) >= min(TOO_MANY_FAILURES, measurement.plan.looks[-1]):
             return True
     return False
 

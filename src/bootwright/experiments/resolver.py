@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.change_text import Resolver
 from bootwright.digest import Digest, is_digest
 from bootwright.errors import InputError
-from bootwright.guest import seed
+from bootwright.guest import initramfs
 from bootwright.home import Home
-from bootwright.inits import trim, trims
 from bootwright.inits.table import INITS
-from bootwright.kernels import kernel as kernels
-from bootwright.recipe import GuestFile, InitName, KernelFile
+from bootwright.kernels.kernel import load_kernel
+from bootwright.recipes.change_text import Resolver
+from bootwright.recipes.recipe import GuestFile, InitName, KernelFile
+from bootwright.trims import store, trim
 
 
 class Stores:
@@ -27,7 +27,7 @@ class Stores:
         Raises:
             NotFoundError: there is none.
         """
-        kernel = kernels.load(self._home, name)
+        kernel = load_kernel(self._home, name)
         return kernel.digest, kernel.fastest_file
 
     def file(self, path: str) -> tuple[Digest, int]:
@@ -38,7 +38,7 @@ class Stores:
         """
         digest = path.partition(":")[0]
         if is_digest(digest):
-            seed.recall(self._home, Digest(digest))
+            initramfs.load_guest_file(self._home, Digest(digest))
             return Digest(digest), 0o644
         try:
             content = Path(path).read_bytes()
@@ -47,22 +47,22 @@ class Stores:
             raise InputError(
                 f"cannot read {path}: {error.strerror}", hint="file:/run/PATH=HOSTFILE"
             ) from error
-        [stored] = seed.remember(self._home, {path: (content, mode)})
+        [stored] = initramfs.store_guest_files(self._home, {path: (content, mode)})
         return stored.digest, mode
 
     def init(self, name: InitName) -> tuple[GuestFile, ...]:
-        """Store what the seed carries for an init."""
-        return seed.remember(self._home, INITS[name].guest_files())
+        """Store what the initramfs carries for an init."""
+        return initramfs.store_guest_files(self._home, INITS[name].guest_files())
 
     def trim(self, name: str) -> tuple[GuestFile, ...]:
-        """Store what the seed carries for a trim.
+        """Store what the initramfs carries for a trim.
 
         Raises:
             NotFoundError: there is no such trim.
         """
-        chosen = trims.load(self._home, name)
+        chosen = store.load(self._home, name)
         own = INITS["systemd-trimmed"].guest_files()
-        return seed.remember(self._home, own | trim.guest_files(chosen))
+        return initramfs.store_guest_files(self._home, own | trim.guest_files(chosen))
 
 
 _: type[Resolver] = Stores

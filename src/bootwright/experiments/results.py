@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bootwright.experiments.verdicts import Verdict
 from bootwright.history.measurement import SideName
 from bootwright.host.fingerprint import Fingerprint
-from bootwright.recipe import Clock, KernelFile, Recipe
-from bootwright.timeline.kernels import Reasons
+from bootwright.recipes.recipe import Clock, KernelFile, Recipe
+from bootwright.statistics.verdicts import Verdict
+from bootwright.timelines.kernels import Reasons
 
 WHOLE = "whole"
 """The name of the sum of all phases; it stands last among them."""

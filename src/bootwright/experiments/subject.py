@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bootwright.change import Change, changed
-from bootwright.digest import short
-from bootwright.draft import Draft
+from bootwright.defaults.complete import complete
+from bootwright.digest import short_digest
 from bootwright.errors import InputError
 from bootwright.events import Observer
 from bootwright.experiments.events import ChangeDropped
 from bootwright.home import Home
-from bootwright.machine.complete import complete
-from bootwright.recipe import Recipe
+from bootwright.recipes.change import Change, changed
+from bootwright.recipes.draft import Draft
+from bootwright.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +36,10 @@ async def completed(
         title: None: the image's name.
 
     Raises:
-        BootwrightError: a draft cannot be completed; see `machine.complete`.
+        BootwrightError: a draft cannot be completed; see `defaults.complete`.
     """
     if isinstance(what, Recipe):
-        named = "" if what.image is None else short(what.image)
+        named = "" if what.image is None else short_digest(what.image)
         return Subject(title=named if title is None else title, recipe=what)
     recipe, _ = await complete(home, what, observe)
     return Subject(title=(what.image or "") if title is None else title, recipe=recipe)

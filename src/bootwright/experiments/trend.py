@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from bootwright.experiments import figures
 from bootwright.experiments.differences import differences
-from bootwright.experiments.effects import Effect, least_pairs, paired
 from bootwright.experiments.results import (
     WHOLE,
     PhaseFigures,
@@ -20,14 +19,15 @@ from bootwright.experiments.results import (
     TrendSeries,
     TrendStep,
 )
-from bootwright.experiments.shifts import shifted
-from bootwright.experiments.statistics import smallest_effect_ns
-from bootwright.experiments.verdicts import Verdict, verdict
 from bootwright.history import measurements
 from bootwright.history.history import History
 from bootwright.history.measurement import Measurement, SideName
 from bootwright.home import Home
-from bootwright.recipe import Clock
+from bootwright.recipes.recipe import Clock
+from bootwright.statistics.effects import Effect, least_pairs, paired
+from bootwright.statistics.shifts import shifted
+from bootwright.statistics.summary import smallest_effect_ns
+from bootwright.statistics.verdicts import Verdict, verdict
 
 _DIGITS = 8
 """With so many a word can be the beginning of a digest."""

@@ -30,7 +30,7 @@ class Identity:
     host_key_public: str
 
 
-def make(hostname: str, scratch: Path | None) -> Identity:
+def new_identity(hostname: str, scratch: Path | None) -> Identity:
     """Make an identity from the host's random numbers.
 
     The MAC address is locally administered and has 40 random bits: two machines never share one.
@@ -61,7 +61,7 @@ _KNOWN_SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703
 _KNOWN_PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
 
-def fixed() -> Identity:
+def fixed_identity() -> Identity:
     """Return the identity that every machine on the virtual clock has.
 
     Two boots of one recipe are to take the same instructions, and reading another key takes others.

@@ -1,95 +1,223 @@
-"""The initramfs of modules that a kernel needs to reach its root; nothing where it needs none."""
+"""The initramfs: our one way into a guest, packed as a cpio archive behind the kernel's modules.
+
+Part of it belongs to the recipe (the program, busybox, the init's own files: `Recipe.guest_files`
+names them by digest) and part to the one machine (`Identity`).
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
+import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bootwright import digest as digests
-from bootwright.errors import FormatError
-from bootwright.guest import cpio
-from bootwright.kernels.kernel import Kernel
-from bootwright.kernels.modules import CONFIG_OF, ModuleTree, read_module
+from bootwright.digest import Digest, digest_of_bytes, short_digest
+from bootwright.errors import FormatError, HostError
+from bootwright.home import Home
+from bootwright.host import tools
+from bootwright.recipes.recipe import GuestFile
 from bootwright.values import dataclass
 
-_FORMAT = "3"
-"""Of what is cached; another one makes everything anew."""
+if TYPE_CHECKING:
+    from bootwright.guest.identity import Identity
+
+MARK_PORT = "/dev/ttyS1"
+GUEST_RUN = "/bootwright/run"
+"""Guest files below this path are laid into the guest's /run."""
+
+
+# The tools that init.sh calls by name; not every busybox has a shell that finds them in itself.
+_APPLETS = (
+    *("chroot", "cp", "insmod", "ip", "ln", "mkdir", "mount"),
+    *("poweroff", "sleep", "stat", "stty", "switch_root", "umount", "usleep"),
+)
+_EM_X86_64 = 62
+_PT_INTERP = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Initramfs:
-    """Modules for one kernel and one set of drivers."""
+class RootMount:
+    """What the initramfs is to mount as the guest's root; without a device: nothing."""
 
-    archive: bytes
-    """A cpio archive, not compressed: unpacking it is a copy."""
-    modules: tuple[str, ...]
-    """Paths in the archive, in the order in which they must be loaded; behind a dash those that
-    may fail to load."""
+    device: str = ""
+    filesystem: str = ""
+    options: str = ""
+    """What it is mounted with, such as ``dax``."""
+    volatile: str = ""
+    """The disk under the root, such as ``pmem0``, if it does not outlive the machine: nothing on
+    it need be flushed."""
+    scratch: str = ""
+    """An ext4 filesystem for what the guest writes, if the root is only to be read."""
+    grow: bool = False
+    """Whether the disk is larger than its filesystem."""
 
 
-def make(kernel: Kernel, drivers: list[str], cache: Path) -> Initramfs:
-    """Return the initramfs that gives *kernel* the *drivers*, from the cache where it is there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitSettings:
+    """What the initramfs's program must know of the machine around it."""
 
-    Args:
-        drivers: Module names, such as ``virtio_blk``.
-        cache: A folder for finished archives; it may vanish at any time.
+    modules: tuple[str, ...] = ()
+    root: RootMount = RootMount()
+    init: tuple[str, ...] = ()
+    """What to execute in the root."""
+    needs: tuple[str, ...] = ()
+    """Programs that the image must have."""
+    tools: bool = False
+    """Whether the init uses the initramfs's busybox."""
+    address: str = ""
+    """With its prefix length, such as 10.0.2.15/24; empty: no network."""
+    gateway: str = ""
+    resolver: str = ""
+
+
+def program_files() -> dict[str, tuple[bytes, int]]:
+    """Return the initramfs's program: ``{path: (content, mode)}``.
 
     Raises:
-        FormatError: the kernel lacks a driver.
+        HostError: there is no statically linked busybox.
     """
-    if kernel.modules is None:
-        _require_builtin(kernel, drivers)
-        return Initramfs(archive=b"", modules=())
-    key = digests.of_bytes(" ".join([_FORMAT, kernel.digest, *drivers]).encode())
-    cached = cache / f"{key}.cpio"
-    listed = cache / f"{key}.modules"
-    if found := _recall(cached, listed):
-        return found
-    files = ModuleTree(kernel.modules).load_order(drivers)
-    names = [f"modules/{file.path.name.split('.ko')[0]}.ko" for file in files]
-    entries = [
-        cpio.file(name, read_module(file.path)) for name, file in zip(names, files, strict=True)
-    ]
-    made = Initramfs(
-        archive=cpio.archive(entries) if entries else b"",
-        modules=tuple(
-            ("-" if file.optional else "") + name for name, file in zip(names, files, strict=True)
-        ),
-    )
-    cache.mkdir(parents=True, exist_ok=True)
-    lines = [digests.of_bytes(made.archive), *made.modules]
-    _replace(listed, "".join(f"{line}\n" for line in lines).encode())
-    _replace(cached, made.archive)
-    return made
+    script = Path(__file__).with_name("init.sh").read_bytes()
+    return {"/init": (script, 0o755), "/bin/busybox": (_busybox(), 0o755)}
 
 
-def _recall(cached: Path, listed: Path) -> Initramfs | None:
-    """Return what was made before; None where it is not there, or is not whole."""
+def store_guest_files(home: Home, contents: dict[str, tuple[bytes, int]]) -> tuple[GuestFile, ...]:
+    """Store guest files by digest and return how a recipe names them."""
+    named = []
+    for path, (content, mode) in sorted(contents.items()):
+        digest = digest_of_bytes(content)
+        target = home.files / digest
+        if not target.exists() or target.stat().st_size != len(content):
+            home.files.mkdir(parents=True, exist_ok=True)
+            staged = home.files / f".{digest}-{os.getpid()}"
+            staged.write_bytes(content)
+            staged.rename(target)
+        named.append(GuestFile(path=path, digest=digest, mode=mode))
+    return tuple(named)
+
+
+def load_guest_file(home: Home, digest: Digest) -> bytes:
+    """Return the content of a guest file.
+
+    Raises:
+        FormatError: this host has no such file, or it is damaged.
+    """
+    path = home.files / digest
     try:
-        archive = cached.read_bytes()
-        digest, *modules = listed.read_text().splitlines()
-    except (OSError, ValueError):
-        return None
-    if digest != digests.of_bytes(archive):
-        return None
-    return Initramfs(archive=archive, modules=tuple(modules))
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise FormatError(
+            f"the recipe names a guest file {short_digest(digest)} that this host does not have",
+            hint="leave guest_files out of the recipe, so that this host's own are used",
+        ) from None
+    if digest_of_bytes(content) != digest:
+        raise FormatError(
+            f"{path} is damaged: its content is not what its name says",
+            hint=f"rm {path}; what is our own is written again",
+        )
+    return content
 
 
-def _require_builtin(kernel: Kernel, drivers: list[str]) -> None:
-    options = kernel.config()
-    if not options:
-        return  # nothing tells; the seed will say so if its root does not appear
-    for driver in drivers:
-        option = CONFIG_OF[driver]
-        value = options.get(option, "n")
-        if value != "y":
-            raise FormatError(
-                f"kernel {kernel.release} has {option}={value}, and came without its modules",
-                hint="add it again with --modules, or build it with that option set to y",
+def pack_initramfs(
+    home: Home,
+    guest_files: tuple[GuestFile, ...],
+    identity: Identity,
+    wiring: InitSettings,
+    *,
+    authorized_key: str = "",
+    command: tuple[str, ...] = (),
+) -> bytes:
+    """Return the initramfs as a cpio archive.
+
+    Args:
+        authorized_key: The public key that may log in.
+        command: What the tiny guest or the init bare runs; one word is a shell line, several are
+            an argv.
+    """
+    from bootwright.guest import cpio  # here: the command packs nothing
+
+    entries = [
+        # Before any mount, the initramfs writes its first mark here; 4:65 is the second serial port.
+        # Source: Documentation/admin-guide/devices.txt.
+        cpio.character_device("dev/console", 5, 1),
+        cpio.character_device("dev/ttyS1", 4, 65),
+        cpio.character_device("dev/null", 1, 3),
+        cpio.character_device("dev/kmsg", 1, 11),
+        *(cpio.link(f"bin/{applet}", "busybox") for applet in _APPLETS),
+        cpio.folder("proc"),
+        cpio.folder("sys"),
+        cpio.folder("root"),
+        cpio.folder(GUEST_RUN.strip("/")),
+        cpio.file("bootwright/machine", _machine(identity, wiring), 0o600),
+    ]
+    for guest_file in guest_files:
+        content = load_guest_file(home, guest_file.digest)
+        entries.append(cpio.file(guest_file.path.strip("/"), content, guest_file.mode))
+    own = {
+        "token": (identity.token, 0o644),
+        "authorized_keys": (authorized_key + "\n", 0o644),
+    }
+    if identity.host_key:
+        own["ssh_host_ed25519_key"] = (identity.host_key, 0o600)
+        own["ssh_host_ed25519_key.pub"] = (identity.host_key_public + "\n", 0o644)
+    if wiring.root.device:
+        for name, (text, mode) in own.items():
+            entries.append(
+                cpio.file(f"{GUEST_RUN.strip('/')}/bootwright/{name}", text.encode(), mode)
             )
+    if command:
+        line = command[0] if len(command) == 1 else shlex.join(command)
+        entries.append(cpio.file("bootwright/command", line.encode() + b"\n"))
+    return cpio.archive(entries)
 
 
-def _replace(target: Path, content: bytes) -> None:
-    temporary = target.with_name(f".{target.name}-{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.rename(target)
+def _machine(identity: Identity, wiring: InitSettings) -> bytes:
+    variables = {
+        "token": identity.token,
+        "hostname": identity.hostname,
+        "machine_id": identity.machine_id,
+        "modules": " ".join(wiring.modules),
+        "root": wiring.root.device,
+        "filesystem": wiring.root.filesystem,
+        "options": wiring.root.options,
+        "volatile": wiring.root.volatile,
+        "scratch": wiring.root.scratch,
+        "init": " ".join(wiring.init),
+        "needs": " ".join(wiring.needs),
+        "tools": "1" if wiring.tools else "",
+        "grow": "1" if wiring.root.grow else "",
+        "address": wiring.address,
+        "gateway": wiring.gateway,
+        "resolver": wiring.resolver,
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()).encode()
+
+
+def _busybox() -> bytes:
+    path = tools.find("busybox")
+    if path is None or not _is_static(path):
+        raise HostError(
+            "there is no busybox here that runs without libraries"
+            if path is None
+            else f"{path} is no statically linked x86-64 program",
+            hint="on Debian: sudo apt-get install busybox-static; on Fedora: dnf install busybox",
+        )
+    return path.read_bytes()
+
+
+def _is_static(path: Path) -> bool:
+    """Say whether *path* is an x86-64 program that names no loader (elf(5)).
+
+    Read by hand: importing an ELF library would cost every boot 50 ms.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:5] != b"\x7fELF\x02" or struct.unpack_from("<H", head, 18)[0] != _EM_X86_64:
+        return False
+    try:
+        (table,) = struct.unpack_from("<Q", head, 32)
+        size, count = struct.unpack_from("<HH", head, 54)
+        kinds = [struct.unpack_from("<I", head, table + size * index)[0] for index in range(count)]
+    except struct.error:
+        return False  # cut short
+    return _PT_INTERP not in kinds

@@ -10,12 +10,12 @@ from typing import Literal
 import msgspec
 
 from bootwright.host.fingerprint import Fingerprint
-from bootwright.timeline.evidence import Evidence
+from bootwright.timelines.evidence import Evidence
 
 Command = Literal["run", "start", "timeline"]
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class LongPart(msgspec.Struct, frozen=True, kw_only=True):
     """One of the few long parts of a boot, as today's analysis cut it; times in nanoseconds."""
 
     name: str
@@ -23,7 +23,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     duration_ns: int
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class BootSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What is listed of a boot. Figures are those of the analysis of the day it was stored."""
 
     began_s: int
@@ -52,10 +52,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Until a command could run in the guest; of ``timeline``, until the first output."""
     unaccounted_ns: int | None
     """What no evidence explains; None: nobody looked inside."""
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[LongPart, ...]
 
 
-class Row(Summary, frozen=True, kw_only=True):
+class ListedBoot(BootSummary, frozen=True, kw_only=True):
     """A stored boot, as it is listed."""
 
     id: int
@@ -65,22 +65,22 @@ class Row(Summary, frozen=True, kw_only=True):
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
     """A boot to be stored."""
 
-    summary: Summary
+    summary: BootSummary
     evidence: Evidence
     host: Fingerprint
 
 
-class Stored(msgspec.Struct, frozen=True, kw_only=True):
+class StoredBoot(msgspec.Struct, frozen=True, kw_only=True):
     """A stored boot with all that is known of it."""
 
-    row: Row
+    row: ListedBoot
     recipe: dict[str, object]
     """As it was; an older one may lack fields that `Recipe` has today."""
     host: Fingerprint
     evidence: Evidence
 
 
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
+class BootFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which boots are wanted; what is None does not matter."""
 
     image: str | None = None
@@ -99,4 +99,4 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """How many at most, the newest first."""
 
 
-EVERY = Filter()
+EVERY = BootFilter()

@@ -21,11 +21,11 @@ import msgspec
 
 from bootwright.errors import BootwrightError, FormatError, HostError, NotFoundError
 from bootwright.history import schema
-from bootwright.history.boot import EVERY, Boot, Filter, Row, Stored, Summary
+from bootwright.history.boot import EVERY, Boot, BootFilter, BootSummary, ListedBoot, StoredBoot
 from bootwright.history.schema import STEPS, Step
 from bootwright.host import mounts
 from bootwright.host.fingerprint import Fingerprint
-from bootwright.timeline.evidence import VERSION, Evidence
+from bootwright.timelines.evidence import VERSION, Evidence
 
 _PATIENCE_MS = 5000
 """How long another process may hold the file."""
@@ -33,8 +33,8 @@ _LEVEL = 6
 """Of zlib."""
 _DIGITS = 8
 """With so many a word can be the beginning of a digest."""
-_SUMMARY = Summary.__struct_fields__
-_ROW = Row.__struct_fields__
+_SUMMARY = BootSummary.__struct_fields__
+_ROW = ListedBoot.__struct_fields__
 _AT_ONCE = 500
 """Ids in one statement; SQLite's limit is 32766, and was 999."""
 
@@ -76,7 +76,7 @@ class History:
             )
         return done.lastrowid
 
-    def find(self, wanted: Filter = EVERY) -> list[Row]:
+    def find(self, wanted: BootFilter = EVERY) -> list[ListedBoot]:
         """Return the boots that are wanted, the newest first; see `add` for what is raised."""
         where, values = _conditions(wanted)
         limit = -1 if wanted.limit is None else wanted.limit
@@ -98,7 +98,7 @@ class History:
             [(count,)] = connection.execute("SELECT count(*) FROM boots")
         return int(count)
 
-    def load(self, boot_id: int) -> Stored:
+    def load(self, boot_id: int) -> StoredBoot:
         """Return one boot with its evidence.
 
         Raises:
@@ -117,7 +117,7 @@ class History:
             raise _not_found([boot_id])
         *row, recipe, host, evidence = found
         try:
-            stored = Stored(
+            stored = StoredBoot(
                 row=self._row(tuple(row)),
                 recipe=msgspec.json.decode(recipe, type=dict[str, object]),
                 host=msgspec.json.decode(host, type=Fingerprint),
@@ -171,11 +171,11 @@ class History:
             found.update(boot_id for (boot_id,) in rows)
         return found
 
-    def _row(self, values: tuple[Any, ...]) -> Row:
+    def _row(self, values: tuple[Any, ...]) -> ListedBoot:
         known = dict(zip(_ROW, values, strict=True))
         try:
             known["stretches"] = msgspec.json.decode(known["stretches"])
-            return msgspec.convert(known, Row)
+            return msgspec.convert(known, ListedBoot)
         except (ValueError, TypeError) as error:
             raise FormatError(
                 f"boot {known['id']} in {self.path} is damaged: {error}",
@@ -326,7 +326,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             raise
 
 
-def _conditions(wanted: Filter) -> tuple[str, list[object]]:
+def _conditions(wanted: BootFilter) -> tuple[str, list[object]]:
     """Return what stands behind WHERE, and its values."""
     terms, values = ["1"], list[object]()
     for column, word in (("image", wanted.image), ("kernel", wanted.kernel)):

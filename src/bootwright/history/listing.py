@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bootwright.history.boot import Row, Stored
+from bootwright.history.boot import ListedBoot, StoredBoot
 from bootwright.history.history import History
 from bootwright.host.fingerprint import Fingerprint
 
@@ -18,20 +18,20 @@ class BootList(msgspec.Struct, frozen=True, kw_only=True):
     """Boots, the newest last."""
 
     version: int = VERSION
-    boots: tuple[Row, ...]
+    boots: tuple[ListedBoot, ...]
 
 
 class BootRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One boot, less its evidence."""
 
     version: int = VERSION
-    boot: Row
+    boot: ListedBoot
     host: Fingerprint
     recipe: dict[str, object]
     """As it was; an older one may lack fields that `Recipe` has today."""
 
     @classmethod
-    def of(cls, stored: Stored) -> BootRecord:
+    def of(cls, stored: StoredBoot) -> BootRecord:
         """Return what is told of a stored boot."""
         return cls(boot=stored.row, host=stored.host, recipe=stored.recipe)
 
@@ -45,7 +45,7 @@ class PrunedBoots(msgspec.Struct, frozen=True, kw_only=True):
     freed_bytes: int = 0
 
 
-def prune(history: History, boots: Iterable[Row]) -> PrunedBoots:
+def prune(history: History, boots: Iterable[ListedBoot]) -> PrunedBoots:
     """Remove boots; one that was removed meanwhile is none the less gone.
 
     Raises:

@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from bootwright.clock import CLOCKS, ClockName, GuestClock
 from bootwright.host.fingerprint import Fingerprint
+from bootwright.recipes.clock import CLOCKS, ClockName, GuestClock
 
 SideName = Literal["A", "B"]
 
@@ -22,7 +22,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[str, ...] = ()
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class MeasurementPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided before the first boot."""
 
     looks: tuple[int, ...]
@@ -63,7 +63,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     began_s: int
     command: Literal["measure", "compare"]
     clock: ClockName
-    plan: Plan
+    plan: MeasurementPlan
     sides: dict[SideName, Side]
     host: Fingerprint
     bootwright: str

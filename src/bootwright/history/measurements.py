@@ -9,7 +9,7 @@ from msgspec import structs
 
 from bootwright.errors import FormatError, NotFoundError
 from bootwright.history.history import History
-from bootwright.history.measurement import Measurement, Plan, Sample, Side, SideName
+from bootwright.history.measurement import Measurement, MeasurementPlan, Sample, Side, SideName
 from bootwright.host.fingerprint import Fingerprint
 
 
@@ -114,7 +114,7 @@ def _measurement(connection: sqlite3.Connection, row: tuple[object, ...]) -> Mea
         began_s=int(str(began_s)),
         command=command,  # type: ignore[arg-type]
         clock=clock,  # type: ignore[arg-type]
-        plan=msgspec.json.decode(str(plan), type=Plan),
+        plan=msgspec.json.decode(str(plan), type=MeasurementPlan),
         sides=sides,
         host=msgspec.json.decode(str(host), type=Fingerprint),
         bootwright=str(bootwright),

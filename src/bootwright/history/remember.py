@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bootwright import digest
-from bootwright.clock import CLOCKS
+from bootwright.digest import digest_of_bytes
 from bootwright.errors import BootwrightError
 from bootwright.events import Notice, Observer, ignore
-from bootwright.history.boot import Boot, Command, Stretch, Summary
+from bootwright.history.boot import Boot, BootSummary, Command, LongPart
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.host import fingerprint
 from bootwright.host.clock import now_ns
-from bootwright.timeline.evidence import Evidence
-from bootwright.timeline.phases import AFTER, START, phases, start_up_of, total_ns
-from bootwright.timeline.recorder import Mark
+from bootwright.recipes.clock import CLOCKS
+from bootwright.timelines.evidence import Evidence
+from bootwright.timelines.phases import AFTER, START, phases, start_up_of, total_ns
+from bootwright.timelines.recorder import Mark
 
 if TYPE_CHECKING:
-    from bootwright.timeline.span import Timeline
+    from bootwright.timelines.span import Timeline
 
 
 def remember(
@@ -65,18 +65,18 @@ def _summary(
     image: str | None,
     kernel: str,
     timeline: Timeline | None,
-) -> Summary:
+) -> BootSummary:
     total, start_up_ns, unaccounted_ns, stretches = _figures(evidence, timeline)
     recipe = evidence.recipe
     seed = recipe.get("random_seed")
-    return Summary(
+    return BootSummary(
         began_s=_began_s(evidence),
         command=command,
         image=image or "",
         kernel=kernel,
         image_digest=str(recipe.get("image") or ""),
         kernel_digest=str(recipe.get("kernel") or ""),
-        recipe_digest=digest.of_bytes(msgspec.json.encode(recipe, order="sorted")),
+        recipe_digest=digest_of_bytes(msgspec.json.encode(recipe, order="sorted")),
         init=str(recipe.get("init", "")),
         clock=evidence.clock,
         accelerator=str(recipe.get("accelerator", "")),
@@ -92,13 +92,13 @@ def _summary(
 
 def _figures(
     evidence: Evidence, timeline: Timeline | None
-) -> tuple[int | None, int | None, int | None, tuple[Stretch, ...]]:
+) -> tuple[int | None, int | None, int | None, tuple[LongPart, ...]]:
     """Return the whole, the start-up and what is unaccounted, in nanoseconds, and the stretches."""
     if timeline is not None:
-        from bootwright.timeline.span import ROOT  # whoever has a timeline has it loaded
+        from bootwright.timelines.span import ROOT  # whoever has a timeline has it loaded
 
         stretches = tuple(
-            Stretch(name=span.name, start_ns=span.start_ns, duration_ns=span.duration_ns)
+            LongPart(name=span.name, start_ns=span.start_ns, duration_ns=span.duration_ns)
             for span in timeline.children().get(ROOT, ())
         )
         total = timeline.total_ns
@@ -108,7 +108,7 @@ def _figures(
     start_up = start_up_of(init)
     whole = phases(marks, (*start_up, *AFTER))
     stretches = tuple(
-        Stretch(name=phase.name, start_ns=phase.start_ns, duration_ns=phase.duration_ns)
+        LongPart(name=phase.name, start_ns=phase.start_ns, duration_ns=phase.duration_ns)
         for phase in whole
     )
     if CLOCKS[evidence.clock].timed_by_guest or len(whole) < len(start_up):
@@ -121,10 +121,10 @@ def _figures(
 def _unaccounted_ns(evidence: Evidence, start_up_ns: int) -> int:
     """Return how much of a start-up no evidence explains where the guest was not asked.
 
-    It is what `timeline.outline` says, without what that needs to be loaded.
+    It is what `timelines.outline` says, without what that needs to be loaded.
     """
-    from bootwright.timeline import host
-    from bootwright.timeline.span import covered_ns, merged
+    from bootwright.timelines import host
+    from bootwright.timelines.span import covered_ns, merged
 
     times = evidence.clean.first_times()
     steps = host.spans(times, -times[START])

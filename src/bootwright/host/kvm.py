@@ -1,7 +1,7 @@
 """KVM, as far as it can be judged without booting anything.
 
 A device node proves little: in some sandboxes it opens, makes VMs and vCPUs, and then cannot run an
-ordinary guest. Whether it can is found out by `machine.trial`.
+ordinary guest. Whether it can is found out by `defaults.kvm_trial`.
 """
 
 from __future__ import annotations

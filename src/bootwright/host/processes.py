@@ -27,12 +27,14 @@ def new_token() -> str:
     return os.urandom(16).hex()
 
 
-def marked(token: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment_with_token(
+    token: str, environment: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return *environment* with *token* in it, for a process that is about to start."""
     return {**environment, VARIABLE: token}
 
 
-def carriers(token: str) -> list[int]:
+def with_token(token: str) -> list[int]:
     """Return the pids of the processes that were started with *token*, and of their children."""
     wanted = f"{VARIABLE}={token}".encode()
     unclear = [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -55,7 +57,7 @@ def end(token: str) -> None:
     Raises:
         HostError: one has not ended in time.
     """
-    while pids := carriers(token):
+    while pids := with_token(token):
         for pid in pids:
             try:
                 held = os.pidfd_open(pid)

@@ -44,14 +44,14 @@ def raise_if_full(output: str) -> None:
     """Raise what a full disk raises in our own code where a program's *output* tells of one.
 
     Raises:
-        OSError: ENOSPC; see `full_disk_named`.
+        OSError: ENOSPC; see `disk_full_explained`.
     """
     if "No space left on device" in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager
-def full_disk_named(folder: Path, purpose: str) -> Iterator[None]:
+def disk_full_explained(folder: Path, purpose: str) -> Iterator[None]:
     """Turn "no space left on device" inside the block into a message that says where.
 
     Raises:

@@ -17,7 +17,7 @@ PROGRAMS = {
     "ssh": ("openssh-client", "openssh-clients", "logs in"),
     "scp": ("openssh-client", "openssh-clients", "copies files"),
     "ssh-keygen": ("openssh-client", "openssh-clients", "makes keys"),
-    "busybox": ("busybox-static", "busybox", "is the seed's program in the guest"),
+    "busybox": ("busybox-static", "busybox", "is the initramfs's program in the guest"),
     "tini-static": ("tini", "tini-static", "is PID 1 with --init tini"),
     "depmod": ("kmod", "kmod", "finds out which kernel module needs which"),
     "dpkg-deb": ("dpkg", "dpkg", "takes Debian packages apart"),

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from bootwright import digest as digests
-from bootwright.digest import Digest
+from bootwright.digest import Digest, digest_of_bytes
 from bootwright.errors import BuildError, HostError, InputError
 from bootwright.events import Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import archive, commands, space, suites, tools
 from bootwright.host.namespaces import NAMESPACE_HINT, end_sealed, sealed
 from bootwright.images import ext4
-from bootwright.images.image import Image, load, shelf, shelve
+from bootwright.images.image import Image, image_store, load_image, store_image
 from bootwright.store import check_name
 
 SYSTEM_PACKAGES = (
@@ -95,22 +94,25 @@ def build(
         HostError: a program or space is missing.
     """
     check_name(name, "an image")
-    key = digests.of_bytes(msgspec.json.encode((what, what.packages)))
+    key = digest_of_bytes(msgspec.json.encode((what, what.packages)))
     built = home.images / "built" / key
     if built.is_symlink():
         digest = Digest(os.readlink(built))
-        if shelf(home).path(digest).is_dir():
-            shelf(home).tag(name, digest)
-            return ImageBuild(image=load(home, name), built=False)
+        if image_store(home).path(digest).is_dir():
+            image_store(home).tag(name, digest)
+            return ImageBuild(image=load_image(home, name), built=False)
     tools.require("mmdebstrap", "mke2fs", "tar")
     space.require(home.images, _NEEDED_BYTES, "building an image")
-    with shelf(home).staged() as staged, space.full_disk_named(home.images, "an image was built"):
+    with (
+        image_store(home).staged() as staged,
+        space.disk_full_explained(home.images, "an image was built"),
+    ):
         _mmdebstrap(what, staged, observe)
         observe(Progress(step="writing ext4", share=0.85))
         folder = staged / "image"
         folder.mkdir()
         ext4.write(staged / "root.tar", folder / "disk.raw")
-        image = shelve(
+        image = store_image(
             home,
             folder,
             name=name,

@@ -8,8 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from bootwright import digest as digests
-from bootwright.digest import Digest
+from bootwright.digest import Digest, digest_of_disk
 from bootwright.errors import FormatError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home
@@ -52,19 +51,19 @@ class _Description:
     partition: int
 
 
-def shelf(home: Home) -> Store:
+def image_store(home: Home) -> Store:
     """Return the store of images."""
     return Store(home.images, "image")
 
 
-def load(home: Home, reference: str) -> Image:
+def load_image(home: Home, reference: str) -> Image:
     """Return the image that *reference* names, by name or digest.
 
     Raises:
         NotFoundError: there is none.
         FormatError: its description cannot be read, or its disk was cut short.
     """
-    digest, folder, description = shelf(home).describe(reference, _Description)
+    digest, folder, description = image_store(home).describe(reference, _Description)
     image = Image(
         digest=digest,
         folder=folder,
@@ -84,7 +83,7 @@ def load(home: Home, reference: str) -> Image:
     return image
 
 
-def shelve(
+def store_image(
     home: Home,
     staged: Path,
     *,
@@ -95,9 +94,9 @@ def shelve(
     observe: Observer = ignore,
 ) -> Image:
     """Store the image whose ``disk.raw`` lies in the folder *staged*, under *name*."""
-    store = shelf(home)
+    store = image_store(home)
     disk = staged / "disk.raw"
-    digest = digests.of_disk(disk, observe)
+    digest = digest_of_disk(disk, observe)
     description = _Description(
         source=source,
         added_s=int(time.time()),
@@ -109,4 +108,4 @@ def shelve(
     disk.chmod(0o444)
     store.adopt(staged, digest)
     store.tag(name, digest)
-    return load(home, name)
+    return load_image(home, name)

@@ -11,7 +11,7 @@ from bootwright.events import Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.images import disklayout, ext4
-from bootwright.images.image import Image, shelf, shelve
+from bootwright.images.image import Image, image_store, store_image
 from bootwright.store import check_name
 
 _QCOW2_MAGIC = b"QFI\xfb"
@@ -38,8 +38,8 @@ def add(
     with file.open("rb") as opened:
         head = opened.read(1024)
     with (
-        shelf(home).staged() as staged,
-        space.full_disk_named(home.images, "an image was imported"),
+        image_store(home).staged() as staged,
+        space.disk_full_explained(home.images, "an image was imported"),
     ):
         folder = staged / "image"
         folder.mkdir()
@@ -66,7 +66,7 @@ def add(
                 root = disklayout.find_root(opened)
             except FormatError as error:
                 raise FormatError(f"{file} cannot be used: {error}", hint=error.hint) from error
-        return shelve(
+        return store_image(
             home,
             folder,
             name=name,

@@ -9,7 +9,7 @@ from bootwright.digest import Digest
 from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.host.trees import used_bytes
-from bootwright.images.image import Filesystem, load, shelf
+from bootwright.images.image import Filesystem, image_store, load_image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class DamagedImage:
 
 def images(home: Home) -> tuple[ImageInfo | DamagedImage, ...]:
     """Return all images, by their names."""
-    return tuple(_either(home, name, digest) for name, digest in shelf(home).names().items())
+    return tuple(_either(home, name, digest) for name, digest in image_store(home).names().items())
 
 
 def info(home: Home, name: str) -> ImageInfo:
@@ -62,7 +62,7 @@ def info(home: Home, name: str) -> ImageInfo:
         NotFoundError: there is none.
         FormatError: it is damaged.
     """
-    image = load(home, name)
+    image = load_image(home, name)
     return ImageInfo(
         name=name,
         digest=image.digest,
@@ -80,7 +80,7 @@ def _either(home: Home, name: str, digest: Digest) -> ImageInfo | DamagedImage:
     try:
         return info(home, name)
     except (FormatError, FileNotFoundError) as error:
-        folder = shelf(home).path(digest)
+        folder = image_store(home).path(digest)
         return DamagedImage(
             name=name,
             digest=digest,

@@ -1,1 +1,1 @@
-"""What runs as PID 1 once the seed has handed over."""
+"""What runs as PID 1 once the initramfs has handed over."""

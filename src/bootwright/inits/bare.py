@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.guest.seed import RUN
+from bootwright.guest.initramfs import GUEST_RUN
 from bootwright.inits import sshd
 from bootwright.inits.init import Init
 
 
 def guest_files() -> dict[str, tuple[bytes, int]]:
-    """Return what the seed carries for bare: ``{path: (content, mode)}``."""
+    """Return what the initramfs carries for bare: ``{path: (content, mode)}``."""
     scripts = Path(__file__).parent
     return {
-        f"{RUN}/bootwright/mark": (sshd.contents()["bootwright/mark"].encode(), 0o644),
-        f"{RUN}/bootwright/computer.sh": (scripts.joinpath("computer.sh").read_bytes(), 0o644),
-        f"{RUN}/bootwright/bare": (scripts.joinpath("bare.sh").read_bytes(), 0o755),
+        f"{GUEST_RUN}/bootwright/mark": (sshd.contents()["bootwright/mark"].encode(), 0o644),
+        f"{GUEST_RUN}/bootwright/computer.sh": (
+            scripts.joinpath("computer.sh").read_bytes(),
+            0o644,
+        ),
+        f"{GUEST_RUN}/bootwright/bare": (scripts.joinpath("bare.sh").read_bytes(), 0o755),
     }
 
 

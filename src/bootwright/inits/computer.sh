@@ -1,7 +1,7 @@
 # What programs expect of a computer beyond the kernel, laid by inits that are not systemd. Read by
-# their scripts; busybox is the seed's, since an image need not have mount or mknod.
+# their scripts; busybox is the initramfs's, since an image need not have mount or mknod.
 #
-# The seed has set the host name, the loopback and the network; /dev is a devtmpfs, /run a tmpfs.
+# The initramfs has set the host name, the loopback and the network; /dev is a devtmpfs, /run a tmpfs.
 # Source: systemd's src/shared/mount-setup.c and src/shared/dev-setup.c for what a system has;
 # Documentation/filesystems/devpts.rst for ptmxmode.
 

@@ -1,4 +1,4 @@
-"""What runs as PID 1 after the seed: what every init must tell of itself."""
+"""What runs as PID 1 after the initramfs: what every init must tell of itself."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from bootwright.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Init:
-    """One init, as the seed hands over to it."""
+    """One init, as the initramfs hands over to it."""
 
     name: str
     summary: str
     """One line for people."""
     argv: tuple[str, ...]
-    """What the seed executes in the image's root."""
+    """What the initramfs executes in the image's root."""
     needs: tuple[str, ...]
     """Programs that the image must have."""
     tools: bool
-    """Whether it uses the seed's busybox, laid as /run/bootwright/busybox."""
+    """Whether it uses the initramfs's busybox, laid as /run/bootwright/busybox."""
     guest_files: Callable[[], dict[str, tuple[bytes, int]]]
-    """What the seed carries for it: ``{path: (content, mode)}``."""
+    """What the initramfs carries for it: ``{path: (content, mode)}``."""

@@ -8,13 +8,13 @@ Source: systemd.unit(5) for drop-ins; systemd.service(5), Type=exec: the boot do
 
 from __future__ import annotations
 
-from bootwright.guest.seed import RUN
+from bootwright.guest.initramfs import GUEST_RUN
 from bootwright.inits.init import Init
 
 PATH = "/run/bootwright/ready"
 """Where the guest has the script; its shell is the image's, and busybox lies beside it."""
-SEED_PATH = f"{RUN}/bootwright/ready"
-"""Where the seed has it."""
+CARRIED_PATH = f"{GUEST_RUN}/bootwright/ready"
+"""Where the initramfs has it."""
 
 _UNIT = f"""\
 [Unit]
@@ -41,4 +41,4 @@ def guest_files(init: Init, script: str) -> dict[str, tuple[bytes, int]]:
     if init.argv == ("/sbin/init",):
         contents["systemd/system/bootwright-ready.service"] = _UNIT
         contents["systemd/system/multi-user.target.d/50-bootwright.conf"] = _WANTED
-    return {f"{RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}
+    return {f"{GUEST_RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}

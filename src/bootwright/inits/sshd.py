@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootwright.guest.seed import MARK_PORT
+from bootwright.guest.initramfs import MARK_PORT
 
 SERVER = "/usr/sbin/sshd"
 """What an image must have so that one can log in."""

@@ -1,4 +1,4 @@
-"""systemd as installed: what the seed lays into /run so that it lets us in and tells us when.
+"""systemd as installed: what the initramfs lays into /run so that it lets us in and tells us when.
 
 The image's own SSH server is started by the image's own unit. Drop-ins give it this machine's keys
 and let it tell, right after it has said that it is ready, that it listens.
@@ -9,7 +9,7 @@ after READY=1 of a Type=notify service.
 
 from __future__ import annotations
 
-from bootwright.guest.seed import RUN
+from bootwright.guest.initramfs import GUEST_RUN
 from bootwright.inits import sshd
 from bootwright.inits.init import Init
 from bootwright.inits.sshd import SERVER
@@ -48,7 +48,7 @@ ExecStart=-{SERVER} -i -f /run/bootwright/sshd_config
 
 
 def guest_files() -> dict[str, tuple[bytes, int]]:
-    """Return what the seed carries for systemd: ``{path: (content, mode)}``.
+    """Return what the initramfs carries for systemd: ``{path: (content, mode)}``.
 
     Distributions call the server ssh or sshd, and start it at once or by its socket; a drop-in for
     a unit that is not there is ignored.
@@ -61,7 +61,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
         contents[f"systemd/system/{unit}.service.d/50-bootwright.conf"] = _SERVICE
         contents[f"systemd/system/{unit}.socket.d/50-bootwright.conf"] = _SOCKET
         contents[f"systemd/system/{unit}@.service.d/50-bootwright.conf"] = _PER_CONNECTION
-    return {f"{RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}
+    return {f"{GUEST_RUN}/{path}": (text.encode(), 0o644) for path, text in contents.items()}
 
 
 TRIMMED = Init(

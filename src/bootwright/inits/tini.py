@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootwright.guest.seed import RUN
+from bootwright.guest.initramfs import GUEST_RUN
 from bootwright.host import tools
 from bootwright.inits import sshd
 from bootwright.inits.init import Init
@@ -20,7 +20,7 @@ kill -TERM 1
 
 
 def guest_files() -> dict[str, tuple[bytes, int]]:
-    """Return what the seed carries for tini: ``{path: (content, mode)}``.
+    """Return what the initramfs carries for tini: ``{path: (content, mode)}``.
 
     Raises:
         HostError: this host has no static tini.
@@ -35,7 +35,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
     }
     programs = ("bootwright/start", "bootwright/poweroff", "bootwright/tini")
     return {
-        f"{RUN}/{path}": (content, 0o755 if path in programs else 0o644)
+        f"{GUEST_RUN}/{path}": (content, 0o755 if path in programs else 0o644)
         for path, content in contents.items()
     }
 

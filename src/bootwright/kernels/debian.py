@@ -7,8 +7,8 @@ from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import local
-from bootwright.kernels import package as packages
-from bootwright.kernels.kernel import Kernel, shelf
+from bootwright.kernels.kernel import Kernel, kernel_store
+from bootwright.kernels.package import download_package, package_title
 from bootwright.store import check_name
 
 DEFAULT_SUITE = "bookworm"
@@ -53,10 +53,13 @@ def add(
         raise InputError(f"{flavour!r} is no kernel flavour", hint="such as cloud-amd64 or amd64")
     dpkg_deb, _ = tools.require("dpkg-deb", "mmdebstrap")
     space.require(home.kernels, _NEEDED_BYTES, "adding a kernel")
-    with shelf(home).staged() as staged, space.full_disk_named(home.kernels, "fetching a kernel"):
+    with (
+        kernel_store(home).staged() as staged,
+        space.disk_full_explained(home.kernels, "fetching a kernel"),
+    ):
         package = staged / "kernel.deb"
         observe(Progress(step=f"fetching linux-image-{flavour} from {suite}", share=0.1))
-        packages.download(
+        download_package(
             f"linux-image-{flavour}",
             suite,
             mirror,
@@ -76,7 +79,7 @@ def add(
             home,
             image,
             name=name,
-            source=f"Debian {suite}, {packages.title(package)}",
+            source=f"Debian {suite}, {package_title(package)}",
             modules=modules,
             config=tree / "boot" / f"config-{release}",
         )

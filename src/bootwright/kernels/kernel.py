@@ -8,10 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from bootwright import digest as digests
-from bootwright.digest import Digest
+from bootwright.digest import Digest, digest_of_bytes, digest_of_file, digest_of_tree
 from bootwright.home import Home
-from bootwright.recipe import KernelFile
+from bootwright.recipes.recipe import KernelFile
 from bootwright.store import Store
 from bootwright.values import dataclass
 
@@ -54,7 +53,7 @@ class Kernel:
         """Return the kernel's options that are set, ``{"CONFIG_PVH": "y", ...}``; {} if unknown."""
         if "config" not in self.parts:
             return {}
-        return parse_config((self.folder / "config").read_text())
+        return parse_kernel_config((self.folder / "config").read_text())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ class _Description:
     parts: tuple[Part, ...]
 
 
-def parse_config(text: str) -> dict[str, str]:
+def parse_kernel_config(text: str) -> dict[str, str]:
     """Read a kernel's ``.config``; options that are not set are left out."""
     options = {}
     for line in text.splitlines():
@@ -78,19 +77,19 @@ def parse_config(text: str) -> dict[str, str]:
     return options
 
 
-def shelf(home: Home) -> Store:
+def kernel_store(home: Home) -> Store:
     """Return the store of kernels."""
     return Store(home.kernels, "kernel")
 
 
-def load(home: Home, reference: str) -> Kernel:
+def load_kernel(home: Home, reference: str) -> Kernel:
     """Return the kernel that *reference* names, by name or digest.
 
     Raises:
         NotFoundError: there is none.
         FormatError: its description cannot be read.
     """
-    digest, folder, description = shelf(home).describe(reference, _Description)
+    digest, folder, description = kernel_store(home).describe(reference, _Description)
     return Kernel(
         digest=digest,
         folder=folder,
@@ -102,20 +101,22 @@ def load(home: Home, reference: str) -> Kernel:
     )
 
 
-def shelve(home: Home, staged: Path, *, name: str, release: str, source: str, pvh: bool) -> Kernel:
+def store_kernel(
+    home: Home, staged: Path, *, name: str, release: str, source: str, pvh: bool
+) -> Kernel:
     """Store the kernel whose parts lie in the folder *staged*, under *name*.
 
     Its digest is made from its parts alone: the same kernel from two sources is one kernel.
     """
-    store = shelf(home)
+    store = kernel_store(home)
     present: list[Part] = []
     manifest = ""
     for part in ("bzImage", "vmlinux", "config", "System.map", "modules"):
         path = staged / part
         if path.is_dir():
-            manifest += f"{part} {digests.of_tree(path)}\n"
+            manifest += f"{part} {digest_of_tree(path)}\n"
         elif path.is_file():
-            manifest += f"{part} {digests.of_file(path)}\n"
+            manifest += f"{part} {digest_of_file(path)}\n"
         else:
             continue
         present.append(part)
@@ -123,10 +124,10 @@ def shelve(home: Home, staged: Path, *, name: str, release: str, source: str, pv
         release=release, source=source, added_s=int(time.time()), pvh=pvh, parts=tuple(present)
     )
     store.description(staged).write_bytes(msgspec.json.encode(description))
-    digest = digests.of_bytes(manifest.encode())
+    digest = digest_of_bytes(manifest.encode())
     store.adopt(staged, digest)
     store.tag(name, digest)
-    return load(home, name)
+    return load_kernel(home, name)
 
 
 def copy_part(source: Path, staged: Path, part: Part) -> None:

@@ -9,7 +9,7 @@ from bootwright.digest import Digest
 from bootwright.errors import FormatError
 from bootwright.home import Home
 from bootwright.host.trees import used_bytes
-from bootwright.kernels.kernel import Part, load, shelf
+from bootwright.kernels.kernel import Part, kernel_store, load_kernel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class DamagedKernel:
 
 def kernels(home: Home) -> tuple[KernelInfo | DamagedKernel, ...]:
     """Return all kernels, by their names."""
-    return tuple(_either(home, name, digest) for name, digest in shelf(home).names().items())
+    return tuple(_either(home, name, digest) for name, digest in kernel_store(home).names().items())
 
 
 def info(home: Home, name: str) -> KernelInfo:
@@ -66,7 +66,7 @@ def info(home: Home, name: str) -> KernelInfo:
         NotFoundError: there is none.
         FormatError: it is damaged.
     """
-    kernel = load(home, name)
+    kernel = load_kernel(home, name)
     boots = kernel.fastest_file
     return KernelInfo(
         name=name,
@@ -87,7 +87,7 @@ def _either(home: Home, name: str, digest: Digest) -> KernelInfo | DamagedKernel
     try:
         return info(home, name)
     except (FormatError, FileNotFoundError) as error:
-        folder = shelf(home).path(digest)
+        folder = kernel_store(home).path(digest)
         return DamagedKernel(
             name=name,
             digest=digest,

@@ -8,7 +8,7 @@ from bootwright.errors import BuildError, FormatError, InputError
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import bzimage, kallsyms, vmlinux
-from bootwright.kernels.kernel import Kernel, copy_part, shelf, shelve
+from bootwright.kernels.kernel import Kernel, copy_part, kernel_store, store_kernel
 from bootwright.store import check_name
 
 _ARM64_MAGIC_OFFSET = 56
@@ -60,8 +60,8 @@ def add(
     except FormatError as error:
         raise FormatError(f"{file} cannot be used: {error}", hint=error.hint) from error
     with (
-        shelf(home).staged() as staged,
-        space.full_disk_named(home.kernels, "a kernel was stored"),
+        kernel_store(home).staged() as staged,
+        space.disk_full_explained(home.kernels, "a kernel was stored"),
     ):
         folder = staged / "kernel"
         folder.mkdir()
@@ -75,7 +75,7 @@ def add(
             _write_own_symbols(parts.get("vmlinux"), folder)
         if modules:
             _copy_modules(modules, folder / "modules", release)
-        return shelve(
+        return store_kernel(
             home,
             folder,
             name=name,

@@ -20,7 +20,9 @@ apt-get download "$real" && mv "$real"_*.deb kernel.deb
 """
 
 
-def download(package: str, suite: str, mirror: str | None, target: Path, *, hint: str) -> None:
+def download_package(
+    package: str, suite: str, mirror: str | None, target: Path, *, hint: str
+) -> None:
     """Fetch the newest package that the empty *package* of a suite depends on.
 
     Args:
@@ -62,7 +64,7 @@ def download(package: str, suite: str, mirror: str | None, target: Path, *, hint
         )
 
 
-def title(package: Path) -> str:
+def package_title(package: Path) -> str:
     """Return the name and version of a package file, such as ``linux-source-6.1 6.1.192-2``."""
     [dpkg_deb] = tools.require("dpkg-deb")
     return commands.run([dpkg_deb, "--show", "--showformat=${Package} ${Version}", package]).stdout

@@ -9,10 +9,10 @@ from typing import Literal
 from bootwright.errors import InputError
 from bootwright.events import Event
 
-Side = Literal["guest", "client", "host"]
+RunsOn = Literal["guest", "client", "host"]
 """Who tries it. ``guest``: a shell in the guest, as root. ``client``: whoever logs in, with its SSH
 client; the host, or the guest itself where no network leads in. ``host``: us, from outside."""
-Result = Literal["pass", "fail", "does-not-apply"]
+ProbeResult = Literal["pass", "fail", "does-not-apply"]
 
 Judge = Callable[[str, str, float], str]
 """Looks at what a passing script said, the machine's name and the host's time in seconds since
@@ -36,7 +36,7 @@ class Probe:
     name: str
     summary: str
     """What passes, one line for people."""
-    side: Side
+    side: RunsOn
     script: str = ""
     """For a POSIX shell; see ``scripts/prelude.sh`` for what it may call. Exit status 0: it passes;
     77: it does not apply; its output says what was seen, and why."""
@@ -74,7 +74,7 @@ class Outcome:
     name: str
     """The probe's."""
     summary: str
-    result: Result
+    result: ProbeResult
     text: str
     """What was seen; why it failed, or does not apply. May have several lines."""
     cure: str = ""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bootwright.boots.preparing import default_timeout_s, prepare
 from bootwright.digest import Digest
-from bootwright.draft import Draft
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home
-from bootwright.machine.booting import default_timeout_s, prepare
-from bootwright.probes import course
+from bootwright.probes import session
 from bootwright.probes.probe import Outcome, Probe
 from bootwright.probes.table import PROBES
-from bootwright.recipe import Accelerator, InitName
+from bootwright.recipes.draft import Draft
+from bootwright.recipes.recipe import Accelerator, InitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ async def probe(
         raise InputError("the recipe has no image", hint="name one: bootwright probe IMAGE")
     spec = await prepare(home, draft, observe)
     recipe = spec.recipe
-    found = await course.take(
+    found = await session.take(
         home, spec, probes, timeout_s=timeout_s or default_timeout_s(recipe), observe=observe
     )
     return Probed(

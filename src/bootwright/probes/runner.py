@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 
-from bootwright.guest.seed import MARK_PORT
+from bootwright.guest.initramfs import MARK_PORT
 from bootwright.host.clock import now_ns
-from bootwright.machine.shutdown import COMMAND as POWER_OFF
+from bootwright.machines.shutdown import COMMAND as POWER_OFF
 from bootwright.probes.probe import Outcome, Probe, does_not_apply, failed, passed
 
 DONE = "probe.done"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.resources import files
 
-from bootwright.probes.probe import Probe, Side
+from bootwright.probes.probe import Probe, RunsOn
 
 _CLOCK_TOLERANCE_S = 5
 """What the way from the guest's clock to us may take."""
@@ -28,7 +28,7 @@ def _judge_hostname(said: str, machine: str, now_s: float) -> str:
 _JUDGES = {"clock": _judge_clock, "hostname": _judge_hostname}
 
 
-def _probe(name: str, side: Side, summary: str, *, limit_s: int = 20) -> Probe:
+def _probe(name: str, side: RunsOn, summary: str, *, limit_s: int = 20) -> Probe:
     script = files("bootwright.probes").joinpath("scripts", f"{name}.sh").read_text()
     made = Probe(name=name, summary=summary, side=side, script=script, limit_s=limit_s)
     return replace(made, judge=_JUDGES[name]) if name in _JUDGES else made

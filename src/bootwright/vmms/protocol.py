@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from bootwright.disks.disk import Drive, Form
 from bootwright.networks.user import Forward
-from bootwright.recipe import Recipe
-from bootwright.timeline.evidence import Access
-from bootwright.timeline.recorder import Recorder
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.evidence import DeviceAccess
+from bootwright.timelines.recorder import Recorder
 from bootwright.values import dataclass
 
 if TYPE_CHECKING:
     import asyncio
 
-EndReason = Literal["powered-off", "reset", "told-to-quit", "died"]
+VmmExitReason = Literal["powered-off", "reset", "told-to-quit", "died"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class LaunchPlan:
     """Where on this host the parts of one machine lie: all that a recipe must not say."""
 
     name: str
@@ -39,10 +39,10 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class VmmExit:
     """How a VMM ended."""
 
-    reason: EndReason
+    reason: VmmExitReason
     exit_status: int
     """Of the VMM's process; negative: the signal that killed it."""
 
@@ -51,7 +51,7 @@ CpuMode = Literal["boot", "kernel", "user"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class VcpuState:
     """Where a guest's first vCPU was seen."""
 
     ip: int
@@ -74,8 +74,8 @@ class RunningVmm(Protocol):
     console: tuple[asyncio.StreamReader, asyncio.StreamWriter]
     """The guest's console; what is written there is typed."""
     marks: asyncio.StreamReader
-    """The guest's mark port, see `guest.seed.MARK_PORT`."""
-    ended: asyncio.Future[Ending]
+    """The guest's mark port, see `guest.module_archive.MARK_PORT`."""
+    ended: asyncio.Future[VmmExit]
     stalled: asyncio.Event
     """Set while the VMM holds the guest, as the host has no room for what it writes to its disk;
     `resume` lets it try again. A VMM that cannot do this never sets it."""
@@ -92,9 +92,9 @@ class RunningVmm(Protocol):
         """Tell the guest that somebody has pressed its power button, if it has one."""
         ...
 
-    async def sight(
+    async def vcpu_state(
         self, *, stopped: bool = False, window: tuple[int, int] | None = None
-    ) -> Sighting:
+    ) -> VcpuState:
         """Look where the first vCPU is.
 
         Args:
@@ -105,7 +105,7 @@ class RunningVmm(Protocol):
         """
         ...
 
-    async def accesses(self) -> tuple[Access, ...]:
+    async def accesses(self) -> tuple[DeviceAccess, ...]:
         """Count the guest's accesses to its devices until the VMM's end, and return how many came
         before `Placement.counted_until`; nothing where that never came, or none was to be counted.
 
@@ -117,7 +117,7 @@ class RunningVmm(Protocol):
         """Return which host port leads to which guest port: ``{guest: host}``."""
         ...
 
-    async def quit(self) -> Ending:
+    async def quit(self) -> VmmExit:
         """End the VMM now and wait until it is gone."""
         ...
 
@@ -165,11 +165,11 @@ class Vmm(Protocol):
         """
         ...
 
-    def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:
+    def plan(self, recipe: Recipe, placement: LaunchPlan) -> tuple[str, ...]:
         """Return the exact argv, touching nothing."""
         ...
 
-    def start(self, recipe: Recipe, placement: Placement, recorder: Recorder) -> StartedVmm:
+    def start(self, recipe: Recipe, placement: LaunchPlan, recorder: Recorder) -> StartedVmm:
         """Start the VMM's process, with its guest paused; takes the mark ``vmm.exec``.
 
         It ends with this process at the latest.

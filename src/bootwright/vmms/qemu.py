@@ -21,9 +21,9 @@ from bootwright.disks.disk import Form
 from bootwright.disks.table import disk
 from bootwright.errors import HostError
 from bootwright.host import commands, processes, tools
-from bootwright.recipe import Recipe
-from bootwright.timeline.recorder import Recorder
-from bootwright.vmms.protocol import Placement, RunningVmm
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.recorder import Recorder
+from bootwright.vmms.protocol import LaunchPlan, RunningVmm
 from bootwright.vmms.qemu_argv import PROGRAM, argv
 
 _DRIVE_DRIVERS: dict[Form, tuple[str, ...]] = {
@@ -67,11 +67,11 @@ class Qemu:
             return f"/dev/pmem{drive}" + (f"p{partition}" if partition else "")
         return f"/dev/vd{'abcdefgh'[drive]}{partition or ''}"
 
-    def plan(self, recipe: Recipe, placement: Placement) -> tuple[str, ...]:
+    def plan(self, recipe: Recipe, placement: LaunchPlan) -> tuple[str, ...]:
         """Return the exact argv; the numbers of the inherited sockets are examples."""
         return argv(recipe, placement, _PLANNED_FDS)
 
-    def start(self, recipe: Recipe, placement: Placement, recorder: Recorder) -> StartedQemu:
+    def start(self, recipe: Recipe, placement: LaunchPlan, recorder: Recorder) -> StartedQemu:
         """Start QEMU with its guest paused."""
         tools.require(PROGRAM, "setpriv")
         qmp, their_qmp = socket.socketpair()
@@ -93,7 +93,7 @@ class Qemu:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=processes.marked(placement.token),
+                    env=processes.environment_with_token(placement.token),
                     pass_fds=fds,
                     start_new_session=True,
                 )
@@ -138,7 +138,7 @@ class StartedQemu:
     def __init__(
         self,
         process: subprocess.Popen[bytes],
-        placement: Placement,
+        placement: LaunchPlan,
         recorder: Recorder,
         qmp: socket.socket,
         console: End,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bootwright.disks.disk import Drive
 from bootwright.networks import user
-from bootwright.recipe import MIB, Recipe
-from bootwright.vmms.protocol import Placement
+from bootwright.recipes.recipe import MIB, Recipe
+from bootwright.vmms.protocol import LaunchPlan
 
 PROGRAM = "qemu-system-x86_64"
 
@@ -20,7 +20,7 @@ _VIRTUAL_CLOCK = (
 )
 
 
-def argv(recipe: Recipe, placement: Placement, fds: tuple[int, ...]) -> tuple[str, ...]:
+def argv(recipe: Recipe, placement: LaunchPlan, fds: tuple[int, ...]) -> tuple[str, ...]:
     """Return QEMU's argv.
 
     Args:
@@ -77,7 +77,7 @@ def _serial_port(recipe: Recipe, name: str, fd: int) -> list[str]:
     return [*opened, "-chardev", f"file,id={name},path=/dev/fdset/{fd},append=on", *device]
 
 
-def _memory(recipe: Recipe, placement: Placement) -> str:
+def _memory(recipe: Recipe, placement: LaunchPlan) -> str:
     mapped = [drive for drive in placement.drives if drive.form == "memory"]
     if not mapped:
         return str(recipe.memory_mib)

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from qemu.qmp import QMPClient, QMPError
 
 from bootwright.errors import VmmError
-from bootwright.timeline.evidence import Access
-from bootwright.timeline.recorder import Recorder
-from bootwright.vmms.protocol import Ending, EndReason, RunningVmm, Sighting
+from bootwright.timelines.evidence import DeviceAccess
+from bootwright.timelines.recorder import Recorder
+from bootwright.vmms.protocol import RunningVmm, VcpuState, VmmExit, VmmExitReason
 from bootwright.vmms.qemu import End, StartedQemu
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class RunningQemu:
     def __init__(self, process: subprocess.Popen[bytes], log: Path, recorder: Recorder) -> None:
         self.pid = process.pid
         self._held = os.pidfd_open(process.pid)
-        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[VmmExit] = asyncio.get_running_loop().create_future()
         self._process = process
         self._log = log
         self._recorder = recorder
-        self._reason: EndReason = "died"
+        self._reason: VmmExitReason = "died"
         self._told_reason = asyncio.Event()
         self.stalled = asyncio.Event()
         self._has_run = self._is_paused = False
@@ -116,7 +116,7 @@ class RunningQemu:
         self._counter = AccessCounter(until)
         self._trace = await _reader(trace)
 
-    async def accesses(self) -> tuple[Access, ...]:
+    async def accesses(self) -> tuple[DeviceAccess, ...]:
         if self._trace is None or self._counter is None:
             return ()
         reader, _ = self._trace
@@ -140,9 +140,9 @@ class RunningQemu:
     async def press_power_button(self) -> None:
         await self._execute("system_powerdown")
 
-    async def sight(
+    async def vcpu_state(
         self, *, stopped: bool = False, window: tuple[int, int] | None = None
-    ) -> Sighting:
+    ) -> VcpuState:
         if not stopped:
             return _sighting(await self._monitor("info registers"))
         await self._execute("stop")
@@ -161,7 +161,7 @@ class RunningQemu:
         rules = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", table)
         return {int(guest): int(host) for host, guest in rules}
 
-    async def quit(self) -> Ending:
+    async def quit(self) -> VmmExit:
         self._reason = "told-to-quit"
         assert self._qmp is not None
         asking = asyncio.create_task(self._qmp.execute("quit"))
@@ -207,10 +207,10 @@ class RunningQemu:
             # QEMU told the reason, if it knew one, before it ended; it may still be on its way.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._told_reason.wait(), 0.2)
-        self.ended.set_result(Ending(reason=self._reason, exit_status=status))
+        self.ended.set_result(VmmExit(reason=self._reason, exit_status=status))
 
     async def _listen(self, qmp: QMPClient) -> None:
-        reasons: dict[str, EndReason] = {
+        reasons: dict[str, VmmExitReason] = {
             "guest-shutdown": "powered-off",
             "guest-reset": "reset",
             "guest-panic": "reset",
@@ -250,7 +250,7 @@ class RunningQemu:
         return VmmError(what + status, hint=hint, evidence=output[-1500:])
 
 
-def _sighting(registers: str) -> Sighting:
+def _sighting(registers: str) -> VcpuState:
     """Read what ``info registers`` says.
 
     RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of 64-bit
@@ -263,7 +263,7 @@ def _sighting(registers: str) -> Sighting:
     if ip is None:
         raise VmmError("QEMU does not tell its registers", evidence=registers[:500])
     in_kernel = "CPL=0" in registers
-    return Sighting(
+    return VcpuState(
         ip=int(ip[2], 16),
         mode="boot" if ip[1] == "E" and in_kernel else "kernel" if in_kernel else "user",
         is_halted="HLT=1" in registers,

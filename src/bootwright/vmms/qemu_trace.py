@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bootwright.timeline.evidence import Access
+from bootwright.timelines.evidence import DeviceAccess
 
 EVENTS = ("memory_region_ops_read", "memory_region_ops_write")
 """What QEMU is told to trace: accesses by ports and memory that a device answers. RAM is none, nor
@@ -114,7 +114,7 @@ class AccessCounter:
             elif name != b"apic-msi" or _is_register(int(address, 16)):
                 self._count(name.decode("utf-8", "replace"), kind, int(size))
 
-    def accesses(self) -> tuple[Access, ...]:
+    def accesses(self) -> tuple[DeviceAccess, ...]:
         """Return what was counted: the console's UART, the marks', then who has the most."""
         found: dict[str, _Count] = {}
         for region, count in self._counts.items():
@@ -129,7 +129,9 @@ class AccessCounter:
             return position, -found[device].reads - found[device].writes, device
 
         order = sorted(found, key=rank)
-        return tuple(Access(d, found[d].reads, found[d].writes, found[d].bytes) for d in order)
+        return tuple(
+            DeviceAccess(d, found[d].reads, found[d].writes, found[d].bytes) for d in order
+        )
 
     def _take_uart(self, kind: bytes, address: int, value: int, size: int) -> bool:
         """Count an access to a UART, and say whether it was the last that counts."""

@@ -1,0 +1,353 @@
+"""Booting a machine for somebody who uses it: from what was asked for to a command's end.
+
+`boot`, `start` and `run` are the library's; the commands of the same names are made of the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootwright import __version__
+from bootwright.boots.keywords import (
+    BootOptions,
+    RunOptions,
+    home_of,
+    takes,
+    takes_first_and,
+    words_of,
+)
+from bootwright.boots.preparing import default_timeout_s
+from bootwright.boots.vm import VM, Run
+from bootwright.defaults.complete import DEFAULT_KERNEL, complete
+from bootwright.defaults.kvm_trial import Choice
+from bootwright.errors import InputError
+from bootwright.events import Event, Observer, ignore
+from bootwright.home import Home
+from bootwright.images.image import image_store
+from bootwright.kernels.kernel import kernel_store
+from bootwright.machines import client
+from bootwright.machines.events import OutputReceived
+from bootwright.machines.folder import find_machine
+from bootwright.machines.lifetime import cancelled_at
+from bootwright.machines.recovery import reclaim
+from bootwright.machines.spec import MachineSpec, check_host_name, fresh_name
+from bootwright.networks.user import forward
+from bootwright.recipes.draft import Draft
+from bootwright.timelines.phases import START, phases, start_up_of
+from bootwright.timelines.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRequest:
+    """One start of a machine; all that was left open is decided."""
+
+    home: Home
+    spec: MachineSpec
+    choice: Choice
+    """Which accelerator and disk were chosen, and why."""
+    timeout_s: float
+    """How long the start-up may take."""
+    image: str | None
+    """What the user calls it; None for the tiny guest."""
+    kernel: str
+    """Likewise."""
+    again: bool = False
+    """Whether the machine of that name lies there already, and is to be started again."""
+
+
+@takes(BootOptions)
+@asynccontextmanager
+async def boot(options: BootOptions) -> AsyncIterator[VM]:
+    """Boot a machine, and own it for the length of the block.
+
+    The block begins when the guest's SSH server listens (of a guest that runs one command: when
+    that begins). After it the machine is gone, with all that it had, whatever ended the block; one
+    with *keep* has been shut down and lies ready to start. When the machine ends by itself, the
+    block is cancelled, and the error says how it ended, with the last lines of its console.
+
+    Raises:
+        InputError: something that was given cannot be used.
+        GuestError: the guest did not become ready, or ended during the block.
+        VmmError: the VMM did not start, or died.
+        HostError: this host lacks something.
+    """
+    recorder = Recorder()
+    recorder.mark(START)
+    request = await _requested(options, words_of(options.command))
+    if options.command and request.spec.recipe.allows_login:
+        raise InputError(
+            f"a guest with init {request.spec.recipe.init!r} runs no command by itself",
+            hint='log in instead: vm.run("uname -a")',
+        )
+    async with booted(request, recorder, options.observer) as vm:
+        yield vm
+
+
+@asynccontextmanager
+async def start(
+    name: str,
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109
+    home: Home | Path | str | None = None,
+    observer: Observer = ignore,
+) -> AsyncIterator[VM]:
+    """Start a kept machine again, with its disk as it left it, for the length of the block.
+
+    Afterwards it is shut down again, unless it was detached.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        BootwrightError: as for `boot`.
+    """
+    recorder = Recorder()
+    recorder.mark(START)
+    async with booted(kept(home_of(home), name, timeout), recorder, observer) as vm:
+        yield vm
+
+
+@takes_first_and(RunOptions)
+async def run(command: str | Sequence[str], options: RunOptions) -> Run:
+    """Boot a machine, run one command in it, and end it.
+
+    Args:
+        command: One string is a line for the guest's shell; several are a program and its
+            arguments.
+        options: As for `boot`.
+
+    Raises:
+        LostGuestError: the guest went away while the command ran.
+        BootwrightError: as for `boot`.
+    """
+    recorder = Recorder()
+    recorder.mark(START)
+    words = words_of(command)
+    return await run_once(await _requested(options, words), words, recorder, options.observer)
+
+
+async def _requested(options: RunOptions, command: tuple[str, ...]) -> BootRequest:
+    rules = (options.publish,) if isinstance(options.publish, str) else options.publish
+    return await requested(
+        home_of(options.home),
+        options.draft(),
+        name=options.name,
+        publish=rules,
+        command=command,
+        keep=options.keep,
+        timeout_s=options.timeout,
+        observe=options.observer,
+    )
+
+
+async def requested(
+    home: Home,
+    draft: Draft,
+    *,
+    name: str | None = None,
+    publish: Sequence[str] = (),
+    command: tuple[str, ...] = (),
+    keep: bool = False,
+    timeout_s: float | None = None,
+    observe: Observer = ignore,
+) -> BootRequest:
+    """Decide all that was left open of a boot.
+
+    Args:
+        publish: Ports, ``HOST:GUEST``.
+        command: What a guest runs that nobody logs in to; of others nothing of it is kept.
+        observe: Given what takes a while: a kernel that is fetched, a trial of KVM.
+
+    Raises:
+        InputError: what was given cannot be used, or does not go together.
+        NotFoundError: there is no such image or kernel.
+        HostError: the host lacks what the recipe needs.
+    """
+    # All that can be wrong with the words is said before anything is fetched or tried.
+    check(draft, command, keep=keep, publish=publish)
+    check_timeout(timeout_s)
+    name = check_host_name(name or fresh_name(draft.image))
+    forwards = tuple(forward(rule) for rule in publish)
+    recipe, choice = await complete(home, draft, observe)
+    spec = MachineSpec(
+        name=name,
+        recipe=recipe,
+        publish=forwards,
+        command=() if recipe.allows_login else command,
+        kept=keep,
+    )
+    return BootRequest(
+        home=home,
+        spec=spec,
+        choice=choice,
+        timeout_s=timeout_s or default_timeout_s(recipe),
+        image=draft.image,
+        kernel=draft.kernel or DEFAULT_KERNEL,
+    )
+
+
+def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence[str]) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        InputError: something does not.
+    """
+    tiny, bare = draft.image is None, draft.init == "bare"
+    what = "a tiny guest" if tiny else "a guest with --init bare"
+    if (tiny or bare) and not command:
+        how = "--tiny" if tiny else "IMAGE --init bare"
+        raise InputError(
+            f"{what} needs a command", hint=f"such as: bootwright run {how} -- uname -a"
+        )
+    if (tiny or bare) and keep:
+        raise InputError(
+            f"{what} ends with its command; it cannot be kept or detached",
+            hint="leave out --keep and --detach, or boot an image"
+            + ("" if tiny else " with another init"),
+        )
+    if tiny and publish:
+        raise InputError(
+            "a tiny guest has no network, so no port can lead into it",
+            hint="leave out --publish, or boot an image",
+        )
+    if not draft.guest_clock.is_closed:
+        return
+    if not (tiny or bare):
+        raise InputError(
+            "nobody can log in to a guest on the virtual clock: it has no network, and its time "
+            "runs away from a connection that waits",
+            hint="one command runs on it: add --init bare, or --tiny without an image",
+        )
+    if publish:
+        raise InputError(
+            "a guest on the virtual clock has no network, so no port can lead into it",
+            hint="leave out --publish, or --clock virtual",
+        )
+
+
+def check_timeout(timeout_s: float | None) -> None:
+    """Refuse a limit that no start-up could keep.
+
+    Raises:
+        InputError: it is not more than 0.
+    """
+    if timeout_s is not None and timeout_s <= 0:
+        raise InputError(
+            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
+        )
+
+
+def kept(home: Home, name: str, timeout_s: float | None = None) -> BootRequest:
+    """Return what starts a kept machine again.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        InputError: the limit is not more than 0.
+    """
+    check_timeout(timeout_s)
+    reclaim(home)
+    spec = find_machine(home, name).spec()
+    recipe = spec.recipe
+    return BootRequest(
+        home=home,
+        spec=spec,
+        choice=Choice(accelerator=recipe.accelerator, reason="kept from when the machine was made"),
+        timeout_s=timeout_s or default_timeout_s(recipe),
+        image=image_store(home).name_of(recipe.image) if recipe.image else None,
+        kernel=kernel_store(home).name_of(recipe.kernel),
+        again=True,
+    )
+
+
+async def run_once(
+    request: BootRequest,
+    command: tuple[str, ...],
+    recorder: Recorder,
+    observe: Observer,
+    *,
+    capture: bool = True,
+    terminal: bool = False,
+    detach: bool = False,
+) -> Run:
+    """Boot a machine for one command, or for a prompt where there is none; then end it.
+
+    Args:
+        capture: Whether to return what the command prints. Else it has this process's own standard
+            streams; the output of a guest's one command is only observed.
+        terminal: Whether a command that is not captured gets a terminal.
+        detach: Let the machine go on afterwards.
+    """
+    async with booted(request, recorder, observe, capture=capture) as vm:
+        if not request.spec.recipe.allows_login:
+            done = await vm.finished()
+        elif capture:
+            done = await vm.run(*command)
+        else:
+            done = await vm.interact(*command, terminal=terminal)
+        if detach:
+            vm.detach()
+    return vm.summary(done)
+
+
+@asynccontextmanager
+async def booted(
+    request: BootRequest, recorder: Recorder, observe: Observer, *, capture: bool = True
+) -> AsyncIterator[VM]:
+    """Boot a machine for the length of the block; see `boot`.
+
+    Afterwards the boot is in the history, if it came so far that a command could run.
+
+    Args:
+        recorder: Has the mark `START`.
+        capture: Whether to keep the output of a guest's one command.
+    """
+    output = bytearray()
+
+    def collect(event: Event) -> None:
+        if capture and isinstance(event, OutputReceived):
+            output.extend(event.data)
+        observe(event)
+
+    started = client.started(request.home, request.spec, recorder, collect, again=request.again)
+    try:
+        async with started as machine:
+            await machine.ready(request.timeout_s)
+            with cancelled_at(machine.ended, machine.lost):
+                yield VM(machine, request.choice, output)
+            if request.spec.recipe.allows_login:
+                machine.mark("command.end")
+                machine.note_login()
+    finally:
+        remember(request, recorder, observe)
+
+
+def remember(request: BootRequest, recorder: Recorder, observe: Observer) -> None:
+    """Keep a boot in the history, if it came so far that a command could run.
+
+    It is called when the machine is gone, or goes on alone: it costs the boot nothing.
+    """
+    recipe, marks = request.spec.recipe, recorder.marks()
+    specs = start_up_of(recipe.init)
+    if len(phases(marks, specs)) < len(specs):
+        return
+    # Imported here, as this too is to cost the boot nothing.
+    import msgspec
+
+    from bootwright.history.remember import remember as store
+    from bootwright.timelines.evidence import Evidence, MarkSeen, Pass
+
+    evidence = Evidence(
+        bootwright=__version__,
+        clock=recipe.clock,
+        recipe=msgspec.to_builtins(recipe),
+        clean=Pass(marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in marks)),
+    )
+    store(
+        request.home,
+        evidence,
+        command="start" if request.again else "run",
+        image=request.image,
+        kernel=request.kernel,
+        observe=observe,
+    )

@@ -1,0 +1,1 @@
+"""Why a file, a block device or a mount point is busy."""

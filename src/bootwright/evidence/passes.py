@@ -1,0 +1,109 @@
+"""The two passes of a timeline: a clean one for lengths, an instrumented one for reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from bootwright import __version__
+from bootwright.events import Observer, Progress, ignore
+from bootwright.evidence.record import ASK, record_boot, resolve_samples, sections
+from bootwright.evidence.unattended import KERNEL_LOG, collect, with_collector
+from bootwright.home import Home
+from bootwright.machines.spec import MachineSpec
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.evidence import Evidence, MarkSeen, Pass
+from bootwright.timelines.recorder import Recorder
+
+INSTRUMENTED = ("initcall_debug", "log_buf_len=1M", "nokaslr")
+"""What the second pass adds to the kernel's command line. The kernel tells of its initcalls at its
+debug level, so into its log and not onto the console. Its functions stay
+where they were linked, so that samples of the vCPU can be named.
+
+Source: Documentation/admin-guide/kernel-parameters.txt.
+"""
+
+
+async def take(
+    home: Home,
+    spec: MachineSpec,
+    recorder: Recorder,
+    *,
+    timeout_s: float,
+    sample: bool = False,
+    observe: Observer = ignore,
+) -> Evidence:
+    """Boot *spec* twice, and return what the boots left behind.
+
+    Args:
+        sample: On the virtual clock, boot a third time to see where the vCPU is; on the wall clock
+            the second boot tells that anyway.
+
+    Raises:
+        BootwrightError: a boot failed.
+    """
+
+    async def boot(own: MachineSpec, marks: Recorder) -> Pass:
+        if own.recipe.guest_clock.is_closed:
+            return await _by_itself(home, own, marks, timeout_s, observe)
+        return await record_boot(home, own, marks, timeout_s=timeout_s, observe=observe)
+
+    # Where instructions are counted, to stop the guest for a look takes none of its time.
+    looks_are_free = spec.recipe.guest_clock.counts_instructions
+    clean = await boot(spec, recorder)
+    observe(Progress(step="again, with a kernel that tells of its initcalls"))
+    watched = replace(
+        spec,
+        recipe=_instrumented(spec.recipe),
+        watch="accesses" if looks_are_free else "samples",
+    )
+    instrumented = await boot(watched, Recorder())
+    sampled = None
+    if sample and looks_are_free:
+        observe(Progress(step="once more, with a look at the vCPU every few 100 µs"))
+        sampled = await boot(replace(spec, watch="samples"), Recorder())
+    return Evidence(
+        bootwright=__version__,
+        clock=spec.recipe.clock,
+        # As it is read again from where it is stored: lists, no tuples.
+        recipe=msgspec.json.decode(msgspec.json.encode(spec.recipe)),
+        clean=clean,
+        instrumented=instrumented,
+        sampled=sampled,
+    )
+
+
+def _instrumented(recipe: Recipe) -> Recipe:
+    added = (word for word in INSTRUMENTED if word not in recipe.cmdline)
+    return replace(recipe, cmdline=(*recipe.cmdline, *added))
+
+
+async def _by_itself(
+    home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, observe: Observer
+) -> Pass:
+    """Boot a guest that nobody logs in to, and that tells of its boot by itself."""
+    recipe = spec.recipe
+    if recipe.allows_login:
+        recipe = with_collector(home, recipe, {"asked": ("sh", "-c", ASK)})
+    told = await collect(
+        home,
+        recipe,
+        name=spec.name,
+        timeout_s=timeout_s,
+        recorder=recorder,
+        watch=spec.watch,
+        observe=observe,
+    )
+    asked = sections(told.logs.get("asked", b"").decode("utf-8", "replace"))
+    return Pass(
+        marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in told.marks),
+        kernel_log=told.logs[KERNEL_LOG].decode("utf-8", "replace"),
+        monotonic=asked.get("monotonic", ""),
+        manager=asked.get("manager", ""),
+        units=asked.get("units", ""),
+        processes=asked.get("processes", ""),
+        samples=resolve_samples(home, spec.recipe, told.samples) if told.samples else (),
+        lines=told.lines,
+        accesses=told.accesses,
+    )

@@ -1,0 +1,159 @@
+"""A boot that ends by itself and tells what it was: for guests that nobody logs in to.
+
+The guest carries a script (`with_collector`) that its init starts once the SSH server listens.
+When the server answers on the guest's loopback the boot has ended; then the script sends what it
+was asked for over the mark port, and the machine ends. The tiny guest's boot ends when its command
+starts, which then sends the kernel's log. All times come from the guest's own kernel log, where
+every mark stands beside its host-stamped twin.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+
+from bootwright.errors import GuestError, InputError
+from bootwright.events import Event, Notice, Observer, ignore
+from bootwright.guest import initramfs
+from bootwright.home import Home
+from bootwright.inits import ready
+from bootwright.inits.table import INITS
+from bootwright.machines import client
+from bootwright.machines.events import MarkReached, OutputReceived
+from bootwright.machines.messages import VcpuSample
+from bootwright.machines.spec import MachineSpec, Watch
+from bootwright.monitor.mark_reader import end_of
+from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.evidence import DeviceAccess, LogLineTime
+from bootwright.timelines.recorder import Mark, Recorder
+
+KERNEL_LOG = "kernel"
+"""The log that is always sent: what /dev/kmsg holds."""
+
+# The tiny guest's output is the mark port; that it ended is told by the initramfs.
+_TINY_COMMAND = f"""
+printf '%s log.start {KERNEL_LOG}\\n' "$token"
+echo '<6>bootwright: log.end' >/dev/kmsg
+(cat /dev/kmsg &) | awk '/;bootwright: log.end$/ {{ exit }} {{ print }}'
+printf '\\n%s log.end {KERNEL_LOG}\\n' "$token"
+"""
+_MARK = re.compile(r"\d+,\d+,(\d+),[^;]*;bootwright: (\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What one boot told."""
+
+    marks: tuple[Mark, ...]
+    """Every mark, on the host's clock."""
+    logs: dict[str, bytes]
+    """What was asked for, by name, as the guest sent it."""
+    samples: tuple[VcpuSample, ...] = ()
+    """Where its vCPU was until the initramfs handed over, if that was watched."""
+    lines: tuple[LogLineTime, ...] = ()
+    """When its kernel log's lines came, on the clock of *samples*."""
+    accesses: tuple[DeviceAccess, ...] = ()
+    """What it did with its devices until the boot's end, if that was watched."""
+
+    @property
+    def kernel_log(self) -> list[str]:
+        """The records of the kernel's log: ``priority,sequence,microseconds,flags;text``.
+
+        Source: Documentation/ABI/testing/dev-kmsg.
+        """
+        return self.logs[KERNEL_LOG].decode(errors="replace").splitlines()
+
+    @property
+    def guest_ns(self) -> dict[str, int]:
+        """When each mark was taken on the guest's clock, which starts with its kernel's.
+
+        The kernel counts microseconds. Of several marks with one name the first counts.
+        """
+        times: dict[str, int] = {}
+        for line in self.kernel_log:
+            if found := _MARK.match(line):
+                times.setdefault(found[2], int(found[1]) * 1000)
+        return times
+
+
+def with_collector(
+    home: Home, recipe: Recipe, logs: Mapping[str, Sequence[str]] | None = None
+) -> Recipe:
+    """Return *recipe* with the script that ends its boots.
+
+    Args:
+        logs: Commands of the guest whose output is to be sent too, by name; the kernel's log
+            always comes last.
+
+    Raises:
+        InputError: nothing listens in a guest of *recipe*.
+    """
+    if not recipe.allows_login:
+        raise InputError(
+            f"init is {recipe.init!r}, which starts no SSH server that could end the boot",
+            hint="give an image with init systemd or tini",
+        )
+    script = files("bootwright.guest").joinpath("collect.sh").read_text()
+    script += "".join(f"send {n} {shlex.join(words)}\n" for n, words in (logs or {}).items())
+    script += f"send {KERNEL_LOG} kernel_log\n"
+    script += "printf '%s boot.end\\n' \"$token\" >&3\n"
+    carried = initramfs.store_guest_files(home, ready.guest_files(INITS[recipe.init], script))
+    return replace(recipe, guest_files=(*recipe.guest_files, *carried))
+
+
+async def collect(
+    home: Home,
+    recipe: Recipe,
+    *,
+    name: str,
+    timeout_s: float,
+    recorder: Recorder | None = None,
+    watch: Watch | None = None,
+    observe: Observer = ignore,
+) -> Collected:
+    """Boot a recipe of `with_collector`, or a tiny guest, to its end.
+
+    Args:
+        name: The machine's; nothing is left of it.
+        timeout_s: How long the boot may take, on the host's clock.
+        recorder: Where marks are taken; left out: a fresh one.
+        watch: What is looked at while it boots.
+
+    Raises:
+        GuestError: the guest failed, took too long, or its SSH server does not answer.
+    """
+    recorder = recorder or Recorder()
+    logs: dict[str, bytes] = {}
+    current = ""
+
+    def listen(event: Event) -> None:
+        nonlocal current
+        match event:
+            case MarkReached(name="log.start"):
+                current = event.detail
+                logs[current] = b""
+            case MarkReached(name="log.end"):
+                current = ""
+            case OutputReceived() if current:
+                logs[current] += event.data
+            case Notice():
+                observe(event)
+
+    tiny = recipe.init == "none"
+    command = (_TINY_COMMAND,) if tiny else ()
+    spec = MachineSpec(name=name, recipe=recipe, watch=watch, command=command)
+    async with client.started(home, spec, recorder, listen) as vm:
+        await vm.reached("command.end" if tiny else "boot.end", timeout_s)
+    collected = Collected(
+        marks=recorder.marks(), logs=logs, samples=vm.samples, lines=vm.lines, accesses=vm.accesses
+    )
+    if end_of(recipe) not in collected.guest_ns:
+        raise GuestError(
+            "the guest's kernel keeps no log"
+            if tiny
+            else "the guest's SSH server does not answer on its own loopback"
+        )
+    return collected

@@ -1,0 +1,1 @@
+"""Building kernels: profiles, source, config, make; and explaining configs."""

@@ -1,1 +1,0 @@
-"""Machines: from a recipe to a running VM to nothing left behind."""

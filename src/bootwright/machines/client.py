@@ -1,0 +1,449 @@
+"""The side of a machine that a command holds: it starts the monitor and follows what it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
+
+from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
+from bootwright.events import Notice, Observer, Progress, ignore
+from bootwright.home import Home
+from bootwright.machines import control, diagnosis, messages, ssh
+from bootwright.machines.console import tail
+from bootwright.machines.events import MarkReached, OutputReceived
+from bootwright.machines.folder import MachineFolder
+from bootwright.machines.lifetime import cancelled_at
+from bootwright.machines.messages import (
+    AccessesCounted,
+    Ended,
+    Failed,
+    FromMonitor,
+    MarkTaken,
+    Output,
+    Paused,
+    Progressed,
+    SamplesTaken,
+    Started,
+    VcpuSample,
+)
+from bootwright.machines.request import request
+from bootwright.machines.spec import EndReason, MachineSpec
+from bootwright.timelines.evidence import DeviceAccess, LogLineTime
+from bootwright.timelines.recorder import Recorder
+
+_TOLD_GRACE_S = 10.0
+"""How long after the hand-over we rely on the guest to tell that its SSH server listens, before we
+also look ourselves."""
+_RESTART_GRACE_S = 10.0
+"""How long an SSH server that failed may take until it is started again and listens."""
+_PROMPT_SHARE = 0.2
+"""How much of the time for the whole start-up an SSH server may take once the console asks for a
+log-in: then everything else is up."""
+_CLEAN_STOP_S = 30.0
+_NEWS_S = 1.0
+"""How long after a connection to its guest broke a machine's end is known."""
+
+
+class Machine:
+    """A machine that this process started."""
+
+    def __init__(
+        self,
+        home: Home,
+        spec: MachineSpec,
+        recorder: Recorder,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        monitor: subprocess.Popen[bytes],
+        observe: Observer,
+    ) -> None:
+        self.name = spec.name
+        self.spec = spec
+        self.recorder = recorder
+        self.folder = MachineFolder(home.machines / spec.name)
+        self.ports: dict[int, int] = {}
+        """Which port of the host leads to which port of the guest: ``{guest: host}``."""
+        self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.freed = False
+        """Whether it goes on without this process."""
+        self.logged_in = False
+        """Whether somebody has logged in."""
+        self.samples: tuple[VcpuSample, ...] = ()
+        """Of one that is watched so, once its initramfs has handed over."""
+        self.lines: tuple[LogLineTime, ...] = ()
+        """Likewise, of one on the virtual clock."""
+        self.accesses: tuple[DeviceAccess, ...] = ()
+        """Of one that is watched so, once it has ended."""
+        self._home = home
+        self._command_in, self._command_out = streams
+        self._monitor = monitor
+        self._observe = observe
+        self._seen: dict[str, float] = {}
+        """When each mark was seen, on the event loop's clock."""
+        self._details: dict[str, str] = {}
+        self._server_log: deque[str] = deque(maxlen=5)
+        """What the guest's SSH server said before it last failed."""
+        self._paused = ""
+        self._news = asyncio.Event()
+        """Set whenever the monitor has told anything."""
+        self._handed_over = asyncio.Event()
+        self._may_end = False
+        self._log_ins = count()
+        self._commands = 0
+        """How many run in the guest."""
+        self._failure: Exception | None = None
+        self._follower = asyncio.create_task(self._follow())
+
+    async def ready(self, timeout_s: float) -> None:
+        """Wait until the guest's SSH server listens, or until the guest runs its one command.
+
+        Raises:
+            GuestError: that took longer than *timeout_s*, or the guest failed before.
+            VmmError: the VMM failed.
+            HostError: the host's disk ran full.
+        """
+        if not self.spec.recipe.allows_login:
+            await self._wait_for("command.start", timeout_s)
+            return
+        looking = asyncio.create_task(self._look_for_server())
+        try:
+            await self._wait_for("sshd.listening", timeout_s)
+        finally:
+            looking.cancel()
+
+    async def finished(self, timeout_s: float | None = None) -> int:
+        """Wait for the end of the guest's one command and return its exit status.
+
+        The observer is given its output.
+        """
+        await self._wait_for("command.end", timeout_s)
+        return int(self._details["command.end"])
+
+    async def reached(self, mark: str, timeout_s: float) -> None:
+        """Wait until the guest has told *mark*; see `ready` for what is raised."""
+        await self._wait_for(mark, timeout_s)
+
+    async def run(
+        self, command: Sequence[str], *, terminal: bool = False, capture: bool = False
+    ) -> ssh.Completed:
+        """Log in and run *command*; see `ssh.run`.
+
+        The mark ``ssh.login`` is observed before the command begins.
+
+        Raises:
+            BootwrightError: the machine ended meanwhile, see `lost`; or as `ssh.run`.
+        """
+
+        async def logged_in() -> None:
+            self.mark("ssh.login")
+            self.note_login()
+
+        with self._in_use():
+            done = await ssh.run(
+                self.reach(),
+                command,
+                ssh.LoginHook(self.folder, next(self._log_ins)),
+                logged_in,
+                terminal=terminal,
+                capture=capture,
+            )
+            if done.exit_status == ssh.LOST_STATUS:
+                # ssh says 255 for a lost connection, but a command may end so as well: news of the
+                # machine's end, if there is any, comes now.
+                await asyncio.wait([self.ended], timeout=_NEWS_S)
+        return done
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy a file or folder; see `ssh.copy`.
+
+        Raises:
+            BootwrightError: as for `run`.
+        """
+        with self._in_use():
+            await ssh.copy(self.reach(), source, target)
+
+    def lost(self) -> Exception | None:
+        """Return the error for a machine that has ended; None where it was told to."""
+        is_crash = self.ended.exception() is not None
+        if self._failure is None and (is_crash or self._commands or not self._may_end):
+            self._failure = self._why_ended(ssh.lost_guest if self._commands else _gone)
+        return self._failure
+
+    def _why_ended(self, kind: Callable[[str, str], BootwrightError]) -> Exception:
+        error = self.ended.exception()
+        if isinstance(error, BootwrightError):
+            error.evidence = error.evidence or tail(self.folder.console_log)
+        if isinstance(error, Exception):
+            return error
+        ended = self.ended.result()
+        failure = kind(self.name, ended.text)
+        failure.evidence = ended.printed
+        return failure
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Let something run in the guest for the length of the block, which ends with it."""
+        if self.ended.done():
+            raise self._why_ended(_gone)
+        self._commands += 1
+        try:
+            with cancelled_at(self.ended, self.lost):
+                yield
+        finally:
+            self._commands -= 1
+
+    async def wait(self) -> EndReason:
+        """Wait until it ends by itself.
+
+        Raises:
+            GuestError: its guest crashed.
+            VmmError: its VMM, or its monitor, died.
+        """
+        self._may_end = True
+        return (await asyncio.shield(self.ended)).reason
+
+    def mark(self, name: str) -> None:
+        """Take a mark now."""
+        self._reach(name, self.recorder.mark(name).time_ns)
+
+    def reach(self) -> ssh.SshEndpoint:
+        """Return how to log in.
+
+        Raises:
+            GuestError: no network leads into it.
+        """
+        return ssh.ssh_endpoint(self._home, self.folder, self.ports)
+
+    def note_login(self) -> None:
+        """Note that it works: from now on a machine that is to be kept is worth keeping."""
+        self.logged_in = True
+        if not self.ended.done():
+            self._command_out.write(messages.encode(messages.LoggedIn()))
+
+    def detach(self) -> None:
+        """Let the machine go on without this process."""
+        self._command_out.write(messages.encode(messages.Detach()))
+        self.freed = True
+
+    async def stop(self, timeout_s: float = _CLEAN_STOP_S) -> None:
+        """Shut the guest down, the hard way where that takes longer than *timeout_s*."""
+        self._may_end = True
+        if not self.ended.done():
+            self._command_out.write(messages.encode(messages.Stop(timeout_s=timeout_s)))
+            await asyncio.wait([self.ended], timeout=timeout_s + control.GONE_S)
+
+    async def quit(self, *, save_console: bool = False) -> str:
+        """End the VMM now and wait until everything is given back.
+
+        Returns:
+            Where a copy of the console's log lies, if one was asked for.
+        """
+        self._may_end = True
+        if not self.ended.done() and not self._command_out.is_closing():
+            self._command_out.write(messages.encode(messages.Quit(save_console=save_console)))
+        await asyncio.wait([self.ended], timeout=control.GONE_S)
+        good = self.ended.done() and self.ended.exception() is None
+        return self.ended.result().console if good else ""
+
+    async def close(self) -> None:
+        """Cut the leash."""
+        self._command_out.close()
+        with suppress(ConnectionError):
+            await self._command_out.wait_closed()
+        self._follower.cancel()
+        if self.freed:
+            self._monitor.returncode = 0  # not ours to wait for any more
+        else:
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._monitor.wait, control.GONE_S)
+        if self.ended.done() and not self.ended.cancelled():
+            self.ended.exception()  # seen
+
+    async def _follow(self) -> None:
+        error: Exception = VmmError(
+            f"the monitor of machine {self.name!r} died",
+            hint=f"see {self._home.logs / 'monitors.log'}",
+        )
+        while message := await self._message():
+            try:
+                self._take(message)
+            except Exception as raised:  # by the observer: whoever waits for the machine is told
+                error = raised
+                break
+        if not self.ended.done():
+            self.ended.set_exception(error)
+        self._news.set()
+
+    async def _message(self) -> FromMonitor | None:
+        """Return what the monitor tells next; None: it has ended, perhaps in a line's middle."""
+        with suppress(ConnectionError, messages.MalformedMessage):
+            if line := await self._command_in.readline():
+                return messages.from_monitor(line)
+        return None
+
+    def _take(self, message: FromMonitor) -> None:
+        match message:
+            case MarkTaken():
+                self.recorder.mark(message.name, message.time_ns)
+                self._reach(message.name, message.time_ns, message.detail)
+                self._see(message.name, message.detail)
+            case Started():
+                self.ports = message.ports
+                self._see("started")
+            case Output():
+                self._observe(OutputReceived(data=message.data))
+            case SamplesTaken():
+                self.samples, self.lines = message.samples, message.lines
+            case AccessesCounted():
+                self.accesses = message.accesses
+            case Progressed():
+                self._observe(Progress(step=message.step, share=message.share))
+            case Paused():
+                self._paused = message.text
+                self.notice(f"paused, {message.text}; it goes on when there is room again")
+            case Failed():
+                if not self.ended.done():
+                    self.ended.set_exception(messages.error_of(message))
+            case Ended():
+                if not self.ended.done():
+                    self.ended.set_result(message)
+        self._news.set()
+
+    def notice(self, text: str) -> None:
+        """Report what the user should know of this machine."""
+        self._observe(Notice(text=f"{self.name}: {text}"))
+
+    def _reach(self, name: str, time_ns: int, detail: str = "") -> None:
+        self._observe(MarkReached(name=name, time_ns=time_ns, detail=detail))
+
+    def _see(self, name: str, detail: str = "") -> None:
+        self._seen.setdefault(name, asyncio.get_running_loop().time())
+        self._details.setdefault(name, detail)
+        if name == "initramfs.done":
+            self._handed_over.set()
+        if name == "root.full":
+            self.notice(f"the guest's root filesystem is full ({detail})")
+        if name == "sshd.log":
+            self._server_log.append(detail)
+        self._news.set()
+
+    async def wait_started(self) -> None:
+        """Wait until the VMM runs its guest."""
+        await self._wait_for("started", None)
+
+    async def _wait_for(self, name: str, timeout_s: float | None) -> None:
+        """Wait for a mark, a failure, or the end of the time."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        while name not in self._seen:
+            self._raise_failure(name)
+            deadline = None
+            if timeout_s is not None:
+                deadline = min(begin + timeout_s, *self._early_deadlines(name, timeout_s))
+                if loop.time() >= deadline:
+                    raise diagnosis.not_ready(
+                        waited_s=round(loop.time() - begin, 1),
+                        seen=self._details,
+                        last_mark=self.recorder.marks()[-1].name,
+                        printed=tail(self.folder.console_log),
+                        server_log="\n".join(self._server_log),
+                    )
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+
+    def _early_deadlines(self, name: str, timeout_s: float) -> list[float]:
+        """Return the times at which it is clear that no SSH server comes."""
+        if name != "sshd.listening":
+            return [float("inf")]
+        deadlines = [float("inf")]
+        if "sshd.failed" in self._seen:
+            deadlines.append(self._seen["sshd.failed"] + _RESTART_GRACE_S)
+        if "console.prompt" in self._seen:
+            deadlines.append(self._seen["console.prompt"] + timeout_s * _PROMPT_SHARE)
+        return deadlines
+
+    def _raise_failure(self, name: str) -> None:
+        """Raise where *name* will not come any more."""
+        if "initramfs.failed" in self._seen:
+            raise GuestError(
+                f"the guest could not start: {self._details['initramfs.failed']}",
+                evidence=tail(self.folder.console_log),
+            )
+        if self.ended.done():
+            raise GuestError(
+                f"machine {self.name!r} ended before the mark {name}: {self.ended.result().text}"
+            )
+        if self._paused and name != "command.end":
+            raise HostError(
+                f"{self._paused}: the guest cannot write to its own disk any more",
+                hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk",
+            )
+
+    async def _look_for_server(self) -> None:
+        await self._handed_over.wait()
+        await asyncio.sleep(_TOLD_GRACE_S)
+        await ssh.wait_for_banner(self.reach().port)
+        self.mark("sshd.banner")
+        self._see("sshd.listening")
+
+
+@asynccontextmanager
+async def started(
+    home: Home,
+    spec: MachineSpec,
+    recorder: Recorder,
+    observe: Observer = ignore,
+    *,
+    again: bool = False,
+) -> AsyncIterator[Machine]:
+    """Start a machine and own it for the length of the block.
+
+    After the block it is gone, with all that it had; a kept one has been shut down and lies ready
+    to start; one that was set free goes on.
+
+    Args:
+        observe: Given each mark, the output that the guest sends over its mark port, the progress
+            of what takes a while, and notices.
+        again: Start the machine of that name that lies there, instead of making one.
+
+    Raises:
+        BootwrightError: it could not be started; nothing is left.
+    """
+    monitor = request(home, spec, observe, again=again)
+    begun = recorder.mark("monitor.exec", monitor.started_ns)
+    try:
+        streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+    except BaseException:
+        monitor.leash.close()  # cut: what it has started ends
+        raise
+    observe(MarkReached(name=begun.name, time_ns=begun.time_ns))
+    machine = Machine(home, spec, recorder, streams, monitor.process, observe)
+    try:
+        await machine.wait_started()
+        yield machine
+        if spec.kept and not machine.freed:
+            await machine.stop()
+    except asyncio.CancelledError:
+        if spec.kept and machine.logged_in and not machine.freed:
+            machine.notice("shutting down; interrupt again to end it at once")
+            await machine.stop()
+        raise
+    except GuestError as error:
+        if saved := await machine.quit(save_console=True):
+            error.hint = "; ".join(filter(None, [error.hint, f"the whole console is in {saved}"]))
+        raise
+    finally:
+        if not machine.freed:
+            await machine.quit()
+        await machine.close()
+        if not machine.freed:
+            machine.mark("machine.gone")
+
+
+def _gone(name: str, how: str) -> GuestError:
+    return GuestError(f"machine {name!r} has ended: {how}", hint=f"bootwright logs {name}")

@@ -1,0 +1,110 @@
+"""How a machine ended: what the VMM told, seen together with what was asked of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootwright.errors import BootwrightError, FormatError, GuestError, VmmError
+from bootwright.machines.folder import MachineFolder
+from bootwright.machines.spec import EndReason, LastEnd
+from bootwright.vmms.protocol import VmmExit
+
+
+@dataclass(slots=True, kw_only=True)
+class Circumstances:
+    """What happened to one run of a machine before its end."""
+
+    logged_in: bool = False
+    """Somebody logged in."""
+    finished: bool = False
+    """The tiny guest's command ended."""
+    stopped: bool = False
+    """The guest was asked to shut down."""
+    save_console: bool = False
+    """Whoever follows it takes it for failed."""
+
+
+def lost(started_s: int) -> LastEnd:
+    """Return the end that is written down before a run: it stands if nobody can write another."""
+    return LastEnd(
+        reason="lost",
+        text="its monitor was killed, or the host went down, while it ran",
+        ended_s=started_s,
+    )
+
+
+def not_started(why: str) -> LastEnd:
+    """Return the end of a machine that was given up, or failed, before its guest ran."""
+    return LastEnd(
+        reason="vmm-died" if why else "ended",
+        text=f"it did not start: {why}" if why else "it was ended before it had started",
+        ended_s=int(time.time()),
+    )
+
+
+def judge(
+    ending: VmmExit, folder: MachineFolder, circumstances: Circumstances, logs: Path
+) -> tuple[LastEnd, BootwrightError | None]:
+    """Say how a machine ended, and raise nothing: the error, where it was no good end, is returned.
+
+    The console of a machine that failed and is about to be removed is copied to *logs*.
+    """
+    reason, text, error = _judged(ending, folder, circumstances)
+    console = ""
+    if error is not None or circumstances.save_console:
+        console = _kept_console(folder, logs)
+    if error is not None and console:
+        error.hint = "; ".join(filter(None, [error.hint, f"the whole console is in {console}"]))
+    return LastEnd(reason=reason, text=text, ended_s=int(time.time()), console=console), error
+
+
+def _judged(
+    ending: VmmExit, folder: MachineFolder, circumstances: Circumstances
+) -> tuple[EndReason, str, BootwrightError | None]:
+    from bootwright.machines.console import panic, tail  # here: it imports asyncio
+
+    printed = tail(folder.console_log)
+    match ending.reason:
+        case "told-to-quit" if circumstances.stopped:
+            return "ended", "did not shut down in time and was ended", None
+        case "told-to-quit":
+            return "ended", "ended at once, when told to, without shutting down", None
+        case "powered-off" if circumstances.stopped:
+            return "stopped", "shut down when told to", None
+        case "powered-off":
+            text = "the guest powered itself off"
+            if circumstances.logged_in or circumstances.finished:
+                return "powered-off", text, None
+            before = " before it let anybody in, or its command had ended"
+            return "powered-off", text, GuestError(text + before, evidence=printed)
+        case "reset":
+            reason = panic(folder.console_log)
+            text = f"the guest's kernel panicked: {reason}" if reason else "the guest reset itself"
+            return "panicked", text, GuestError(text, evidence=printed)
+        case "died":
+            text = f"the VMM died (exit status {ending.exit_status})"
+            output = folder.vmm_log.read_text(errors="replace").strip()
+            hint = ""
+            if ending.exit_status == -signal.SIGKILL:
+                hint = "somebody killed it; the kernel does when memory runs out (see dmesg)"
+            return "vmm-died", text, VmmError(text, hint=hint, evidence=output[-1500:] or printed)
+
+
+def _kept_console(folder: MachineFolder, logs: Path) -> str:
+    """Return where the console's log can be read later; "" where there is none, or no room."""
+    try:
+        if folder.is_worth_keeping():
+            return str(folder.console_log)
+        logs.mkdir(parents=True, exist_ok=True)
+        stamp = time.strftime("%Y%m%dT%H%M%S")
+        target = logs / f"{folder.name}-{stamp}-{os.getpid()}.console"
+        import shutil  # here: few machines fail
+
+        shutil.copyfile(folder.console_log, target)
+    except (OSError, FormatError):
+        return ""
+    return str(target)

@@ -1,0 +1,350 @@
+"""A machine's folder: all that a machine owns on disk lies in it.
+
+Its lock is held by the machine's monitor for as long as that lives; a pid is never asked. Whatever
+has no lock file is none of our machines, whatever its name.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from bootwright.digest import Digest
+from bootwright.errors import FormatError, InputError, NotFoundError
+from bootwright.guest.identity import Identity
+from bootwright.home import Home
+from bootwright.host import locks
+from bootwright.host.trees import remove_tree
+from bootwright.journal import Journal
+from bootwright.machines.spec import LastEnd, MachineSpec
+
+T = TypeVar("T")
+
+_NEW, _GONE = ".new-", ".gone-"
+"""How a folder is called before its machine is whole, and while it is removed."""
+_SETTLE_S = 12.0
+"""How long it may take to give back what a dead monitor left: a process may end slowly."""
+_GLANCE_S = 0.5
+"""How long a lock may be held by a command that only looks whether anything was left behind."""
+
+
+def _remove_device(name: str) -> None:
+    # Imported here: machines with a block device are few.
+    from bootwright.disks import dm_snapshot
+
+    dm_snapshot.remove(name)
+
+
+class MachineFolder:
+    """The files of one machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.initrd = path / "initrd"
+        self.console_log = path / "console.log"
+        self.previous_console_log = path / "console.previous.log"
+        self.vmm_log = path / "vmm.log"
+        self.lock = path / "lock"
+        self.control = path / "control"
+        self._visit = path / "visit"
+        self.known_hosts = path / "known_hosts"
+        self.journal = Journal(path / "journal", _remove_device)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def spec(self) -> MachineSpec:
+        """Return what the machine was made from."""
+        return self._read("machine.json", MachineSpec)
+
+    def identity(self) -> Identity:
+        """Return the machine's own name, keys and addresses."""
+        return self._read("identity.json", Identity)
+
+    def last_end(self) -> LastEnd | None:
+        """Return how the machine last ended; None where it has not run.
+
+        While it runs, this is how it will have ended should its monitor be killed.
+        """
+        path = self.path / "end.json"
+        try:
+            return self._read(path.name, LastEnd)
+        except FormatError:
+            if not path.exists():
+                return None
+            # No reason to call the whole machine damaged: the next start writes it anew.
+            ended_s = int(path.stat().st_mtime)
+            return LastEnd(reason="lost", text="nobody knows how it ended", ended_s=ended_s)
+
+    def write(self, value: MachineSpec | Identity | LastEnd) -> None:
+        """Write *value* whole or not at all, readable by its owner only."""
+        file_name = {
+            MachineSpec: "machine.json",
+            Identity: "identity.json",
+            LastEnd: "end.json",
+        }[type(value)]
+        staged = self.path / f".{file_name}"
+        staged.touch(mode=0o600)
+        staged.write_bytes(msgspec.json.encode(value))
+        staged.rename(self.path / file_name)
+
+    def is_worth_keeping(self) -> bool:
+        """Say whether the machine is to be kept and has once let somebody in."""
+        if self._visit.exists() and not locks.is_held(self._visit):
+            return False
+        return (self.path / "let-in").exists() and self.spec().kept
+
+    @contextmanager
+    def visited(self) -> Iterator[None]:
+        """Let the machine be kept for the length of the block only, however that ends."""
+        lock = locks.take(self._visit)
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def note_login(self) -> None:
+        """Note that the machine has let somebody in."""
+        (self.path / "let-in").touch()
+
+    def begin_logs(self) -> None:
+        """Set the logs of the last run aside."""
+        with suppress(FileNotFoundError):
+            self.console_log.rename(self.previous_console_log)
+        self.vmm_log.unlink(missing_ok=True)
+
+    def give_back(self, *, except_token: str = "") -> None:
+        """Give back all that a run has taken, and forget it; the lock must be held.
+
+        Args:
+            sparing: The token of the process that calls this; see `Journal.undo_all`.
+
+        Raises:
+            HostError: a process does not end.
+        """
+        with suppress(FileNotFoundError):  # another gives the same back, and was faster
+            for half_written in self.path.glob(".*.json"):
+                half_written.unlink(missing_ok=True)
+        self.journal.undo_all(except_token=except_token)
+
+    def is_alive(self) -> bool:
+        """Say whether a monitor holds the lock."""
+        return locks.is_held(self.lock)
+
+    @contextmanager
+    def control_address(self) -> Iterator[str]:
+        """Give the control socket's address; the whole path may be too long for one (unix(7))."""
+        opened = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield str(Path(f"/proc/self/fd/{opened}") / self.control.name)
+        finally:
+            os.close(opened)
+
+    @contextmanager
+    def listening(self) -> Iterator[socket.socket]:
+        """Listen on the control socket for the length of the block; the lock must be held.
+
+        The folder becomes this process's working folder.
+        """
+        with self.journal.taking("file", self.control.name), socket.socket(socket.AF_UNIX) as made:
+            # A path below a deep folder may be longer than a socket's address can hold (108 bytes,
+            # unix(7)); relative to the working folder it never is.
+            os.chdir(self.path)
+            self.control.unlink(missing_ok=True)
+            made.bind(self.control.name)
+            made.listen(socket.SOMAXCONN)
+            yield made
+
+    def listens(self) -> bool:
+        """Say whether a monitor listens on the control socket."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                with self.control_address() as address:
+                    connection.connect(address)
+            except OSError:
+                return False
+        return True
+
+    @contextmanager
+    def locked(self, *, at_once: bool = False) -> Iterator[None]:
+        """Hold the machine's lock for the length of the block.
+
+        Args:
+            at_once: Do not wait for one who only looks, or gives back what a dead monitor left.
+
+        Raises:
+            InputError: the machine runs already.
+            NotFoundError: it was removed just now.
+        """
+        try:
+            try:
+                lock = locks.take(self.lock, wait_s=0 if at_once else _GLANCE_S)
+            except BlockingIOError:
+                if at_once or self.listens():
+                    raise
+                # Nobody lives there: what a dead monitor left is being given back.
+                lock = locks.take(self.lock, wait_s=_SETTLE_S)
+        except BlockingIOError:
+            raise InputError(
+                f"machine {self.name!r} is running already",
+                hint=f"bootwright ssh {self.name}",
+            ) from None
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"machine {self.name!r} was removed just now", hint="bootwright ps"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def _read(self, file_name: str, kind: type[T]) -> T:
+        path = self.path / file_name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except (OSError, ValueError, InputError) as error:  # msgspec's errors are ValueErrors
+            raise FormatError(
+                f"{path} cannot be read: {error}",
+                hint=f"bootwright rm --force {self.name}",
+            ) from error
+
+
+@contextmanager
+def claimed_folder(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
+    """Make a new machine's folder and hold its lock.
+
+    The folder gets its name only once the lock is held, so whoever sees it unlocked sees a machine
+    without a monitor.
+
+    Raises:
+        InputError: a machine has that name.
+    """
+    target = home.machines / spec.name
+    staged, lock = _begin(home)
+    try:
+        staged.write(spec)
+        try:
+            # rename(2) would take the place of an empty folder, whoever made it.
+            if target.exists() or target.is_symlink():
+                raise FileExistsError
+            staged.path.rename(target)
+        except OSError:
+            if _is_ours(target):
+                raise InputError(
+                    f"a machine is called {spec.name!r} already",
+                    hint=f"choose another --name, or: bootwright rm --force {spec.name}",
+                ) from None
+            if target.exists() or target.is_symlink():
+                raise InputError(
+                    f"{target} is in the way, and is no machine of ours",
+                    hint="choose another --name, or move it away",
+                ) from None
+            raise
+        yield MachineFolder(target)
+    finally:
+        remove_tree(staged.path)
+        os.close(lock)
+
+
+def _begin(home: Home) -> tuple[MachineFolder, int]:
+    """Make a folder without a name and take its lock."""
+    home.machines.mkdir(parents=True, exist_ok=True)
+    folder = MachineFolder(home.machines / f"{_NEW}{os.urandom(4).hex()}")
+    # While this is held, a folder without a lock is just being made; see `unfinished`.
+    held = block_new_folders(home)
+    try:
+        folder.path.mkdir(mode=0o700)
+        return folder, locks.take(folder.lock)
+    finally:
+        os.close(held)
+
+
+def block_new_folders(home: Home) -> int:
+    """Let no machine's folder be made until the descriptor that is returned is closed.
+
+    Those that `beginning` returns have one already.
+
+    Raises:
+        BlockingIOError: another does the same for too long.
+    """
+    return locks.take(home.state / "beginning.lock", wait_s=30)
+
+
+def folders_being_made(home: Home) -> list[Path]:
+    """Return the folders that have no name yet."""
+    return list(home.machines.glob(f"{_NEW}*/"))
+
+
+def unfinished_folders(home: Home) -> list[MachineFolder]:
+    """Return the folders that a crash left without a name: half made, or half removed."""
+    found = [MachineFolder(path) for path in home.machines.glob(f"{_GONE}*/")]
+    if new := [MachineFolder(path) for path in folders_being_made(home)]:
+        # Waits for those that are between folder and lock.
+        os.close(block_new_folders(home))
+        found += [folder for folder in new if not folder.is_alive() and folder.path.exists()]
+    return found
+
+
+def remove_machine(folder: MachineFolder) -> None:
+    """Remove a machine's folder, whose lock is held or which has no name any more.
+
+    It loses its name first: nobody ever sees half a machine.
+    """
+    gone = folder.path
+    if not gone.name.startswith(_GONE):
+        gone = folder.path.with_name(f"{_GONE}{os.urandom(4).hex()}")
+        with suppress(FileNotFoundError):  # taken away under us
+            folder.path.rename(gone)
+    remove_tree(gone)
+
+
+def find_machine(home: Home, name: str) -> MachineFolder:
+    """Return the folder of the machine called *name*.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    folders = {folder.name: folder for folder in all_machines(home)}
+    if name not in folders:
+        known = ", ".join(folders)
+        raise NotFoundError(
+            f"no machine is called {name!r}",
+            hint=f"there are: {known}"
+            if known
+            else "there is no machine; bootwright run makes one",
+        )
+    return folders[name]
+
+
+def all_machines(home: Home) -> list[MachineFolder]:
+    """Return the folders of all machines, running or not, sorted by name."""
+    return [MachineFolder(path) for path in _entries(home) if _is_ours(path)]
+
+
+def foreign_entries(home: Home) -> list[Path]:
+    """Return what lies among the machines and is none of ours: it is never touched."""
+    return [path for path in _entries(home) if not _is_ours(path)]
+
+
+def _entries(home: Home) -> list[Path]:
+    if not home.machines.is_dir():
+        return []
+    return [path for path in sorted(home.machines.iterdir()) if path.name[0] != "."]
+
+
+def _is_ours(path: Path) -> bool:
+    # A link leads to a folder that somebody else has made or moved.
+    return (path / "lock").is_file() and not path.is_symlink()
+
+
+def machines_using(home: Home, digest: Digest) -> list[str]:
+    """Return the machines that need an image or a kernel."""
+    recipes = {folder.name: folder.spec().recipe for folder in all_machines(home)}
+    return [name for name, r in recipes.items() if digest in (r.image, r.kernel)]

@@ -1,0 +1,57 @@
+"""Parts: what a recipe names on this host, looked up once for each boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootwright.disks.disk import DiskKind
+from bootwright.disks.table import disk
+from bootwright.home import Home
+from bootwright.images.image import Image, load_image
+from bootwright.inits.init import Init
+from bootwright.inits.table import INITS
+from bootwright.kernels.kernel import Kernel, load_kernel
+from bootwright.recipes.recipe import Recipe
+from bootwright.vmms.protocol import Vmm
+from bootwright.vmms.table import VMMS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """What a guest's root filesystem is made of."""
+
+    image: Image
+    disk: DiskKind
+    """The kind of its disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a recipe is made of, on this host."""
+
+    recipe: Recipe
+    kernel: Kernel
+    root: Root | None
+    """None: the tiny guest, which has no image and so no disk."""
+    init: Init | None
+    """None: nothing takes over from the initramfs."""
+    vmm: Vmm
+
+
+def load(home: Home, recipe: Recipe) -> Parts:
+    """Return the parts of a recipe.
+
+    Raises:
+        NotFoundError: its kernel or its image is gone.
+        FormatError: one of them is damaged.
+    """
+    root = None
+    if recipe.image is not None:
+        root = Root(image=load_image(home, recipe.image), disk=disk(recipe.disk))
+    return Parts(
+        recipe=recipe,
+        kernel=load_kernel(home, recipe.kernel),
+        root=root,
+        init=INITS.get(recipe.init),
+        vmm=VMMS[recipe.vmm],
+    )

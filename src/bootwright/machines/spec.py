@@ -1,0 +1,102 @@
+"""What a machine is made from, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Literal
+
+from bootwright.disks.table import disk
+from bootwright.errors import InputError
+from bootwright.networks.user import Forward
+from bootwright.recipes.recipe import Recipe
+from bootwright.values import dataclass
+
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""One label of a host name. Source: RFC 1123, section 2.1."""
+
+
+def check_host_name(name: str) -> str:
+    """Return *name* where it can name a machine, whose host name it will be.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not _HOST_NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot name a machine",
+            hint="its name is its host name: up to 63 lower-case letters, digits and -, "
+            "a letter or digit at both ends",
+        )
+    return name
+
+
+def fresh_name(image: str | None) -> str:
+    """Return a name that no machine has: 30 random bits behind what it boots."""
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    return f"{_base_name(image)}-" + "".join(letters[byte % 32] for byte in os.urandom(6))
+
+
+def _base_name(image: str | None) -> str:
+    if image is None:
+        return "tiny"
+    kept = "".join(c if c.isalnum() or c == "-" else "-" for c in image.lower())
+    return kept.removeprefix("sha256-")[:20].strip("-") or "machine"
+
+
+MONITOR = "monitor"
+"""The role under which a monitor is written down in its machine's journal."""
+
+Watch = Literal["samples", "accesses"]
+"""``samples``: where the vCPU is, again and again. ``accesses``: each access to a device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSpec:
+    """One machine: a recipe, and what two machines of that recipe may differ in."""
+
+    name: str
+    recipe: Recipe
+    publish: tuple[Forward, ...] = ()
+    command: tuple[str, ...] = ()
+    """What the tiny guest runs."""
+    watch: Watch | None = None
+    """What is looked at while it boots, at a price: it is another boot then."""
+    kept: bool = False
+    """Whether it stays, with its disk, once it has stopped."""
+
+    def __post_init__(self) -> None:
+        check_host_name(self.name)
+        if self.kept and self.recipe.disk != "none" and not disk(self.recipe.disk).can_be_kept:
+            raise InputError(
+                f"disk is {self.recipe.disk!r}, which lives as long as its VM; "
+                "such a machine cannot be kept",
+                hint="leave out --keep and --detach, or give another disk",
+            )
+
+
+EndReason = Literal["stopped", "ended", "powered-off", "panicked", "vmm-died", "lost"]
+"""How a run of a machine came to its end.
+
+``stopped``: shut down when told to. ``ended``: at once, when told to. ``powered-off``: by itself.
+``panicked``: its kernel panicked or reset. ``vmm-died``: the VMM failed or was killed.
+``lost``: its monitor was killed, or the host went down.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastEnd:
+    """How a machine last ended; kept with a machine that is kept."""
+
+    reason: EndReason
+    text: str
+    """The same for people, with what is known beside."""
+    ended_s: int
+    """When, in seconds since 1970; for ``lost``: when it was started."""
+    console: str = ""
+    """Where a copy of the console's log lies."""
+
+    @property
+    def is_crash(self) -> bool:
+        """Whether it came unasked: the guest did not shut down, and nobody ended it."""
+        return self.reason in ("panicked", "vmm-died", "lost")

@@ -1,0 +1,355 @@
+"""Logging in by the real ssh, with the keys that we made and no others.
+
+The host key is the one that we gave the machine; nothing is trusted on first use.
+
+Source: ssh(1), ssh_config(5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bootwright.errors import BootwrightError, GuestError, HostError, LostGuestError
+from bootwright.guest.identity import user_key
+from bootwright.home import Home
+from bootwright.host import tools
+from bootwright.host.clock import now_ns
+from bootwright.journal import remove_file
+from bootwright.machines.folder import MachineFolder
+from bootwright.networks.user import SSH_PORT
+from bootwright.values import dataclass
+
+LOST_STATUS = 255
+"""What ssh exits with when it was ssh that failed, not the command. Source: ssh(1)."""
+
+_PROBE_PAUSE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshEndpoint:
+    """How to reach one running machine."""
+
+    name: str
+    port: int
+    key: Path
+    known_hosts: Path
+    host: str = "127.0.0.1"
+    user: str = "root"
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "BatchMode": "yes",
+            "IdentityFile": _quoted(self.key),
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "UserKnownHostsFile": _quoted(self.known_hosts),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "HostKeyAlias": self.name,
+            "UpdateHostKeys": "no",
+            "LogLevel": "ERROR",
+            # A guest that is gone takes its port along; these are for one that hangs.
+            "ConnectTimeout": "60",
+            "ServerAliveInterval": "15",
+            "ServerAliveCountMax": "8",
+        }
+
+    def config(self) -> str:
+        """Return a configuration for ssh, scp and sftp in which the machine is called guest."""
+        place = {"HostName": self.host, "Port": str(self.port), "User": self.user}
+        settings = place | self._settings()
+        return "Host guest\n" + "".join(f"{key} {value}\n" for key, value in settings.items())
+
+    def options(self) -> list[str]:
+        """Return the options that ssh and scp have in common, the port aside."""
+        options = ["-F", "none"]
+        for option, value in self._settings().items():
+            options += ["-o", f"{option}={value}"]
+        return options
+
+    def ssh(
+        self,
+        command: Sequence[str] = (),
+        *,
+        terminal: bool = False,
+        doorway: LoginHook | None = None,
+    ) -> list[str]:
+        """Return the argv of ssh.
+
+        Args:
+            command: One word is a shell line, several are an argv; none is the user's prompt.
+            terminal: Whether the command gets a terminal; a prompt always does.
+            doorway: Where ssh tells that it is logged in, and waits.
+        """
+        [program] = tools.require("ssh")
+        argv = [str(program), *self.options(), "-p", str(self.port)]
+        if terminal:
+            argv.append("-t")
+        if doorway is not None:
+            argv += doorway.options()
+        argv.append(f"{self.user}@{self.host}")
+        if command:
+            argv += ["--", command[0] if len(command) == 1 else shlex.join(command)]
+        return argv
+
+    def scp(self, sources: Sequence[str], target: str) -> list[str]:
+        """Return the argv of scp; a guest's path begins with ``guest:``."""
+        [program] = tools.require("scp")
+
+        def translate(path: str) -> str:
+            if path.startswith("guest:"):
+                return f"{self.user}@{self.host}:" + path.removeprefix("guest:")
+            return path if path.startswith(("/", ".")) else f"./{path}"
+
+        paths = [translate(path) for path in (*sources, target)]
+        return [str(program), "-r", *self.options(), "-P", str(self.port), "--", *paths]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How a command in a guest ended."""
+
+    exit_status: int
+    stdout: str = ""
+    """What it printed, where that was captured; bytes that are not UTF-8 are replaced."""
+    stderr: str = ""
+    duration_ns: int
+    """From the log-in to the command's end."""
+
+
+class LoginHook:
+    """Where ssh waits between its log-in and its command, so that the log-in is told, not guessed.
+
+    ssh runs its LocalCommand once it is logged in, and waits for its end. Ours knocks at one named
+    pipe and reads from another until we let it through. We hold both open at both ends, so that
+    nobody waits in an open(2); should we die, the pipes' removal lets it through.
+
+    Args:
+        number: Of several that are open at once each has another.
+
+    Source: ssh_config(5), LocalCommand; fifo(7).
+    """
+
+    def __init__(self, folder: MachineFolder, number: int = 0) -> None:
+        ending = f"-{number}" if number else ""
+        self._folder = folder
+        self._knock = folder.path / f"knock{ending}"
+        self._pass = folder.path / f"pass{ending}"
+        self.log = folder.path / f"ssh{ending}.log"
+        self.knocked = asyncio.Event()
+
+    def options(self) -> list[str]:
+        """Return what makes ssh go through here; its own complaints go to `log`."""
+        # A percent sign begins a token of ssh's own.
+        knock, let = (
+            shlex.quote(str(path)).replace("%", "%%") for path in (self._knock, self._pass)
+        )
+        # The line is read by the user's own shell, whatever that is, and is plain in all of them.
+        steps = shlex.quote(f"echo >{knock}; read -r go <{let}")
+        return [
+            *("-E", str(self.log)),
+            *("-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=exec sh -c {steps}"),
+        ]
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Set the doorway up for the length of the block."""
+        loop = asyncio.get_running_loop()
+        with ExitStack() as stack:
+            for path in (self._knock, self._pass, self.log):
+                stack.enter_context(self._folder.journal.taking("file", path.name))
+            held = []
+            for path in (self._knock, self._pass):
+                remove_file(path)  # of a command that was killed
+                os.mkfifo(path, 0o600)
+                held.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+                stack.callback(os.close, held[-1])
+            self._held = held[1]
+            loop.add_reader(held[0], self.knocked.set)
+            stack.callback(loop.remove_reader, held[0])
+            yield
+
+    def release(self) -> None:
+        """Let ssh go on to its command."""
+        os.write(self._held, b"\n")
+
+    def complaint(self) -> str:
+        """Return what ssh said of a failure."""
+        try:
+            return self.log.read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
+
+def ssh_endpoint(home: Home, folder: MachineFolder, ports: Mapping[int, int]) -> SshEndpoint:
+    """Return how to reach the machine in *folder*.
+
+    Args:
+        ports: Which host port leads to which port of the guest: ``{guest: host}``.
+
+    Raises:
+        GuestError: it has no network.
+    """
+    if SSH_PORT not in ports:
+        raise GuestError(
+            f"machine {folder.name!r} has no network", hint=f"bootwright logs {folder.name}"
+        )
+    key, _ = user_key(home)
+    return SshEndpoint(
+        name=folder.name, port=ports[SSH_PORT], key=key, known_hosts=folder.known_hosts
+    )
+
+
+async def run(
+    reach: SshEndpoint,
+    command: Sequence[str],
+    doorway: LoginHook,
+    on_login: Callable[[], Awaitable[None]],
+    *,
+    terminal: bool,
+    capture: bool,
+) -> Completed:
+    """Log in once, call *on_login* at that moment, then run *command*.
+
+    What *on_login* prints comes before the first byte of the command's output.
+
+    Args:
+        command: As for `Access.ssh`.
+        terminal: Whether the command gets a terminal.
+        capture: Whether to return the output instead of passing it through.
+
+    Raises:
+        GuestError: ssh ended before it was logged in; the message says why.
+        HostError: it was our own key that could not be used.
+    """
+    output = asyncio.subprocess.PIPE if capture else None
+    with doorway.open():
+        process = await asyncio.create_subprocess_exec(
+            *reach.ssh(command, terminal=terminal, doorway=doorway),
+            stdin=asyncio.subprocess.DEVNULL if capture else None,
+            stdout=output,
+            stderr=output,
+        )
+        communication = asyncio.create_task(process.communicate())
+        knocked = asyncio.create_task(doorway.knocked.wait())
+        try:
+            either: list[asyncio.Future[Any]] = [communication, knocked]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not doorway.knocked.is_set():
+                raise refusal(doorway.complaint(), reach.key)
+            try:
+                await on_login()
+            finally:
+                begin_ns = now_ns()
+                doorway.release()
+            stdout, stderr = await communication
+        finally:
+            knocked.cancel()
+            await _end(process)
+    assert process.returncode is not None
+    return Completed(
+        exit_status=process.returncode,
+        stdout=(stdout or b"").decode("utf-8", "replace"),
+        stderr=(stderr or b"").decode("utf-8", "replace"),
+        duration_ns=now_ns() - begin_ns,
+    )
+
+
+async def copy(reach: SshEndpoint, source: str, target: str) -> None:
+    """Copy a file or folder into or out of a guest.
+
+    Args:
+        source: As for `Access.scp`, one of the two on the guest.
+        target: Likewise.
+
+    Raises:
+        GuestError: scp failed; its messages are attached.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *reach.scp([source], target),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, complaint = await process.communicate()
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        raise GuestError(
+            f"cannot copy {source} to {target} (guest: is machine {reach.name!r})",
+            evidence=complaint.decode("utf-8", "replace").strip(),
+        )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        await process.wait()
+
+
+def refusal(complaint: str, key: Path) -> BootwrightError:
+    """Return the error for an ssh that was not let in, from what it said."""
+    if f'Load key "{key}"' in complaint:
+        return HostError(
+            f"the key {key} cannot be read by ssh",
+            hint="remove it and its .pub: the next machine gets a new one; those made before "
+            "know only the old key",
+            evidence=complaint,
+        )
+    if "Permission denied" in complaint:
+        return GuestError(
+            "the guest refused our key",
+            hint="does the image's sshd_config forbid root, or keys (PermitRootLogin, "
+            "PubkeyAuthentication, AllowUsers)?",
+            evidence=complaint,
+        )
+    if "Host key verification failed" in complaint or "IDENTIFICATION HAS CHANGED" in complaint:
+        return GuestError(
+            "the guest showed another host key than the one that it was given",
+            hint="does something else answer on its port?",
+            evidence=complaint,
+        )
+    return GuestError(
+        "the guest did not let us in",
+        hint="its console says more: bootwright logs",
+        evidence=complaint,
+    )
+
+
+async def wait_for_banner(port: int) -> None:
+    """Return when an SSH server has greeted on *port* of 127.0.0.1.
+
+    User-mode networking accepts at once and closes when the guest refuses, so a refusal comes back
+    as an end of file, and a guest that does not answer yet as silence.
+    """
+    while True:
+        writer = None
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            if await asyncio.wait_for(reader.read(4), timeout=5) == b"SSH-":
+                return
+        except (OSError, TimeoutError):
+            pass  # not yet
+        finally:
+            if writer is not None:
+                writer.close()
+        await asyncio.sleep(_PROBE_PAUSE_S)
+
+
+def lost_guest(name: str, how: str = "") -> LostGuestError:
+    """Return the error for a guest that went away while a command ran in it."""
+    return LostGuestError(
+        f"machine {name!r} went away while the command ran" + (f": {how}" if how else ""),
+        hint=f"bootwright logs {name}",
+    )
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("%", "%%") + '"'

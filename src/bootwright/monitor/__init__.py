@@ -1,0 +1,1 @@
+"""The monitor: the process that owns one VMM and all resources of its machine."""

@@ -1,0 +1,165 @@
+"""What a VMM is given: from a recipe and an identity to files and a placement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootwright.disks.disk import DiskKind, DiskLocation, Drive
+from bootwright.guest import initramfs
+from bootwright.guest.identity import Identity
+from bootwright.home import Home
+from bootwright.inits.ready import CARRIED_PATH as READY
+from bootwright.machines.folder import MachineFolder
+from bootwright.machines.parts import Parts, load
+from bootwright.machines.spec import MachineSpec
+from bootwright.monitor.mark_reader import end_of
+from bootwright.networks import user
+from bootwright.networks.user import SSH_PORT, Forward
+from bootwright.vmms.protocol import LaunchPlan
+
+
+def write_initrd(
+    home: Home,
+    parts: Parts,
+    identity: Identity,
+    target: Path,
+    *,
+    authorized_key: str = "",
+    command: tuple[str, ...] = (),
+    new_disk: bool = True,
+) -> None:
+    """Write the modules that the kernel needs, and behind them the initramfs, to *target*.
+
+    Args:
+        new_disk: Whether no guest has run on the machine's disk yet, so that its filesystem may be
+            smaller than the disk.
+
+    Raises:
+        FormatError: the kernel lacks a driver, or a guest file is not on this host.
+    """
+    recipe, vmm, init = parts.recipe, parts.vmm, parts.init
+    drivers = vmm.drivers(recipe)
+    root = initramfs.RootMount()
+    if parts.root is not None:
+        image, kind = parts.root.image, parts.root.disk
+        root = initramfs.RootMount(
+            device=vmm.block_device(recipe, 0, image.partition),
+            filesystem=image.filesystem,
+            options=kind.mount_options,
+            volatile=kind.volatile,
+            scratch=vmm.block_device(recipe, 1) if kind.is_joined else "",
+            grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
+        )
+        drivers = [*drivers, image.filesystem, *kind.modules]
+    modules = None
+    if drivers:
+        from bootwright.guest import module_archive  # here: many kernels have all built in
+
+        modules = module_archive.make_module_archive(
+            parts.kernel, drivers, home.cache / "initramfs"
+        )
+    wiring = initramfs.InitSettings(
+        modules=modules.modules if modules else (),
+        root=root,
+        init=init.argv if init else (),
+        needs=init.needs if init else (),
+        tools=bool(init and init.tools) or any(f.path == READY for f in recipe.guest_files),
+        address=user.ADDRESS if recipe.network == "user" else "",
+        gateway=user.GATEWAY,
+        resolver=user.RESOLVER,
+    )
+    packed = initramfs.pack_initramfs(
+        home,
+        recipe.guest_files,
+        identity,
+        wiring,
+        authorized_key=authorized_key,
+        command=command,
+    )
+    # The host key is in it: nobody else may read it.
+    target.touch(mode=0o600)
+    with target.open("wb") as file:
+        file.write(modules.archive if modules else b"")
+        file.write(packed)
+
+
+def disk_of(
+    home: Home, folder: MachineFolder, spec: MachineSpec, parts: Parts, device: str = ""
+) -> tuple[DiskKind, DiskLocation] | None:
+    """Return which kind of disk a machine has, and where; None for a machine without one.
+
+    Args:
+        device: What a block device of this run may be called.
+    """
+    if parts.root is None:
+        return None
+    image = parts.root.image
+    place = DiskLocation(
+        folder=folder.path,
+        image=image.disk.absolute(),
+        image_bytes=image.size_bytes,
+        size_bytes=spec.recipe.disk_bytes,
+        cache=home.cache,
+        device=device,
+        kept=spec.kept,
+    )
+    return parts.root.disk, place
+
+
+def placement(
+    folder: MachineFolder,
+    spec: MachineSpec,
+    parts: Parts,
+    *,
+    mac: str,
+    drives: tuple[Drive, ...] = (),
+    token: str = "",
+) -> LaunchPlan:
+    """Return where the parts of a machine lie."""
+    forwards: tuple[Forward, ...] = ()
+    if spec.recipe.network == "user":
+        forwards = (Forward(host_port=0, guest_port=SSH_PORT), *spec.publish)
+    counted_until = ""
+    if spec.watch == "accesses":
+        counted_until = f"{folder.identity().token} {end_of(spec.recipe)}"
+    return LaunchPlan(
+        name=spec.name,
+        kernel=parts.kernel.folder / spec.recipe.kernel_file,
+        initrd=folder.initrd,
+        log=folder.vmm_log,
+        mac=mac,
+        drives=drives,
+        forwards=forwards,
+        token=token,
+        counted_until=counted_until,
+    )
+
+
+def planned(
+    home: Home, spec: MachineSpec, command: tuple[str, ...]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the commands that a start of *spec* would run, each with a comment.
+
+    What is known only then stands for itself: the MAC address, the numbers of the sockets that the
+    VMM inherits from the monitor, and the port that leads to the guest's SSH server.
+    """
+    folder = MachineFolder(home.machines / spec.name)
+    parts = load(home, spec.recipe)
+    found = disk_of(home, folder, spec, parts)
+    drives = found[0].drives(found[1]) if found else ()
+    place = placement(folder, spec, parts, mac="52:54:00:00:00:00", drives=drives)
+    argv = parts.vmm.plan(spec.recipe, place)
+    steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
+    if spec.recipe.allows_login:
+        from bootwright.machines.ssh import SshEndpoint
+
+        reach = SshEndpoint(
+            name=spec.name,
+            port=0,
+            key=home.keys / "id_ed25519",
+            known_hosts=folder.known_hosts,
+        )
+        steps.append(
+            ("the log-in; port 0 stands for the one the VMM got", tuple(reach.ssh(command)))
+        )
+    return steps

@@ -1,0 +1,1 @@
+"""What nobody uses any more: found, listed, and removed on request."""

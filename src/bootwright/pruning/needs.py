@@ -1,0 +1,57 @@
+"""What machines need: the images, kernels and guest files that their recipes name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bootwright.errors import FormatError
+from bootwright.home import Home
+from bootwright.machines.folder import MachineFolder, all_machines, foreign_entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What some machines need."""
+
+    users: dict[str, list[str]] = field(default_factory=dict)
+    """``{digest: names of machines}``"""
+    unknown: list[str] = field(default_factory=list)
+    """The machines that do not tell: they may need anything."""
+
+    def may_include(self, digest: str) -> bool:
+        """Say whether *digest* is needed, or nobody can tell."""
+        return bool(self.unknown) or digest in self.users
+
+    def told(self, digest: str) -> str:
+        """Say that no other machine uses *digest*."""
+        users = self.users.get(digest)
+        if users:
+            return f"only {', '.join(users)} used it"
+        return "no machine is known to use it" if self.unknown else "no machine uses it"
+
+
+def needs_of(machines: Iterable[MachineFolder]) -> Needs:
+    """Return what *machines* need together."""
+    needs = Needs()
+    for folder in machines:
+        try:
+            recipe = folder.spec().recipe
+        except FormatError:
+            if folder.lock.is_file():  # else it was removed just now, or is no machine
+                needs.unknown.append(folder.name)
+            continue
+        for digest in (recipe.kernel, recipe.image, *(f.digest for f in recipe.guest_files)):
+            if digest is not None:
+                needs.users.setdefault(digest, []).append(folder.name)
+    return needs
+
+
+def needs_now(home: Home) -> Needs:
+    """Return what all machines need."""
+    return needs_of([*all_machines(home), *foreign(home)])
+
+
+def foreign(home: Home) -> list[MachineFolder]:
+    """Return what only looks like machines: one that was moved behind a link may come back."""
+    return [MachineFolder(path) for path in foreign_entries(home)]

@@ -1,0 +1,90 @@
+"""A comparison as text: the verdict first, then a row for each phase, then how it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bootwright.experiments.results import WHOLE, CompareResult
+from bootwright.reports.measurement import host_line, ms, notes, what
+from bootwright.reports.text import BOLD, duration, styled
+
+_NAME_WIDTH = 22
+_WORDS = {"no-difference": "no difference", "cannot-tell": "cannot tell"}
+
+
+def text(result: CompareResult, *, color: bool = False) -> str:
+    """Return a comparison's report.
+
+    Args:
+        color: Whether the verdict is bold.
+    """
+    lines = [styled(verdict(result), BOLD, color), *_sides(result)]
+    if result.phases:
+        lines += ["", *_table(result, color), ""]
+    return "\n".join([*lines, *notes(result), *_how(result)])
+
+
+def verdict(result: CompareResult) -> str:
+    """Return the verdict as one sentence."""
+    smallest = duration(result.smallest_ns)
+    whole = result.whole
+    if whole is None:
+        return f"no verdict: {result.why_none}"
+    low, high = whole.ci_ns
+    interval = f"{whole.confidence * 100:.0f} % interval"
+    between = f"B - A: {interval} {ms(low, '+')} to {ms(high, '+')} ms, {result.pairs} pairs"
+    if whole.verdict == "no-difference":
+        return f"no difference larger than {smallest} ({between})"
+    if whole.verdict == "cannot-tell":
+        more = result.may_tell
+        how = f"some {more} boots of each may (-n {more})" if more else "more boots may not either"
+        return f"cannot tell yet whether B differs by more than {smallest}; {how}"
+    near, far = sorted((abs(low), abs(high)))
+    share = abs(whole.effect_ns) / whole.a_median_ns if whole.a_median_ns else 0
+    return (
+        f"B is {whole.verdict} by {duration(abs(whole.effect_ns))} ({share:.0%}), "
+        f"{interval} {duration(near)} to {duration(far)}, p {_p(whole.p)}, "
+        f"{result.pairs} pairs"
+    )
+
+
+def _sides(result: CompareResult) -> Iterator[str]:
+    for name, side in result.sides.items():
+        yield f"  {name}: {what(side.title, side.changes)}"
+
+
+def _table(result: CompareResult, color: bool) -> Iterator[str]:
+    yield (
+        f"{'phase, ms':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}  "
+        f"{'interval':<22}{'p':>7}  verdict"
+    )
+    for name, found in result.phases.items():
+        low, high = found.ci_ns
+        interval = f"{ms(low, '+')} to {ms(high, '+')}"
+        row = (
+            f"{name:<{_NAME_WIDTH}}{ms(found.a_median_ns):>10}{ms(found.b_median_ns):>10}"
+            f"{ms(found.effect_ns, '+'):>10}  {interval:<22}{_p(found.p):>7}  "
+            f"{_WORDS.get(found.verdict, found.verdict)}"
+        )
+        yield styled(row, BOLD, color and name == WHOLE)
+    for side_name, side in result.sides.items():
+        phases = [phase for sample in side.samples[:1] for phase in sample.phases]
+        alone = [phase for phase in phases if phase not in result.phases]
+        if alone:
+            yield f"only {side_name} has these phases: {', '.join(alone)}"
+
+
+def _p(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _how(result: CompareResult) -> Iterator[str]:
+    if result.verdict is None:
+        yield host_line(result)
+        return
+    looks = " or ".join(map(str, result.looks))
+    pairing = "of one seed" if result.clock == "virtual" else "interleaved A B B A"
+    yield f"{result.pairs} pairs of boots, {pairing}; decided before the first: {looks}"
+    yield "A and B are medians, B - A is by pairs; p by signs, for phases adjusted (Holm)"
+    yield f"from where {result.begins} until {result.ends}"
+    yield host_line(result)

@@ -1,0 +1,84 @@
+"""Text for people: why something is busy."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Protocol
+
+_WIDTH = 100
+
+
+class _Holder(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+class _Device(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def holders(self) -> Sequence[_Holder]: ...
+
+
+class Explained(Protocol):
+    """See `busy.why.Explanation`."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def is_busy(self) -> bool: ...
+    @property
+    def devices(self) -> Sequence[_Device]: ...
+    @property
+    def reasons(self) -> Sequence[str]: ...
+    @property
+    def cures(self) -> Sequence[str]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+def text(found: Explained) -> str:
+    """Return first whether anything is in the way, then who holds what, why, and what to do."""
+    verdict = "something stands in the way" if found.is_busy else "nothing stands in the way"
+    lines = [f"{found.path} ({found.kind}): {verdict}"]
+    for device in found.devices:
+        lines += ["", *_wrapped(f"{device.name}  {device.text}", "  ")]
+        lines += [line for h in device.holders for line in _wrapped(f"held: {h.text}", "    ")]
+    for heading, words in (
+        ("Why", found.reasons),
+        ("What to do", found.cures),
+        ("Also", found.notes),
+    ):
+        if words:
+            lines += ["", heading, *(line for word in words for line in _told(word))]
+    return "\n".join(lines)
+
+
+def _told(words: str) -> list[str]:
+    """Commands are kept whole, to be pasted."""
+    before, dollar, command = words.partition("$ ")
+    if not dollar:
+        return _wrapped(words, "  ")
+    lines = _wrapped(before.strip(), "  ") if before.strip() else []
+    return [*lines, f"      {_plain(command)}"]
+
+
+def _wrapped(words: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        _plain(words),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _plain(words: str) -> str:
+    """Return *words* without what a terminal would obey: file names come from anybody."""
+    return "".join(char if char.isprintable() else " " for char in words)

@@ -1,0 +1,85 @@
+"""Two kernels side by side, as text: why one takes longer, below how much longer it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bootwright.experiments.results import KernelCompareResult
+from bootwright.reports import comparison
+from bootwright.reports.text import duration, size
+from bootwright.timelines.kernels import Part, Reasons
+
+_NAME_WIDTH = 46
+_ROWS = 8
+_SMALLEST_NS = 100_000
+"""Parts that differ by less are summed up, and sums of less left out."""
+
+
+def text(result: KernelCompareResult, *, color: bool = False) -> str:
+    """Return the whole report: how much longer one takes, then why.
+
+    Args:
+        color: Whether verdicts are bold.
+    """
+    parts = [comparison.text(result.tiny, color=color)]
+    if result.image is not None:
+        parts.append(comparison.text(result.image, color=color))
+    if result.reasons is not None:
+        parts.append("\n".join((*_facts(result), "", *_reasons(result.reasons))))
+    return "\n\n".join(parts)
+
+
+def _facts(result: KernelCompareResult) -> Iterator[str]:
+    for side, fact in (result.facts or {}).items():
+        files = ", ".join(f"{name} {size(count)}" for name, count in fact.file_bytes.items())
+        yield f"{side}: {fact.release}, boots its {fact.boots} ({files})"
+        if fact.memory_bytes is not None:
+            yield f"   keeps {size(fact.memory_bytes)} of the guest's memory for itself"
+        if fact.unpacking_ns is not None:
+            yield (
+                f"   as a bzImage its clock would start {duration(fact.unpacking_ns)} later: "
+                "loading and decompression"
+            )
+
+
+def _reasons(found: Reasons) -> Iterator[str]:
+    yield f"{'why, ms; each moment counted once':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}"
+    for title, parts in (
+        ("initcalls that only A has", found.only_a),
+        ("initcalls that only B has", found.only_b),
+        ("initcalls that differ", found.differ),
+        ("waits that differ", found.waits),
+        ("other parts that the log names", found.steps),
+        ("stretches in which nothing says what was done", found.unnamed),
+    ):
+        yield from _table(title, parts)
+    yield ""
+    yield (
+        f"{found.explained_share:.0%} of the difference has a name, by one watched boot of each; how "
+        "large it is, the boots above say"
+    )
+
+
+def _table(title: str, parts: Sequence[Part]) -> Iterator[str]:
+    moved = [part for part in parts if part.a_ns != part.b_ns]
+    total = sum(part.change_ns for part in moved)
+    shown = [p for p in moved[:_ROWS] if abs(p.change_ns) >= _SMALLEST_NS]
+    if not shown and abs(total) < _SMALLEST_NS:
+        return
+    yield _row(title, None, None, total)
+    for part in shown:
+        name = part.name + (" (only without KVM)" if part.only_without_kvm else "")
+        yield _row(f"  {name}", part.a_ns, part.b_ns, part.change_ns)
+    rest = moved[len(shown) :]
+    a_ns, b_ns = (sum(part.a_ns for part in rest), sum(part.b_ns for part in rest))
+    if abs(b_ns - a_ns) >= _SMALLEST_NS:
+        yield _row("  smaller ones, in sum", a_ns, b_ns, b_ns - a_ns)
+
+
+def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:
+    cells = "".join(
+        f"{'' if ns is None else f'{ns / 1e6:.1f}' if ns else '-':>10}" for ns in (a_ns, b_ns)
+    )
+    if len(name) > _NAME_WIDTH - 1:
+        name = name[: _NAME_WIDTH - 2] + "…"
+    return f"{name:<{_NAME_WIDTH}}{cells}{change_ns / 1e6:>+10.1f}"

@@ -1,0 +1,82 @@
+"""A measurement as text: a row for each phase, and all that one must know to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bootwright.experiments.results import WHOLE, Experiment, MeasureResult
+from bootwright.reports.text import BOLD, styled
+
+_NAME_WIDTH = 22
+
+
+def text(result: MeasureResult, *, color: bool = False) -> str:
+    """Return a measurement's report.
+
+    Args:
+        color: Whether the whole is bold.
+    """
+    return "\n".join([*_table(result, color), *notes(result), *_how(result)])
+
+
+def _table(result: MeasureResult, color: bool) -> Iterator[str]:
+    head = f"{'phase, ms':<{_NAME_WIDTH}}{'median':>10}{'spread':>8}{'min':>10}{'max':>10}"
+    confidences = {phase.confidence for phase in result.phases.values()}
+    if not confidences:
+        yield "no boot succeeded"
+        return
+    yield f"{head}  {min(confidences) * 100:.0f} % interval of the median"
+    for name, phase in result.phases.items():
+        low, high = phase.ci_ns
+        row = (
+            f"{name:<{_NAME_WIDTH}}{ms(phase.median_ns):>10}{ms(phase.spread_ns):>8}"
+            f"{ms(phase.min_ns):>10}{ms(phase.max_ns):>10}  {ms(low)} to {ms(high)}"
+        )
+        yield styled(row, BOLD, color and name == WHOLE)
+    for name, phase in result.phases.items():
+        if phase.outliers:
+            numbers = ", ".join(map(str, phase.outliers))
+            many = len(phase.outliers) > 1
+            yield f"far from the rest in {name}, and kept: boot{'s' * many} {numbers}"
+
+
+def notes(result: Experiment) -> Iterator[str]:
+    """Yield a line for each failed boot, up to three, and for each warning."""
+    for failure in result.failed[:3]:
+        yield f"failed: boot {failure.boot} of {failure.side}: {failure.reason}"
+    if len(result.failed) > 3:
+        yield f"failed: {len(result.failed) - 3} more"
+    for warning in result.warnings:
+        yield f"warning: {warning}"
+
+
+def host_line(result: Experiment) -> str:
+    """Return the host and the clock in one line."""
+    host = result.host
+    if result.clock == "virtual":
+        return "virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"
+    virtual = ", a VM itself" if host.is_virtual else ""
+    load = "" if host.load is None else f", load {host.load:.1f}"
+    return f"wall clock on {host.cpus} x {host.cpu or 'unknown CPU'}{virtual}{load}"
+
+
+def ms(time_ns: int, sign: str = "") -> str:
+    """Return milliseconds with as many decimals as six digits leave room for."""
+    value = time_ns / 1e6
+    decimals = 3 if abs(value) < 100 else 2 if abs(value) < 10_000 else 1
+    return f"{value:{sign}.{decimals}f}"
+
+
+def what(title: str, changes: Sequence[str]) -> str:
+    """Return what a side boots."""
+    return " with ".join(filter(None, [title or "the tiny guest", " ".join(changes)]))
+
+
+def _how(result: MeasureResult) -> Iterator[str]:
+    seeds = [sample.seed for sample in result.samples if sample.seed is not None]
+    of_seeds = (
+        f", seeds {min(seeds)} to {max(seeds)}" if result.clock == "virtual" and seeds else ""
+    )
+    yield f"{what(result.title, result.changes)}: n = {result.boots}{of_seeds}"
+    yield f"from where {result.begins} until {result.ends}"
+    yield host_line(result)

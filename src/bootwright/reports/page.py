@@ -1,0 +1,136 @@
+"""A timeline as one HTML file that needs nothing else: a picture to explore, and a table of it.
+
+The file has its own style, script and data, and a policy that lets it load nothing and run nothing
+but that script. Its parts are in the folder ``page``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from string import Template
+from typing import get_args
+
+from bootwright.reports.text import duration
+from bootwright.timelines.span import ROOT, Kind, Layer, Timeline, gaps, merged
+
+_SCRIPTS = (
+    "data", "layout", "theme", "text", "draw", "view", "hands", "card", "search", "table", "flame",
+    "paper", "main",
+)  # fmt: skip
+"""In this order they are one script; each knows what stands before it."""
+_LAYERS: tuple[str, ...] = get_args(Layer)
+_KINDS: tuple[str, ...] = get_args(Kind)
+_CLOCKS = {
+    "wall": "wall, the host's monotonic",
+    "virtual": "virtual, 1 ns an instruction",
+    "guest": "the guest's, as its logs tell it",
+}
+
+
+def page(
+    timeline: Timeline,
+    *,
+    title: str,
+    facts: Mapping[str, str] = {},
+    flame: Sequence[tuple[tuple[str, ...], int]] = (),
+) -> str:
+    """Return the page.
+
+    Args:
+        timeline: Of one boot; one without spans gives a page that says so.
+        title: Its heading, as plain text.
+        facts: What else is known of the boot, such as its kernel and its machine, by what it is
+            called; shown in this order, before the facts that the timeline itself has.
+        flame: Where the vCPU was seen, the outermost frame first, and for how many nanoseconds.
+    """
+    style = _part("page.css")
+    script = "\n".join(_part(f"{name}.js") for name in _SCRIPTS)
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_digest(style)}; "
+        f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
+    )
+    return Template(_part("page.html")).substitute(
+        policy=policy,
+        title=html.escape(title),
+        total=html.escape(duration(timeline.total_ns)) if timeline.spans else "no spans",
+        unexplained=html.escape(_unexplained(timeline)),
+        facts="\n".join(_fact(*fact) for fact in {**facts, **_own_facts(timeline)}.items()),
+        warnings="\n".join(
+            f'<p class="warning">{html.escape(warning)}</p>' for warning in timeline.warnings
+        ),
+        style=style,
+        script=script,
+        data=_data(timeline, flame),
+    )
+
+
+def _part(name: str) -> str:
+    return files("bootwright.reports").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Return what lets a browser use exactly this text, and no other that found its way in."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _unexplained(timeline: Timeline) -> str:
+    if not timeline.spans:
+        return "nothing was recorded"
+    open_ns = timeline.unaccounted_ns()[ROOT]
+    share = 100 * open_ns / timeline.total_ns if timeline.total_ns else 0.0
+    return f"{duration(open_ns)} unaccounted ({share:.1f} %)"
+
+
+def _own_facts(timeline: Timeline) -> dict[str, str]:
+    facts = {"clock": _CLOCKS[timeline.clock]}
+    if timeline.clock == "wall":
+        facts["clock error"] = f"± {duration(timeline.clock_error_ns)}"
+    if timeline.overhead_ns is not None:
+        # Noise can make the watched pass the faster one.
+        watching = f"{timeline.overhead_ns / 1e6:.1f}".replace("-", "\N{MINUS SIGN}")
+        facts["watching cost"] = f"{watching} ms, in a second boot"
+    return facts
+
+
+def _fact(name: str, value: str) -> str:
+    return f"    <div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+
+
+def _data(timeline: Timeline, flame: Sequence[tuple[tuple[str, ...], int]]) -> str:
+    """Return the spans as JSON that can stand inside a script element."""
+    unaccounted = timeline.unaccounted_ns()
+    places = {span.id: place for place, span in enumerate(timeline.spans)}
+    explained = merged((s.start_ns, s.end_ns) for s in timeline.spans if s.kind != "frame")
+    whole = timeline.spans[0] if timeline.spans else None
+    data = {
+        "layers": _LAYERS,
+        "kinds": _KINDS,
+        "gaps": gaps(explained, whole.start_ns, whole.end_ns) if whole else (),
+        "spans": [
+            (
+                places[span.parent] if span.parent else -1,
+                _LAYERS.index(span.layer),
+                _KINDS.index(span.kind),
+                span.start_ns,
+                span.end_ns,
+                unaccounted[span.id],
+                int(span.critical),
+                span.slack_ns,
+                span.id,
+                span.name,
+                span.source,
+            )
+            for span in timeline.spans
+        ],
+        "flame": flame,
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    # "</script" and "<!--" would end or change the element; & is no danger, but has no use either.
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text

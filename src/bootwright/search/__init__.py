@@ -1,0 +1,1 @@
+"""The search for a best set of changes, in few tests."""

@@ -1,0 +1,1 @@
+"""Statistics of boot times: medians, intervals, effects, verdicts."""

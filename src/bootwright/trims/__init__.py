@@ -1,0 +1,1 @@
+"""Trims: what a boot of systemd leaves out, worked out from the unit graph."""

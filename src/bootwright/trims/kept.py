@@ -1,0 +1,186 @@
+"""What of a boot stays, and why: what was asked for, what that needs, and the frame of a boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bootwright.systemd import presets, sysusers, tmpfiles
+from bootwright.systemd.busnames import BUS
+from bootwright.systemd.graph import NEEDS, STARTS, Edge, Graph
+from bootwright.systemd.implied import Kind
+
+DEFAULT_KEEP = (
+    "ssh.service",
+    "ssh.socket",
+    "sshd.service",
+    "sshd.socket",
+    "systemd-user-sessions.service",
+    "systemd-remount-fs.service",
+    "systemd-journald*",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-kernel-config.mount",
+)
+"""One can log in, the root can be written, the log can be read."""
+
+FRAME = ("target", "slice", "device", "scope")
+"""Types of units that run nothing."""
+
+_SERVERS = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
+
+_DEVICE_MANAGER = (
+    *("systemd-udevd.service", "systemd-udev-trigger.service"),
+    *("systemd-udevd-control.socket", "systemd-udevd-kernel.socket"),
+)
+"""Without these no device unit ever becomes active, and who waits for one waits in vain."""
+
+_LOGINS = "systemd-user-sessions.service"
+
+_VERBS = {"Wants": "wants", "Upholds": "wants", "Triggers": "starts"}
+
+
+@dataclass(slots=True)
+class KeptUnits:
+    """Finds the units that stay.
+
+    Args:
+        graph: The image's.
+        keep: Units to keep, and globs of them.
+    """
+
+    graph: Graph
+    keep: tuple[str, ...]
+    reasons: dict[str, str] = field(default_factory=dict)
+    """``{unit: why it stays}``"""
+    notes: list[str] = field(default_factory=list)
+    _boot: dict[str, Edge | None] = field(init=False)
+    _bus: tuple[str, ...] = field(init=False)
+    """The units of D-Bus that a boot starts."""
+    _called: dict[str, str] = field(default_factory=dict)
+    """``{unit: the D-Bus name whose first caller starts it}``"""
+    _kept: set[str] = field(default_factory=set)
+    """Units whose wishes count as needs: what was asked for, and what that needs."""
+
+    def __post_init__(self) -> None:
+        self._boot = self._reached()
+        self._bus = tuple(
+            unit for name in BUS if (unit := self.graph.real_name(name)) in self._boot
+        )
+        if self._bus:
+            for bus_name, alias in self.graph.bus_names.items():
+                self._called.setdefault(self.graph.real_name(alias), bus_name)
+        for unit in self._boot:
+            if self.graph.units[unit].type in FRAME:
+                self.reasons[unit] = "it runs nothing"
+            elif self.graph.units[unit].state == "implicit":
+                self.reasons[unit] = "it is there before systemd"
+        self._keep_asked()
+        for unit in self._boot:
+            made = self.graph.units[unit]
+            if made.state == "generated" and made.type in ("mount", "swap", "automount"):
+                self._stay(unit, "/etc/fstab names it")
+        looked_at: set[str] = set()
+        while new := [unit for unit in self.reasons if unit not in looked_at]:
+            for unit in new:
+                self._keep_needed_by(unit, NEEDS)
+            looked_at.update(new)
+
+    def _reached(self) -> dict[str, Edge | None]:
+        """Return what a boot starts, and what it may start by sockets, timers and paths."""
+        reached = self.graph.started_by()
+        queue = list(reached)
+        while queue:
+            unit = queue.pop()
+            for edge in self.graph.edges_from(unit, ("Triggers",)):
+                for name, by in self.graph.started_by(edge.target).items():
+                    if name not in reached:
+                        reached[name] = by or edge
+                        queue.append(name)
+        return reached
+
+    def _keep_asked(self) -> None:
+        asked: list[str] = []
+        for pattern in self.keep:
+            found = [
+                unit
+                for unit in self.graph.matching(pattern)
+                if self.graph.units[unit].state not in ("missing", "masked")
+            ]
+            usable = [unit for unit in found if unit in self._boot or unit in self._called]
+            if not usable and pattern not in DEFAULT_KEEP:
+                self.notes.append(self._why_not(pattern, found))
+            for unit in usable:
+                self.reasons.setdefault(unit, f"kept by {pattern}")
+            asked += usable
+        for unit in asked:
+            self._stay(unit, self.reasons[unit])
+        if not any(unit in self.reasons for unit in _SERVERS):
+            self.notes.append("no SSH server is kept: there will be no way to log in")
+
+    def _why_not(self, pattern: str, found: list[str]) -> str:
+        """Say why nothing that *pattern* means can stay."""
+        if not found:
+            return f"--keep {pattern} is no unit of the image, or a masked one"
+        said = f"--keep {pattern}: no boot of the image starts it"
+        if len(found) > 1:
+            return said
+        file = self.graph.units[found[0]].file
+        by = [edge.source for edge in self.graph.edges_to(found[0], (*STARTS, "Triggers"))]
+        enabled = [unit for unit in by if unit in presets.wanted_by(file)]
+        if enabled or (by and presets.is_static(file)):
+            return f"{said}, as none starts {(enabled or by)[0]}, which would"
+        return f"{said}: {presets.why_not_started(found[0], file, self.graph.presets)}"
+
+    def _stay(self, unit: str, reason: str) -> None:
+        """Let a unit stay, with all that it would start and all that would start it in time."""
+        if unit in self._kept:
+            return
+        self.reasons.setdefault(unit, reason)
+        self._kept.add(unit)
+        self._keep_needed_by(unit, (*STARTS, "Triggers"))
+        for edge in self.graph.edges_to(unit, ("Triggers",)):
+            if edge.source in self._boot:
+                self._stay(edge.source, f"it starts {unit}")
+        self._keep_bus_of(unit)
+        self._keep_makers_for(unit)
+
+    def _keep_needed_by(self, unit: str, kinds: tuple[Kind, ...]) -> None:
+        for edge in self.graph.edges_from(unit, kinds):
+            target = self.graph.units[edge.target]
+            if target.type == "device" and edge.kind in NEEDS:
+                self._keep_device_manager(unit)
+            if target.type in FRAME:
+                self.reasons.setdefault(target.name, "it runs nothing")
+                continue
+            verb = _VERBS.get(edge.kind, "requires")
+            self._stay(target.name, f"{unit} {verb} it")
+
+    def _keep_device_manager(self, unit: str) -> None:
+        for name in _DEVICE_MANAGER:
+            if name in self._boot and name not in self._kept:
+                self._stay(name, f"{unit} waits for a device")
+
+    def _keep_bus_of(self, unit: str) -> None:
+        """Keep D-Bus for who is called over it, or says by an order that it calls."""
+        bus_name = self.graph.units[unit].file.last("Service", "BusName") or self._called.get(unit)
+        for name in self._bus:
+            if unit in self._bus or name in self._kept:
+                continue
+            if bus_name:
+                self._stay(name, f"{unit} is called over it, as {bus_name}")
+            elif any(edge.target in self._bus for edge in self.graph.edges_from(unit, ("After",))):
+                self._stay(name, f"{unit} comes after it")
+
+    def _keep_makers_for(self, unit: str) -> None:
+        """Keep who makes the paths and users of a unit, and what undoes the side effect of that."""
+        file = self.graph.units[unit].file
+        path = tmpfiles.needed_by(unit, file, self.graph.paths)
+        if path and tmpfiles.SERVICE in self._boot:
+            self._stay(tmpfiles.SERVICE, f"{unit} needs {path.path}, which {path.origin} makes")
+        user = sysusers.needed_by(file, self.graph.users)
+        if user and sysusers.SERVICE in self._boot:
+            self._stay(sysusers.SERVICE, f"{unit} runs as {user.name}, whom {user.origin} makes")
+        if unit == tmpfiles.SERVICE and _LOGINS in self._boot:
+            for made in self.graph.paths:
+                if made.path == tmpfiles.NOLOGIN:
+                    self._stay(_LOGINS, f"it removes {made.path}, which {made.origin} makes")

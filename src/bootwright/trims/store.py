@@ -1,0 +1,296 @@
+"""The trims that a user has: small TOML files, which people may read and edit."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from bootwright.digest import Digest, is_digest
+from bootwright.errors import BootwrightError, FormatError, InputError, NotFoundError
+from bootwright.home import Home
+from bootwright.store import NAME_PATTERN, check_name
+from bootwright.systemd.unitfiles import parse_name
+from bootwright.trims.trim import DropIn, DroppedGenerator, Mask, Trim
+
+V = TypeVar("V")
+
+_GENERATOR = re.compile(r"(/[A-Za-z0-9_.+-]+)+")
+_DROP_IN = re.compile(r"([^/]+)\.d/[A-Za-z0-9_.-]+\.conf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrim(Trim):
+    """A trim that is kept under its name."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedTrim:
+    """A trim's file that cannot be used."""
+
+    name: str
+    damaged: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrimDiff:
+    """What only one of two trims leaves out or adds: ``{name: content}``."""
+
+    only_a: dict[str, str]
+    only_b: dict[str, str]
+
+
+def path(home: Home, name: str) -> Path:
+    """Return where the trim called *name* is kept."""
+    return home.trims / f"{name}.toml"
+
+
+def names(home: Home) -> list[str]:
+    """Return the names of all trims, sorted."""
+    if not home.trims.is_dir():
+        return []
+    stems = (entry.stem for entry in home.trims.iterdir() if entry.suffix == ".toml")
+    return sorted(stem for stem in stems if NAME_PATTERN.fullmatch(stem))
+
+
+def save(home: Home, trim: Trim) -> bool:
+    """Keep *trim* under its name.
+
+    Returns:
+        Whether it is new; False: the same was there already.
+
+    Raises:
+        InputError: another trim has the name. It is never overwritten.
+    """
+    check_name(trim.name, "a trim")
+    target = path(home, trim.name)
+    home.trims.mkdir(parents=True, exist_ok=True)
+    staged = home.trims / f".{trim.name}-{os.getpid()}-{os.urandom(4).hex()}"
+    try:
+        staged.write_text(to_toml(trim))
+        os.link(staged, target)  # unlike a rename, this replaces nothing
+    except FileExistsError:
+        if target.read_text() == to_toml(trim):
+            return False
+        raise InputError(
+            f"there is another trim called {trim.name!r}",
+            hint=f"give this one a --name, or first: bootwright trim rm {trim.name}",
+        ) from None
+    finally:
+        staged.unlink(missing_ok=True)
+    return True
+
+
+def every(home: Home) -> tuple[StoredTrim | DamagedTrim, ...]:
+    """Return all trims, by their names."""
+    found: list[StoredTrim | DamagedTrim] = []
+    for name in names(home):
+        try:
+            found.append(stored(home, name))
+        except BootwrightError as error:
+            found.append(DamagedTrim(name=name, damaged=str(error)))
+    return tuple(found)
+
+
+def stored(home: Home, name: str) -> StoredTrim:
+    """Return the trim called *name* with where it is kept; see `load` for what is raised."""
+    trim = load(home, name)
+    return StoredTrim(
+        name=trim.name,
+        image=trim.image,
+        keep=trim.keep,
+        masks=trim.masks,
+        generators=trim.generators,
+        drop_ins=trim.drop_ins,
+        path=path(home, name),
+    )
+
+
+def diff(home: Home, a: str, b: str) -> TrimDiff:
+    """Compare what two trims leave out; see `load` for what is raised."""
+    first, second = (_left_out(load(home, name)) for name in (a, b))
+    return TrimDiff(
+        only_a={key: value for key, value in first.items() if second.get(key) != value},
+        only_b={key: value for key, value in second.items() if first.get(key) != value},
+    )
+
+
+def _left_out(trim: Trim) -> dict[str, str]:
+    """Return what a trim leaves out or adds: ``{name: content}``."""
+    return {
+        **{mask.unit: "masked" for mask in trim.masks},
+        **{generator.path: "does not run" for generator in trim.generators},
+        **{drop_in.path: drop_in.content for drop_in in trim.drop_ins},
+    }
+
+
+def load(home: Home, name: str) -> Trim:
+    """Read the trim called *name*.
+
+    Raises:
+        NotFoundError: there is none.
+        FormatError: the file is no trim; the message names the field.
+    """
+    file = path(home, name)
+    if not NAME_PATTERN.fullmatch(name) or not file.is_file():
+        raise _unknown(home, name)
+    try:
+        trim = from_toml(file.read_text())
+    except (InputError, UnicodeDecodeError) as error:
+        raise FormatError(
+            f"trim {name!r} is damaged: {file}: {error}",
+            hint=f"mend the file, or bootwright trim rm {name}",
+        ) from error
+    if trim.name != name:
+        raise FormatError(
+            f"trim {name!r} is damaged: {file}: `name` is {trim.name!r}",
+            hint=f'write name = "{name}"',
+        )
+    return trim
+
+
+def remove(home: Home, name: str) -> None:
+    """Remove the trim called *name*; a damaged one too.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    try:
+        if not NAME_PATTERN.fullmatch(name):
+            raise FileNotFoundError(name)
+        path(home, name).unlink()
+    except FileNotFoundError:
+        raise _unknown(home, name) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A drop-in, in the file."""
+
+    content: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """What a trim's file holds; each thing that goes is one line, with its reason."""
+
+    name: str
+    image: Digest
+    keep: tuple[str, ...] = ()
+    masks: dict[str, object] = field(default_factory=dict)
+    generators: dict[str, object] = field(default_factory=dict)
+    drop_ins: dict[str, _Change] = field(default_factory=dict)
+
+
+def to_toml(trim: Trim) -> str:
+    """Return *trim* as a file that `from_toml` takes back."""
+    import tomli_w
+
+    table = {
+        "name": trim.name,
+        "image": trim.image,
+        "keep": trim.keep,
+        "masks": {mask.unit: mask.reason for mask in trim.masks},
+        "generators": {gone.path: gone.reason for gone in trim.generators},
+        "drop_ins": {d.path: {"content": d.content, "reason": d.reason} for d in trim.drop_ins},
+    }
+    head = "# What a boot leaves out, and why. Delete a line to have it back.\n"
+    return head + tomli_w.dumps({key: value for key, value in table.items() if value})
+
+
+def from_toml(text: str) -> Trim:
+    """Read a trim.
+
+    Raises:
+        InputError: it is no TOML, or a field is missing, unknown or cannot be used.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"it is no TOML: {error}") from error
+    known = _File.__dataclass_fields__
+    if unknown := sorted(set(table) - set(known)):
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        raise InputError(
+            f"there is no field `{unknown[0]}`" + (f", is it `{close[0]}`?" if close else "")
+        )
+    try:
+        file = msgspec.convert(table, type=_File)
+    except msgspec.ValidationError as error:
+        text = str(error).replace("`$.", "`").replace("Object missing", "it misses")
+        raise InputError(text) from error
+    if not is_digest(file.image):
+        raise InputError(f"`image` is {file.image!r}, which is no digest")
+    return Trim(
+        name=file.name,
+        image=file.image,
+        keep=file.keep,
+        masks=tuple(
+            Mask(unit=unit, reason=reason)
+            for unit, reason in _reasons("masks", file.masks, _is_unit, "ssh.service")
+        ),
+        generators=tuple(
+            DroppedGenerator(path=path, reason=reason)
+            for path, reason in _reasons(
+                "generators", file.generators, _is_absolute, "/usr/lib/systemd/system-generators/x"
+            )
+        ),
+        drop_ins=tuple(
+            DropIn(path=path, content=change.content, reason=change.reason)
+            for path, change in _checked(
+                "drop_ins", file.drop_ins, _is_drop_in, "ssh.service.d/10-a.conf"
+            )
+        ),
+    )
+
+
+def _reasons(
+    key: str, table: dict[str, object], fits: Callable[[str], bool], example: str
+) -> Iterator[tuple[str, str]]:
+    for name, reason in _checked(key, table, fits, example):
+        if not isinstance(reason, str):
+            raise InputError(f"`{key}.{name!r}` is {reason!r}, but a reason is text")
+        yield name, reason
+
+
+def _checked(
+    key: str, table: dict[str, V], fits: Callable[[str], bool], example: str
+) -> Iterator[tuple[str, V]]:
+    for name, value in table.items():
+        if not fits(name):
+            raise InputError(f"`{key}` has {name!r}, which is not of the kind {example}")
+        yield name, value
+
+
+def _is_unit(text: str) -> bool:
+    name = parse_name(text)
+    return name is not None and not name.is_template
+
+
+def _is_absolute(text: str) -> bool:
+    return _GENERATOR.fullmatch(text) is not None and "/." not in text
+
+
+def _is_drop_in(text: str) -> bool:
+    found = _DROP_IN.fullmatch(text)
+    return found is not None and parse_name(found[1]) is not None
+
+
+def _unknown(home: Home, name: str) -> NotFoundError:
+    known = names(home)
+    close = difflib.get_close_matches(name, known, n=1)
+    there = f"there are: {', '.join(known)}" if known else "bootwright trim IMAGE makes one"
+    return NotFoundError(
+        f"no trim is called {name!r}", hint=f"did you mean {close[0]!r}?" if close else there
+    )

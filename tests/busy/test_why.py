@@ -1,0 +1,221 @@
+"""Why something is busy: the real failures, with real loop devices and the real mount."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bootwright.busy.mounting import next_free
+from bootwright.busy.why import explain_busy
+from bootwright.disks.holders import SYS_BLOCK
+from bootwright.doctor import sweep
+from bootwright.doctor.blockdevices import listed
+from bootwright.home import Home
+from bootwright.reports import explanation
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not os.path.exists("/dev/loop-control"), reason="needs loop devices"
+    ),
+]
+
+
+def _run(*argv: object) -> str:
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "disk.ext4"
+    path.touch()
+    os.truncate(path, 16 << 20)
+    _run("mkfs.ext4", "-q", path)
+    return path
+
+
+@pytest.fixture
+def attach() -> Iterator[Callable[..., Path]]:
+    """Bind files to loop devices; afterwards none of them is left."""
+    nodes: dict[Path, str] = {}
+
+    def bind(path: Path, *options: str) -> Path:
+        node = Path(_run("losetup", "--find", "--show", *options, path))
+        nodes[node] = str(path)
+        return node
+
+    yield bind
+    for node, path in nodes.items():
+        if _backing(node).startswith(path):
+            _run("losetup", "-d", node)
+    deadline = time.monotonic() + 60
+    while left := [n for n, path in nodes.items() if _backing(n).startswith(path)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+def _backing(node: Path) -> str:
+    try:
+        return Path(f"/sys/block/{node.name}/loop/backing_file").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.fixture
+def claim() -> Iterator[Callable[[Path], int]]:
+    """Open devices with O_EXCL in another process."""
+    started = []
+
+    def hold(node: Path) -> int:
+        script = "import os,sys;os.open(sys.argv[1],os.O_EXCL);print(flush=True);sys.stdin.read()"
+        holder = subprocess.Popen(
+            ["python3", "-c", script, node], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        started.append(holder)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"\n"
+        return holder.pid
+
+    yield hold
+    for holder in started:
+        holder.communicate()
+
+
+def test_why_explains_that_mount_names_another_loop(
+    home: Home, image: Path, tmp_path: Path, attach: Callable[..., Path], claim: Callable[..., int]
+) -> None:
+    node = attach(image)
+    pid = claim(node)
+    done = subprocess.run(["mount", image, tmp_path], capture_output=True, text=True)
+    found = explain_busy(image, home)
+    assert found.mounting is not None
+    assert found.mounting.verdict == "busy"
+    assert found.mounting.message in done.stderr
+    assert node.name in found.mounting.message
+    assert f"process {pid} (python3)" in found.reasons[0]
+    assert "would be free" in found.reasons[0]
+    shown = explanation.text(found)
+    assert "something stands in the way" in shown
+    assert f"kill {pid}" in shown
+
+
+def test_why_explains_two_loops_on_one_file_with_a_way_around(
+    home: Home, image: Path, tmp_path: Path, attach: Callable[..., Path], claim: Callable[..., int]
+) -> None:
+    claim(attach(image))
+    second = attach(image, "--read-only")
+    point = tmp_path / "point"
+    point.mkdir()
+    _run("mount", "-o", "ro", second, point)
+    try:
+        found = explain_busy(second, home)
+        assert any(h.kind == "mount" and h.name == str(point) for h in found.devices[0].holders)
+        assert any("share this one file" in note for note in explain_busy(image, home).notes)
+        busy = explain_busy(point, home)
+        assert busy.kind == "mount point"
+        assert not busy.is_busy
+    finally:
+        _run("umount", point)
+
+
+def test_why_explains_the_live_lock_of_a_claimed_unbound_loop(
+    home: Home, image: Path, attach: Callable[..., Path], claim: Callable[..., int]
+) -> None:
+    node = attach(image)
+    _run("losetup", "-d", node)
+    pid = claim(node)
+    found = explain_busy(node, home)
+    assert found.is_busy
+    assert any("live-lock" in reason for reason in found.reasons)
+    assert any(h.name == str(pid) for h in found.devices[0].holders)
+    if _run("losetup", "--find") == str(node):  # no other program has let a lower one go
+        stuck = explain_busy(image, home)
+        assert stuck.is_busy
+        assert f"the kernel names {node.name} again" in stuck.reasons[-1]
+        assert any(str(pid) in cure for cure in stuck.cures)
+
+
+def test_why_explains_a_loop_on_a_part_of_the_file(
+    home: Home, image: Path, tmp_path: Path, attach: Callable[..., Path]
+) -> None:
+    attach(image, "--offset", "4096")
+    done = subprocess.run(["mount", image, tmp_path], capture_output=True, text=True)
+    found = explain_busy(image, home)
+    assert "overlapping loop device exists" in done.stderr
+    assert found.mounting is not None
+    assert found.mounting.verdict == "overlaps"
+
+
+def test_why_explains_a_lazy_detach_and_a_deleted_file(
+    home: Home, image: Path, attach: Callable[..., Path], claim: Callable[..., int]
+) -> None:
+    node = attach(image)
+    claim(node)
+    _run("losetup", "-d", node)
+    found = explain_busy(node, home)
+    assert any("autoclear" in reason for reason in found.reasons)
+    image.unlink()
+    image.touch()
+    assert any("is deleted" in note for note in explain_busy(image, home).notes)
+
+
+def test_why_with_nothing_in_the_way(home: Home, image: Path) -> None:
+    found = explain_busy(image, home)
+    assert not found.is_busy
+    assert explanation.text(found).startswith(f"{image} (file): nothing stands in the way")
+
+
+def test_sweep_removes_orphans_and_keeps_look_alikes(
+    home: Home, image: Path, attach: Callable[..., Path]
+) -> None:
+    home.machines.mkdir(parents=True)
+    (own := home.data / "disk.raw").parent.mkdir(parents=True)
+    own.write_bytes(bytes(1 << 20))
+    foreign, unmarked, orphan = attach(image), attach(own), attach(own)
+    _tag(foreign, "bootwright:gone:cow")
+    _tag(orphan, "bootwright:gone:cow")
+    mine = {foreign.name, unmarked.name, orphan.name}
+    fates = {device.name: device.fate for device in listed(home) if device.name in mine}
+    assert fates == {foreign.name: "foreign", unmarked.name: "foreign", orphan.name: "orphaned"}
+    assert sweep.sweep(home) == [f"freed {orphan.name}: machine gone's, which is not alive"]
+    assert sweep.sweep(home) == []
+    assert _backing(foreign).startswith(str(image))
+    assert _backing(unmarked).startswith(str(own))
+
+
+def test_sweep_keeps_a_claimed_orphan(
+    home: Home, attach: Callable[..., Path], claim: Callable[..., int]
+) -> None:
+    (own := home.data / "disk.raw").parent.mkdir(parents=True)
+    own.write_bytes(bytes(1 << 20))
+    orphan = attach(own)
+    _tag(orphan, "bootwright:gone:cow")
+    claim(orphan)
+    assert sweep.sweep(home) == []
+    assert _backing(orphan).startswith(str(own))
+
+
+def _tag(node: Path, tag: str) -> None:
+    """Source: loop(4), LOOP_GET_STATUS64 and LOOP_SET_STATUS64: the name is at byte 56."""
+    import fcntl
+
+    opened = os.open(node, os.O_RDWR)
+    try:
+        info = bytearray(fcntl.ioctl(opened, 0x4C05, bytes(232)))
+        info[56 : 56 + 64] = tag.encode().ljust(64, b"\0")
+        fcntl.ioctl(opened, 0x4C04, bytes(info))
+    finally:
+        os.close(opened)
+
+
+def test_next_free_is_the_kernels_next_loop_number() -> None:
+    assert next_free([0, 1, 3], [0, 1, 2, 3]) == 2
+    assert next_free([0, 1], [0, 1]) == 2
+    assert SYS_BLOCK.is_dir()
