@@ -19,7 +19,7 @@ from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
 from bootwright.machine import prepare
 from bootwright.machine.folder import MachineFolder
-from bootwright.machine.parts import load
+from bootwright.machine.parts import parts_of
 from bootwright.machine.spec import MachineSpec
 from bootwright.networks.user import Forward
 from bootwright.recipe import Recipe
@@ -45,7 +45,7 @@ def written(home: Home, recipe: Recipe, folder: Path, *, new_disk: bool = True) 
     target = folder / "initrd"
     prepare.write_initrd(
         home,
-        load(home, recipe),
+        parts_of(home, recipe),
         IDENTITY,
         target,
         authorized_key="ssh-ed25519 BBBB me",
@@ -131,7 +131,7 @@ def test_the_images_filesystem_is_a_driver_too(
 def made(home: Home, recipe: Recipe, folder: Path) -> tuple[Drive, ...]:
     """Make a machine's disk, and return its drives."""
     spec = MachineSpec(name="web", recipe=recipe)
-    found = prepare.disk_of(home, MachineFolder(folder), spec, load(home, recipe))
+    found = prepare.disk_of(home, MachineFolder(folder), spec, parts_of(home, recipe))
     assert found is not None
     kind, place = found
     kind.make(place, lambda share: None)
@@ -155,13 +155,13 @@ def test_a_disk_smaller_than_the_image_is_refused(
 
 def test_a_tiny_guest_has_no_disk(home: Home, tiny: Recipe, tmp_path: Path) -> None:
     spec = MachineSpec(name="t", recipe=tiny)
-    assert prepare.disk_of(home, MachineFolder(tmp_path), spec, load(home, tiny)) is None
+    assert prepare.disk_of(home, MachineFolder(tmp_path), spec, parts_of(home, tiny)) is None
 
 
 def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> None:
     spec = MachineSpec(name="web", recipe=recipe, publish=(Forward(host_port=80, guest_port=80),))
     folder = MachineFolder(home.machines / "web")
-    place = prepare.placement(folder, spec, load(home, recipe), mac="52:54:00:00:00:01")
+    place = prepare.placement(folder, spec, parts_of(home, recipe), mac="52:54:00:00:00:01")
     assert place.forwards == (Forward(host_port=0, guest_port=22), *spec.publish)
     assert (place.initrd, place.log) == (folder.initrd, folder.vmm_log)
     assert place.kernel == home.kernels / recipe.kernel / "vmlinux"
@@ -169,7 +169,9 @@ def test_the_ssh_servers_port_is_forwarded_first(home: Home, recipe: Recipe) -> 
 
 def test_a_tiny_guest_is_placed_without_disk_and_forwards(home: Home, tiny: Recipe) -> None:
     spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
-    place = prepare.placement(MachineFolder(home.machines / "t"), spec, load(home, tiny), mac="")
+    place = prepare.placement(
+        MachineFolder(home.machines / "t"), spec, parts_of(home, tiny), mac=""
+    )
     assert (place.drives, place.forwards) == ((), ())
 
 

@@ -56,7 +56,7 @@ from bootwright.machine.messages import (
     Status,
     Stop,
 )
-from bootwright.machine.parts import Parts, load
+from bootwright.machine.parts import Parts, parts_of
 from bootwright.machine.prepare import disk_of, placement, write_initrd
 from bootwright.machine.recovery import settle
 from bootwright.machine.sampler import SAMPLED_UNTIL, Sampler, sampler_of
@@ -170,7 +170,7 @@ class Monitor:
             stack.enter_context(space.full_disk_named(folder.path, f"{spec.name} was started"))
             await stack.enter_async_context(self._board.open(folder))
             self._recorder.mark("machine.claimed")
-            parts = load(self._home, recipe)
+            parts = parts_of(self._home, recipe)
             own = disk_of(self._home, folder, spec, parts, _device_name(spec))
             stack.enter_context(folder.journal.taking("file", folder.initrd.name))
             mac = await self._prepare(folder, spec, parts, own, again)

@@ -11,7 +11,7 @@ from bootwright.home import Home
 from bootwright.inits.ready import SEED_PATH as READY
 from bootwright.machine.folder import MachineFolder
 from bootwright.machine.marks import end_of
-from bootwright.machine.parts import Parts, load
+from bootwright.machine.parts import Parts, parts_of
 from bootwright.machine.spec import MachineSpec
 from bootwright.machine.ssh import Access
 from bootwright.networks import user
@@ -137,7 +137,7 @@ def planned(
     VMM inherits from the monitor, and the port that leads to the guest's SSH server.
     """
     folder = MachineFolder(home.machines / spec.name)
-    parts = load(home, spec.recipe)
+    parts = parts_of(home, spec.recipe)
     found = disk_of(home, folder, spec, parts)
     drives = found[0].drives(found[1]) if found else ()
     place = placement(folder, spec, parts, mac="52:54:00:00:00:00", drives=drives)
