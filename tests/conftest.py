@@ -13,6 +13,9 @@ from hypothesis import settings
 
 from bootwright.home import Home, locate_home
 
+pytest_plugins = ["tests.machines.fixtures"]
+"""Fixtures of rooms that make machines; each of those rooms uses them."""
+
 # No example has a deadline: beside other work any of them may take long.
 settings.register_profile("bootwright", deadline=None)
 settings.load_profile("bootwright")

@@ -11,7 +11,7 @@ import pytest
 
 import bootwright
 from bootwright import home
-from bootwright.boots import boot
+from bootwright.booting import boot
 
 
 def _imported_for_type_checkers() -> dict[str, tuple[str, str]]:

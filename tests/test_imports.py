@@ -24,7 +24,7 @@ _HEIGHT = {
     "cli": 7,
     **dict.fromkeys(("doctor", "probes", "experiments", "search", "__init__", "sync"), 6),
     **dict.fromkeys(("evidence", "busy", "pruning"), 5),
-    **dict.fromkeys(("monitor", "boots"), 4),
+    **dict.fromkeys(("monitor", "booting"), 4),
     **dict.fromkeys(("defaults", "kbuild"), 3.5),
     "machines": 3,
     "trims": 2.5,

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from bootwright import errors, sync
-    from bootwright.boots.boot import boot, run, start
-    from bootwright.boots.vm import VM, Run
+    from bootwright.booting.boot import boot, run, start
+    from bootwright.booting.vm import VM, Run
     from bootwright.events import Event, Notice, Progress
     from bootwright.home import Home
     from bootwright.machines.ssh import Completed
@@ -49,12 +49,12 @@ _NAMES = {
     "Phase": ("bootwright.timelines.phases", "Phase"),
     "Progress": ("bootwright.events", "Progress"),
     "Recipe": ("bootwright.recipes.recipe", "Recipe"),
-    "Run": ("bootwright.boots.vm", "Run"),
-    "VM": ("bootwright.boots.vm", "VM"),
-    "boot": ("bootwright.boots.boot", "boot"),
+    "Run": ("bootwright.booting.vm", "Run"),
+    "VM": ("bootwright.booting.vm", "VM"),
+    "boot": ("bootwright.booting.boot", "boot"),
     "errors": ("bootwright.errors", ""),
-    "run": ("bootwright.boots.boot", "run"),
-    "start": ("bootwright.boots.boot", "start"),
+    "run": ("bootwright.booting.boot", "run"),
+    "start": ("bootwright.booting.boot", "start"),
     "sync": ("bootwright.sync", ""),
 }
 

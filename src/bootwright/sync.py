@@ -20,8 +20,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from bootwright.boots import boot as boots
-from bootwright.boots import vm as vms
+from bootwright.booting import boot as boots
+from bootwright.booting import vm as vms
 from bootwright.errors import InputError
 from bootwright.machines.spec import EndReason
 from bootwright.machines.ssh import Completed

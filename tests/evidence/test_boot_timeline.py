@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from bootwright.boots.preparing import Prepared
+from bootwright.booting.preparing import Prepared
 from bootwright.errors import InputError
 from bootwright.events import Observer
 from bootwright.evidence import boot_timeline, passes

@@ -17,7 +17,7 @@ from bootwright.machines.spec import MachineSpec
 
 
 def test_the_parts_of_a_machine_with_an_image(home: Home, kept: MachineSpec) -> None:
-    found = parts.load(home, kept.recipe)
+    found = parts.parts_of(home, kept.recipe)
     assert found.recipe == kept.recipe
     assert found.kernel == load_kernel(home, kept.recipe.kernel)
     assert found.root is not None
@@ -27,7 +27,7 @@ def test_the_parts_of_a_machine_with_an_image(home: Home, kept: MachineSpec) -> 
 
 
 def test_a_tiny_guest_has_neither_root_nor_init(home: Home, tiny: MachineSpec) -> None:
-    found = parts.load(home, tiny.recipe)
+    found = parts.parts_of(home, tiny.recipe)
     assert (found.root, found.init) == (None, None)
 
 
@@ -35,4 +35,4 @@ def test_a_tiny_guest_has_neither_root_nor_init(home: Home, tiny: MachineSpec) -
 def test_a_part_that_is_gone(part: str, home: Home, kept: MachineSpec) -> None:
     gone = "sha256-" + "9" * 64
     with pytest.raises(NotFoundError, match=gone):
-        parts.load(home, replace(kept.recipe, **{part: gone}))  # type: ignore[arg-type]
+        parts.parts_of(home, replace(kept.recipe, **{part: gone}))  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from bootwright.home import Home
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel
 from bootwright.machines.folder import MachineFolder
-from bootwright.machines.parts import load
+from bootwright.machines.parts import parts_of
 from bootwright.machines.spec import MachineSpec
 from bootwright.monitor import prepare
 from bootwright.networks.user import Forward
@@ -46,7 +46,7 @@ def written(home: Home, recipe: Recipe, folder: Path, *, new_disk: bool = True) 
     target = folder / "initrd"
     prepare.write_initrd(
         home,
-        load(home, recipe),
+        parts_of(home, recipe),
         IDENTITY,
         target,
         authorized_key="ssh-ed25519 BBBB me",
@@ -130,7 +130,7 @@ def test_write_initrd_includes_the_images_filesystem(
 def made(home: Home, recipe: Recipe, folder: Path) -> tuple[Drive, ...]:
     """Make a machine's disk, and return its drives."""
     spec = MachineSpec(name="web", recipe=recipe)
-    found = prepare.disk_of(home, MachineFolder(folder), spec, load(home, recipe))
+    found = prepare.disk_of(home, MachineFolder(folder), spec, parts_of(home, recipe))
     assert found is not None
     kind, place = found
     kind.make(place, ignore)
@@ -154,13 +154,13 @@ def test_disk_of_refuses_a_disk_smaller_than_the_image(
 
 def test_disk_of_a_tiny_guest_is_none(home: Home, tiny: Recipe, tmp_path: Path) -> None:
     spec = MachineSpec(name="t", recipe=tiny)
-    assert prepare.disk_of(home, MachineFolder(tmp_path), spec, load(home, tiny)) is None
+    assert prepare.disk_of(home, MachineFolder(tmp_path), spec, parts_of(home, tiny)) is None
 
 
 def test_placement_forwards_the_ssh_port_first(home: Home, recipe: Recipe) -> None:
     spec = MachineSpec(name="web", recipe=recipe, publish=(Forward(host_port=80, guest_port=80),))
     folder = MachineFolder(home.machines / "web")
-    place = prepare.placement(folder, spec, load(home, recipe), mac="52:54:00:00:00:01")
+    place = prepare.placement(folder, spec, parts_of(home, recipe), mac="52:54:00:00:00:01")
     assert place.forwards == (Forward(host_port=0, guest_port=22), *spec.publish)
     assert (place.initrd, place.log) == (folder.initrd, folder.vmm_log)
     assert place.kernel == home.kernels / recipe.kernel / "vmlinux"
@@ -168,7 +168,9 @@ def test_placement_forwards_the_ssh_port_first(home: Home, recipe: Recipe) -> No
 
 def test_placement_of_a_tiny_guest_has_no_disk_or_forwards(home: Home, tiny: Recipe) -> None:
     spec = MachineSpec(name="t", recipe=tiny, publish=(Forward(host_port=80, guest_port=80),))
-    place = prepare.placement(MachineFolder(home.machines / "t"), spec, load(home, tiny), mac="")
+    place = prepare.placement(
+        MachineFolder(home.machines / "t"), spec, parts_of(home, tiny), mac=""
+    )
     assert (place.drives, place.forwards) == ((), ())
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootwright.boots.boot import BootRequest, check, requested, run_once
-from bootwright.boots.vm import Run
-from bootwright.cli import loop, names, screen
+from bootwright.booting.request import BootRequest, Wish
+from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, draft_of
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
 from bootwright.events import Event, Observer, Progress, ignore
 from bootwright.home import Home, locate_home
+from bootwright.machines import request as machine_request
 from bootwright.machines.events import MarkReached, OutputReceived
 from bootwright.machines.spec import MachineSpec
 from bootwright.reports import text
 from bootwright.timelines.phases import AFTER, START, phases, start_up_of
 from bootwright.timelines.recorder import Recorder
+
+if TYPE_CHECKING:
+    from bootwright.booting.vm import Run
 
 # What a boot is doing after each mark, for the status line.
 _DOING = {
@@ -91,21 +94,18 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         image, argv = arguments[0], (*arguments[1:], *argv)
     draft = draft_of(image, options)
     keep = options["keep"] or options["detach"]
-    check(draft, argv, keep=keep, publish=options["publish"])
     _check(argv, options)
     quiet, home = options["as_json"], locate_home()
-    with screen.observer("kernel", quiet=quiet) as observe:
-        asked = requested(
-            home,
-            draft,
-            name=options["name"],
-            publish=options["publish"],
-            command=argv,
-            keep=keep,
-            timeout_s=options["timeout"],
-            observe=ignore if quiet else observe,
-        )
-        request = loop.run(asked)
+    wish = Wish(
+        home=home,
+        draft=draft,
+        name=options["name"],
+        publish=options["publish"],
+        command=argv,
+        keep=keep,
+        timeout_s=options["timeout"],
+    )
+    request = wish.request_now() or _after_a_while(wish, quiet=quiet)
     if options["dry_run"]:
         _print_plan(home, request.spec, argv)
         return 0
@@ -119,6 +119,14 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     return ran.exit_status
 
 
+def _after_a_while(wish: Wish, *, quiet: bool) -> BootRequest:
+    """Decide what was left open of a boot, and show what takes a while."""
+    from bootwright.cli import loop
+
+    with screen.observer("kernel", quiet=quiet) as observe:
+        return loop.run(wish.request(ignore if quiet else observe))
+
+
 def carry_out(
     request: BootRequest, argv: tuple[str, ...], entered_ns: int, *, quiet: bool, detach: bool
 ) -> Run:
@@ -129,11 +137,17 @@ def carry_out(
     recorder.mark(START, entered_ns)
     streams = (sys.stdin, sys.stdout, sys.stderr)
     with _shown(request.spec, recorder, quiet=quiet) as observe:
+        monitor = machine_request.request(request.home, request.spec, observe, again=request.again)
+        # Imported here, while the machine starts: it imports asyncio.
+        from bootwright.booting.boot import run_once
+        from bootwright.cli import loop
+
         running = run_once(
             request,
             argv,
             recorder,
             observe,
+            monitor=monitor,
             capture=quiet,
             terminal=bool(argv) and not detach and all(stream.isatty() for stream in streams),
             detach=detach,

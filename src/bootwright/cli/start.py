@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bootwright.boots.boot import kept
+from bootwright.booting.request import kept
 from bootwright.cli import names
 from bootwright.cli.run import carry_out
 from bootwright.home import locate_home

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootwright.boots.preparing import Prepared
+from bootwright.booting.preparing import Prepared
 from bootwright.cli import loop, names, screen
 from bootwright.cli.boot_options import boot_options, check_timeout, draft_of
 from bootwright.cli.live import phases_shown

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,6 +27,7 @@ from bootwright.recipes.recipe import (
     MachineType,
     Recipe,
 )
+from bootwright.values import dataclass
 from bootwright.vmms.table import VMMS
 
 DEFAULT_KERNEL = "debian"
@@ -51,6 +50,20 @@ _TCG_TINY_CMDLINE = ("noapictimer", "noreplace-smp")
 cheaper for."""
 
 
+def complete_now(home: Home, draft: Draft) -> tuple[Recipe, Choice] | None:
+    """Complete a draft if that takes no time; see `complete`.
+
+    Returns:
+        None: a kernel has to be fetched, or KVM to be tried.
+    """
+    image = _image(home, draft)
+    if _lacks_kernel(home, draft):
+        return None
+    filled = _completion(home, draft, image)
+    choice = _known_choice(home, draft, filled)
+    return None if choice is None else filled.with_choice(choice)
+
+
 async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tuple[Recipe, Choice]:
     """Turn a draft into a recipe, and say which accelerator and disk were chosen and why.
 
@@ -66,13 +79,40 @@ async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tupl
         HostError: the host lacks what the recipe needs.
         BuildError: no kernel can be fetched.
     """
+    image = _image(home, draft)  # an unknown one is reported before anything is fetched
+    if _lacks_kernel(home, draft):
+        await _fetch_kernel(home, observe)
+    filled = _completion(home, draft, image)
+    choice = _known_choice(home, draft, filled)
+    if choice is None:
+        tried = await kvm_trial.choose(home, filled.recipe("kvm"), observe)
+        choice = _as_asked(draft, tried)
+    return filled.with_choice(choice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Completion:
+    """A draft with all but the accelerator decided."""
+
+    recipe: Callable[[Accelerator], Recipe]
+    disk_reason: str
+
+    def with_choice(self, choice: Choice) -> tuple[Recipe, Choice]:
+        return self.recipe(choice.accelerator), replace(choice, disk_reason=self.disk_reason)
+
+
+def _image(home: Home, draft: Draft) -> Image | None:
     draft.check_image()
+    return load_image(home, draft.image) if draft.image else None
+
+
+def _lacks_kernel(home: Home, draft: Draft) -> bool:
+    return draft.kernel is None and DEFAULT_KERNEL not in kernel_store(home).names()
+
+
+def _completion(home: Home, draft: Draft, image: Image | None) -> _Completion:
     if draft.stock:
         draft = replace(draft, without=tuple(default.name for default in speed.FAST))
-    # An unknown image is reported before anything is fetched.
-    image = load_image(home, draft.image) if draft.image else None
-    if draft.kernel is None and DEFAULT_KERNEL not in kernel_store(home).names():
-        await _fetch_kernel(home, observe)
     kernel = load_kernel(home, draft.kernel or DEFAULT_KERNEL)
     vmm = VMMS[draft.vmm or "qemu"]
     build = kvm_trial.remembered_build(home, vmm)
@@ -90,16 +130,7 @@ async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tupl
     init = _init(draft, image)
     guest_files = draft.guest_files
     if guest_files is None:
-        contents = initramfs.program_files()
-        if init in INITS:
-            contents |= INITS[init].guest_files()
-        if draft.trim is not None:
-            # Imported here: only a trimmed boot is to pay for it.
-            from bootwright.trims import store, trim
-
-            contents |= trim.guest_files(store.load(home, draft.trim))
-        guest_files = initramfs.store_guest_files(home, contents)
-
+        guest_files = _guest_files(home, draft, init)
     disk, disk_reason = disk_kind.choose(home, draft, vmm, kernel, image)
 
     def filled(accelerator: Accelerator) -> Recipe:
@@ -107,8 +138,19 @@ async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tupl
 
     # Whatever is wrong with the rest is said before an accelerator is tried.
     _check_host(filled("tcg"))
-    choice = await _accelerator(home, draft, filled, observe)
-    return filled(choice.accelerator), replace(choice, disk_reason=disk_reason)
+    return _Completion(recipe=filled, disk_reason=disk_reason)
+
+
+def _guest_files(home: Home, draft: Draft, init: InitName) -> tuple[GuestFile, ...]:
+    contents = initramfs.program_files()
+    if init in INITS:
+        contents |= INITS[init].guest_files()
+    if draft.trim is not None:
+        # Imported here: only a trimmed boot is to pay for it.
+        from bootwright.trims import store, trim
+
+        contents |= trim.guest_files(store.load(home, draft.trim))
+    return initramfs.store_guest_files(home, contents)
 
 
 class _Cancelled(Exception):
@@ -116,7 +158,10 @@ class _Cancelled(Exception):
 
 
 async def _fetch_kernel(home: Home, observe: Observer) -> None:
-    # Imported here: it is needed once.
+    # Imported here: they are needed once.
+    import asyncio
+    import threading
+
     from bootwright.kernels import debian
 
     observe(Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"))
@@ -134,17 +179,20 @@ async def _fetch_kernel(home: Home, observe: Observer) -> None:
         is_cancelled.set()
 
 
-async def _accelerator(
-    home: Home, draft: Draft, filled: Callable[[Accelerator], Recipe], observe: Observer
-) -> Choice:
+def _known_choice(home: Home, draft: Draft, filled: _Completion) -> Choice | None:
+    """Return the accelerator where no trial is needed to choose it."""
     wanted = None if draft.accelerator == "auto" else draft.accelerator
     if draft.guest_clock.counts_instructions:
         # KVM has no such clock: the recipe itself refuses it.
         return Choice(accelerator=wanted or "tcg", reason="it cannot count instructions")
     if wanted == "tcg":
         return Choice(accelerator="tcg", reason="asked for")
-    choice = await kvm_trial.choose(home, filled("kvm"), observe)
-    if wanted == "kvm" and choice.accelerator != "kvm":
+    choice = kvm_trial.known(home, filled.recipe("kvm"))
+    return None if choice is None else _as_asked(draft, choice)
+
+
+def _as_asked(draft: Draft, choice: Choice) -> Choice:
+    if draft.accelerator == "kvm" and choice.accelerator != "kvm":
         raise HostError(
             f"KVM cannot be used here: {choice.reason}",
             hint="--accelerator tcg runs anywhere, slower",

@@ -53,32 +53,46 @@ class TrialResults:
     """``{kernel digest: why}``"""
 
 
+def known(home: Home, recipe: Recipe) -> Choice | None:
+    """Return which accelerator runs *recipe*, which asks for KVM; None: a trial has to tell."""
+    reason = kvm.unusable_because()
+    if reason:
+        return Choice(accelerator="tcg", reason=reason)
+    results = _current(home, recipe)
+    if results.kvm_runs:
+        return Choice(accelerator="kvm", reason="a guest ran with it")
+    if recipe.kernel in results.fails_with:
+        return Choice(accelerator="tcg", reason=results.fails_with[recipe.kernel])
+    return None
+
+
 async def choose(home: Home, recipe: Recipe, observe: Observer) -> Choice:
-    """Say which accelerator runs *recipe*, which asks for KVM.
+    """Choose the accelerator for *recipe*, which asks for KVM.
 
     Args:
         observe: Given a `Notice` when a trial begins: it takes up to `DEADLINE_S` seconds, once.
     """
-    reason = kvm.unusable_because()
-    if reason:
-        return Choice(accelerator="tcg", reason=reason)
-    memory = recall(home)
-    if (memory.boot_id, memory.vmm_build) != (boot_id(), recipe.vmm_build):
-        memory = TrialResults(boot_id=boot_id(), vmm_build=recipe.vmm_build)
-    if memory.kvm_runs:
-        return Choice(accelerator="kvm", reason="a guest ran with it")
-    if recipe.kernel in memory.fails_with:
-        return Choice(accelerator="tcg", reason=memory.fails_with[recipe.kernel])
+    if choice := known(home, recipe):
+        return choice
     observe(Notice(text=f"trying once whether KVM runs a guest here (up to {DEADLINE_S:g} s)"))
     reason = await _try(home, recipe)
+    results = _current(home, recipe)
     if reason:
-        memory = replace(memory, fails_with={**memory.fails_with, recipe.kernel: reason})
+        results = replace(results, fails_with={**results.fails_with, recipe.kernel: reason})
     else:
-        memory = replace(memory, kvm_runs=True)
-    _remember(home, memory)
+        results = replace(results, kvm_runs=True)
+    _remember(home, results)
     if reason:
         return Choice(accelerator="tcg", reason=reason)
     return Choice(accelerator="kvm", reason="a guest ran with it")
+
+
+def _current(home: Home, recipe: Recipe) -> TrialResults:
+    """Return the results of trials that still hold: for this boot of the host and this VMM."""
+    results = recall(home)
+    if (results.boot_id, results.vmm_build) == (boot_id(), recipe.vmm_build):
+        return results
+    return TrialResults(boot_id=boot_id(), vmm_build=recipe.vmm_build)
 
 
 async def _try(home: Home, recipe: Recipe) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootwright.boots.preparing import default_timeout_s, prepare
+from bootwright.booting.preparing import default_timeout_s, prepare
 from bootwright.defaults.complete import DEFAULT_KERNEL
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore

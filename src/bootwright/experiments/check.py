@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bootwright.boots.preparing import default_timeout_s
+from bootwright.booting.preparing import default_timeout_s
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import baseline, boots, budget, figures, measure, subject

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from bootwright.boots.preparing import default_timeout_s
+from bootwright.booting.preparing import default_timeout_s
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.experiments import boots, figures, measure, subject

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bootwright.boots.preparing import default_timeout_s
+from bootwright.booting.preparing import default_timeout_s
 from bootwright.events import Observer, Progress, ignore
 from bootwright.evidence import passes
 from bootwright.evidence.unattended import collect

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from bootwright import __version__
-from bootwright.boots.preparing import default_timeout_s
+from bootwright.booting.preparing import default_timeout_s
 from bootwright.defaults import kvm_trial
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore

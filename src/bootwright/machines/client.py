@@ -30,6 +30,7 @@ from bootwright.machines.messages import (
     Started,
     VcpuSample,
 )
+from bootwright.machines.monitor_process import MonitorProcess
 from bootwright.machines.request import request
 from bootwright.machines.spec import EndReason, MachineSpec
 from bootwright.timelines.evidence import DeviceAccess, LogLineTime
@@ -400,6 +401,7 @@ async def started(
     observe: Observer = ignore,
     *,
     again: bool = False,
+    requested: MonitorProcess | None = None,
 ) -> AsyncIterator[Machine]:
     """Start a machine and own it for the length of the block.
 
@@ -410,11 +412,12 @@ async def started(
         observe: Given each mark, the output that the guest sends over its mark port, the progress
             of what takes a while, and notices.
         again: Start the machine of that name that lies there, instead of making one.
+        requested: What `request` returned for this machine, where that was called already.
 
     Raises:
         BootwrightError: it could not be started; nothing is left.
     """
-    monitor = request(home, spec, observe, again=again)
+    monitor = requested or request(home, spec, observe, again=again)
     begun = recorder.mark("monitor.exec", monitor.started_ns)
     try:
         streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)

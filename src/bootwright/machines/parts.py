@@ -38,7 +38,7 @@ class Parts:
     vmm: Vmm
 
 
-def load(home: Home, recipe: Recipe) -> Parts:
+def parts_of(home: Home, recipe: Recipe) -> Parts:
     """Return the parts of a recipe.
 
     Raises:

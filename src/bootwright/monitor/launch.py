@@ -26,7 +26,7 @@ from bootwright.machines import endings, messages
 from bootwright.machines.folder import MachineFolder, claimed_folder, find_machine, remove_machine
 from bootwright.machines.limits import DESCRIPTORS
 from bootwright.machines.messages import Start
-from bootwright.machines.parts import Parts, load
+from bootwright.machines.parts import Parts, parts_of
 from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import MONITOR, MachineSpec
 from bootwright.monitor.prepare import disk_of, placement, write_initrd
@@ -91,7 +91,7 @@ class Launch:
         stack.enter_context(space.disk_full_explained(folder.path, f"{spec.name} was started"))
         self.listener = stack.enter_context(folder.listening())
         self.recorder.mark("machine.claimed")
-        self.parts = load(self.home, spec.recipe)
+        self.parts = parts_of(self.home, spec.recipe)
         self.own_disk = disk_of(self.home, folder, spec, self.parts, _device_name(spec))
         stack.enter_context(folder.journal.taking("file", folder.initrd.name))
 

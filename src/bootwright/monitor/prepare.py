@@ -10,7 +10,7 @@ from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.inits.ready import CARRIED_PATH as READY
 from bootwright.machines.folder import MachineFolder
-from bootwright.machines.parts import Parts, load
+from bootwright.machines.parts import Parts, parts_of
 from bootwright.machines.spec import MachineSpec
 from bootwright.monitor.mark_reader import end_of
 from bootwright.networks import user
@@ -144,7 +144,7 @@ def planned(
     VMM inherits from the monitor, and the port that leads to the guest's SSH server.
     """
     folder = MachineFolder(home.machines / spec.name)
-    parts = load(home, spec.recipe)
+    parts = parts_of(home, spec.recipe)
     found = disk_of(home, folder, spec, parts)
     drives = found[0].drives(found[1]) if found else ()
     place = placement(folder, spec, parts, mac="52:54:00:00:00:00", drives=drives)

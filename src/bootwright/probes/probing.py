@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bootwright.boots.preparing import default_timeout_s, prepare
+from bootwright.booting.preparing import default_timeout_s, prepare
 from bootwright.digest import Digest
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore

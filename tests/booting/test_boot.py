@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from bootwright.boots import boot as boots
-from bootwright.boots.boot import BootRequest
-from bootwright.boots.vm import VM
+from bootwright.booting import boot as boots
+from bootwright.booting.request import BootRequest, Wish
+from bootwright.booting.vm import VM
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import (
     BootwrightError,
@@ -407,17 +408,16 @@ async def test_a_machine_that_is_not_there_is_not_started(home: Home) -> None:
 # What is asked for
 
 
-async def test_what_does_not_go_together_is_refused_before_anything_is_looked_up(
-    home: Home,
-) -> None:
-    for draft, options, message in (
+def test_wish_refuses_what_does_not_go_together(home: Home) -> None:
+    cases: tuple[tuple[Draft, dict[str, Any], str], ...] = (
         (Draft(), {}, "a tiny guest needs a command"),
         (Draft(), {"command": ("true",), "timeout_s": 0}, "--timeout is 0, but must be more than"),
         (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is no pair of ports"),
         (Draft(image="web"), {"name": "a.b"}, "'a.b' cannot name a machine"),
-    ):
+    )
+    for draft, options, message in cases:
         with pytest.raises(InputError, match=f"^{message}"):
-            await boots.requested(home, draft, **options)
+            Wish(home=home, draft=draft, **options)
     assert not home.data.exists()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bootwright.boots.preparing import Prepared, default_timeout_s, prepare
+from bootwright.booting.preparing import Prepared, default_timeout_s, prepare
 from bootwright.errors import InputError, NotFoundError
 from bootwright.events import Event
 from bootwright.home import Home

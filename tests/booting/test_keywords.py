@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.boots import boot as boots
-from bootwright.boots.keywords import BootOptions, home_of, takes, takes_first_and, words_of
+from bootwright.booting import boot as boots
+from bootwright.booting.keywords import BootOptions, home_of, takes, takes_first_and, words_of
 from bootwright.errors import InputError
 from bootwright.home import Home, locate_home
 from bootwright.recipes.draft import Draft

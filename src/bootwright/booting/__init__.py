@@ -1,0 +1,1 @@
+"""Booting a machine for somebody who uses it: boot, run and start, and the VM that they give."""

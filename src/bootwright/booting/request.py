@@ -1,0 +1,184 @@
+"""Requests: what was asked of a boot, decided to the last detail. Imports no event loop.
+
+A command requests its machine before it imports what follows one: see `machines.request`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootwright.booting.preparing import default_timeout_s
+from bootwright.defaults.complete import DEFAULT_KERNEL, complete, complete_now
+from bootwright.defaults.kvm_trial import Choice
+from bootwright.errors import InputError
+from bootwright.events import Observer, ignore
+from bootwright.home import Home
+from bootwright.images.image import image_store
+from bootwright.kernels.kernel import kernel_store
+from bootwright.machines.folder import find_machine
+from bootwright.machines.recovery import reclaim
+from bootwright.machines.spec import MachineSpec, check_host_name, fresh_name
+from bootwright.networks.user import forward
+from bootwright.recipes.draft import Draft
+from bootwright.recipes.recipe import Recipe
+from bootwright.values import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRequest:
+    """One start of a machine; all that was left open is decided."""
+
+    home: Home
+    spec: MachineSpec
+    choice: Choice
+    """Which accelerator and disk were chosen, and why."""
+    timeout_s: float
+    """How long the start-up may take."""
+    image: str | None
+    """What the user calls it; None for the tiny guest."""
+    kernel: str
+    """Likewise."""
+    again: bool = False
+    """Whether the machine of that name lies there already, and is to be started again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A draft, and how its machine is to be run.
+
+    Raises:
+        InputError: what was given cannot be used, or does not go together.
+    """
+
+    home: Home
+    draft: Draft
+    name: str | None = None
+    """The machine's; None: one is made from the image's."""
+    publish: tuple[str, ...] = ()
+    """Ports, ``HOST:GUEST``."""
+    command: tuple[str, ...] = ()
+    """What a guest runs that nobody logs in to; of others nothing of it is kept."""
+    keep: bool = False
+    timeout_s: float | None = None
+    """How long the start-up may take; None: as long as its accelerator needs."""
+
+    def __post_init__(self) -> None:
+        # Whatever is wrong with the words is reported before anything is fetched or tried.
+        check(self.draft, self.command, keep=self.keep, publish=self.publish)
+        check_timeout(self.timeout_s)
+        if self.name is not None:
+            check_host_name(self.name)
+        for rule in self.publish:
+            forward(rule)
+
+    def request_now(self) -> BootRequest | None:
+        """Decide what was left open if that takes no time; else return None.
+
+        Raises:
+            NotFoundError: there is no such image or kernel.
+            HostError: the host lacks what the recipe needs.
+        """
+        found = complete_now(self.home, self.draft)
+        return None if found is None else self._request(*found)
+
+    async def request(self, observe: Observer = ignore) -> BootRequest:
+        """Decide what was left open.
+
+        Args:
+            observe: Given what takes a while: a kernel that is fetched, a trial of KVM.
+
+        Raises:
+            NotFoundError: there is no such image or kernel.
+            HostError: the host lacks what the recipe needs.
+        """
+        return self._request(*await complete(self.home, self.draft, observe))
+
+    def _request(self, recipe: Recipe, choice: Choice) -> BootRequest:
+        spec = MachineSpec(
+            name=self.name or fresh_name(self.draft.image),
+            recipe=recipe,
+            publish=tuple(forward(rule) for rule in self.publish),
+            command=() if recipe.allows_login else self.command,
+            kept=self.keep,
+        )
+        return BootRequest(
+            home=self.home,
+            spec=spec,
+            choice=choice,
+            timeout_s=self.timeout_s or default_timeout_s(recipe),
+            image=self.draft.image,
+            kernel=self.draft.kernel or DEFAULT_KERNEL,
+        )
+
+
+def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence[str]) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        InputError: something does not.
+    """
+    tiny, bare = draft.image is None, draft.init == "bare"
+    what = "a tiny guest" if tiny else "a guest with --init bare"
+    if (tiny or bare) and not command:
+        how = "--tiny" if tiny else "IMAGE --init bare"
+        raise InputError(
+            f"{what} needs a command", hint=f"such as: bootwright run {how} -- uname -a"
+        )
+    if (tiny or bare) and keep:
+        raise InputError(
+            f"{what} ends with its command; it cannot be kept or detached",
+            hint="leave out --keep and --detach, or boot an image"
+            + ("" if tiny else " with another init"),
+        )
+    if tiny and publish:
+        raise InputError(
+            "a tiny guest has no network, so no port can lead into it",
+            hint="leave out --publish, or boot an image",
+        )
+    if not draft.guest_clock.is_closed:
+        return
+    if not (tiny or bare):
+        raise InputError(
+            "nobody can log in to a guest on the virtual clock: it has no network, and its time "
+            "runs away from a connection that waits",
+            hint="one command runs on it: add --init bare, or --tiny without an image",
+        )
+    if publish:
+        raise InputError(
+            "a guest on the virtual clock has no network, so no port can lead into it",
+            hint="leave out --publish, or --clock virtual",
+        )
+
+
+def check_timeout(timeout_s: float | None) -> None:
+    """Refuse a limit that no start-up could keep.
+
+    Raises:
+        InputError: it is not more than 0.
+    """
+    if timeout_s is not None and timeout_s <= 0:
+        raise InputError(
+            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
+        )
+
+
+def kept(home: Home, name: str, timeout_s: float | None = None) -> BootRequest:
+    """Return what starts a kept machine again.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        InputError: the limit is not more than 0.
+    """
+    check_timeout(timeout_s)
+    reclaim(home)
+    spec = find_machine(home, name).spec()
+    recipe = spec.recipe
+    return BootRequest(
+        home=home,
+        spec=spec,
+        choice=Choice(accelerator=recipe.accelerator, reason="kept from when the machine was made"),
+        timeout_s=timeout_s or default_timeout_s(recipe),
+        image=image_store(home).name_of(recipe.image) if recipe.image else None,
+        kernel=kernel_store(home).name_of(recipe.kernel),
+        again=True,
+    )

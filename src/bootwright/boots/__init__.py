@@ -1,1 +1,0 @@
-"""Boots for somebody who uses the machine: boot, run and start, and the VM that they give."""
