@@ -24,8 +24,8 @@ from bootwright.machines import control
 from bootwright.machines.events import MarkReached
 from bootwright.machines.folder import MachineFolder
 from tests.booting.test_boot import POWERS_OFF, RUNS_COMMAND
-from tests.machines.fixtures import add_image, add_kernel, fake, quiet_monitors
 from tests.machines.fakes import ssh_that_logs_in, until
+from tests.machines.fixtures import add_image, add_kernel, fake, quiet_monitors
 from tests.machines.samples import entries
 from tests.machines.test_client_kept_machines import BOOTS
 from tests.vmms.fakes import PROGRAM, Fake

@@ -131,7 +131,14 @@ async def test_one_command_of_a_tiny_guest(home: Home, tiny: MachineSpec, fake: 
     ran = await boots.run_once(request_of(home, tiny), ("true",), marked(), observed)
     assert (ran.name, ran.exit_status, ran.stdout, ran.stderr) == ("web", 3, "hello", "")
     assert [phase.name for phase in ran.phases] == [
-        *("host preparation", "VMM start", "firmware and kernel", "seed", "command", "clean-up"),
+        *(
+            "host preparation",
+            "VMM start",
+            "firmware and kernel",
+            "initramfs",
+            "command",
+            "clean-up",
+        ),
     ]
     assert ran.total_ns == sum(phase.duration_ns for phase in ran.phases)
     assert ran.start_up_ns == sum(phase.duration_ns for phase in ran.phases[:4])

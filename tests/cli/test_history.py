@@ -69,7 +69,7 @@ def test_history_lists_the_newest_boot_last(bootwright: Cli, three: History) -> 
     columns = [[cell.strip() for cell in row.split("  ") if cell] for row in rows]
     assert columns == [
         ["1", when[0], "web", "debian", "systemd", "tcg", "8.000 s", "9.000 s", "-"],
-        ["2", when[1], "(tiny)", "debian", "seed", "virtual, seed 7", "-", "-", "-"],
+        ["2", when[1], "(tiny)", "debian", "none", "virtual, seed 7", "-", "-", "-"],
         ["3", when[2], "db", "1" * 12, "systemd", "tcg", "8.000 s", "9.000 s", "1.5 ms"],
     ]
 
@@ -166,7 +166,7 @@ def test_history_show_prints_recipe_host_and_phases(bootwright: Cli, three: Hist
         f"boot 3: run db, {times.shown(NOW_S)}",
         "  start-up 8.000 s, whole 9.000 s, unaccounted 1.5 ms",
         "  bootwright timeline --boot 3 shows it again",
-        "  seed                    0.0        0.0",
+        "  initramfs               0.0        0.0",
         "  CPU          A CPU, 2 usable",
         "  accelerator  tcg",
         "  VMM          qemu 7.2.0",

@@ -30,7 +30,7 @@ def test_screen_progress_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]
     with screen.progress("image", quiet=True) as advance:
         advance("downloading", 0.1)
     with screen.status("web: VMM start") as show:
-        show("web: seed")
+        show("web: initramfs")
     assert capsys.readouterr() == ("", "")
 
 
@@ -40,12 +40,12 @@ def test_screen_progress_on_a_terminal_draws_on_stderr(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with screen.status("web: VMM start") as show:
-        show("web: seed")
+        show("web: initramfs")
     with screen.progress("image") as advance:
         advance("unpacking", 0.9)
     said = capsys.readouterr()
     assert said.out == ""
-    assert "web: seed" in said.err
+    assert "web: initramfs" in said.err
     assert "unpacking" in said.err
 
 

@@ -15,7 +15,7 @@ from bootwright.defaults import speed
 from bootwright.defaults.complete import complete
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import FormatError, HostError, InputError, NotFoundError
-from bootwright.events import Event, Notice, Progress
+from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.home import Home
 from bootwright.host import clock
 from bootwright.images.image import Image
@@ -80,7 +80,7 @@ def test_complete_defaults_with_an_image(home: Home, kernel: Kernel, image: Imag
 
 def test_complete_defaults_of_a_tiny_guest(home: Home, kernel: Kernel) -> None:
     recipe = tcg(home)
-    assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "seed", "none", 0)
+    assert (recipe.image, recipe.init, recipe.disk, recipe.disk_bytes) == (None, "none", "none", 0)
     assert (recipe.network, recipe.machine_type) == ("none", "microvm")
     assert recipe.cmdline == (*USUAL, *TCG, "noapictimer", "noreplace-smp")
     assert tcg(home, vcpus=2).cmdline == (*USUAL, *TCG)
@@ -387,9 +387,9 @@ async def test_a_running_loop_is_no_obstacle(
 async def test_debians_kernel_is_fetched_where_there_is_none(
     home: Home, add_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def add(home: Home, *, progress: Callable[[str, float], None]) -> Kernel:
-        progress("fetching", 0.1)
-        progress("done", 1.0)
+    def add(home: Home, *, observe: Observer) -> Kernel:
+        observe(Progress(step="fetching", share=0.1))
+        observe(Progress(step="done", share=1.0))
         return add_kernel()
 
     monkeypatch.setattr("bootwright.kernels.debian.add", add)
@@ -410,11 +410,11 @@ async def test_fetching_a_kernel_ends_when_it_is_cancelled(
 ) -> None:
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def add(home: Home, *, progress: Callable[[str, float], None]) -> None:
+    def add(home: Home, *, observe: Observer) -> None:
         begun.set()
         cancelled.wait()
         try:
-            progress("fetching", 0.1)
+            observe(Progress(step="fetching", share=0.1))
         finally:
             ended.set()
 

@@ -74,9 +74,9 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             {"vmm.running": "", "initramfs.start": ""},
             "emergency mode",
-            "the seed has not handed over to the image's init",
+            "the initramfs has not handed over to the image's init",
             LOOK,
-            id="seed",
+            id="initramfs",
         ),
         pytest.param(
             {"vmm.running": ""},

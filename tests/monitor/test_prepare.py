@@ -79,13 +79,13 @@ def variables(archive: bytes, folder: Path) -> dict[str, str]:
 
 
 def test_write_initrd_puts_modules_before_init(home: Home, recipe: Recipe, tmp_path: Path) -> None:
-    modules, seed = written(home, recipe, tmp_path)
+    modules, initramfs = written(home, recipe, tmp_path)
     assert paths(modules) == [
         "modules",
         *(f"modules/{name}.ko" for name in ("virtio_pci", "virtio_blk", "virtio_net", "ext4")),
     ]
-    assert "bootwright/run/bootwright/authorized_keys" in paths(seed)
-    told = variables(seed, tmp_path)
+    assert "bootwright/run/bootwright/authorized_keys" in paths(initramfs)
+    told = variables(initramfs, tmp_path)
     assert told["modules"].split() == paths(modules)[1:]
     assert (told["root"], told["filesystem"], told["grow"]) == ("/dev/vda", "ext4", "")
     assert (told["address"], told["gateway"], told["resolver"]) == (
@@ -96,9 +96,9 @@ def test_write_initrd_puts_modules_before_init(home: Home, recipe: Recipe, tmp_p
 def test_write_initrd_of_a_tiny_guest_has_no_modules_or_address(
     home: Home, tiny: Recipe, tmp_path: Path
 ) -> None:
-    [seed] = written(home, tiny, tmp_path)
-    assert "bootwright/command" in paths(seed)
-    told = variables(seed, tmp_path)
+    [initramfs] = written(home, tiny, tmp_path)
+    assert "bootwright/command" in paths(initramfs)
+    told = variables(initramfs, tmp_path)
     assert (told["modules"], told["root"], told["address"]) == ("", "", "")
 
 
@@ -195,11 +195,11 @@ def mapped(recipe: Recipe, add_kernel: Callable[..., Kernel]) -> Recipe:
 
 
 def test_disk_of_pmem_is_the_image_itself(home: Home, mapped: Recipe, tmp_path: Path) -> None:
-    modules, seed = written(home, mapped, tmp_path)
+    modules, initramfs = written(home, mapped, tmp_path)
     assert paths(modules)[1:] == [
         f"modules/{name}.ko" for name in ("virtio_pci", "virtio_pmem", "nd_pmem", "ext4")
     ]
-    told = variables(seed, tmp_path)
+    told = variables(initramfs, tmp_path)
     assert (told["root"], told["options"], told["volatile"]) == ("/dev/pmem0", "dax", "pmem0")
     [drive] = made(home, mapped, tmp_path)
     assert drive.form == "memory"
@@ -212,9 +212,9 @@ def test_write_initrd_joins_two_disks_of_an_overlay(
     names = ("virtio_pci", "virtio_blk", "virtio_net", "ext4", "overlay")
     kernel = add_kernel("joins", modules={f"{name}.ko": name.encode() for name in names})
     joined = replace(recipe, kernel=kernel.digest, disk="overlay", disk_bytes=1 << 30)
-    modules, seed = written(home, joined, tmp_path)
+    modules, initramfs = written(home, joined, tmp_path)
     assert "modules/overlay.ko" in paths(modules)
-    told = variables(seed, tmp_path)
+    told = variables(initramfs, tmp_path)
     assert (told["root"], told["options"], told["scratch"]) == ("/dev/vda", "ro", "/dev/vdb")
     assert told["grow"] == "", "its second disk has the size that is wanted"
     image, scratch = made(home, joined, tmp_path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bootwright.defaults.complete import complete
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.events import Event, Observer
@@ -11,6 +9,7 @@ from bootwright.home import Home
 from bootwright.machines.spec import MachineSpec, fresh_name
 from bootwright.recipes.draft import Draft
 from bootwright.recipes.recipe import Recipe
+from bootwright.values import dataclass
 
 _TIMEOUT_S = {"kvm": 60.0, "tcg": 300.0}
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bootwright.cli import loop, names, screen
+from bootwright.cli import names, screen
 from bootwright.defaults.complete import complete
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
@@ -75,6 +75,8 @@ def draft_of(image: str | None, options: dict[str, Any]) -> Draft:
 
 def completed(home: Home, draft: Draft, *, quiet: bool = False) -> tuple[Recipe, Choice]:
     """Complete a draft, showing what takes a while."""
+    from bootwright.cli import loop  # here: it imports asyncio, which run does later
+
     with screen.observer("kernel", quiet=quiet) as observe:
         return loop.run(complete(home, draft, observe))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bootwright.disks.disk import DiskKind
 from bootwright.disks.table import disk
 from bootwright.home import Home
@@ -12,6 +10,7 @@ from bootwright.inits.init import Init
 from bootwright.inits.table import INITS
 from bootwright.kernels.kernel import Kernel, load_kernel
 from bootwright.recipes.recipe import Recipe
+from bootwright.values import dataclass
 from bootwright.vmms.protocol import Vmm
 from bootwright.vmms.table import VMMS
 

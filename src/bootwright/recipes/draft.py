@@ -7,9 +7,10 @@ A field's name is its word everywhere: the keyword in Python, the field in a rec
 # Without `from __future__ import annotations`: the annotations are read at each start, and as texts
 # they would have to be compiled first.
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, fields, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -29,12 +30,13 @@ from bootwright.recipes.recipe import (
     Network,
     Recipe,
 )
+from bootwright.values import dataclass
 
 Size = str | int
 """Text with a unit, such as ``1G``, or a plain number; its field says of what."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DraftField:
     """One field of a draft: how it is written, what it accepts, and what it becomes."""
 

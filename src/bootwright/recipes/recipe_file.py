@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,8 @@ def from_table(table: Mapping[str, Any], where: str) -> Draft:
     """
     values = {key.replace("-", "_"): value for key, value in table.items()}
     for name in values.keys() - FIELDS.keys():
+        import difflib  # here: no boot waits for it
+
         near = difflib.get_close_matches(name, FIELDS, n=1)
         raise InputError(
             f"{where}: there is no field {name!r}"
