@@ -22,7 +22,8 @@ check: setup  ## types, lint, format
 	.venv/bin/mypy
 
 fast: setup  ## the tests that boot nothing, open no browser and build no wheel
-	$(PYTEST) -m "not boot and not browser and not wheel and not acceptance" --ignore=tests/browser
+	$(PYTEST) -m "not boot and not browser and not wheel and not acceptance" --ignore=tests/browser \
+		--hypothesis-profile=fast
 
 test: setup-tests check  ## everything: checks, fast tests, a real browser, real boots
 	$(PYTEST) -m "not acceptance"

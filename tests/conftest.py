@@ -17,7 +17,9 @@ pytest_plugins = ["tests.machines.fixtures"]
 """Fixtures of rooms that make machines; each of those rooms uses them."""
 
 # No example has a deadline: beside other work any of them may take long.
+# make fast tries fewer examples than make test.
 settings.register_profile("bootwright", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=30)
 settings.load_profile("bootwright")
 
 

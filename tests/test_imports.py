@@ -76,7 +76,7 @@ _ARROWS = _arrows()
 def test_imports_between_packages_are_found() -> None:
     assert ("bootwright.__main__", "bootwright.cli.main.run") in _ARROWS
     assert ("bootwright.store", "bootwright.errors.NotFoundError") in _ARROWS
-    assert ("bootwright.cli.names", "bootwright.images.image") in _ARROWS
+    assert ("bootwright.cli.names", "bootwright.home.locate_home") in _ARROWS
     assert ("bootwright.cli.kernel", "bootwright.kernels.local") in _ARROWS, "inside a function"
 
 
@@ -143,7 +143,7 @@ def test_results_know_only_values() -> None:
         "bootwright.history.measurement",
     }
     others = {_room(m) for m in reached} - {"experiments", "history"}
-    assert others <= {"timelines", "recipes", "host", "statistics", "digest"}
+    assert others <= {"timelines", "recipes", "host", "statistics", "digest", "events"}
 
 
 def test_imports_below_the_engine_avoid_data_packages() -> None:
