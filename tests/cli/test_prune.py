@@ -178,7 +178,7 @@ def test_prune_keeps_and_names_what_came_into_use(
         image_store(home).tag("again", image_store(home).unnamed()[0])
         return found
 
-    monkeypatch.setattr(prunes, "find_prunable", survey_early)
+    monkeypatch.setattr("bootwright.cli.prune.find_prunable", survey_early)
     done = bootwright("prune", "--yes")
     freed = text.size(items[1].used_bytes)
     assert done.err.splitlines()[-2:] == [

@@ -281,7 +281,7 @@ def test_run_keep_refuses_a_pmem_disk(
     file.write_text('disk = "pmem"\n')
     for how in ("--keep", "--detach"):
         assert_refused(
-            bootwright("run", "map", "--accel", "tcg", "--recipe", str(file), how),
+            bootwright("run", "map", "--accelerator", "tcg", "--recipe", str(file), how),
             "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept",
             "leave out --keep and --detach, or give another disk",
         )

@@ -177,7 +177,7 @@ async def test_doorway_files_are_private_and_in_the_journal(fake: Fake) -> None:
 _LOG_IN = """
 import asyncio, sys
 from pathlib import Path
-from bootwright.machine import ssh
+from bootwright.machines import ssh
 from bootwright.machines.folder import MachineFolder
 folder = MachineFolder(Path(sys.argv[1]))
 reach = ssh.Access(name="web", port=1, key=Path("/k"), known_hosts=folder.known_hosts)

@@ -34,7 +34,7 @@ def test_outline_has_the_hosts_steps_when_marked() -> None:
     below = timeline.children()
     assert [span.id for span in below["host"]][:2] == ["host.python", "host.recipe"]
     assert timeline.unaccounted_ns()["host"] == 0
-    assert [span.name for span in below[ROOT]][2:] == ["firmware and kernel", "seed"]
+    assert [span.name for span in below[ROOT]][2:] == ["firmware and kernel", "initramfs"]
 
 
 def test_outline_on_the_virtual_clock_warns_of_host_times() -> None:

@@ -137,7 +137,7 @@ def pack_initramfs(
     from bootwright.guest import cpio  # here: the command packs nothing
 
     entries = [
-        # Before any mount, the initramfs writes its first mark here; 4:65 is the second serial port.
+        # Before any mount, the first mark is written here; 4:65 is the second serial port.
         # Source: Documentation/admin-guide/devices.txt.
         cpio.character_device("dev/console", 5, 1),
         cpio.character_device("dev/ttyS1", 4, 65),

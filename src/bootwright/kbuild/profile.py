@@ -188,4 +188,4 @@ def _is_base(base: str) -> bool:
 
 def _folder() -> Path:
     # Our package is always unpacked: the kernel's scripts are given files, not streams.
-    return Path(str(files("bootwright.kernels").joinpath("profiles")))
+    return Path(str(files("bootwright.kbuild").joinpath("profiles")))

@@ -1,4 +1,4 @@
-"""Sampler: looks again and again where a guest's vCPU is, until the initramfs hands over to PID 1."""
+"""Sampler: looks repeatedly where a guest's vCPU is, until the initramfs hands over to PID 1."""
 
 from __future__ import annotations
 

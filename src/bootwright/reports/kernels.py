@@ -55,8 +55,8 @@ def _reasons(found: Reasons) -> Iterator[str]:
         yield from _table(title, parts)
     yield ""
     yield (
-        f"{found.explained_share:.0%} of the difference has a name, by one watched boot of each; how "
-        "large it is, the boots above say"
+        f"{found.explained_share:.0%} of the difference has a name, by one watched boot of "
+        "each; how large it is, the boots above say"
     )
 
 

@@ -19,7 +19,7 @@ from bootwright.reports.text import duration
 from bootwright.timelines.span import ROOT, Kind, Layer, Timeline, gaps, merged
 
 _SCRIPTS = (
-    "data", "layout", "theme", "text", "draw", "view", "hands", "card", "search", "table", "flame",
+    "data", "layout", "theme", "text", "draw", "view", "input", "card", "search", "table", "flame",
     "paper", "main",
 )  # fmt: skip
 """In this order they are one script; each knows what stands before it."""

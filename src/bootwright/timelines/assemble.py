@@ -255,7 +255,7 @@ def _add_initramfs(guest: _Guest) -> None:
     for (name, text, start), (_, _, end) in pairwise(cuts):
         if start is None or end is None or end < start:
             continue
-        # The modules' own initcalls explain what they took; the initramfs's other steps are its own.
+        # The modules' own initcalls explain what they took; other steps are the program's own.
         kind: Kind = "frame" if name == "modules" and start < end else "work"
         guest.spans.append(
             _span(f"initramfs.{name}", "initramfs", "initramfs", text, start, end, source, kind)

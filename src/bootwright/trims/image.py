@@ -1,7 +1,7 @@
 """Baking a trim into a new image, for those who boot it elsewhere; the old image is not changed.
 
-What the initramfs would lay into /run is written where systemd reads it on any boot: masks and drop-ins
-into /etc/systemd/system.control, which comes before /etc/systemd/system, so that nothing of the
+What the initramfs would copy to /run is written where systemd reads it on any boot: masks and
+drop-ins into /etc/systemd/system.control, which comes before /etc/systemd/system, so that nothing of the
 image's own is replaced; generators' masks into /etc/systemd/system-generators.
 
 Source: systemd.unit(5), systemd.generator(7); debugfs(8), mkdir, symlink and write.

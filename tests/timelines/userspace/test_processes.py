@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from bootwright.timelines.userspace.processes import TICK_NS, Processes, lineage, parse, spans
 from tests.timelines.recorded import recorded
 
-# initramfs.done of that boot lies within the tick before the script's start; sshd listened 534.6 ms on.
+# initramfs.done of that boot lies within the tick before the script's start; sshd listened
+# 534.6 ms on.
 _EXEC_NS, _LISTENING_NS = 2_050_000_000, 2_584_600_000
 
 
