@@ -181,7 +181,7 @@ class Store:
         """
         if name not in self.names():
             self.resolve(name)  # raises, with a hint
-            raise NotFoundError(f"{name!r} is no name", hint="give a name, not a digest")
+            raise NotFoundError(f"{name!r} is not a name", hint="give a name, not a digest")
         (self.root / "names" / name).unlink()
 
     def unnamed(self) -> list[Digest]:

@@ -413,7 +413,7 @@ async def test_what_does_not_go_together_is_refused_before_anything_is_looked_up
     for draft, options, message in (
         (Draft(), {}, "a tiny guest needs a command"),
         (Draft(), {"command": ("true",), "timeout_s": 0}, "--timeout is 0, but must be more than"),
-        (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is no pair of ports"),
+        (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is not a pair of ports"),
         (Draft(image="web"), {"name": "a.b"}, "'a.b' cannot name a machine"),
     ):
         with pytest.raises(InputError, match=f"^{message}"):

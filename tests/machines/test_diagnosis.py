@@ -40,7 +40,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             HANDED_OVER | {"sshd.failed": "exit-code, exit status 255", "console.prompt": ""},
             "web login: ",
             "its SSH server ended instead of listening (exit-code, exit status 255)",
-            "what it said is below; bootwright console shows more",
+            "its log is below; bootwright console shows more",
             id="sshd failed",
         ),
         pytest.param(
@@ -81,7 +81,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             {"vmm.running": ""},
             "Linux version 6.1",
-            "its kernel runs, but has not come to the initramfs",
+            "its kernel runs, but has not reached the initramfs",
             LOOK,
             id="kernel",
         ),
@@ -89,7 +89,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             {"vmm.running": ""},
             "",
             "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
-            "hides how far it came",
+            "hides its progress",
             "give more time with --timeout, or boot once with "
             "--append 'loglevel=8 earlyprintk=ttyS0'",
             id="silence",

@@ -147,7 +147,7 @@ def _facts(evidence: Evidence) -> dict[str, str]:
         "machine": f"{machine}, {recipe.get('memory_mib')} MiB, {recipe.get('accelerator')}",
         "init": str(recipe.get("init")),
         "command line": " ".join(map(str, _words(recipe.get("cmdline")))),
-        "boots": "n = 1, and one more that was watched" if evidence.instrumented else "n = 1",
+        "boots": "n = 1, and one more that was instrumented" if evidence.instrumented else "n = 1",
     }
 
 

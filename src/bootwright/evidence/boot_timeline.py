@@ -44,9 +44,9 @@ async def timeline(
     """
     if draft.init == "bare" or (draft.image is None and not draft.guest_clock.is_closed):
         raise InputError(
-            "a timeline ends when one can log in, and nobody can log in to this guest",
-            hint="name an image, with init systemd or tini; or look into a tiny guest with "
-            "--clock virtual; bootwright run shows others' phases",
+            "a timeline ends at the log-in, and this guest allows none",
+            hint="use an image with init systemd or tini; or a tiny guest with "
+            "--clock virtual; bootwright run shows the phases of any guest",
         )
     recorder = Recorder(lambda mark: observe(MarkReached(name=mark.name, time_ns=mark.time_ns)))
     if START not in {mark.name for mark in earlier}:

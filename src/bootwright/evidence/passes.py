@@ -52,7 +52,7 @@ async def take(
     # Where instructions are counted, to stop the guest for a look takes none of its time.
     looks_are_free = spec.recipe.guest_clock.counts_instructions
     clean = await boot(spec, recorder)
-    observe(Progress(step="again, with a kernel that tells of its initcalls"))
+    observe(Progress(step="booting again, with the kernel logging its initcalls"))
     watched = replace(
         spec,
         recipe=_instrumented(spec.recipe),
@@ -61,7 +61,7 @@ async def take(
     instrumented = await boot(watched, Recorder())
     sampled = None
     if sample and looks_are_free:
-        observe(Progress(step="once more, with a look at the vCPU every few 100 µs"))
+        observe(Progress(step="booting a third time, sampling the vCPU every few 100 µs"))
         sampled = await boot(replace(spec, watch="samples"), Recorder())
     return Evidence(
         bootwright=__version__,
@@ -86,7 +86,7 @@ async def _by_itself(
     recipe = spec.recipe
     if recipe.allows_login:
         recipe = with_collector(home, recipe, {"asked": ("sh", "-c", ASK)})
-    told = await collect(
+    collected = await collect(
         home,
         recipe,
         name=spec.name,
@@ -95,15 +95,15 @@ async def _by_itself(
         watch=spec.watch,
         observe=observe,
     )
-    asked = sections(told.logs.get("asked", b"").decode("utf-8", "replace"))
+    asked = sections(collected.logs.get("asked", b"").decode("utf-8", "replace"))
     return Pass(
-        marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in told.marks),
-        kernel_log=told.logs[KERNEL_LOG].decode("utf-8", "replace"),
+        marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in collected.marks),
+        kernel_log=collected.logs[KERNEL_LOG].decode("utf-8", "replace"),
         monotonic=asked.get("monotonic", ""),
         manager=asked.get("manager", ""),
         units=asked.get("units", ""),
         processes=asked.get("processes", ""),
-        samples=resolve_samples(home, spec.recipe, told.samples) if told.samples else (),
-        lines=told.lines,
-        accesses=told.accesses,
+        samples=resolve_samples(home, spec.recipe, collected.samples) if collected.samples else (),
+        lines=collected.lines,
+        accesses=collected.accesses,
     )

@@ -99,19 +99,19 @@ async def record_boot(
             MarkSeen(mark.name, mark.time_ns, details.get(mark.name, ""))
             for mark in recorder.marks()
         )
-        observe(Progress(step="asking the guest what it did"))
+        observe(Progress(step="fetching the guest's logs"))
         exchanges = await _exchange(machine.reach())
-        told = await _fetch(machine.reach())
+        answers = await _fetch(machine.reach())
         await machine.quit()
         samples = machine.samples
     return Pass(
         samples=resolve_samples(home, spec.recipe, samples) if samples else (),
         marks=marks,
-        kernel_log=told.get("kernel_log", ""),
-        monotonic=told.get("monotonic", ""),
-        manager=told.get("manager", ""),
-        units=told.get("units", ""),
-        processes=told.get("processes", ""),
+        kernel_log=answers.get("kernel_log", ""),
+        monotonic=answers.get("monotonic", ""),
+        manager=answers.get("manager", ""),
+        units=answers.get("units", ""),
+        processes=answers.get("processes", ""),
         exchanges=exchanges,
         ssh=ssh_lines,
     )
@@ -122,7 +122,7 @@ def resolve_samples(
 ) -> tuple[ResolvedSample, ...]:
     """Return *samples* with the kernel's functions in the addresses' place.
 
-    Guests are started by PVH or told ``nokaslr``, so addresses are as they were linked.
+    Guests are started by PVH or answers ``nokaslr``, so addresses are as they were linked.
     """
     symbols = Symbols.of(load_kernel(home, recipe.kernel))
     return tuple(
@@ -132,7 +132,7 @@ def resolve_samples(
 
 
 async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
-    """Log in, run a command, and return what ssh told, each line with its time."""
+    """Log in, run a command, and return what ssh answers, each line with its time."""
     argv = machine.reach().ssh([_COMMAND])
     lines = [MarkSeen(sshlog.STARTED, now_ns())]
     process = await asyncio.create_subprocess_exec(
@@ -173,8 +173,8 @@ async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
     found = tuple(sorted(lines, key=lambda line: line.time_ns))
     if sshlog.end_ns(found) is None:
         raise GuestError(
-            "the guest's SSH server listens, but no command could be run",
-            hint="bootwright run IMAGE -- true says more",
+            "the guest's SSH server listens, but cannot run a command",
+            hint="to see why: bootwright run IMAGE -- true",
             evidence="\n".join(line.name for line in found[-5:]),
         )
     return found
@@ -220,18 +220,18 @@ async def _fetch(reach: SshEndpoint) -> dict[str, str]:
         async with asyncio.timeout(_FETCH_S):
             output, complaint = await process.communicate()
     except TimeoutError:
-        raise GuestError(f"the guest did not tell of its boot within {_FETCH_S:g} s") from None
+        raise GuestError(f"the guest did not send its logs within {_FETCH_S:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    told = sections(output.decode("utf-8", "replace"))
-    if "kernel_log" not in told:
+    answers = sections(output.decode("utf-8", "replace"))
+    if "kernel_log" not in answers:
         raise GuestError(
-            "the guest could not tell of its boot",
+            "the guest could not send its logs",
             evidence=complaint.decode("utf-8", "replace").strip(),
         )
-    return told
+    return answers
 
 
 def sections(output: str) -> dict[str, str]:

@@ -145,7 +145,7 @@ def _public_half(private: Path) -> str:
     done = commands.run([keygen, "-y", "-f", private])
     if done.returncode or not done.stdout.strip():
         raise HostError(
-            f"the key {private} cannot be read: {done.stderr.strip()}",
-            hint="remove it: the next machine gets a new one; those made before know only the old",
+            f"cannot read the key {private}: {done.stderr.strip()}",
+            hint="remove it: the next machine gets a new one; existing machines accept only the old one",
         )
     return done.stdout.strip()

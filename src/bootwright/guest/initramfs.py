@@ -108,12 +108,12 @@ def load_guest_file(home: Home, digest: Digest) -> bytes:
     except FileNotFoundError:
         raise FormatError(
             f"the recipe names a guest file {short_digest(digest)} that this host does not have",
-            hint="leave guest_files out of the recipe, so that this host's own are used",
+            hint="remove guest_files from the recipe, so that bootwright uses this host's",
         ) from None
     if digest_of_bytes(content) != digest:
         raise FormatError(
-            f"{path} is damaged: its content is not what its name says",
-            hint=f"rm {path}; what is our own is written again",
+            f"{path} is damaged: its content does not match its name",
+            hint=f"rm {path}; bootwright writes its own files again",
         )
     return content
 
@@ -197,9 +197,9 @@ def _busybox() -> bytes:
     path = tools.find("busybox")
     if path is None or not _is_static(path):
         raise HostError(
-            "there is no busybox here that runs without libraries"
+            "no statically linked busybox on this host"
             if path is None
-            else f"{path} is no statically linked x86-64 program",
+            else f"{path} is not a statically linked x86-64 program",
             hint="on Debian: sudo apt-get install busybox-static; on Fedora: dnf install busybox",
         )
     return path.read_bytes()

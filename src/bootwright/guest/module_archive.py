@@ -84,7 +84,7 @@ def _require_builtin(kernel: Kernel, drivers: list[str]) -> None:
         value = options.get(option, "n")
         if value != "y":
             raise FormatError(
-                f"kernel {kernel.release} has {option}={value}, and came without its modules",
+                f"kernel {kernel.release} has {option}={value}, and was added without its modules",
                 hint="add it again with --modules, or build it with that option set to y",
             )
 

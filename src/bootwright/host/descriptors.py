@@ -46,7 +46,7 @@ def require(needed: int, *, file_nr: Path = FILE_NR) -> None:
         return
     if hard != resource.RLIM_INFINITY and wanted > hard:
         raise HostError(
-            f"{needed} more files must be opened, but this process has {now} open "
+            f"cannot open {needed} more files: this process has {now} open "
             f"and its hard limit is {hard}",
             hint=f"raise it: ulimit -n {wanted} (as root), "
             f"or LimitNOFILE={wanted} in its systemd unit",
@@ -55,7 +55,7 @@ def require(needed: int, *, file_nr: Path = FILE_NR) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError) as error:  # above /proc/sys/fs/nr_open
         raise HostError(
-            f"the limit of open files cannot be raised from {soft} to {wanted}: {error}",
+            f"cannot raise the limit of open files from {soft} to {wanted}: {error}",
             hint="raise sysctl fs.nr_open",
         ) from error
 
@@ -67,7 +67,6 @@ def _require_of_the_system(needed: int, file_nr: Path) -> None:
         return  # a container without this file; the kernel will tell
     if now + needed + _LEFT_OVER > most:
         raise HostError(
-            f"{needed} more files must be opened, but {now} of the {most} "
-            "that the whole host can open are open",
-            hint=f"end what holds them, or as root: sysctl fs.file-max={2 * most}",
+            f"cannot open {needed} more files: {now} of the host's {most} are open",
+            hint=f"end processes that hold files open, or as root: sysctl fs.file-max={2 * most}",
         )

@@ -42,7 +42,7 @@ def take(path: Path, *, wait_s: float = 0) -> int:
 
     Raises:
         BlockingIOError: another still holds it.
-        FileNotFoundError: its folder is missing, or was removed just now.
+        FileNotFoundError: its folder is missing, or was just removed.
     """
     deadline = time.monotonic() + wait_s
     while True:

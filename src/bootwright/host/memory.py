@@ -41,7 +41,7 @@ def read(
         available = _field(meminfo, "MemAvailable")
     except OSError as error:
         raise HostError(
-            f"{meminfo} cannot be read: {error.strerror}", hint="mount -t proc proc /proc"
+            f"cannot read {meminfo}: {error.strerror}", hint="mount -t proc proc /proc"
         ) from error
     for folder in cgroup.own_folders(membership, cgroup_root):
         limit = cgroup.value(folder, "memory.max")
@@ -59,5 +59,6 @@ def _field(meminfo: Path, name: str) -> int:
         if words[:1] == [f"{name}:"] and len(words) > 1 and words[1].isdecimal():
             return int(words[1]) * 1024  # the file says kB and means KiB
     raise HostError(
-        f"{meminfo} has no {name}", hint="it takes Linux 3.14 or later, and its own /proc"
+        f"{meminfo} has no {name}",
+        hint="bootwright needs Linux 3.14 or later, and the kernel's own /proc",
     )

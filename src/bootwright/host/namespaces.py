@@ -10,9 +10,7 @@ import subprocess
 
 from bootwright.host import tools
 
-NAMESPACE_HINT = (
-    "install uidmap and give yourself lines in /etc/subuid and /etc/subgid, or run as root"
-)
+NAMESPACE_HINT = "install uidmap and add your user to /etc/subuid and /etc/subgid, or run as root"
 """What to try where `as_namespace_root` is refused."""
 
 

@@ -79,8 +79,8 @@ def _kill(held: int, pid: int) -> None:
     poll.register(held, select.POLLIN)
     if not poll.poll(_GONE_S * 1000):
         raise HostError(
-            f"process {pid} was killed and has not ended after {_GONE_S:g} s",
-            hint=f"it waits in the kernel, for a disk perhaps: cat /proc/{pid}/stack",
+            f"process {pid} was killed but has not ended after {_GONE_S:g} s",
+            hint=f"it may be waiting for a disk: cat /proc/{pid}/stack",
         )
 
 

@@ -42,7 +42,7 @@ def remove_tree(folder: Path) -> None:
             done = commands.run([*as_namespace_root(), "rm", "-rf", "--", folder])
             if done.returncode:
                 raise HostError(
-                    f"{folder} cannot be removed: {done.stderr.strip()}",
+                    f"cannot remove {folder}: {done.stderr.strip()}",
                     hint=f"does it belong to another user? sudo rm -r {folder}",
                 ) from None
 

@@ -18,7 +18,7 @@ CARRIED_PATH = f"{GUEST_RUN}/bootwright/ready"
 
 _UNIT = f"""\
 [Unit]
-Description=What bootwright asks of a guest that nobody logs in to
+Description=Send bootwright the logs of this boot
 After=multi-user.target ssh.service ssh.socket sshd.service sshd.socket
 
 [Service]

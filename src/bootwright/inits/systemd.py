@@ -66,7 +66,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
 
 TRIMMED = Init(
     name="systemd-trimmed",
-    summary="systemd without what a trim leaves out",
+    summary="systemd without the units that a trim masks",
     argv=("/sbin/init",),
     needs=("/sbin/init", SERVER),
     tools=False,
@@ -74,7 +74,7 @@ TRIMMED = Init(
 )
 SYSTEMD = Init(
     name="systemd",
-    summary="systemd as the image has it",
+    summary="systemd as installed in the image",
     argv=("/sbin/init",),
     needs=("/sbin/init", SERVER),
     tools=False,

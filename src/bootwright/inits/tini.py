@@ -42,7 +42,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
 
 TINI = Init(
     name="tini",
-    summary="tini and an SSH server: a computer without services",
+    summary="tini and an SSH server, no other services",
     argv=("/run/bootwright/tini", "--", "/run/bootwright/start"),
     needs=(sshd.SERVER,),
     tools=True,

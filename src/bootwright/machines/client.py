@@ -35,7 +35,7 @@ from bootwright.machines.spec import EndReason, MachineSpec
 from bootwright.timelines.evidence import DeviceAccess, LogLineTime
 from bootwright.timelines.recorder import Recorder
 
-_TOLD_GRACE_S = 10.0
+_MARK_GRACE_S = 10.0
 """How long after the hand-over we rely on the guest to tell that its SSH server listens, before we
 also look ourselves."""
 _RESTART_GRACE_S = 10.0
@@ -44,7 +44,7 @@ _PROMPT_SHARE = 0.2
 """How much of the time for the whole start-up an SSH server may take once the console asks for a
 log-in: then everything else is up."""
 _CLEAN_STOP_S = 30.0
-_NEWS_S = 1.0
+_END_NOTICE_S = 1.0
 """How long after a connection to its guest broke a machine's end is known."""
 
 
@@ -67,7 +67,7 @@ class Machine:
         self.ports: dict[int, int] = {}
         """Which port of the host leads to which port of the guest: ``{guest: host}``."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self.freed = False
+        self.detached = False
         """Whether it goes on without this process."""
         self.logged_in = False
         """Whether somebody has logged in."""
@@ -87,7 +87,7 @@ class Machine:
         self._server_log: deque[str] = deque(maxlen=5)
         """What the guest's SSH server said before it last failed."""
         self._paused = ""
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         """Set whenever the monitor has told anything."""
         self._handed_over = asyncio.Event()
         self._may_end = False
@@ -153,7 +153,7 @@ class Machine:
             if done.exit_status == ssh.LOST_STATUS:
                 # ssh says 255 for a lost connection, but a command may end so as well: news of the
                 # machine's end, if there is any, comes now.
-                await asyncio.wait([self.ended], timeout=_NEWS_S)
+                await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
         return done
 
     async def copy(self, source: str, target: str) -> None:
@@ -226,7 +226,7 @@ class Machine:
     def detach(self) -> None:
         """Let the machine go on without this process."""
         self._command_out.write(messages.encode(messages.Detach()))
-        self.freed = True
+        self.detached = True
 
     async def stop(self, timeout_s: float = _CLEAN_STOP_S) -> None:
         """Shut the guest down, the hard way where that takes longer than *timeout_s*."""
@@ -254,7 +254,7 @@ class Machine:
         with suppress(ConnectionError):
             await self._command_out.wait_closed()
         self._follower.cancel()
-        if self.freed:
+        if self.detached:
             self._monitor.returncode = 0  # not ours to wait for any more
         else:
             with suppress(subprocess.TimeoutExpired):
@@ -275,7 +275,7 @@ class Machine:
                 break
         if not self.ended.done():
             self.ended.set_exception(error)
-        self._news.set()
+        self._changed.set()
 
     async def _message(self) -> FromMonitor | None:
         """Return what the monitor tells next; None: it has ended, perhaps in a line's middle."""
@@ -303,14 +303,14 @@ class Machine:
                 self._observe(Progress(step=message.step, share=message.share))
             case Paused():
                 self._paused = message.text
-                self.notice(f"paused, {message.text}; it goes on when there is room again")
+                self.notice(f"paused, {message.text}; it continues when there is space again")
             case Failed():
                 if not self.ended.done():
                     self.ended.set_exception(messages.error_of(message))
             case Ended():
                 if not self.ended.done():
                     self.ended.set_result(message)
-        self._news.set()
+        self._changed.set()
 
     def notice(self, text: str) -> None:
         """Report what the user should know of this machine."""
@@ -328,7 +328,7 @@ class Machine:
             self.notice(f"the guest's root filesystem is full ({detail})")
         if name == "sshd.log":
             self._server_log.append(detail)
-        self._news.set()
+        self._changed.set()
 
     async def wait_started(self) -> None:
         """Wait until the VMM runs its guest."""
@@ -351,10 +351,10 @@ class Machine:
                         printed=tail(self.folder.console_log),
                         server_log="\n".join(self._server_log),
                     )
-            self._news.clear()
+            self._changed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    await self._news.wait()
+                    await self._changed.wait()
 
     def _early_deadlines(self, name: str, timeout_s: float) -> list[float]:
         """Return the times at which it is clear that no SSH server comes."""
@@ -386,7 +386,7 @@ class Machine:
 
     async def _look_for_server(self) -> None:
         await self._handed_over.wait()
-        await asyncio.sleep(_TOLD_GRACE_S)
+        await asyncio.sleep(_MARK_GRACE_S)
         await ssh.wait_for_banner(self.reach().port)
         self.mark("sshd.banner")
         self._see("sshd.listening")
@@ -417,19 +417,21 @@ async def started(
     monitor = request(home, spec, observe, again=again)
     begun = recorder.mark("monitor.exec", monitor.started_ns)
     try:
-        streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+        streams = await asyncio.open_unix_connection(
+            sock=monitor.connection, limit=messages.LINE_BYTES
+        )
     except BaseException:
-        monitor.leash.close()  # cut: what it has started ends
+        monitor.connection.close()  # cut: what it has started ends
         raise
     observe(MarkReached(name=begun.name, time_ns=begun.time_ns))
     machine = Machine(home, spec, recorder, streams, monitor.process, observe)
     try:
         await machine.wait_started()
         yield machine
-        if spec.kept and not machine.freed:
+        if spec.kept and not machine.detached:
             await machine.stop()
     except asyncio.CancelledError:
-        if spec.kept and machine.logged_in and not machine.freed:
+        if spec.kept and machine.logged_in and not machine.detached:
             machine.notice("shutting down; interrupt again to end it at once")
             await machine.stop()
         raise
@@ -438,10 +440,10 @@ async def started(
             error.hint = "; ".join(filter(None, [error.hint, f"the whole console is in {saved}"]))
         raise
     finally:
-        if not machine.freed:
+        if not machine.detached:
             await machine.quit()
         await machine.close()
-        if not machine.freed:
+        if not machine.detached:
             machine.mark("machine.gone")
 
 

@@ -73,7 +73,7 @@ async def end(folder: MachineFolder) -> None:
     Raises:
         GuestError: its monitor did not give everything back in time.
     """
-    await _tell(folder, Quit(), GONE_S)  # how it failed meanwhile is no news
+    await _send(folder, Quit(), GONE_S)  # how it failed meanwhile is no news
 
 
 async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
@@ -85,7 +85,7 @@ async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
         GuestError: its monitor did not give everything back in time, or the guest died.
         VmmError: the VMM died.
     """
-    ended, failure = await _tell(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
+    ended, failure = await _send(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
     if failure is not None:
         raise failure
     return ended
@@ -111,7 +111,7 @@ def not_running(folder: MachineFolder) -> InputError:
     )
 
 
-async def _tell(
+async def _send(
     folder: MachineFolder, message: Message, timeout_s: float
 ) -> tuple[Ended, BootwrightError | None]:
     """Send *message*, and read until the monitor has given everything back and closes.
@@ -128,11 +128,11 @@ async def _tell(
             # A monitor that is killed may leave half a line.
             with suppress(ConnectionError, messages.MalformedMessage):
                 while line := await reader.readline():
-                    told = messages.from_monitor(line)
-                    if isinstance(told, Failed):
-                        failure = messages.error_of(told)
-                    elif isinstance(told, Ended):
-                        ended = told
+                    answer = messages.from_monitor(line)
+                    if isinstance(answer, Failed):
+                        failure = messages.error_of(answer)
+                    elif isinstance(answer, Ended):
+                        ended = answer
     except TimeoutError as error:
         raise _not_ended(folder, timeout_s) from error
     finally:
@@ -150,5 +150,5 @@ def _not_ended(folder: MachineFolder, timeout_s: float) -> GuestError:
 def _no_answer(folder: MachineFolder) -> GuestError:
     return GuestError(
         f"the monitor of machine {folder.name!r} does not answer",
-        hint=f"try again; if it stays so: bootwright rm --force {folder.name}",
+        hint=f"try again, or end it by force: bootwright rm --force {folder.name}",
     )

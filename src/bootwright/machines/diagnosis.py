@@ -41,7 +41,7 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
     if "sshd.failed" in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
-            "what it said is below; bootwright console shows more",
+            "its log is below; bootwright console shows more",
         )
     if "initramfs.done" in seen:
         if re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
@@ -56,9 +56,9 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
     if "initramfs.start" in seen:
         return "the initramfs has not handed over to the image's init", _LOOK
     if printed:
-        return "its kernel runs, but has not come to the initramfs", _LOOK
+        return "its kernel runs, but has not reached the initramfs", _LOOK
     return (
         "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
-        "hides how far it came",
+        "hides its progress",
         "give more time with --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
     )

@@ -41,7 +41,7 @@ def not_started(why: str) -> LastEnd:
     """Return the end of a machine that was given up, or failed, before its guest ran."""
     return LastEnd(
         reason="vmm-died" if why else "ended",
-        text=f"it did not start: {why}" if why else "it was ended before it had started",
+        text=f"it did not start: {why}" if why else "it was ended before it started",
         ended_s=int(time.time()),
     )
 
@@ -69,17 +69,17 @@ def _judged(
 
     printed = tail(folder.console_log)
     match ending.reason:
-        case "told-to-quit" if circumstances.stopped:
+        case "quit-requested" if circumstances.stopped:
             return "ended", "did not shut down in time and was ended", None
-        case "told-to-quit":
-            return "ended", "ended at once, when told to, without shutting down", None
+        case "quit-requested":
+            return "ended", "ended at once as requested, without a shutdown", None
         case "powered-off" if circumstances.stopped:
-            return "stopped", "shut down when told to", None
+            return "stopped", "shut down as requested", None
         case "powered-off":
             text = "the guest powered itself off"
             if circumstances.logged_in or circumstances.finished:
                 return "powered-off", text, None
-            before = " before it let anybody in, or its command had ended"
+            before = " before anybody logged in or its command ended"
             return "powered-off", text, GuestError(text + before, evidence=printed)
         case "reset":
             reason = panic(folder.console_log)
@@ -90,7 +90,7 @@ def _judged(
             output = folder.vmm_log.read_text(errors="replace").strip()
             hint = ""
             if ending.exit_status == -signal.SIGKILL:
-                hint = "somebody killed it; the kernel does when memory runs out (see dmesg)"
+                hint = "it was killed; the kernel does this when memory runs out (see dmesg)"
             return "vmm-died", text, VmmError(text, hint=hint, evidence=output[-1500:] or printed)
 
 

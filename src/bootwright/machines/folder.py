@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _NEW, _GONE = ".new-", ".gone-"
 """How a folder is called before its machine is whole, and while it is removed."""
-_SETTLE_S = 12.0
+_RECLAIM_S = 12.0
 """How long it may take to give back what a dead monitor left: a process may end slowly."""
 _GLANCE_S = 0.5
 """How long a lock may be held by a command that only looks whether anything was left behind."""
@@ -81,7 +81,7 @@ class MachineFolder:
                 return None
             # No reason to call the whole machine damaged: the next start writes it anew.
             ended_s = int(path.stat().st_mtime)
-            return LastEnd(reason="lost", text="nobody knows how it ended", ended_s=ended_s)
+            return LastEnd(reason="lost", text="how it ended is unknown", ended_s=ended_s)
 
     def write(self, value: MachineSpec | Identity | LastEnd) -> None:
         """Write *value* whole or not at all, readable by its owner only."""
@@ -99,7 +99,7 @@ class MachineFolder:
         """Say whether the machine is to be kept and has once let somebody in."""
         if self._visit.exists() and not locks.is_held(self._visit):
             return False
-        return (self.path / "let-in").exists() and self.spec().kept
+        return (self.path / "logged-in").exists() and self.spec().kept
 
     @contextmanager
     def visited(self) -> Iterator[None]:
@@ -112,7 +112,7 @@ class MachineFolder:
 
     def note_login(self) -> None:
         """Note that the machine has let somebody in."""
-        (self.path / "let-in").touch()
+        (self.path / "logged-in").touch()
 
     def begin_logs(self) -> None:
         """Set the logs of the last run aside."""
@@ -181,7 +181,7 @@ class MachineFolder:
 
         Raises:
             InputError: the machine runs already.
-            NotFoundError: it was removed just now.
+            NotFoundError: it was just removed.
         """
         try:
             try:
@@ -190,15 +190,15 @@ class MachineFolder:
                 if at_once or self.listens():
                     raise
                 # Nobody lives there: what a dead monitor left is being given back.
-                lock = locks.take(self.lock, wait_s=_SETTLE_S)
+                lock = locks.take(self.lock, wait_s=_RECLAIM_S)
         except BlockingIOError:
             raise InputError(
-                f"machine {self.name!r} is running already",
+                f"machine {self.name!r} is already running",
                 hint=f"bootwright ssh {self.name}",
             ) from None
         except FileNotFoundError:
             raise NotFoundError(
-                f"machine {self.name!r} was removed just now", hint="bootwright ps"
+                f"machine {self.name!r} was just removed", hint="bootwright ps"
             ) from None
         try:
             yield
@@ -211,7 +211,7 @@ class MachineFolder:
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except (OSError, ValueError, InputError) as error:  # msgspec's errors are ValueErrors
             raise FormatError(
-                f"{path} cannot be read: {error}",
+                f"cannot read {path}: {error}",
                 hint=f"bootwright rm --force {self.name}",
             ) from error
 
@@ -238,12 +238,12 @@ def claimed_folder(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
         except OSError:
             if _is_ours(target):
                 raise InputError(
-                    f"a machine is called {spec.name!r} already",
+                    f"a machine named {spec.name!r} already exists",
                     hint=f"choose another --name, or: bootwright rm --force {spec.name}",
                 ) from None
             if target.exists() or target.is_symlink():
                 raise InputError(
-                    f"{target} is in the way, and is no machine of ours",
+                    f"{target} exists and is not a bootwright machine",
                     hint="choose another --name, or move it away",
                 ) from None
             raise
@@ -318,7 +318,7 @@ def find_machine(home: Home, name: str) -> MachineFolder:
             f"no machine is called {name!r}",
             hint=f"there are: {known}"
             if known
-            else "there is no machine; bootwright run makes one",
+            else "there are no machines; bootwright run makes one",
         )
     return folders[name]
 

@@ -29,7 +29,7 @@ class MonitorProcess:
     def __init__(self) -> None:
         """Start it."""
         self.started_ns = now_ns()
-        self.leash, theirs = socket.socketpair()
+        self.connection, theirs = socket.socketpair()
         try:
             self.process = subprocess.Popen(
                 # -P: a folder called bootwright in the user's working folder is not our package.
@@ -42,14 +42,14 @@ class MonitorProcess:
                 start_new_session=True,
             )
         except BaseException:
-            self.leash.close()
+            self.connection.close()
             raise
         finally:
             theirs.close()
 
     def end(self) -> None:
         """End it; it must not have been told anything."""
-        self.leash.close()
+        self.connection.close()
         self.process.kill()
         self.process.wait()
 

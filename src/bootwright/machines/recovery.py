@@ -35,7 +35,7 @@ def reclaim(home: Home) -> list[str]:
             continue
         try:
             with folder.locked(at_once=True):
-                done.append(f"{folder.name}: {_settle(folder)}")
+                done.append(f"{folder.name}: {_reclaim(folder)}")
         except InputError:
             continue  # it was started, or removed, just now
     return done
@@ -51,12 +51,12 @@ def is_reclaimed(folder: MachineFolder) -> bool:
         return not folder.journal.path.exists()  # damaged: said by ps, removed by rm
 
 
-def _settle(folder: MachineFolder) -> str:
+def _reclaim(folder: MachineFolder) -> str:
     folder.give_back()
     try:
         if folder.is_worth_keeping():
-            return "its monitor was dead; what it had taken is given back, its disk is kept"
+            return "its monitor was dead; its resources were released, its disk is kept"
     except FormatError as error:
-        return f"its monitor was dead; what it had taken is given back; damaged: {error}"
+        return f"its monitor was dead; its resources were released; damaged: {error}"
     remove_machine(folder)
-    return "removed: its monitor was dead, and it was not to be kept"
+    return "removed: its monitor was dead, and it was not a kept machine"

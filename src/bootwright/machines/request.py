@@ -28,7 +28,7 @@ def request(
     monitor = monitor_process.take()
     start = messages.Start(home=home.absolute(), spec=spec, again=again)
     try:
-        monitor.leash.sendall(messages.encode(start))
+        monitor.connection.sendall(messages.encode(start))
     except ConnectionError:
         pass  # it died; whoever follows it hears of it
     except BaseException:

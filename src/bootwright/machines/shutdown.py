@@ -51,16 +51,16 @@ async def shut_down(
 
 
 async def _ask(reach: SshEndpoint | None, press_button: Callable[[], Awaitable[None]]) -> None:
-    heard = False
+    accepted = False
     if reach is not None:
         with suppress(HostError):  # no ssh here
-            heard = await _ask_over_ssh(reach)
-    if not heard:
+            accepted = await _ask_over_ssh(reach)
+    if not accepted:
         await press_button()
 
 
 async def _ask_over_ssh(reach: SshEndpoint) -> bool:
-    """Return whether the guest has heard us; not, where it will never let us in."""
+    """Return whether the guest has accepted us; not, where it will never let us in."""
     while True:
         process = await asyncio.create_subprocess_exec(
             *reach.ssh([COMMAND]),

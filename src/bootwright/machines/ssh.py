@@ -78,28 +78,28 @@ class SshEndpoint:
         command: Sequence[str] = (),
         *,
         terminal: bool = False,
-        doorway: LoginHook | None = None,
+        hook: LoginHook | None = None,
     ) -> list[str]:
         """Return the argv of ssh.
 
         Args:
             command: One word is a shell line, several are an argv; none is the user's prompt.
             terminal: Whether the command gets a terminal; a prompt always does.
-            doorway: Where ssh tells that it is logged in, and waits.
+            hook: Where ssh tells that it is logged in, and waits.
         """
         [program] = tools.require("ssh")
         argv = [str(program), *self.options(), "-p", str(self.port)]
         if terminal:
             argv.append("-t")
-        if doorway is not None:
-            argv += doorway.options()
+        if hook is not None:
+            argv += hook.options()
         argv.append(f"{self.user}@{self.host}")
         if command:
             argv += ["--", command[0] if len(command) == 1 else shlex.join(command)]
         return argv
 
     def scp(self, sources: Sequence[str], target: str) -> list[str]:
-        """Return the argv of scp; a guest's path begins with ``guest:``."""
+        """Return the argv of scp; a path in the guest begins with ``guest:``."""
         [program] = tools.require("scp")
 
         def translate(path: str) -> str:
@@ -139,19 +139,20 @@ class LoginHook:
     def __init__(self, folder: MachineFolder, number: int = 0) -> None:
         ending = f"-{number}" if number else ""
         self._folder = folder
-        self._knock = folder.path / f"knock{ending}"
-        self._pass = folder.path / f"pass{ending}"
+        self._login_pipe = folder.path / f"login{ending}"
+        self._release_pipe = folder.path / f"release{ending}"
         self.log = folder.path / f"ssh{ending}.log"
-        self.knocked = asyncio.Event()
+        self.logged_in = asyncio.Event()
 
     def options(self) -> list[str]:
         """Return what makes ssh go through here; its own complaints go to `log`."""
         # A percent sign begins a token of ssh's own.
-        knock, let = (
-            shlex.quote(str(path)).replace("%", "%%") for path in (self._knock, self._pass)
+        login, release = (
+            shlex.quote(str(path)).replace("%", "%%")
+            for path in (self._login_pipe, self._release_pipe)
         )
         # The line is read by the user's own shell, whatever that is, and is plain in all of them.
-        steps = shlex.quote(f"echo >{knock}; read -r go <{let}")
+        steps = shlex.quote(f"echo >{login}; read -r go <{release}")
         return [
             *("-E", str(self.log)),
             *("-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=exec sh -c {steps}"),
@@ -159,25 +160,25 @@ class LoginHook:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Set the doorway up for the length of the block."""
+        """Set the hook up for the length of the block."""
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
-            for path in (self._knock, self._pass, self.log):
+            for path in (self._login_pipe, self._release_pipe, self.log):
                 stack.enter_context(self._folder.journal.taking("file", path.name))
             held = []
-            for path in (self._knock, self._pass):
+            for path in (self._login_pipe, self._release_pipe):
                 remove_file(path)  # of a command that was killed
                 os.mkfifo(path, 0o600)
                 held.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
                 stack.callback(os.close, held[-1])
-            self._held = held[1]
-            loop.add_reader(held[0], self.knocked.set)
+            self._release_fd = held[1]
+            loop.add_reader(held[0], self.logged_in.set)
             stack.callback(loop.remove_reader, held[0])
             yield
 
     def release(self) -> None:
         """Let ssh go on to its command."""
-        os.write(self._held, b"\n")
+        os.write(self._release_fd, b"\n")
 
     def complaint(self) -> str:
         """Return what ssh said of a failure."""
@@ -209,7 +210,7 @@ def ssh_endpoint(home: Home, folder: MachineFolder, ports: Mapping[int, int]) ->
 async def run(
     reach: SshEndpoint,
     command: Sequence[str],
-    doorway: LoginHook,
+    hook: LoginHook,
     on_login: Callable[[], Awaitable[None]],
     *,
     terminal: bool,
@@ -229,28 +230,28 @@ async def run(
         HostError: it was our own key that could not be used.
     """
     output = asyncio.subprocess.PIPE if capture else None
-    with doorway.open():
+    with hook.open():
         process = await asyncio.create_subprocess_exec(
-            *reach.ssh(command, terminal=terminal, doorway=doorway),
+            *reach.ssh(command, terminal=terminal, hook=hook),
             stdin=asyncio.subprocess.DEVNULL if capture else None,
             stdout=output,
             stderr=output,
         )
         communication = asyncio.create_task(process.communicate())
-        knocked = asyncio.create_task(doorway.knocked.wait())
+        logged_in = asyncio.create_task(hook.logged_in.wait())
         try:
-            either: list[asyncio.Future[Any]] = [communication, knocked]
+            either: list[asyncio.Future[Any]] = [communication, logged_in]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not doorway.knocked.is_set():
-                raise refusal(doorway.complaint(), reach.key)
+            if not hook.logged_in.is_set():
+                raise refusal(hook.complaint(), reach.key)
             try:
                 await on_login()
             finally:
                 begin_ns = now_ns()
-                doorway.release()
+                hook.release()
             stdout, stderr = await communication
         finally:
-            knocked.cancel()
+            logged_in.cancel()
             await _end(process)
     assert process.returncode is not None
     return Completed(
@@ -298,27 +299,27 @@ def refusal(complaint: str, key: Path) -> BootwrightError:
     """Return the error for an ssh that was not let in, from what it said."""
     if f'Load key "{key}"' in complaint:
         return HostError(
-            f"the key {key} cannot be read by ssh",
-            hint="remove it and its .pub: the next machine gets a new one; those made before "
-            "know only the old key",
+            f"ssh cannot read the key {key}",
+            hint="remove it and its .pub: the next machine gets a new one; existing machines "
+            "accept only the old one",
             evidence=complaint,
         )
     if "Permission denied" in complaint:
         return GuestError(
-            "the guest refused our key",
+            "the guest refused bootwright's SSH key",
             hint="does the image's sshd_config forbid root, or keys (PermitRootLogin, "
             "PubkeyAuthentication, AllowUsers)?",
             evidence=complaint,
         )
     if "Host key verification failed" in complaint or "IDENTIFICATION HAS CHANGED" in complaint:
         return GuestError(
-            "the guest showed another host key than the one that it was given",
+            "the guest's host key is not the one that bootwright gave it",
             hint="does something else answer on its port?",
             evidence=complaint,
         )
     return GuestError(
-        "the guest did not let us in",
-        hint="its console says more: bootwright logs",
+        "cannot log in to the guest",
+        hint="see its console: bootwright logs",
         evidence=complaint,
     )
 

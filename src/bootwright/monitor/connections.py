@@ -13,19 +13,19 @@ from bootwright.machines.messages import Message, ToMonitor
 _DRAIN_S = 5.0
 """How long a command may take to read the last that it is told."""
 
-Heard = Callable[[ToMonitor, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[[ToMonitor, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Connections:
     """Reads what commands ask of a monitor, and tells all of them what happens.
 
     Args:
-        heard: Called with each message and the connection that it came over. While it works, no
+        handle: Called with each message and the connection that it came over. While it works, no
             more is read from there: an attached console takes the connection over.
     """
 
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
         self._writers: set[asyncio.StreamWriter] = set()
         self._mute: set[asyncio.StreamWriter] = set()
 
@@ -33,7 +33,7 @@ class Connections:
         """Tell a connection what happens from now on."""
         self._writers.add(writer)
 
-    def tell(self, message: Message) -> None:
+    def broadcast(self, message: Message) -> None:
         """Send *message* to all who listen."""
         line = messages.encode(message)
         for writer in self._writers - self._mute:
@@ -49,7 +49,7 @@ class Connections:
         self.add(writer)
         try:
             while line := await reader.readline():
-                await self._heard(messages.to_monitor(line), reader, writer)
+                await self._handle(messages.to_monitor(line), reader, writer)
         except (ConnectionError, ValueError):
             # The command has ended, or is none of ours (no message, an endless line).
             pass

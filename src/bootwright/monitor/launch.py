@@ -60,7 +60,7 @@ class Launch:
         self.started_s = int(time.time())
         self.stack = ExitStack()
         """Gives back what was taken, in reverse order."""
-        self.own_disk: tuple[DiskKind, DiskLocation] | None = None
+        self.disk_location: tuple[DiskKind, DiskLocation] | None = None
         """The kind of the machine's disk, and where it lies."""
         self.slow_disk: tuple[DiskKind, DiskLocation] | None = None
         """A disk that is still to be made, as that takes a while, before `start_vmm`."""
@@ -92,7 +92,7 @@ class Launch:
         self.listener = stack.enter_context(folder.listening())
         self.recorder.mark("machine.claimed")
         self.parts = load(self.home, spec.recipe)
-        self.own_disk = disk_of(self.home, folder, spec, self.parts, _device_name(spec))
+        self.disk_location = disk_of(self.home, folder, spec, self.parts, _device_name(spec))
         stack.enter_context(folder.journal.taking("file", folder.initrd.name))
 
     def _make_identity(self) -> None:
@@ -104,10 +104,10 @@ class Launch:
         is_shared = recipe.guest_clock.shares_identity
         scratch = self.folder.path if recipe.allows_login else None
         self.folder.write(fixed_identity() if is_shared else new_identity(self.spec.name, scratch))
-        if self.own_disk is not None:
-            kind, place = self.own_disk
+        if self.disk_location is not None:
+            kind, place = self.disk_location
             if kind.is_slow:
-                self.slow_disk = self.own_disk
+                self.slow_disk = self.disk_location
             else:
                 kind.make(place, ignore)
 
@@ -149,9 +149,9 @@ class Launch:
 
     def _open_disk(self) -> OpenedDisk:
         """Take what the machine's disk needs of the kernel while it runs."""
-        if self.own_disk is None:
+        if self.disk_location is None:
             return OpenedDisk(drives=())
-        kind, place = self.own_disk
+        kind, place = self.disk_location
         if kind.opened is None:
             return OpenedDisk(drives=kind.drives(place))
         taking = self.folder.journal.taking("device", f"{DEVICE_PREFIX}{place.device}")
@@ -214,14 +214,17 @@ def _begin_log(home: Home) -> None:
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
     except OSError as error:
-        raise HostError(f"the system refused: {error}", hint=f"see to {path.parent}") from error
+        raise HostError(
+            f"cannot write the monitors' log: {error}",
+            hint=f"check the permissions of {path.parent}",
+        ) from error
 
 
-def _first_line(leash: socket.socket) -> tuple[bytes, bytes]:
-    """Wait for a line; return it, and what came with it of the next. Nothing: the leash was cut."""
+def _first_line(command: socket.socket) -> tuple[bytes, bytes]:
+    """Wait for a line; return it, and what came with it of the next. Nothing: the command was cut."""
     received = b""
     while b"\n" not in received:
-        data = leash.recv(1 << 16)
+        data = command.recv(1 << 16)
         if not data:
             return b"", b""
         received += data
@@ -230,11 +233,11 @@ def _first_line(leash: socket.socket) -> tuple[bytes, bytes]:
 
 
 def main() -> None:
-    """Serve the machine that standard input, the leash, tells of."""
-    # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
+    """Serve the machine that standard input, the command, tells of."""
+    # A terminal's Ctrl-C is for the command; what it means for us comes over the command.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    line, more = _first_line(leash)
+    command = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    line, more = _first_line(command)
     if line:
         start = messages.to_monitor(line)
         assert isinstance(start, Start), start
@@ -251,6 +254,6 @@ def main() -> None:
         # See `monitor_process`; what is imported by now stays.
         gc.freeze()
         gc.enable()
-        monitor.serve(launch, leash, more)
+        monitor.serve(launch, command, more)
     # All is given back: the command that waits for our end need not wait for the interpreter's.
     os._exit(0)

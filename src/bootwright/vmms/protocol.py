@@ -16,7 +16,7 @@ from bootwright.values import dataclass
 if TYPE_CHECKING:
     import asyncio
 
-VmmExitReason = Literal["powered-off", "reset", "told-to-quit", "died"]
+VmmExitReason = Literal["powered-off", "reset", "quit-requested", "died"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ class Qemu:
         said = commands.run([program, "--version"])
         found = re.search(r"version (.+)", said.stdout)
         if not found:
-            raise HostError(f"{program} --version says nothing: {said.stderr.strip()}")
+            raise HostError(f"{program} --version printed no version: {said.stderr.strip()}")
         return found.group(1).strip()
 
     def drivers(self, recipe: Recipe) -> list[str]:
