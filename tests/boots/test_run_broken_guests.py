@@ -78,7 +78,7 @@ def test_run_reports_a_guest_whose_ssh_server_never_starts(
     masked = ("--append", "systemd.mask=ssh.service", "--timeout", "100")
     done = bootwright("run", bookworm, *masked, "--", "true")
     assert done.returncode == 125
-    assert "the system is up (its console asks for a log-in)" in done.stderr
+    assert "the system is up (its console shows a login prompt)" in done.stderr
     assert "its SSH server does not listen" in done.stderr
     assert "login:" in _log_of(done, bootwright)
 

@@ -113,7 +113,7 @@ def test_descriptors_require_names_a_full_file_table(table: Path) -> None:
 def test_descriptors_require_with_a_full_table_keeps_the_limit(table: Path) -> None:
     table.write_text("10000\t0\t10000\n")
     _set_soft(descriptors.opened() + 3)
-    with pytest.raises(HostError, match="the whole host"):
+    with pytest.raises(HostError, match="of the host's"):
         descriptors.require(20, file_nr=table)
     assert _soft() == descriptors.opened() + 3
 

@@ -7,9 +7,9 @@ import pytest
 from bootwright.errors import GuestError
 from bootwright.machines.diagnosis import not_ready
 
-LOOK = "give more time with --timeout, or look at its console below"
+LOOK = "raise --timeout, or look at its console below"
 HANDED_OVER = {"vmm.running": "", "initramfs.start": "", "initramfs.done": ""}
-FULL_HINT = "an image's disk grows with --disk-size 8G"
+FULL_HINT = "use a larger disk, such as --disk-size 8G"
 
 
 def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> GuestError:
@@ -60,7 +60,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             HANDED_OVER | {"console.prompt": ""},
             "web login: ",
-            "the system is up (its console asks for a log-in), but its SSH server does not listen",
+            "the system is up (its console shows a login prompt), but its SSH server does not listen",
             "is openssh-server installed and its unit enabled in the image?",
             id="no sshd",
         ),
@@ -74,9 +74,9 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             {"vmm.running": "", "initramfs.start": ""},
             "emergency mode",
-            "the seed has not handed over to the image's init",
+            "the initramfs has not handed over to the image's init",
             LOOK,
-            id="seed",
+            id="initramfs",
         ),
         pytest.param(
             {"vmm.running": ""},
@@ -90,8 +90,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             "",
             "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
             "hides its progress",
-            "give more time with --timeout, or boot once with "
-            "--append 'loglevel=8 earlyprintk=ttyS0'",
+            "raise --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
             id="silence",
         ),
     ],

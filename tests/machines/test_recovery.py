@@ -197,7 +197,7 @@ def test_reclaim_releases_despite_a_damaged_journal(home: Home) -> None:
         assert reclaim(home) == [f"web: {GIVEN_BACK}"]
         assert vmm.wait() == -9
     assert sorted(p.name for p in folder.path.iterdir()) == [
-        *("disk.qcow2", "identity.json", "logged-in", "lock", "machine.json")
+        *("disk.qcow2", "identity.json", "lock", "logged-in", "machine.json")
     ]
 
 

@@ -1,6 +1,6 @@
-"""Logging in by the real ssh, with the keys that we made and no others.
+"""Logging in with OpenSSH, using only keys that bootwright created.
 
-The host key is the one that we gave the machine; nothing is trusted on first use.
+The host key is known beforehand; nothing is trusted on first use.
 
 Source: ssh(1), ssh_config(5).
 """
@@ -26,7 +26,7 @@ from bootwright.networks.user import SSH_PORT
 from bootwright.values import dataclass
 
 LOST_STATUS = 255
-"""What ssh exits with when it was ssh that failed, not the command. Source: ssh(1)."""
+"""The exit status of ssh if ssh itself failed, not the command. Source: ssh(1)."""
 
 _PROBE_PAUSE_S = 0.25
 
@@ -54,20 +54,20 @@ class SshEndpoint:
             "HostKeyAlias": self.name,
             "UpdateHostKeys": "no",
             "LogLevel": "ERROR",
-            # A guest that is gone takes its port along; these are for one that hangs.
+            # For a guest that hangs: the port of one that is gone refuses connections.
             "ConnectTimeout": "60",
             "ServerAliveInterval": "15",
             "ServerAliveCountMax": "8",
         }
 
     def config(self) -> str:
-        """Return a configuration for ssh, scp and sftp in which the machine is called guest."""
+        """Return an OpenSSH configuration with the machine as host ``guest``."""
         place = {"HostName": self.host, "Port": str(self.port), "User": self.user}
         settings = place | self._settings()
         return "Host guest\n" + "".join(f"{key} {value}\n" for key, value in settings.items())
 
     def options(self) -> list[str]:
-        """Return the options that ssh and scp have in common, the port aside."""
+        """Return the options common to ssh and scp, except the port."""
         options = ["-F", "none"]
         for option, value in self._settings().items():
             options += ["-o", f"{option}={value}"]
@@ -83,9 +83,9 @@ class SshEndpoint:
         """Return the argv of ssh.
 
         Args:
-            command: One word is a shell line, several are an argv; none is the user's prompt.
-            terminal: Whether the command gets a terminal; a prompt always does.
-            hook: Where ssh tells that it is logged in, and waits.
+            command: One word is a shell line, several are an argv; none starts a login shell.
+            terminal: Whether the command gets a terminal; a login shell always does.
+            hook: Where ssh reports the log-in and waits.
         """
         [program] = tools.require("ssh")
         argv = [str(program), *self.options(), "-p", str(self.port)]
@@ -117,21 +117,21 @@ class Completed:
 
     exit_status: int
     stdout: str = ""
-    """What it printed, where that was captured; bytes that are not UTF-8 are replaced."""
+    """Its output, if captured; bytes that are not UTF-8 are replaced."""
     stderr: str = ""
     duration_ns: int
     """From the log-in to the command's end."""
 
 
 class LoginHook:
-    """Where ssh waits between its log-in and its command, so that the log-in is told, not guessed.
+    """A pause of ssh between log-in and command, so that the log-in is reported, not guessed.
 
-    ssh runs its LocalCommand once it is logged in, and waits for its end. Ours knocks at one named
-    pipe and reads from another until we let it through. We hold both open at both ends, so that
-    nobody waits in an open(2); should we die, the pipes' removal lets it through.
+    ssh runs its LocalCommand after the log-in and waits for it. That command writes to one named
+    pipe and reads from another until `release`. Both pipes are held open at both ends, so no
+    open(2) blocks; if this process dies, removing the pipes releases ssh.
 
     Args:
-        number: Of several that are open at once each has another.
+        number: Unique among the hooks of a machine that are open at once.
 
     Source: ssh_config(5), LocalCommand; fifo(7).
     """
@@ -145,13 +145,13 @@ class LoginHook:
         self.logged_in = asyncio.Event()
 
     def options(self) -> list[str]:
-        """Return what makes ssh go through here; its own complaints go to `log`."""
-        # A percent sign begins a token of ssh's own.
+        """Return the ssh options for this hook; ssh logs its errors to `log`."""
+        # A percent sign begins one of ssh's tokens.
         login, release = (
             shlex.quote(str(path)).replace("%", "%%")
             for path in (self._login_pipe, self._release_pipe)
         )
-        # The line is read by the user's own shell, whatever that is, and is plain in all of them.
+        # The user's shell reads this line; it is valid in all shells.
         steps = shlex.quote(f"echo >{login}; read -r go <{release}")
         return [
             *("-E", str(self.log)),
@@ -160,7 +160,7 @@ class LoginHook:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Set the hook up for the length of the block."""
+        """Create the hook's pipes for the length of the block."""
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
             for path in (self._login_pipe, self._release_pipe, self.log):
@@ -177,11 +177,11 @@ class LoginHook:
             yield
 
     def release(self) -> None:
-        """Let ssh go on to its command."""
+        """Let ssh run its command."""
         os.write(self._release_fd, b"\n")
 
     def complaint(self) -> str:
-        """Return what ssh said of a failure."""
+        """Return ssh's error messages."""
         try:
             return self.log.read_text(errors="replace").strip()
         except FileNotFoundError:
@@ -192,7 +192,7 @@ def ssh_endpoint(home: Home, folder: MachineFolder, ports: Mapping[int, int]) ->
     """Return how to reach the machine in *folder*.
 
     Args:
-        ports: Which host port leads to which port of the guest: ``{guest: host}``.
+        ports: Forwarded ports: ``{guest: host}``.
 
     Raises:
         GuestError: it has no network.
@@ -221,13 +221,13 @@ async def run(
     What *on_login* prints comes before the first byte of the command's output.
 
     Args:
-        command: As for `Access.ssh`.
+        command: As for `SshEndpoint.ssh`.
         terminal: Whether the command gets a terminal.
         capture: Whether to return the output instead of passing it through.
 
     Raises:
         GuestError: ssh ended before it was logged in; the message says why.
-        HostError: it was our own key that could not be used.
+        HostError: ssh cannot read bootwright's key.
     """
     output = asyncio.subprocess.PIPE if capture else None
     with hook.open():
@@ -266,7 +266,7 @@ async def copy(reach: SshEndpoint, source: str, target: str) -> None:
     """Copy a file or folder into or out of a guest.
 
     Args:
-        source: As for `Access.scp`, one of the two on the guest.
+        source: As for `SshEndpoint.scp`, one of the two on the guest.
         target: Likewise.
 
     Raises:
@@ -296,7 +296,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def refusal(complaint: str, key: Path) -> BootwrightError:
-    """Return the error for an ssh that was not let in, from what it said."""
+    """Return the error for a failed log-in, judged by ssh's messages."""
     if f'Load key "{key}"' in complaint:
         return HostError(
             f"ssh cannot read the key {key}",
@@ -325,10 +325,10 @@ def refusal(complaint: str, key: Path) -> BootwrightError:
 
 
 async def wait_for_banner(port: int) -> None:
-    """Return when an SSH server has greeted on *port* of 127.0.0.1.
+    """Wait until an SSH server sends its banner on *port* of 127.0.0.1.
 
-    User-mode networking accepts at once and closes when the guest refuses, so a refusal comes back
-    as an end of file, and a guest that does not answer yet as silence.
+    User-mode networking accepts every connection, and closes it if the guest refuses; a guest that
+    does not answer yet sends nothing.
     """
     while True:
         writer = None

@@ -1,9 +1,9 @@
-"""The monitor: one small process per machine, which owns the VMM and all the machine's resources.
+"""The monitor: a small process for each machine, which owns the VMM and all other resources.
 
-It is started by a command, over whose *leash* (its standard input, a socket) it is reported what to
-start (see `launch`) and tells what happens. When the leash is cut, the command is gone, and unless
-the machine was set free, the machine ends and everything is given back. Its own end, however it
-comes, ends the VMM, and its lock says to all others that it lives.
+A command starts it, sends its request over *the command's connection* (the monitor's standard input,
+a socket; see `launch`), and receives its messages there. When that connection closes, the machine
+ends and all resources are released, unless the machine was detached. When the monitor ends, for
+whatever reason, the VMM ends too. The monitor's lock shows that it is alive.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WATCH_S = 1.0
-"""How often to look whether the machine's folder is still there, and room on a full disk."""
+"""How often to check that the machine's folder exists, and whether a full disk has space."""
 _LAST_OUTPUT_S = 10.0
-"""How long to wait for what the guest sent last and what was counted, once its VMM has ended: a
-busy host may need seconds to read it."""
+"""How long to wait for the guest's last output and counts once its VMM has ended: a busy host may
+need seconds to read them."""
 _PROGRESS_SHARE = 0.01
-"""How far apart two news of a disk that is being made are."""
+"""The least progress of a disk's creation that is reported."""
 _READ_OUT_S = 5.0
-"""How long an attached console may take to show the rest."""
+"""How long an attached console may take to read the rest."""
 _STOP_S = 30.0
-"""How long a guest may take to shut down where nobody says."""
+"""How long a guest may take to shut down by default."""
 _READY_MARKS = ("command.start", "sshd.listening")
 _LAST_MARKS = ("command.end", "boot.end")
 
@@ -87,17 +87,17 @@ class Monitor:
         self._allows_login, self._is_kept = launch.spec.recipe.allows_login, launch.spec.kept
         self._ready = False
         self._paused = ""
-        """Why the guest is held; empty: it is not."""
+        """Why the guest is paused; empty if it is not."""
         self._stopping: asyncio.Task[None] | None = None
-        # What there is of the machine; each is set once.
+        # The machine's parts; each is set once.
         self._running: RunningVmm | None = None
         self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
         self._ports: dict[int, int] = {}
         self._samplers: list[Sampler] = []
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Do what the leash tells; returns when all is gone."""
-        # At once, not when the task first runs: the machine may fail before that.
+        """Serve the command's connection until the machine is gone."""
+        # Now, not when the task first runs: the machine may fail before that.
         self._connections.add(writer)
         following = asyncio.create_task(self._follow_command(reader, writer))
         for mark in self._recorder.marks():
@@ -111,7 +111,7 @@ class Monitor:
         except BootwrightError as error:
             self._report_failure(error)
         except OSError as error:
-            # A folder without permission, say. Where it came from is in our log.
+            # For example a folder without permission. The traceback is in the monitors' log.
             traceback.print_exc()
             hint = f"see {self._home.logs / 'monitors.log'}"
             self._report_failure(HostError(f"a system call failed: {error}", hint=hint))
@@ -120,9 +120,9 @@ class Monitor:
         following.cancel()
 
     def shut_down_in_order(self) -> None:
-        """End the machine in the best order that is left: nobody is there to say how."""
+        """End the machine; shut its guest down first if it is a kept one."""
         if self._circumstances.logged_in and self._is_kept:
-            self.stop(_STOP_S)  # its disk is to be in order
+            self.stop(_STOP_S)  # leave its filesystem clean
         else:
             self.end()
 
@@ -135,11 +135,11 @@ class Monitor:
             self._stopping = asyncio.create_task(self._stop(self._running, timeout_s))
 
     def end(self) -> None:
-        """End the machine and give everything back."""
+        """End the machine and release all resources."""
         self._end_wanted.set()
 
     async def _live(self) -> Ended:
-        """Go on with what was launched, wait for the machine's end, give all back in reverse."""
+        """Run the launched machine until its end, then release all resources."""
         launch, spec = self._launch, self._launch.spec
         async with AsyncExitStack() as stack:
             stack.push(launch.stack)
@@ -199,10 +199,10 @@ class Monitor:
         await asyncio.to_thread(kind.make, place, observe)
 
     async def _unless_ended(self, work: Awaitable[T]) -> T:
-        """Wait for *work*, and give it up if the machine is to end before it is done.
+        """Wait for *work*; cancel it if the machine must end first.
 
         Raises:
-            EndWanted: it was given up.
+            EndWanted: it was cancelled.
         """
         doing = asyncio.ensure_future(work)
         wanted = asyncio.create_task(self._end_wanted.wait())
@@ -236,10 +236,10 @@ class Monitor:
             self.end()
 
     def _judge(self, ending: VmmExit, folder: MachineFolder) -> Ended:
-        """Write down how the machine ended.
+        """Record how the machine ended.
 
         Raises:
-            GuestError: the guest died, or ended before it was of use.
+            GuestError: the guest died, or ended too early.
             VmmError: the VMM died.
         """
         last, error = endings.judge(ending, folder, self._circumstances, self._home.logs)
@@ -251,8 +251,7 @@ class Monitor:
         return Ended(reason=last.reason, text=last.text, console=last.console, printed=printed)
 
     async def _watch(self, running: RunningVmm, folder: MachineFolder, disk: OpenedDisk) -> None:
-        """See that the machine's folder stays, hold a guest before its disk fails for want of room,
-        and let one go on that waits for room."""
+        """End the machine if its folder is removed; pause the guest while its disk lacks space."""
         from bootwright.machines.limits import DISK_FLOOR_BYTES
 
         while True:
@@ -263,7 +262,7 @@ class Monitor:
                     async with asyncio.timeout(min(_WATCH_S, disk.watch_s)):
                         await running.stalled.wait()
             if not folder.lock.exists():
-                self.end()  # somebody has removed it: the machine has no disk and no name any more
+                self.end()  # somebody has removed the machine
                 return
             shortage = disk.low_on_space()
             if not self._paused:
@@ -288,8 +287,7 @@ class Monitor:
                 mark, detail = found
                 self._send_mark(mark, detail)
                 if mark.name in _LAST_MARKS:
-                    # The guest has nothing more to say, and not every machine type lets a guest
-                    # switch it off.
+                    # The guest is done, and cannot power off every machine type.
                     self._circumstances.finished = True
                     self.end()
         if rest := reader.rest():
@@ -311,7 +309,7 @@ class Monitor:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """Do what a command asks."""
+        """Handle a command's message."""
         match message:
             case LoggedIn():
                 self._circumstances.logged_in = True
@@ -367,10 +365,10 @@ class Monitor:
 
 
 def serve(launch: Launch, command: socket.socket, received: bytes) -> None:
-    """Run the machine that was launched until it is gone.
+    """Run the launched machine until it is gone.
 
     Args:
-        received: What has come over the leash already.
+        received: Bytes already read from the command's connection.
     """
     asyncio.run(_serve(launch, command, received))
 
