@@ -4,7 +4,7 @@
     ├── InputError          invalid input: a field, an option, a file's syntax
     │   └── NotFoundError   no image, kernel or machine has that name
     ├── FormatError         a file does not have the expected format
-    ├── HostError           this host is missing something: a program, space, a permission, a free port
+    ├── HostError           this host lacks something: a program, space, a permission, a port
     │   └── DeviceError     a loop or device-mapper device is unavailable or still in use
     ├── BuildError          a program that builds something failed (its output is attached)
     ├── VmmError            the VMM did not start, or died

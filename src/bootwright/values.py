@@ -1,8 +1,8 @@
 """Frozen dataclasses that are cheap to define.
 
-A boot waits while two processes import bootwright's classes. The standard decorator writes and compiles six
-methods for each frozen class, which takes 0.6 ms; here all classes share theirs, and each takes
-0.05 ms. Otherwise they are dataclasses: type checkers see the standard decorator, and
+A boot waits while two processes import bootwright's classes. The standard decorator writes and
+compiles six methods for each frozen class, which takes 0.6 ms; here all classes share theirs, and
+each takes 0.05 ms. Otherwise they are dataclasses: type checkers see the standard decorator, and
 `dataclasses.fields` and `replace`, copy, pickle and msgspec work on them.
 
 Modules that no boot imports use the standard decorator.

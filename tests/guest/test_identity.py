@@ -100,9 +100,9 @@ def test_user_key_remakes_a_lost_public_half(damage: str, home: Home) -> None:
 
 _FIRST_CALL = """
 from bootwright.guest import identity
-from bootwright.home import locate
+from bootwright.home import locate_home
 begin()
-identity.user_key(locate())
+identity.user_key(locate_home())
 """
 
 

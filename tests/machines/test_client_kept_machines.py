@@ -66,8 +66,8 @@ async def test_client_detach_leaves_the_machine_running_until_stop(
     assert (last.reason, last.text) == ("stopped", "shut down as requested")
     assert folder.console_log.read_bytes() == b"Linux version 6.1\r\n"
     assert sorted(path.name for path in folder.path.iterdir()) == [
-        *("console.log", "disk.qcow2", "end.json", "identity.json", "known_hosts", "logged-in"),
-        *("lock", "machine.json", "vmm.log"),
+        *("console.log", "disk.qcow2", "end.json", "identity.json", "known_hosts"),
+        *("lock", "logged-in", "machine.json", "vmm.log"),
     ]
 
 

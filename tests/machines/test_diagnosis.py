@@ -60,7 +60,8 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             HANDED_OVER | {"console.prompt": ""},
             "web login: ",
-            "the system is up (its console shows a login prompt), but its SSH server does not listen",
+            "the system is up (its console shows a login prompt), but its SSH server does "
+            "not listen",
             "is openssh-server installed and its unit enabled in the image?",
             id="no sshd",
         ),

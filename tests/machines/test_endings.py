@@ -53,7 +53,7 @@ def judged(
             "did not shut down in time and was ended",
         ),
         ("powered-off", {"stopped": True}, "stopped", "shut down as requested"),
-        ("powered-off", {"let_in": True}, "powered-off", "the guest powered itself off"),
+        ("powered-off", {"logged_in": True}, "powered-off", "the guest powered itself off"),
         ("powered-off", {"finished": True}, "powered-off", "the guest powered itself off"),
     ],
 )

@@ -75,12 +75,12 @@ def test_claimed_that_cannot_write_leaves_nothing(
 def test_claimed_is_never_seen_without_its_lock(home: Home) -> None:
     home.machines.mkdir(parents=True)
     script = (
-        "import sys; from bootwright.home import locate;"
-        "from bootwright.machine import folder as folders;"
+        "import sys; from bootwright.home import locate_home;"
+        "from bootwright.machines import folder as folders;"
         "print('ready', flush=True);"
         "seen = set();\n"
         "while 'end' not in seen:\n"
-        "    for folder in folders.every(locate()):\n"
+        "    for folder in folders.all_machines(locate_home()):\n"
         "        assert folder.is_alive() or not folder.path.exists(), folder.name\n"
         "        seen.add(folder.name)\n"
     )
@@ -199,7 +199,7 @@ def test_folder_give_back_releases_what_a_run_took(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "let_in", "worth"),
+    ("kept", "logged_in", "worth"),
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
 def test_folder_is_worth_keeping_after_a_login_only(

@@ -220,10 +220,10 @@ def test_reclaim_leaves_a_machine_started_meanwhile(
 
 
 _SETTLE = """
-from bootwright.home import locate
-from bootwright.machines.recovery import settle
+from bootwright.home import locate_home
+from bootwright.machines.recovery import reclaim
 begin()
-settle(locate())
+reclaim(locate_home())
 """
 
 
@@ -243,11 +243,11 @@ def test_reclaim_by_several_processes_at_once(times: int, home: Home) -> None:
 
 
 _LOOK = """
-from bootwright.home import locate
-from bootwright.machines.recovery import settle
+from bootwright.home import locate_home
+from bootwright.machines.recovery import reclaim
 begin()
-while not (locate().machines / "stop").exists():
-    settle(locate())
+while not (locate_home().machines / "stop").exists():
+    reclaim(locate_home())
 """
 
 

@@ -181,15 +181,15 @@ async def test_doorway_files_are_private_and_in_the_journal(fake: Fake) -> None:
 _LOG_IN = """
 import asyncio, sys
 from pathlib import Path
-from bootwright.machine import ssh
+from bootwright.machines import ssh
 from bootwright.machines.folder import MachineFolder
 folder = MachineFolder(Path(sys.argv[1]))
-reach = ssh.Access(name="web", port=1, key=Path("/k"), known_hosts=folder.known_hosts)
+reach = ssh.SshEndpoint(name="web", port=1, key=Path("/k"), known_hosts=folder.known_hosts)
 async def on_login():
     print("logged in", flush=True)
     await asyncio.Event().wait()
 asyncio.run(
-    ssh.run(reach, ["true"], ssh.Doorway(folder), on_login, terminal=False, capture=True)
+    ssh.run(reach, ["true"], ssh.LoginHook(folder), on_login, terminal=False, capture=True)
 )
 """
 

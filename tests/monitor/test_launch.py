@@ -56,7 +56,7 @@ def test_marks_of_the_launch_are_told_once_and_in_order(
 
 _LAUNCH = """
 import os, signal, socket, sys
-from bootwright.machine import launch, messages
+from bootwright.machines import launch, messages
 begin = launch.Launch.begin
 def begin_and_be_told_to_end(self):
     begin(self)

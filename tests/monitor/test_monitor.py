@@ -312,13 +312,13 @@ def running(pid: int) -> bool:
 
 _FOLLOW = """
 import asyncio, sys, msgspec
-from bootwright.home import locate
-from bootwright.machine import client
+from bootwright.home import locate_home
+from bootwright.machines import client
 from bootwright.machines.spec import MachineSpec
 from bootwright.timelines.recorder import Recorder
 async def follow():
     spec = msgspec.json.decode(sys.argv[1], type=MachineSpec)
-    async with client.started(locate(), spec, Recorder()) as machine:
+    async with client.started(locate_home(), spec, Recorder()) as machine:
         print("started", flush=True)
         await machine.ready(60)
 asyncio.run(follow())

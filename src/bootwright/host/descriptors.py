@@ -1,4 +1,4 @@
-"""File descriptors, asked for before they are needed."""
+"""Checking and raising the limit of open files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bootwright.errors import HostError
 
 FILE_NR = Path("/proc/sys/fs/file-nr")
 
-# What we leave of the system-wide table for everybody else.
+# How much of the system-wide table to leave for other processes.
 _LEFT_OVER = 256
 
 
@@ -29,7 +29,7 @@ def system_wide(file_nr: Path = FILE_NR) -> tuple[int, int]:
 
 
 def require(needed: int, *, file_nr: Path = FILE_NR) -> None:
-    """See that this process can open *needed* more file descriptors.
+    """Ensure that this process can open *needed* more file descriptors.
 
     Where its soft limit (RLIMIT_NOFILE) is too low for that, it is raised, for this process and its
     later children, by as much as is needed and never above the hard limit. No further: some

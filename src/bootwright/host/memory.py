@@ -13,7 +13,7 @@ MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What there is, and what can be had without pushing anybody out."""
+    """Total memory, and what is available without swapping."""
 
     total_bytes: int
     available_bytes: int
@@ -31,7 +31,7 @@ def read(
     for the host.
 
     Raises:
-        HostError: *meminfo* cannot be read, or says nothing of memory.
+        HostError: *meminfo* cannot be read, or lacks a field.
 
     Source: proc(5), MemTotal and MemAvailable; Documentation/admin-guide/cgroup-v2.rst, memory.max,
     memory.current and memory.stat.

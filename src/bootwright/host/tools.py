@@ -1,4 +1,4 @@
-"""The programs that we run, and which package has each."""
+"""The programs that bootwright runs, and their packages."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PROGRAMS = {
     "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
     "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
 }
-"""``{program: (Debian package, Fedora package, what for)}``"""
+"""``{program: (Debian package, Fedora package, purpose)}``"""
 
 # Debian keeps these out of an ordinary user's PATH.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def find(program: str) -> Path | None:
-    """Return where *program* is, looking in the system folders too; None where it is missing."""
+    """Find *program* in PATH and the sbin folders; None if it is missing."""
     # Not by shutil.which: importing shutil takes longer than the rest of a boot's look-ups.
     for folder in (*os.get_exec_path(), *_SBIN.split(":")):
         path = os.path.join(folder, program)
@@ -44,7 +44,7 @@ def find(program: str) -> Path | None:
 
 
 def require(*programs: str) -> list[Path]:
-    """Return where each of *programs* is.
+    """Find all of *programs*.
 
     Raises:
         HostError: some are missing; the hint has the command that installs all of them.

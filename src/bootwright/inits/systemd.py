@@ -1,7 +1,7 @@
-"""systemd as installed: what the initramfs lays into /run so that it lets us in and tells us when.
+"""systemd as installed: the files in /run that allow the log-in and report it.
 
 The image's own SSH server is started by the image's own unit. Drop-ins give it this machine's keys
-and let it tell, right after it has said that it is ready, that it listens.
+and send a mark as soon as it listens.
 
 Source: systemd.unit(5) for the search path and drop-ins; systemd.service(5): ExecStartPost= runs
 after READY=1 of a Type=notify service.

@@ -1,4 +1,4 @@
-"""tini: a PID 1 that reaps and passes signals on, and our script that makes a computer around it.
+"""tini: a PID 1 that reaps processes and forwards signals, and bootwright's start script.
 
 Source: tini's README; OpenSSH's sshd.c, which writes its pid file after it has begun to listen.
 """

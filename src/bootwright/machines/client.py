@@ -151,8 +151,8 @@ class Machine:
                 capture=capture,
             )
             if done.exit_status == ssh.LOST_STATUS:
-                # 255 means a lost connection, but a command may exit with it too: if the machine has
-                # ended, its message arrives now.
+                # 255 means a lost connection, but a command may exit with it too: wait for the
+                # machine's end, in case it has ended.
                 await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
         return done
 
@@ -185,7 +185,7 @@ class Machine:
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
-        """Count a command in the guest for the length of the block, which is cancelled at its end."""
+        """Count a command in the guest during the block, which the machine's end cancels."""
         if self.ended.done():
             raise self._why_ended(_gone)
         self._commands += 1

@@ -18,7 +18,7 @@ def cancelled_at(
     the failure. Blocks may be nested.
 
     Args:
-        failure: Called once, when *ended* is done; None: the end was requested, the block continues.
+        failure: Called once, when *ended* is done; None: that was requested, the block continues.
 
     Raises:
         Exception: *failure*.

@@ -1,8 +1,8 @@
 """The messages between a monitor and commands: one JSON object a line.
 
-There are two kinds of socket. The *command's connection* joins a monitor to the command that started
-it: when it closes before the machine is detached, the machine ends. Other commands use the *control
-socket* in the machine's folder.
+There are two kinds of socket. The *command's connection* joins a monitor to the command that
+started it: when it closes before the machine is detached, the machine ends. Other commands use the
+*control socket* in the machine's folder.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Starting a monitor, which waits for its request on a socket.
 
-A monitor imports as much as the command that starts it, so it can be started ahead of time, and both
-import in parallel; this module imports very little. Until its request arrives, a monitor owns nothing,
-and it ends when its command's connection closes.
+A monitor imports as much as the command that starts it, so it can be started ahead of time, and
+both import in parallel; this module imports very little. Until its request arrives, a monitor owns
+nothing, and it ends when its command's connection closes.
 """
 
 from __future__ import annotations

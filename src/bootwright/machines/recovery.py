@@ -1,7 +1,7 @@
 """Reclaiming what dead monitors left behind, before a command looks at machines.
 
-Live machines are not touched. If nothing is to be done this is cheap: it checks each machine's folder
-without taking a lock.
+Live machines are not touched. If nothing is to be done this is cheap: it checks each machine's
+folder without taking a lock.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ async def shut_down(
 ) -> bool:
     """Ask a guest to shut down, and wait until it has.
 
-    Over SSH first, as the power button needs a driver and a daemon that small guests do not have; by
-    the power button if SSH fails. A guest that is still starting is asked repeatedly.
+    Over SSH first, as the power button needs a driver and a daemon that small guests do not have;
+    by the power button if SSH fails. A guest that is still starting is asked repeatedly.
 
     Args:
         reach: How to log in; None for a guest without a network.

@@ -78,7 +78,7 @@ class MachineSpec:
 EndReason = Literal["stopped", "ended", "powered-off", "panicked", "vmm-died", "lost"]
 """How a run of a machine ended.
 
-``stopped``: shut down as requested. ``ended``: ended at once on request. ``powered-off``: by itself.
+``stopped``: shut down as requested. ``ended``: ended at once. ``powered-off``: by itself.
 ``panicked``: its kernel panicked or reset. ``vmm-died``: the VMM failed or was killed.
 ``lost``: its monitor was killed, or the host went down.
 """

@@ -1,9 +1,9 @@
 """The monitor: a small process for each machine, which owns the VMM and all other resources.
 
-A command starts it, sends its request over *the command's connection* (the monitor's standard input,
-a socket; see `launch`), and receives its messages there. When that connection closes, the machine
-ends and all resources are released, unless the machine was detached. When the monitor ends, for
-whatever reason, the VMM ends too. The monitor's lock shows that it is alive.
+A command starts it, sends its request over *the command's connection* (the monitor's standard
+input, a socket; see `launch`), and receives its messages there. When that connection closes, the
+machine ends and all resources are released, unless the machine was detached. When the monitor ends,
+for whatever reason, the VMM ends too. The monitor's lock shows that it is alive.
 """
 
 from __future__ import annotations

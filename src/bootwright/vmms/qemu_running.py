@@ -1,6 +1,6 @@
-"""A QEMU that runs: its ports, QMP, and how it ends.
+"""A running QEMU: its ports, QMP, and its exit.
 
-It is apart from `qemu` as it imports asyncio and QMP, for which there is time while QEMU starts.
+This is separate from `qemu` because it imports asyncio and QMP, which is done while QEMU starts.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class RunningQemu:
         registers = await self._monitor("info registers")
         timer = await self._monitor(f"i /w {_PM_TIMER_PORT:#x}")
         read = await self._monitor(f"x /{window[1]}gx {window[0]:#x}") if window else ""
-        # What the guest had written to its ports before is heard before it writes more.
+        # Read what the guest has written to its ports before it writes more.
         await asyncio.sleep(0)
         if not self._is_paused:
             await self._execute("cont")
@@ -173,7 +173,7 @@ class RunningQemu:
         return await self.ended
 
     def kill(self) -> None:
-        """Send SIGKILL unless the process was reaped already; its pid is ours until then."""
+        """Send SIGKILL unless the process was reaped; its pid is not reused before that."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -183,7 +183,7 @@ class RunningQemu:
         if self._listener:
             self._listener.cancel()
         if self._qmp:
-            with suppress(Exception):  # QEMU is gone; how its socket ended is no news
+            with suppress(Exception):  # QEMU is gone; errors of its socket do not matter
                 await self._qmp.disconnect()
         if self._trace:
             self._trace[1].close()
@@ -204,7 +204,7 @@ class RunningQemu:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
         if self._reason == "died":
-            # QEMU told the reason, if it knew one, before it ended; it may still be on its way.
+            # QEMU sends the reason, if any, before it ends; it may not have arrived yet.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._reason_known.wait(), 0.2)
         self.ended.set_result(VmmExit(reason=self._reason, exit_status=status))
@@ -227,7 +227,7 @@ class RunningQemu:
                     self.stalled.set()
 
     async def _monitor(self, line: str) -> str:
-        """Return what QEMU's monitor for people says; QMP has no command for it."""
+        """Run a command of QEMU's human monitor, for which QMP has no equivalent."""
         return str(await self._execute("human-monitor-command", {"command-line": line}))
 
     async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
@@ -251,13 +251,13 @@ class RunningQemu:
 
 
 def _vcpu_state(registers: str) -> VcpuState:
-    """Read what ``info registers`` says.
+    """Parse ``info registers``.
 
     RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of 64-bit
     mode. What TCG shows is where the current block of translated code began.
 
     Raises:
-        VmmError: it says nothing of the kind.
+        VmmError: it has no registers.
     """
     ip = re.search(r"\b([RE])IP=([0-9a-f]+)", registers)
     if ip is None:
