@@ -20,7 +20,7 @@ _CRASH = """
 import os, signal, sys
 from bootwright.home import locate_home
 from bootwright.machines import folder as folders
-from tests.machine.samples import SPEC
+from tests.machines.samples import SPEC
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -56,12 +56,12 @@ def test_marks_of_the_launch_are_told_once_and_in_order(
 
 _LAUNCH = """
 import os, signal, socket, sys
-from bootwright.machines import launch, messages
+from bootwright.monitor import launch
 begin = launch.Launch.begin
-def begin_and_be_told_to_end(self):
+def begin_and_be_asked_to_end(self):
     begin(self)
     os.kill(os.getpid(), signal.SIGTERM)
-launch.Launch.begin = begin_and_be_told_to_end
+launch.Launch.begin = begin_and_be_asked_to_end
 launch.main()
 """
 

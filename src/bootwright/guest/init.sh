@@ -107,7 +107,7 @@ for needed in $needs; do
     [ -e "/root$needed" ] || [ -L "/root$needed" ] || fail "the image has no $needed"
 done
 
-# A guest that cannot write may fail in a hundred ways, so the host is told beforehand.
+# A guest that cannot write may fail in many ways, so warn the host first.
 free=$(($(stat -f -c '%f * %S' /root)))
 [ $free -ge 1048576 ] || mark "root.full $((free / 1024)) KiB are free"
 

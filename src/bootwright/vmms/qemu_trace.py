@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from bootwright.timelines.evidence import DeviceAccess
 
 EVENTS = ("memory_region_ops_read", "memory_region_ops_write")
-"""What QEMU is told to trace: accesses by ports and memory that a device answers. RAM is none, nor
+"""The events to trace: accesses by ports and memory that a device answers. RAM is none, nor
 is the disk that is mapped as memory."""
 
 _LINE = re.compile(
