@@ -137,7 +137,8 @@ def test_journal_row_survives_a_killed_writer(journal: Journal) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from bootwright.journal import Journal, JournalEntry;"
-        "Journal(Path(sys.argv[1]), print).write(JournalEntry(event='take', kind='file', name='x'));"
+        "Journal(Path(sys.argv[1]), print).write("
+        "JournalEntry(event='take', kind='file', name='x'));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script, journal.path]).returncode == -9

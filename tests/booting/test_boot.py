@@ -419,7 +419,7 @@ def test_wish_refuses_what_does_not_go_together(home: Home) -> None:
     cases: tuple[tuple[Draft, dict[str, Any], str], ...] = (
         (Draft(), {}, "a tiny guest needs a command"),
         (Draft(), {"command": ("true",), "timeout_s": 0}, "--timeout is 0, but must be more than"),
-        (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is no pair of ports"),
+        (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is not a pair of ports"),
         (Draft(image="web"), {"name": "a.b"}, "'a.b' cannot name a machine"),
     )
     for draft, options, message in cases:

@@ -213,7 +213,7 @@ def test_doctor_fix_reclaims_what_a_dead_monitor_left(template: Path, tmp_path: 
     assert (folder / "initrd").exists(), "only --fix changes anything"
 
     done = own("doctor", "--fix")
-    assert "fixed: db: its monitor was dead; what it had taken is given back" in done.stdout
+    assert "fixed: db: its monitor was dead; its resources were released" in done.stdout
     assert done.stdout.count("half made or half removed") == 2
     assert sorted(path.name for path in own.machines.iterdir()) == ["db", "mine"]
     assert (own.machines / "mine/file").read_text() == "not bootwright's"
@@ -225,8 +225,8 @@ def test_doctor_fix_reclaims_what_a_dead_monitor_left(template: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("machine.json", "cannot be read"),
-        ("identity.json", "cannot be read"),
+        ("machine.json", "cannot read"),
+        ("identity.json", "cannot read"),
         ("disk.qcow2", "QEMU"),
     ],
 )

@@ -58,10 +58,10 @@ def assert_refused(done: Any, message: str, hint: str, status: int = 2) -> None:
     assert (done.status, done.out) == (status, "")
 
 
-NOBODY = "a timeline ends when one can log in, and nobody can log in to this guest"
+NOBODY = "a timeline ends at the log-in, and this guest allows none"
 NAME_ONE = (
-    "name an image, with init systemd or tini; or look into a tiny guest with --clock virtual; "
-    "bootwright run shows others' phases"
+    "use an image with init systemd or tini; or a tiny guest with --clock virtual; "
+    "bootwright run shows the phases of any guest"
 )
 
 

@@ -73,7 +73,7 @@ def test_limits_files_of_the_system_warns_when_nearly_full(table: Path) -> None:
     table.write_text("9001\t0\t10000\n")
     [check] = limits.files_of_the_system(table)
     assert (check.state, check.text) == ("warning", "9001 of 10000 in use on the whole host")
-    assert check.hint == "end what holds them, or as root: sysctl fs.file-max=20000"
+    assert check.hint == "end processes that hold files open, or as root: sysctl fs.file-max=20000"
 
 
 def test_limits_files_of_the_system_without_a_limit(table: Path) -> None:

@@ -156,7 +156,7 @@ def test_programs_examine_busybox_must_be_static(programs: Programs) -> None:
     check = look_at("busybox")
     assert (check.state, check.text) == (
         "problem",
-        f"{path} is no statically linked x86-64 program",
+        f"{path} is not a statically linked x86-64 program",
     )
     assert check.hint.startswith("on Debian: sudo apt-get install busybox-static")
 

@@ -78,7 +78,7 @@ def told(seconds):
     print("waits", flush=True)
     real(seconds)
 time.sleep = told
-print("found", len(folders.unfinished(locate_home())))
+print("found", len(folders.unfinished_folders(locate_home())))
 """
 
 

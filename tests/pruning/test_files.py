@@ -49,7 +49,7 @@ def test_survey_without_busybox_treats_its_guest_file_as_any_other(
     initramfs.store_guest_files(home, initramfs.program_files() | systemd.guest_files())
 
     def no_busybox() -> None:
-        raise HostError("there is no busybox here that runs without libraries")
+        raise HostError("no statically linked busybox on this host")
 
     monkeypatch.setattr(initramfs, "_busybox", no_busybox)
     contents = [item.path.read_bytes() for item in find_prunable(home, everything=False).items]

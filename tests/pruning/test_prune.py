@@ -175,7 +175,7 @@ def test_free_ends_processes_of_a_machine_with_a_killed_monitor(home: Home) -> N
         folder.journal.write(JournalEntry(event="take", kind="process", name="vmm", token=token))
         found = find_prunable(home, everything=False)
         assert told(found) == [
-            ("machine", "gone", "its monitor was killed, and it was not to be kept"),
+            ("machine", "gone", "its monitor was killed, and it was not a kept machine"),
             ("image", short_digest(image.digest), "no name stands for it and only gone used it"),
         ]
         # The image before the machine: it is still used.

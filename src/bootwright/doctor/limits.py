@@ -65,7 +65,9 @@ def files_of_the_system(file_nr: Path = descriptors.FILE_NR) -> Iterator[Check]:
         text=f"{now} of {most} in use on the whole host"
         if most < _UNLIMITED
         else f"{now} in use on the whole host, which sets no limit",
-        hint=f"end what holds them, or as root: sysctl fs.file-max={2 * most}" if full else "",
+        hint=f"end processes that hold files open, or as root: sysctl fs.file-max={2 * most}"
+        if full
+        else "",
     )
 
 

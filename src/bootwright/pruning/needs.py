@@ -38,7 +38,7 @@ def needs_of(machines: Iterable[MachineFolder]) -> Needs:
         try:
             recipe = folder.spec().recipe
         except FormatError:
-            if folder.lock.is_file():  # else it was removed just now, or is no machine
+            if folder.lock.is_file():  # else it was just removed, or is no machine
                 needs.unknown.append(folder.name)
             continue
         for digest in (recipe.kernel, recipe.image, *(f.digest for f in recipe.guest_files)):

@@ -38,7 +38,7 @@ class Prunable:
     def at(
         cls, path: Path, kind: PrunableKind, name: str, why: str, *, tags: tuple[str, ...] = ()
     ) -> Prunable | None:
-        """Return what is at *path*; None where it was removed just now, all of it or a part."""
+        """Return what is at *path*; None where it was just removed, all of it or a part."""
         try:
             status = path.lstat()
             # A link counts, and goes, as a link: what it leads to is not ours.

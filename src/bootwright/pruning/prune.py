@@ -202,7 +202,7 @@ def _why_gone(folder: MachineFolder, everything: bool) -> str:
     try:
         folder.spec()
         if not folder.is_worth_keeping():
-            return "its monitor was killed, and it was not to be kept"
+            return "its monitor was killed, and it was not a kept machine"
         last = folder.last_end()
     except FormatError:
         return "damaged; its disk is lost with it" if everything else ""

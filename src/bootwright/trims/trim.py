@@ -4,8 +4,8 @@ What goes is what something that stays would start (by a .wants folder or Wants=
 neither kept nor needed by what is kept. Targets, slices and what /etc/fstab names stay: they are
 the frame of a boot, and cost next to nothing.
 
-The initramfs copies a trim to /run; the image is not changed. An empty file is a mask, for a unit in
- /run/systemd/system.control, which systemd reads before /etc/systemd/system, and for a generator
+The initramfs copies a trim to /run; the image is not changed. An empty file is a mask, for a unit
+in /run/systemd/system.control, which systemd reads before /etc/systemd/system, and for a generator
 in /run/systemd/system-generators.
 
 Source: systemd.unit(5), "Unit File Load Path" and masks; systemd.generator(7); null_or_empty() in
