@@ -156,7 +156,7 @@ def _shell(text: str) -> str:
     return f"printf %s '{text}' | ({_SHELL.strip()})"
 
 
-# probe: what breaks it, what it says, what the cure says, what mends it
+# probe: what breaks it, what it says, what the fix says, what mends it
 _BROKEN_LOG_INS = {
     "login-user": (
         "echo 'System is booting up. See pam_nologin(8)' >/run/nologin",
@@ -206,7 +206,7 @@ _BROKEN_LOG_INS = {
 
 @pytest.mark.parametrize("name", _BROKEN_LOG_INS)
 def test_probe_login_fails_for_the_right_reason(tini: _Guest, name: str) -> None:
-    broken, said, cure, mended = _BROKEN_LOG_INS[name]
+    broken, said, fix, mended = _BROKEN_LOG_INS[name]
     tini.do(broken)
     try:
         outcome = tini.tried(name)
@@ -214,7 +214,7 @@ def test_probe_login_fails_for_the_right_reason(tini: _Guest, name: str) -> None
         tini.do(mended)
     assert outcome.result == "fail", outcome
     assert said in outcome.text
-    assert cure in outcome.cure
+    assert fix in outcome.fix
 
 
 # The same for what a shell in the guest tries; all are broken at once, but for /proc.
@@ -268,10 +268,10 @@ def test_probe_of_broken_parts_fails_for_the_right_reason(
         tini.do("; ".join(line for line, _, _ in broken.values()))
         outcomes = tini.tried_together(*broken)
     for outcome in outcomes:
-        _, said, cure = broken[outcome.name]
+        _, said, fix = broken[outcome.name]
         assert outcome.result == "fail", outcome
         assert said in outcome.text
-        assert cure in outcome.cure
+        assert fix in outcome.fix
 
 
 def test_probe_finds_names_that_are_not_resolved(tini: _Guest) -> None:
@@ -281,7 +281,7 @@ def test_probe_finds_names_that_are_not_resolved(tini: _Guest) -> None:
     assert outcome.text == (
         "example.com is not resolved, though the host resolves it; servers: none"
     )
-    assert "/etc/resolv.conf must name a server" in outcome.cure
+    assert "/etc/resolv.conf must name a server" in outcome.fix
     tini.do("echo 192.0.2.1 example.com >>/etc/hosts")
     outcome = tini.tried("resolver", resolves="example.com")
     assert (outcome.result, outcome.text.split()) == ("pass", ["192.0.2.1", "example.com"])
@@ -302,7 +302,7 @@ def test_probe_finds_failed_units(systemd: _Guest) -> None:
     assert outcome.result == "fail"
     assert "sick.service failed: " in outcome.text
     assert "systemctl is-system-running says degraded" in outcome.text
-    assert "sick.service" in outcome.cure
+    assert "sick.service" in outcome.fix
 
 
 def test_probe_finds_services_that_do_not_run(systemd: _Guest) -> None:
@@ -338,7 +338,7 @@ def test_probe_finds_a_journal_that_is_not_kept(systemd: _Guest) -> None:
     outcome = systemd.tried("log")
     assert outcome.result == "fail"
     assert "the journal is empty: " in outcome.text
-    assert "systemd-journald.service must run" in outcome.cure
+    assert "systemd-journald.service must run" in outcome.fix
 
 
 def test_probe_finds_a_refused_login(tini: _Guest) -> None:

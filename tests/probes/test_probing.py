@@ -31,7 +31,7 @@ async def test_probe_returns_one_value_that_is_its_json(
     login, pty, *_ = PROBES
     outcomes = (
         passed(login, "hello", duration_ns=5),
-        failed(pty, "none", cure="mount it") if fails else does_not_apply(pty, "no server"),
+        failed(pty, "none", fix="mount it") if fails else does_not_apply(pty, "no server"),
     )
 
     async def prepare(*arguments: object) -> object:
@@ -60,7 +60,7 @@ async def test_probe_returns_one_value_that_is_its_json(
         "summary": login.summary,
         "result": "pass",
         "text": "hello",
-        "cure": "",
+        "fix": "",
         "duration_ns": 5,
     }
 

@@ -46,8 +46,8 @@ def test_runner_returns_what_a_probe_printed() -> None:
 
 
 def test_runner_failure_has_a_reason_and_a_hint() -> None:
-    outcome = _only("cure 'do this' then; echo so far; fail it is broken; echo never")
-    assert (outcome.result, outcome.text, outcome.cure) == (
+    outcome = _only("fix 'do this' then; echo so far; fail it is broken; echo never")
+    assert (outcome.result, outcome.text, outcome.fix) == (
         "fail",
         "so far\nit is broken",
         "do this then",

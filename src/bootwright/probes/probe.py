@@ -77,7 +77,7 @@ class Outcome:
     result: ProbeResult
     text: str
     """What was seen; why it failed, or does not apply. May have several lines."""
-    cure: str = ""
+    fix: str = ""
     """What would make it pass, where that is known."""
     duration_ns: int = 0
     """How long it took, on the host's monotonic clock; 0 where it was not tried."""
@@ -112,13 +112,13 @@ def does_not_apply(probe: Probe, why: str, *, duration_ns: int = 0) -> Outcome:
     )
 
 
-def failed(probe: Probe, why: str, *, cure: str = "", duration_ns: int = 0) -> Outcome:
+def failed(probe: Probe, why: str, *, fix: str = "", duration_ns: int = 0) -> Outcome:
     """Return the outcome of a probe that failed."""
     return Outcome(
         name=probe.name,
         summary=probe.summary,
         result="fail",
         text=why,
-        cure=cure,
+        fix=fix,
         duration_ns=duration_ns,
     )

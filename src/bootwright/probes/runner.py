@@ -130,10 +130,10 @@ class Reader:
         self.running = None
 
     def _outcome(self, probe: Probe, status: int, duration_ns: int) -> Outcome:
-        cure = "; ".join(
-            line.removeprefix("cure: ") for line in self._said if line.startswith("cure: ")
+        fix = "; ".join(
+            line.removeprefix("fix: ") for line in self._said if line.startswith("fix: ")
         )
-        said = "\n".join(line for line in self._said if not line.startswith("cure: ")).strip()
+        said = "\n".join(line for line in self._said if not line.startswith("fix: ")).strip()
         if status == _DOES_NOT_APPLY:
             return does_not_apply(probe, said, duration_ns=duration_ns)
         if status in _TIMED_OUT:
@@ -144,4 +144,4 @@ class Reader:
                 return passed(probe, said, duration_ns=duration_ns)
             said = why
         why = said or f"its script ended with exit status {status}"
-        return failed(probe, why, cure=cure, duration_ns=duration_ns)
+        return failed(probe, why, fix=fix, duration_ns=duration_ns)

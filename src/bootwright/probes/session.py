@@ -202,8 +202,8 @@ class _Course:
             self.note(passed(SHUTDOWN, ended.text, duration_ns=duration_ns))
         else:
             why = f"it had not shut down after {SHUTDOWN.limit_s} s"
-            cure = "its console says what it waits for: bootwright run IMAGE, then poweroff"
-            self.note(failed(SHUTDOWN, why, cure=cure, duration_ns=duration_ns))
+            fix = "its console says what it waits for: bootwright run IMAGE, then poweroff"
+            self.note(failed(SHUTDOWN, why, fix=fix, duration_ns=duration_ns))
 
     async def _second_boot(self) -> None:
         self._begin(SECOND_BOOT)
@@ -218,7 +218,7 @@ class _Course:
                     await by_itself.probe(machine)
                 await machine.quit()
         except GuestError as error:
-            self.note(failed(SECOND_BOOT, f"the second boot failed: {error}", cure=error.hint))
+            self.note(failed(SECOND_BOOT, f"the second boot failed: {error}", fix=error.hint))
         if SECOND_BOOT in self.open():
             self.note(failed(SECOND_BOOT, "it was not tried"))
 

@@ -3,7 +3,7 @@ for node in null zero full random urandom tty; do
 done
 for link in fd stdin stdout stderr; do
     [ -L "/dev/$link" ] || {
-        cure "ln -s /proc/self/fd /dev/fd, and its entries 0, 1 and 2 as stdin, stdout and stderr"
+        fix "ln -s /proc/self/fd /dev/fd, and its entries 0, 1 and 2 as stdin, stdout and stderr"
         fail "/dev/$link is missing"
     }
 done

@@ -1,6 +1,6 @@
 # Without it sshd says: PTY allocation request failed.
 grep -q ' /dev/pts devpts ' /proc/mounts || {
-    cure "mount -t devpts -o gid=5,mode=0620,ptmxmode=0666 devpts /dev/pts"
+    fix "mount -t devpts -o gid=5,mode=0620,ptmxmode=0666 devpts /dev/pts"
     fail "/dev/pts is not mounted"
 }
 for node in /dev/ptmx /dev/pts/ptmx; do

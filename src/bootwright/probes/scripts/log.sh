@@ -3,7 +3,7 @@ systemd*)
     said=$(journalctl --boot --lines 5 --no-pager 2>&1) || fail "journalctl fails: $said"
     case $said in
     *"No journal files were found"* | *"-- No entries --"*)
-        cure "systemd-journald.service must run"
+        fix "systemd-journald.service must run"
         fail "the journal is empty: $said"
         ;;
     esac

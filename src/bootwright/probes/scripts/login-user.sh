@@ -16,7 +16,7 @@ until said=$(ssh -F "$ssh_config" -o LogLevel=INFO -l "$user" guest id -un 2>&1)
     *) fail "an ordinary user is not let in: $said" ;;
     esac
     [ $tries -lt 10 ] || {
-        cure "/run/nologin must go: keep systemd-user-sessions.service"
+        fix "/run/nologin must go: keep systemd-user-sessions.service"
         fail "an ordinary user is not let in (pam_nologin): $said"
     }
     sleep 1

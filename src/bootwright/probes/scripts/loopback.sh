@@ -1,6 +1,6 @@
 read -r flags </sys/class/net/lo/flags || fail "there is no loopback"
 [ $((flags & 1)) = 1 ] || {
-    cure "ip link set lo up"
+    fix "ip link set lo up"
     fail "the loopback is down"
 }
 grep -q '127\.0\.0\.1' /proc/net/fib_trie || fail "the loopback has no address 127.0.0.1"

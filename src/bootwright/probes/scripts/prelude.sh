@@ -17,6 +17,6 @@ does_not_apply() {
 }
 
 # What would make it pass; said before fail.
-cure() { echo "cure: $*"; }
+fix() { echo "fix: $*"; }
 
 has() { command -v "$1" >/dev/null 2>&1; }

@@ -1,5 +1,5 @@
 [ -r /proc/self/status ] || {
-    cure "mount -t proc proc /proc"
+    fix "mount -t proc proc /proc"
     fail "there is no /proc"
 }
 for file in meminfo cpuinfo mounts sys/kernel/hostname net/dev; do

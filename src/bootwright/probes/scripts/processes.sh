@@ -1,6 +1,6 @@
 has ps || does_not_apply "the image has no ps"
 said=$(ps aux 2>&1) || {
-    cure "mount -t proc proc /proc"
+    fix "mount -t proc proc /proc"
     fail "ps aux fails: $said"
 }
 # Its first process, its own, and those of the kernel.

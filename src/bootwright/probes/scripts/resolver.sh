@@ -3,7 +3,7 @@
 has getent || does_not_apply "the image has no getent"
 said=$(getent hosts "$resolves") || {
     servers=$(grep '^nameserver' /etc/resolv.conf 2>/dev/null | tr '\n' ' ')
-    cure "/etc/resolv.conf must name a server; the machine's network has one at 10.0.2.3"
+    fix "/etc/resolv.conf must name a server; the machine's network has one at 10.0.2.3"
     fail "$resolves is not resolved, though the host resolves it; servers: ${servers:-none}"
 }
 echo "$said"

@@ -1,5 +1,5 @@
 grep -q ' /run tmpfs ' /proc/mounts || {
-    cure "mount -t tmpfs -o mode=0755 run /run"
+    fix "mount -t tmpfs -o mode=0755 run /run"
     fail "/run is no tmpfs: what lies there would outlive the boot"
 }
 echo probe >/run/bootwright-probe || fail "/run cannot be written to"

@@ -7,7 +7,7 @@ get /tmp/bootwright-probe-sftp back
 rm /tmp/bootwright-probe-sftp
 END
 ) || {
-    cure "sshd needs its subsystem: Subsystem sftp internal-sftp"
+    fix "sshd needs its subsystem: Subsystem sftp internal-sftp"
     fail "sftp does not work: $(echo "$said" | grep -v '^sftp>')"
 }
 [ "$(cksum <there)" = "$(cksum <back)" ] || fail "64 KiB came back changed"

@@ -1,5 +1,5 @@
 grep -q ' /dev/shm tmpfs ' /proc/mounts || {
-    cure "mount -t tmpfs -o mode=1777 shm /dev/shm"
+    fix "mount -t tmpfs -o mode=1777 shm /dev/shm"
     fail "/dev/shm is no tmpfs, so that shared memory does not work (shm_open(3))"
 }
 echo probe >/dev/shm/bootwright-probe || fail "/dev/shm cannot be written to"

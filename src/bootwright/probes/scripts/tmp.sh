@@ -4,7 +4,7 @@ for folder in /tmp /var/tmp; do
     case $(ls -ldL "$folder") in
     drwxrwxrwt*) ;;
     *)
-        cure "chmod 1777 $folder"
+        fix "chmod 1777 $folder"
         fail "$folder is not for everybody: $(ls -ldL "$folder")"
         ;;
     esac

@@ -1,4 +1,4 @@
-"""Stores and machines for what looks at all of them; nothing in them could boot."""
+"""Image and kernel stores and machines; nothing in them can boot."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def alive(folder: MachineFolder) -> Iterator[None]:
         yield
 
 
-def told(found: PruneList) -> list[tuple[PrunableKind, str, str]]:
+def listed(found: PruneList) -> list[tuple[PrunableKind, str, str]]:
     """Return what is told of each thing."""
     return [(item.kind, item.name, item.why) for item in found.items]
 
