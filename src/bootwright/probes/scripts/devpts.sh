@@ -7,9 +7,9 @@ for node in /dev/ptmx /dev/pts/ptmx; do
     case $(ls -lL "$node" 2>&1) in
     crw-rw-rw-*) ;;
     *)
-        # The system's own, where /dev/ptmx is a node of its own and the other is used by nobody.
+        # Not used if /dev/ptmx is a device node itself.
         [ "$node" = /dev/pts/ptmx ] && [ ! -L /dev/ptmx ] && continue
-        fail "$node is not for everybody (ptmxmode=0666): $(ls -lL "$node" 2>&1)"
+        fail "$node is not accessible to all users (ptmxmode=0666): $(ls -lL "$node" 2>&1)"
         ;;
     esac
 done

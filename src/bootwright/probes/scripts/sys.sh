@@ -1,4 +1,4 @@
 [ -d /sys/class/net ] && [ -r /sys/kernel/uevent_seqnum ] || {
     fix "mount -t sysfs sysfs /sys"
-    fail "there is no /sys"
+    fail "/sys is not mounted"
 }
