@@ -59,7 +59,7 @@ def test_inventory_examine_reports_a_damaged_history_with_a_hint(home: Home) -> 
     [check] = _checks(home, "history")
     assert (check.area, check.state) == ("store", "problem")
     assert check.text.startswith(f"the history {home.history} is damaged: ")
-    assert check.hint.startswith(f"mv {home.history} ")
+    assert check.hint.startswith(f"to start a new one: mv {home.history} ")
 
 
 def test_inventory_examine_notes_a_network_filesystem(

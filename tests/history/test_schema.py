@@ -96,12 +96,12 @@ def test_schema_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None
         with pytest.raises(FormatError) as caught:
             use()
         assert str(caught.value) == (
-            f"the history {path} cannot be used: it has version {len(STEPS) + 2}, "
-            f"and bootwright {__version__} knows up to {len(STEPS)}"
+            f"cannot use the history {path}: it has version {len(STEPS) + 2}, "
+            f"but bootwright {__version__} supports up to {len(STEPS)}"
         )
         assert caught.value.hint == (
             "use the bootwright that wrote it, or a later one; "
-            f"mv {path} {path}.aside moves it away, and the next boot begins a new one"
+            f"to start a new one: mv {path} {path}.aside"
         )
     assert path.read_bytes() == before
 

@@ -10,8 +10,8 @@ from bootwright.errors import InputError
 from bootwright.events import Event
 
 RunsOn = Literal["guest", "client", "host"]
-"""Where a probe runs. ``guest``: in a shell in the guest, as root. ``client``: at the SSH client, on
-the host or, without a network, in the guest itself. ``host``: in bootwright."""
+"""Where a probe runs. ``guest``: in a shell in the guest, as root. ``client``: at the SSH client,
+on the host or, without a network, in the guest itself. ``host``: in bootwright."""
 ProbeResult = Literal["pass", "fail", "does-not-apply"]
 
 Judge = Callable[[str, str, float], str]
