@@ -11,7 +11,7 @@ from bootwright.disks.devicemapper import Mapped
 from bootwright.disks.loop import Bound
 from bootwright.host.openers import Openers
 
-_OURS = Folders(files={(1, 5): Path("/home/cow")}, roots=((1, Path("/home")),), alive=frozenset())
+_FOLDERS = Folders(files={(1, 5): Path("/home/cow")}, roots=((1, Path("/home")),), alive=frozenset())
 
 
 def _loop(inode: int, tag: str = "bootwright:web:cow") -> Bound:
@@ -46,7 +46,7 @@ def _mapped(name: str, uuid: str, *slaves: str) -> Mapped:
 
 
 def _owner(mapped: Mapped, inode: int, alive: frozenset[str] = frozenset()) -> Owner | None:
-    folders = Folders(files=_OURS.files, roots=_OURS.roots, alive=alive)
+    folders = Folders(files=_FOLDERS.files, roots=_FOLDERS.roots, alive=alive)
     return of_mapped(mapped, [_loop(inode)], [mapped], folders)
 
 
@@ -85,7 +85,7 @@ def test_of_loop_below_a_snapshot_is_its_machines() -> None:
     below = _mapped("bootwright-web-base", "BOOTWRIGHT-web-base", "loop3")
     image = _loop(5, "bootwright:1-5:base")
     for alive, state in ((frozenset({"web"}), "alive"), (frozenset[str](), "orphaned")):
-        folders = Folders(files=_OURS.files, roots=_OURS.roots, alive=alive)
+        folders = Folders(files=_FOLDERS.files, roots=_FOLDERS.roots, alive=alive)
         owner = of_mapped(below, [image], [below], folders)
         assert owner is not None
         assert (owner.state, owner.machine) == (state, "web")

@@ -74,8 +74,8 @@ def test_storage_space_has_a_row_for_each_filesystem(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     home = Home(data=tmp_path / "a" / "b", state=tmp_path, cache=Path("/proc/not made"))
-    ours, proc = storage.space(home)
-    assert ours.text.endswith(
+    first, proc = storage.space(home)
+    assert first.text.endswith(
         f" free on {storage.mount_point(tmp_path)} (data, state, temporary files)"
     )
     # It has neither space nor inodes, and sets no limit of the latter.

@@ -1,4 +1,4 @@
-"""The probes that there are."""
+"""The table of probes."""
 
 from __future__ import annotations
 
