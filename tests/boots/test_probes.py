@@ -278,9 +278,7 @@ def test_probe_finds_names_that_are_not_resolved(tini: _Guest) -> None:
     tini.do(": >/etc/resolv.conf")
     outcome = tini.tried("resolver", resolves="example.com")
     assert outcome.result == "fail"
-    assert outcome.text == (
-        "cannot resolve example.com, but the host can; servers: none"
-    )
+    assert outcome.text == ("cannot resolve example.com, but the host can; servers: none")
     assert "/etc/resolv.conf must name a server" in outcome.fix
     tini.do("echo 192.0.2.1 example.com >>/etc/hosts")
     outcome = tini.tried("resolver", resolves="example.com")
@@ -313,9 +311,7 @@ def test_probe_finds_services_that_do_not_run(systemd: _Guest) -> None:
     outcome = systemd.tried("service")
     systemd.do("rm /etc/systemd/system/service.d/sick.conf; systemctl daemon-reload")
     assert outcome.result == "fail"
-    assert "a new service does not run: Job for bootwright-probe" in (
-        outcome.text
-    )
+    assert "a new service does not run: Job for bootwright-probe" in (outcome.text)
 
 
 def test_probe_finds_timers_that_do_not_fire(systemd: _Guest) -> None:

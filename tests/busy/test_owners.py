@@ -11,7 +11,9 @@ from bootwright.disks.devicemapper import Mapped
 from bootwright.disks.loop import Bound
 from bootwright.host.openers import Openers
 
-_FOLDERS = Folders(files={(1, 5): Path("/home/cow")}, roots=((1, Path("/home")),), alive=frozenset())
+_FOLDERS = Folders(
+    files={(1, 5): Path("/home/cow")}, roots=((1, Path("/home")),), alive=frozenset()
+)
 
 
 def _loop(inode: int, tag: str = "bootwright:web:cow") -> Bound:
