@@ -463,4 +463,4 @@ def test_a_run_that_cannot_be_kept_is_a_notice(home: Home) -> None:
     home.history.mkdir()
     [notice] = remembered(home, 9)
     assert isinstance(notice, Notice)
-    assert notice.text.startswith("note: this boot is not kept in the history: ")
+    assert notice.text.startswith("note: cannot store this boot in the history: ")

@@ -18,7 +18,7 @@ from bootwright.host import tools
 from bootwright.images import imported
 from bootwright.images.image import Image, load_image
 from bootwright.trims import store
-from tests.doctor.samples import add_image
+from tests.pruning.samples import add_image
 
 Cli = Callable[..., Any]
 

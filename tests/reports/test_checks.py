@@ -25,7 +25,7 @@ class Seen:
 def test_checks_text_word_by_word() -> None:
     found = [
         Seen(),
-        Seen(area="ours", name="keys", text="yours alone"),
+        Seen(area="bootwright", name="keys", text="yours alone"),
         Seen(name="disk space", state="warning", text="900 MiB free on /", hint="free some space"),
         Seen(area="store", name="image web", state="problem", text="it has changed"),
         Seen(name="tap", state="note", text="there is no /dev/net/tun: no tap networks"),
@@ -39,7 +39,7 @@ def test_checks_text_word_by_word() -> None:
         "  · note     tap         there is no /dev/net/tun: no tap networks",
         "  · note     vsock       missing",
         "",
-        "What is ours",
+        "What bootwright created",
         "  ✓ ok       keys        yours alone",
         "",
         "Images and kernels",
@@ -103,7 +103,7 @@ def test_checks_text_drops_control_characters() -> None:
     st.lists(
         st.builds(
             Seen,
-            area=st.sampled_from(["host", "ours", "store"]),
+            area=st.sampled_from(["host", "bootwright", "store"]),
             name=st.text(st.sampled_from("xyz"), min_size=1, max_size=18),
             state=st.sampled_from(["ok", "note", "warning", "problem"]),
             text=st.lists(st.text(st.sampled_from("abc"), max_size=9)).map(" ".join),

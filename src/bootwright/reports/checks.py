@@ -8,7 +8,11 @@ from typing import Protocol
 
 _WIDTH = 100
 _MARKS = {"ok": "✓ ok", "note": "· note", "warning": "! warning", "problem": "✗ problem"}
-_HEADINGS = {"host": "This host", "ours": "What is ours", "store": "Images and kernels"}
+_HEADINGS = {
+    "host": "This host",
+    "bootwright": "What bootwright created",
+    "store": "Images and kernels",
+}
 
 
 class Checked(Protocol):
