@@ -35,7 +35,7 @@ def test_phases_of_a_whole_boot() -> None:
         "host preparation",
         "VMM start",
         "firmware and kernel",
-        "seed",
+        "initramfs",
         "PID 1 to sshd",
         "SSH log-in",
         "command",
@@ -52,7 +52,7 @@ def test_phases_of_a_tiny_guest_end_with_its_command() -> None:
         (*TINY_START_UP, *AFTER),
     )
     assert [phase.end_mark for phase in cut][-2:] == ["command.start", "command.end"]
-    assert cut[3].name == "seed"
+    assert cut[3].name == "initramfs"
 
 
 def test_phases_end_at_a_missing_mark() -> None:
@@ -97,7 +97,7 @@ def test_phases_are_contiguous_and_add_up(times: list[int], origin: int) -> None
 
 
 def test_start_up_of_each_init() -> None:
-    assert start_up_of("seed") == TINY_START_UP
+    assert start_up_of("none") == TINY_START_UP
     assert start_up_of("bare") == BARE_START_UP
     for init in ("systemd", "systemd-trimmed", "tini", "one of tomorrow"):
         assert start_up_of(init) == START_UP
