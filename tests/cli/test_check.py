@@ -139,4 +139,4 @@ def test_check_ignores_a_baseline_of_another_clock(
     done = bootwright("check", str(file))
     assert done.status == 2
     assert "'kernel' cannot be compared: its baseline is of the wall clock" in done.err
-    assert "--update accepts a new baseline" in done.err
+    assert "--update writes a new baseline" in done.err

@@ -143,7 +143,7 @@ def test_baseline_compares_only_with_like_measurements() -> None:
         recipe={"accelerator": "tcg"},
     )
     assert baseline.why_apart(wall, "wall", "tcg", here) == ""
-    assert "taken on 2 x A CPU, and this is 2 x B CPU" in baseline.why_apart(
+    assert "taken on 2 x A CPU, this host has 2 x B CPU" in baseline.why_apart(
         wall, "wall", "tcg", there
     )
     assert "is of tcg, and this of kvm" in baseline.why_apart(wall, "wall", "kvm", here)

@@ -64,7 +64,8 @@ def test_comparison_verdict_in_words() -> None:
         "no difference larger than 10.0 ms (B - A: 96 % interval +0.000 to +0.000 ms, 8 pairs)"
     )
     assert comparison.verdict(compared([1000] * 3, [900] * 3)) == (
-        "cannot tell yet whether B differs by more than 10.0 ms; about 6 boots of each may tell (-n 6)"
+        "cannot tell yet whether B differs by more than 10.0 ms; "
+        "about 6 boots of each may tell (-n 6)"
     )
     assert comparison.verdict(compared([1000], [None])) == (
         "no verdict: 1 of 1 boots of B failed: its kernel panicked"
