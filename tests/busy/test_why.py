@@ -102,7 +102,7 @@ def test_why_explains_that_mount_names_another_loop(
     assert f"process {pid} (python3)" in found.reasons[0]
     assert "would be free" in found.reasons[0]
     shown = explanation.text(found)
-    assert "(file): busy" in shown
+    assert "is busy" in shown
     assert f"kill {pid}" in shown
 
 
@@ -169,7 +169,7 @@ def test_why_explains_a_lazy_detach_and_a_deleted_file(
 def test_why_with_nothing_in_the_way(home: Home, image: Path) -> None:
     found = explain_busy(image, home)
     assert not found.is_busy
-    assert explanation.text(found).startswith(f"{image} (file): not busy")
+    assert explanation.text(found).startswith(f"{image} (file) is not busy")
 
 
 def test_sweep_removes_orphans_and_keeps_look_alikes(

@@ -39,7 +39,7 @@ def test_checks_text_word_by_word() -> None:
         "  · note     tap         there is no /dev/net/tun: no tap networks",
         "  · note     vsock       missing",
         "",
-        "What bootwright created",
+        "Created by bootwright",
         "  ✓ ok       keys        yours alone",
         "",
         "Images and kernels",
@@ -70,12 +70,12 @@ def test_checks_text_does_not_break_paths_and_options() -> None:
 
 
 def test_checks_summary_says_that_all_is_well() -> None:
-    assert checks.text([Seen()]).splitlines()[-1] == "1 check: all is well"
-    assert checks.summary([Seen(), Seen()]) == "2 checks: all is well"
+    assert checks.text([Seen()]).splitlines()[-1] == "1 check: no problems"
+    assert checks.summary([Seen(), Seen()]) == "2 checks: no problems"
 
 
 def test_checks_text_of_no_checks() -> None:
-    assert checks.text([]) == "0 checks: all is well"
+    assert checks.text([]) == "0 checks: no problems"
 
 
 def test_checks_summary_uses_plurals() -> None:

@@ -43,9 +43,9 @@ class Explained(Protocol):
 
 
 def text(found: Explained) -> str:
-    """Format whether the path is busy, then who holds what, why, and what to do."""
-    verdict = "busy" if found.is_busy else "not busy"
-    lines = [f"{found.path} ({found.kind}): {verdict}"]
+    """Return first whether anything is in the way, then who holds what, why, and what to do."""
+    verdict = "is busy" if found.is_busy else "is not busy"
+    lines = [f"{found.path} ({found.kind}) {verdict}"]
     for device in found.devices:
         lines += ["", *_wrapped(f"{device.name}  {device.text}", "  ")]
         lines += [line for h in device.holders for line in _wrapped(f"held: {h.text}", "    ")]
