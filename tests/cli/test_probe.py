@@ -26,7 +26,7 @@ def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     ("arguments", "said"),
     [
         ([], "no image was given"),
-        (["--tiny"], "a tiny guest runs one command and is no computer to be probed"),
+        (["--tiny"], "a tiny guest cannot be probed: it runs one command and powers off"),
         (["web", "--only", "ptty"], "no probe is called 'ptty'"),
         (["web", "--probe", ""], "--probe has no command"),
         (["web", "--probes", "/nowhere"], "cannot read the probes /nowhere"),

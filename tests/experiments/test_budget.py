@@ -63,7 +63,7 @@ def test_budget_draft_of_prefers_the_boot_to_the_file_head(tmp_path: Path) -> No
             "budget of whole: '9%' is no time",
         ),
         ('[[boot]]\nname = "a"\ntiny = true\ntolerance = "x"', "tolerance 'x' is neither"),
-        ("boot", "is no TOML"),
+        ("boot", "is not valid TOML"),
     ],
 )
 def test_budget_read_refuses_invalid_files(text: str, message: str, tmp_path: Path) -> None:
