@@ -72,9 +72,7 @@ def test_trim_makes_shows_and_removes_a_trim(bootwright: Cli, home: Home, web: I
     assert again.err == f"trim web: was there already ({file})\n"
     assert bootwright("trim", "rm", "web").err == "trim web: removed\n"
     assert not file.exists()
-    assert bootwright("trim", "list").err == (
-        "there is no trim yet: bootwright trim IMAGE makes one\n"
-    )
+    assert bootwright("trim", "list").err == ("no trims; make one: bootwright trim IMAGE\n")
 
 
 def test_trim_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) -> None:
@@ -101,7 +99,7 @@ def test_trim_diff_compares_two_trims(bootwright: Cli, web: Image) -> None:
     bootwright("trim", "web", "--keep", "ssh*", "--keep", "cron.service", "--name", "more")
     assert bootwright("trim", "diff", "web", "more").out == "- cron.service\n"
     assert bootwright("trim", "diff", "more", "web").out == "+ cron.service\n"
-    assert bootwright("trim", "diff", "web", "web").err == "web and web leave out the same\n"
+    assert bootwright("trim", "diff", "web", "web").err == "web and web do not differ\n"
     found = json.loads(bootwright("trim", "diff", "web", "more", "--json").out)
     assert found == {"only_a": {"cron.service": "masked"}, "only_b": {}}
 

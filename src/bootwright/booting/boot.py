@@ -31,6 +31,24 @@ from bootwright.timelines.phases import START, phases, start_up_of
 from bootwright.timelines.recorder import Recorder
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRequest:
+    """One start of a machine; all that was left open is decided."""
+
+    home: Home
+    spec: MachineSpec
+    choice: Choice
+    """Which accelerator and disk were chosen, and why."""
+    timeout_s: float
+    """Maximum duration of the start-up."""
+    image: str | None
+    """What the user calls it; None for the tiny guest."""
+    kernel: str
+    """Likewise."""
+    again: bool = False
+    """Whether the machine of that name lies there already, and is to be started again."""
+
+
 @takes(BootOptions)
 @asynccontextmanager
 async def boot(options: BootOptions) -> AsyncIterator[VM]:
@@ -110,6 +128,126 @@ async def _requested(options: RunOptions, command: tuple[str, ...]) -> BootReque
         command=command,
         keep=options.keep,
         timeout_s=options.timeout,
+        observe=options.observer,
+    )
+
+
+async def requested(
+    home: Home,
+    draft: Draft,
+    *,
+    name: str | None = None,
+    publish: Sequence[str] = (),
+    command: tuple[str, ...] = (),
+    keep: bool = False,
+    timeout_s: float | None = None,
+    observe: Observer = ignore,
+) -> BootRequest:
+    """Decide all that was left open of a boot.
+
+    Args:
+        publish: Ports, ``HOST:GUEST``.
+        command: What a guest runs that nobody logs in to; of others nothing of it is kept.
+        observe: Given what takes a while: a kernel that is fetched, a trial of KVM.
+
+    Raises:
+        InputError: what was given cannot be used, or does not go together.
+        NotFoundError: there is no such image or kernel.
+        HostError: the host lacks what the recipe needs.
+    """
+    # All that can be wrong with the words is said before anything is fetched or tried.
+    check(draft, command, keep=keep, publish=publish)
+    check_timeout(timeout_s)
+    name = check_host_name(name or fresh_name(draft.image))
+    forwards = tuple(forward(rule) for rule in publish)
+    recipe, choice = await complete(home, draft, observe)
+    spec = MachineSpec(
+        name=name,
+        recipe=recipe,
+        publish=forwards,
+        command=() if recipe.allows_login else command,
+        kept=keep,
+    )
+    return BootRequest(
+        home=home,
+        spec=spec,
+        choice=choice,
+        timeout_s=timeout_s or default_timeout_s(recipe),
+        image=draft.image,
+        kernel=draft.kernel or DEFAULT_KERNEL,
+    )
+
+
+def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence[str]) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        InputError: something does not.
+    """
+    tiny, bare = draft.image is None, draft.init == "bare"
+    what = "a tiny guest" if tiny else "a guest with --init bare"
+    if (tiny or bare) and not command:
+        how = "--tiny" if tiny else "IMAGE --init bare"
+        raise InputError(
+            f"{what} needs a command", hint=f"such as: bootwright run {how} -- uname -a"
+        )
+    if (tiny or bare) and keep:
+        raise InputError(
+            f"{what} ends with its command; it cannot be kept or detached",
+            hint="leave out --keep and --detach, or boot an image"
+            + ("" if tiny else " with another init"),
+        )
+    if tiny and publish:
+        raise InputError(
+            "a tiny guest has no network, so no port can lead into it",
+            hint="leave out --publish, or boot an image",
+        )
+    if not draft.guest_clock.is_closed:
+        return
+    if not (tiny or bare):
+        raise InputError(
+            "nobody can log in to a guest on the virtual clock: it has no network, and its time "
+            "advances too fast for a waiting connection",
+            hint="one command runs on it: add --init bare, or --tiny without an image",
+        )
+    if publish:
+        raise InputError(
+            "a guest on the virtual clock has no network, so no port can lead into it",
+            hint="leave out --publish, or --clock virtual",
+        )
+
+
+def check_timeout(timeout_s: float | None) -> None:
+    """Refuse a limit that no start-up could keep.
+
+    Raises:
+        InputError: it is not more than 0.
+    """
+    if timeout_s is not None and timeout_s <= 0:
+        raise InputError(
+            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
+        )
+
+
+def kept(home: Home, name: str, timeout_s: float | None = None) -> BootRequest:
+    """Return what starts a kept machine again.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        InputError: the limit is not more than 0.
+    """
+    check_timeout(timeout_s)
+    reclaim(home)
+    spec = find_machine(home, name).spec()
+    recipe = spec.recipe
+    return BootRequest(
+        home=home,
+        spec=spec,
+        choice=Choice(accelerator=recipe.accelerator, reason="kept from when the machine was made"),
+        timeout_s=timeout_s or default_timeout_s(recipe),
+        image=image_store(home).name_of(recipe.image) if recipe.image else None,
+        kernel=kernel_store(home).name_of(recipe.kernel),
+        again=True,
     )
     return await wish.request(options.observer)
 
