@@ -209,9 +209,7 @@ def test_trim_keep_keeps_services_and_what_they_need(
         "postgresql.service needs /run/postgresql, "
         "which /usr/lib/tmpfiles.d/postgresql-common.conf makes"
     )
-    assert planned.notes == (
-        "unknown generators, kept with their units: postgresql-generator",
-    )
+    assert planned.notes == ("unknown generators, kept with their units: postgresql-generator",)
     assert {"docker.service", "docker.socket", "containerd.service"} <= {
         mask.unit for mask in planned.trim.masks
     }
