@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from bootwright.errors import GuestError
+from bootwright.timelines.marks import MarkName
 
 _LOOK = "raise --timeout, or look at its console below"
 
@@ -33,27 +34,27 @@ def not_ready(
 
 def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
     """Return the likely cause, and what to try."""
-    if "root.full" in seen or "No space left on device" in printed:
+    if MarkName.ROOT_FULL in seen or "No space left on device" in printed:
         return (
             f"its disk is full ({seen.get('root.full', 'see below')})",
             "use a larger disk, such as --disk-size 8G",
         )
-    if "sshd.failed" in seen:
+    if MarkName.SSHD_FAILED in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
             "its log is below; bootwright console shows more",
         )
-    if "initramfs.done" in seen:
+    if MarkName.INITRAMFS_DONE in seen:
         if re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
             return "systemd went into emergency mode", "its console below says why"
-        if "console.prompt" in seen:
+        if MarkName.CONSOLE_PROMPT in seen:
             return (
                 "the system is up (its console shows a login prompt), but its SSH server does "
                 "not listen",
                 "is openssh-server installed and its unit enabled in the image?",
             )
         return "its init runs, but its SSH server does not listen yet", _LOOK
-    if "initramfs.start" in seen:
+    if MarkName.INITRAMFS_START in seen:
         return "the initramfs has not handed over to the image's init", _LOOK
     if printed:
         return "its kernel runs, but has not reached the initramfs", _LOOK
