@@ -144,14 +144,19 @@ class Machine:
             self.note_login()
 
         with self._in_use():
-            done = await ssh.run(
-                self.reach(),
-                command,
-                ssh.LoginHook(self.folder, next(self._log_ins)),
-                logged_in,
-                terminal=terminal,
-                capture=capture,
-            )
+            try:
+                done = await ssh.run(
+                    self.reach(),
+                    command,
+                    ssh.LoginHook(self.folder, next(self._log_ins)),
+                    logged_in,
+                    terminal=terminal,
+                    capture=capture,
+                )
+            except GuestError:
+                # No log-in, perhaps because the machine has ended: then that is raised instead.
+                await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
+                raise
             if done.exit_status == ssh.LOST_STATUS:
                 # 255 means a lost connection, but a command may exit with it too: wait for the
                 # machine's end, in case it has ended.
