@@ -52,7 +52,9 @@ async def compare(
         looks: After how many boots of each to look and perhaps stop, rising; the last is how many
             at most. None: `sequential.PAIRS`. `sequential.STAGED` has good ones.
         smallest: The smallest effect of interest; None: 1 %, and at least 1 ms.
-        timeout_s, parallel, observe: As of `measure.measure`.
+        timeout_s: As of `measure.measure`.
+        parallel: Likewise.
+        observe: Likewise.
 
     Raises:
         InputError: nothing to compare with; a change cannot be read, conflicts with

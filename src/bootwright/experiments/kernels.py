@@ -61,10 +61,13 @@ async def compare_kernels(
     *draft* says otherwise. Why is looked into on the virtual clock only.
 
     Args:
-        a, b: The kernels' names.
+        a: A kernel's name.
+        b: The other's.
         draft: What else the recipes have.
         n: How many boots of each.
-        timeout_s, parallel, observe: As of `measure.measure`.
+        timeout_s: As of `measure.measure`.
+        parallel: Likewise.
+        observe: Likewise.
 
     Raises:
         BootwrightError: no boot can work here, or a watched boot failed.
