@@ -200,9 +200,10 @@ def test_a_vmm_that_is_killed_fails_the_next_call(home: Home, boot: Boot) -> Non
 def test_a_vmm_that_is_killed_fails_the_block(home: Home, boot: Boot) -> None:
     def use(vm: sync.VM) -> None:
         signal_vmm(home, signal.SIGKILL)
-        until(lambda: entries(home) == [], "the machine to be gone")
+        until(vm._machine.ended.done, "the news of the VMM's end")
 
     assert type(failure(boot, use)) is VmmError
+    assert entries(home) == []
 
 
 def test_a_guest_that_powers_off_under_a_command(home: Home, boot: Boot) -> None:
