@@ -251,7 +251,7 @@ for module in list(sys.modules.values()):
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     yield path
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **command.context_settings)
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             assert child is not None, f"{name} is listed but not there"

@@ -34,7 +34,7 @@ _DRAWN = drawings()
 
 
 def _options() -> set[str]:
-    root = click.Context(cli)
+    root = click.Context(cli, **cli.context_settings)
     contexts = [root, *command_reference.commands(cli, root)]
     names = {name for c in contexts for p in c.command.get_params(c) for name in p.opts}
     return names | {"--help"}
