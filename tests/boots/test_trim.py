@@ -207,7 +207,7 @@ def test_trim_keep_keeps_services_and_what_they_need(
         "systemd-tmpfiles-setup.service"
     ] == (
         "postgresql.service needs /run/postgresql, "
-        "which /usr/lib/tmpfiles.d/postgresql-common.conf makes"
+        "created by /usr/lib/tmpfiles.d/postgresql-common.conf"
     )
     assert planned.notes == ("unknown generators, kept with their units: postgresql-generator",)
     assert {"docker.service", "docker.socket", "containerd.service"} <= {
