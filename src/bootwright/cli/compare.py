@@ -56,11 +56,10 @@ def command(
     smallest: str | None,
     **options: Any,
 ) -> int:
-    """Say whether B boots faster than A: two images or recipe files; left out, B is A with the
-    changes.
+    """Compare how fast A and B boot: two images or recipe files. Without B, B is A with the changes.
 
-    On the wall clock A and B take turns, on the virtual one they are compared seed by seed. A
-    change that A has already is taken from A, so that B is A as it is: that tells what it does.
+    On the wall clock, A and B take turns; on the virtual clock, they are compared seed by seed. A
+    change that A already has is removed from A instead, so that the result is what it does.
     """
     if experiment.list_changes(options["texts"]):
         return 0

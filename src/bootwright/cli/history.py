@@ -79,8 +79,7 @@ Examples:
 def command(ctx: click.Context, /, **options: Any) -> None:
     """List recorded boots, and show one again.
 
-    Every boot of run, start and timeline is kept: its recipe, its host, and what it left behind.
-    Images and kernels go by the names that were given, or by their digests.
+    Every boot of run, start and timeline is recorded with its recipe, its host and its evidence.
     """
     if ctx.invoked_subcommand is not None:
         given = [name for name, value in options.items() if value not in (None, False)]

@@ -33,10 +33,10 @@ Examples:
 @boot_options
 @experiment.experiment_options
 def command(image: str | None, number: int, **options: Any) -> int:
-    """Boot IMAGE many times: how long each phase takes, and how sure that is.
+    """Boot IMAGE many times and report how long each phase takes, with intervals.
 
-    Every sample is kept when its boot is over. A boot that fails is told as failed, and is in no
-    figure. On the virtual clock the boots have the seeds 1, 2, 3, ... or those from --seed on.
+    Each sample is stored as soon as its boot ends. Failed boots are reported and excluded from the
+    figures. On the virtual clock, boots use the seeds 1, 2, 3, ..., or count from --seed.
     """
     if experiment.list_changes(options["texts"]):
         return 0

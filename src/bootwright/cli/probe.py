@@ -68,8 +68,8 @@ def _probe_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def command(image: str | None, **options: Any) -> int:
     """Boot IMAGE and check that it works like a real computer.
 
-    One can log in, have a terminal, see processes, copy files, reach the network, run services,
-    shut it down, and boot its disk again. Exit status 1: something of that does not work.
+    Probes cover log-ins, terminals, processes, copying, the network, services, a clean shutdown and
+    a second boot. Exit status 1: a probe failed.
     """
     mine = [user_probes.probe_of_command(text) for text in options["commands"]]
     for path in options["files"]:

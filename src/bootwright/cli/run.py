@@ -39,8 +39,8 @@ _DOING: dict[str, str] = {
 EPILOG = """\b
 Examples:
   bootwright run web                         a prompt in a new machine
-  bootwright run web -- uname -a             one command; its exit status is ours
-  bootwright run web -- 'ps aux | wc -l'     one word is a line for the guest's shell
+  bootwright run web -- uname -a             one command; run exits with its status
+  bootwright run web -- 'ps aux | wc -l'     a single word is run by the guest's shell
   bootwright run web --detach --name db --publish 8080:80
   bootwright run --tiny --kernel debian -- cat /proc/cmdline
 """
@@ -85,7 +85,7 @@ _GUEST_COMMAND = "bootwright.guest-command"
 def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> int:
     """Boot a machine from IMAGE and log in, or run COMMAND in it.
 
-    On exit the machine is gone with all that it owned, unless it is kept or detached.
+    The machine and its disk are removed on exit, unless --keep or --detach is given.
     """
     argv = click.get_current_context().meta[_GUEST_COMMAND]
     image = None
