@@ -56,7 +56,7 @@ def command(
     smallest: str | None,
     **options: Any,
 ) -> int:
-    """Compare how fast A and B boot: two images or recipe files. Without B, B is A with the changes.
+    """Compare the boots of A and B: two images or recipe files. Without B, B is A with the changes.
 
     On the wall clock, A and B take turns; on the virtual clock, they are compared seed by seed. A
     change that A already has is removed from A instead, so that the result is what it does.
