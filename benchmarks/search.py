@@ -37,11 +37,11 @@ def our_tests(items: list[str], needed: frozenset[str]) -> int:
     async def search() -> Splitting:
         splitting = Splitting([items], {}, holds)
         await splitting.split()
-        await splitting.settle()
+        await splitting.recheck()
         return splitting
 
     found = asyncio.run(search())
-    assert set(found.staying) == needed
+    assert set(found.kept) == needed
     return len(tested)
 
 

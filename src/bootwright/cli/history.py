@@ -142,8 +142,8 @@ def _say_none(history: History) -> None:
         for what, found in (("images", images), ("kernels", kernels))
         if found
     ]
-    told = f" ({'; '.join(known)})" if known else ""
-    screen.say(f"no match among {len(rows)} boots in the history{told}")
+    which = f" ({'; '.join(known)})" if known else ""
+    screen.say(f"no match among {len(rows)} boots in the history{which}")
 
 
 @command.command(

@@ -62,10 +62,12 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
         if rows:
             click.echo(f"{group}: {len(rows)} ({meaning})")
             # Options that only follow from others say nothing to people, where prompts are known.
-            told = [row for row in rows if row.prompt or row.initcalls or not found.source]
-            click.echo(screen.table(["", a, b, ""], [_row(row) for row in told]))
-            if len(told) < len(rows):
-                click.echo(f"  and {len(rows) - len(told)} that only follow from others (--json)")
+            shown_rows = [row for row in rows if row.prompt or row.initcalls or not found.source]
+            click.echo(screen.table(["", a, b, ""], [_row(row) for row in shown_rows]))
+            if len(shown_rows) < len(rows):
+                click.echo(
+                    f"  and {len(rows) - len(shown_rows)} that only follow from others (--json)"
+                )
             click.echo("")
     click.echo(
         f"options that differ: {len(found.differences)}; "
@@ -117,8 +119,8 @@ def why(option: str, kernel: str, source: Path | None, as_json: bool) -> None:
 def _row(difference: Difference) -> list[str]:
     calls = difference.initcalls
     runs = f"runs {', '.join(calls[:3])}" + (f" and {len(calls) - 3} more" if calls[3:] else "")
-    told = "; ".join(part for part in (difference.prompt, runs if calls else "") if part)
-    return [f"  {difference.name}", *map(_short, (difference.a, difference.b)), told]
+    note = "; ".join(part for part in (difference.prompt, runs if calls else "") if part)
+    return [f"  {difference.name}", *map(_short, (difference.a, difference.b)), note]
 
 
 def _short(value: str) -> str:

@@ -68,7 +68,7 @@ class LivePhases:
 
 @contextmanager
 def phases_shown(specs: tuple[PhaseSpec, ...], *, quiet: bool) -> Iterator[Observer]:
-    """Give an observer that shows the phases of the boot that it is told of.
+    """Give an observer that shows the phases of the boot that it observes.
 
     What is being done beside is shown below them. On a terminal all of it is gone after the block;
     elsewhere each phase is a line when it is over, and so is what is done. Notices are lines.
@@ -94,11 +94,11 @@ def phases_shown(specs: tuple[PhaseSpec, ...], *, quiet: bool) -> Iterator[Obser
 
 
 def _lines(shown: LivePhases, *, quiet: bool) -> Observer:
-    told: set[str] = set()
+    shown_lines: set[str] = set()
 
     def say_once(line: str) -> None:
-        if line not in told and not quiet:
-            told.add(line)
+        if line not in shown_lines and not quiet:
+            shown_lines.add(line)
             screen.say(line)
 
     def observe(event: Event) -> None:

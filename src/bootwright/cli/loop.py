@@ -42,7 +42,7 @@ def run_all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run *works* at once, each to its end, whatever becomes of the others.
 
     Raises:
-        BootwrightError: the first that failed; the others are told.
+        BootwrightError: the first that failed; the others are printed.
         KeyboardInterrupt: a signal ended them.
     """
 

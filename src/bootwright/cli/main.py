@@ -1,4 +1,4 @@
-"""The root of the command line: its commands, imported when used, and how errors are told.
+"""The root of the command line: its commands, imported when used, and how errors are shown.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Commands that run something in a
 guest pass its status on; there 125 is our own failure and 255 a guest that went away.

@@ -19,9 +19,9 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def warn(told: Iterable[object]) -> None:
-    """Print a warning for each of *told*, on stderr."""
-    for one in told:
+def warn(warnings: Iterable[object]) -> None:
+    """Print each of *warnings*, on stderr."""
+    for one in warnings:
         say(f"warning: {one}")
 
 

@@ -77,8 +77,8 @@ async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
         marks = await _on_the_wall(home, recipe, name, timeout_s)
     elif recipe.allows_login:
         carried = with_collector(home, recipe)
-        told = await collect(home, carried, name=name, timeout_s=timeout_s)
-        marks = _guest_marks(told.guest_ns)
+        collected = await collect(home, carried, name=name, timeout_s=timeout_s)
+        marks = _guest_marks(collected.guest_ns)
     else:
         marks = _guest_marks(await _told_by_command(home, recipe, name, timeout_s))
     wanted = specs(recipe)

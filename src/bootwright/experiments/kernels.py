@@ -171,8 +171,8 @@ async def _before_clock_ns(
     q35 has a timer that the VMM's clock can be read from; both of a kernel's files are booted so.
     """
     watched = replace(recipe, machine_type="q35", kernel_file=file)
-    told = await collect(home, watched, name=_name(), timeout_s=timeout_s, watch="samples")
-    line = next((line for line in told.lines if line.time_ns), None)
+    collected = await collect(home, watched, name=_name(), timeout_s=timeout_s, watch="samples")
+    line = next((line for line in collected.lines if line.time_ns), None)
     return None if line is None else (line.before_ns + line.after_ns) // 2 - line.time_ns
 
 

@@ -32,7 +32,7 @@ from bootwright.statistics.verdicts import Verdict, verdict
 _DIGITS = 8
 """With so many a word can be the beginning of a digest."""
 _LOAD = 1.0
-"""Loads that lie farther apart are told."""
+"""Loads that lie farther apart are reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class ImageInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedImage:
-    """An image that cannot be used; what is null cannot be told."""
+    """An image that cannot be used; unknown fields are null."""
 
     name: str
     digest: Digest

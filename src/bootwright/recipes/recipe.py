@@ -22,7 +22,7 @@ CMDLINE_BYTES = 2047
 """What an x86 kernel reads of its command line (COMMAND_LINE_SIZE less the final zero)."""
 
 MEMORY_FLOOR_MIB = 16
-"""No Linux kernel of ours is smaller than this."""
+"""No Linux kernel here is smaller than this."""
 
 SEED_LIMIT = 1 << 63
 """Random seeds are below it, so that TOML can hold them."""

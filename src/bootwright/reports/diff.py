@@ -123,8 +123,8 @@ def word(change: SpanChange) -> str:
 def counts(diff: Diff) -> str:
     """Return how many spans appeared, vanished, and so on."""
     kinds: tuple[What, ...] = ("appeared", "vanished", "grew", "shrank")
-    told = ", ".join(f"{diff.count(kind)} {kind}" for kind in kinds)
-    return f"spans, by {LEAST_NS / 1e6:.1f} ms or more: {told}"
+    changes = ", ".join(f"{diff.count(kind)} {kind}" for kind in kinds)
+    return f"spans, by {LEAST_NS / 1e6:.1f} ms or more: {changes}"
 
 
 def signed(change_ns: int) -> str:

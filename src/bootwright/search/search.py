@@ -162,7 +162,7 @@ class Search:
         return SearchProgress(
             tests=counts.tests,
             boots=counts.boots,
-            decided=len(splitting.gone) + len(splitting.staying) if splitting else 0,
+            decided=len(splitting.gone) + len(splitting.kept) if splitting else 0,
             undecided=len(splitting.undecided) if splitting else len(self._names),
             remaining_tests=remaining,
             remaining_s=remaining * each_s,
@@ -245,7 +245,7 @@ class Search:
             await full(splitting.gone)
             raise
         splitting.holds = full
-        await splitting.settle()
+        await splitting.recheck()
 
     def _does_no_harm(self, outcome: TrialOutcome) -> bool:
         return outcome.passed and self._compared(outcome) != "slower"

@@ -66,7 +66,7 @@ class Splitting:
         self, groups: Sequence[Sequence[str]], needs: Needs, holds: Holds, *, at_once: int = 1
     ) -> None:
         self.gone: frozenset[str] = frozenset()
-        self.staying: list[str] = []
+        self.kept: list[str] = []
         self.undecided = [item for group in groups for item in group]
         self._groups = [list(group) for group in groups]
         self._needs = needs
@@ -77,7 +77,7 @@ class Splitting:
 
     async def split(self) -> None:
         """Decide on each item once. Right where a test fails for every superset of a set that
-        fails; `settle` looks after the rest."""
+        fails; `recheck` looks after the rest."""
         if len(self._groups) > 1 and await self._try(self.undecided):
             return
         for group in self._groups:
@@ -86,11 +86,11 @@ class Splitting:
                 rest = await self._go(rest[:size]) + rest[size:]
                 size = self._size()
 
-    async def settle(self) -> None:
+    async def recheck(self) -> None:
         """Try each item that stays by itself, until none can go any more: 1-minimal, literally."""
         tried: dict[str, frozenset[str]] = {}
         while due := [
-            item for item in self.staying if tried.get(item) != self.gone and self._is_free(item)
+            item for item in self.kept if tried.get(item) != self.gone and self._is_free(item)
         ]:
             batch = due[: self._at_once]
             tried.update(dict.fromkeys(batch, self.gone))
@@ -98,7 +98,7 @@ class Splitting:
             for item, can_go in zip(batch, held, strict=True):
                 if can_go:
                     self.gone |= {item}
-                    self.staying.remove(item)
+                    self.kept.remove(item)
                     break  # the others were tried without this one gone
 
     def start_again(self, holds: Holds) -> None:
@@ -111,12 +111,12 @@ class Splitting:
 
     def expected_tests(self) -> int:
         """Estimate how many tests are still to come."""
-        decided = len(self.gone) + len(self.staying)
+        decided = len(self.gone) + len(self.kept)
         waiting = len(self.undecided)
-        share = (len(self.staying) + 1) / (decided + 10)  # a tenth stays, as long as nobody knows
+        share = (len(self.kept) + 1) / (decided + 10)  # a tenth stays, as long as nobody knows
         stay = min(waiting, round(share * waiting))
         each = 1 + max(1, round(1 / share)).bit_length()
-        return min(2 * waiting, 1 + stay * each) + len(self.staying) + stay
+        return min(2 * waiting, 1 + stay * each) + len(self.kept) + stay
 
     async def _go(self, chunk: list[str]) -> list[str]:
         """Let *chunk* go, or what comes before its first item that must stay; return what is left
@@ -147,7 +147,7 @@ class Splitting:
         self.undecided = [item for item in self.undecided if item not in self.gone]
 
     def _stay(self, item: str) -> None:
-        self.staying.append(item)
+        self.kept.append(item)
         self.undecided.remove(item)
         self._run = 0
 
@@ -155,8 +155,8 @@ class Splitting:
         """Return *rest* without items that need what stays: those stay, too."""
         free = []
         for item in rest:
-            if any(need in self.staying for need in self._needs.get(item, ())):
-                self.staying.append(item)
+            if any(need in self.kept for need in self._needs.get(item, ())):
+                self.kept.append(item)
                 self.undecided.remove(item)
             else:
                 free.append(item)
@@ -167,8 +167,8 @@ class Splitting:
 
     def _size(self) -> int:
         """Return how large a group is that can go about every other time."""
-        decided = len(self.gone) + len(self.staying)
-        even = round(0.69 * decided / len(self.staying)) if self.staying else decided
+        decided = len(self.gone) + len(self.kept)
+        even = round(0.69 * decided / len(self.kept)) if self.kept else decided
         return max(1, even, 2 * self._run)
 
 

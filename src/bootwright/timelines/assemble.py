@@ -60,17 +60,17 @@ class _Guest:
 
     @property
     def init_ns(self) -> int | None:
-        """When the kernel executed its init, which in a boot of ours is the initramfs."""
+        """When the kernel executed its init, here the initramfs."""
         if self.log.init is not None and self.log.init.time_ns is not None:
             return self.log.init.time_ns
         return self.moment(MarkName.INITRAMFS_START)
 
 
 def assemble(evidence: Evidence) -> Timeline:
-    """Return the timeline of a boot of ours.
+    """Return the timeline of a recorded boot.
 
     Raises:
-        FormatError: the evidence lacks what no boot of ours is without.
+        FormatError: the evidence lacks marks that every boot has.
     """
     clean = evidence.clean
     guest = _guest(clean, evidence.instrumented)
@@ -190,14 +190,14 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
     if instrumented is None:
         guest.spans += in_sequence(kernel_spans(log, parent=ROOT, until_ns=guest.init_ns))
     else:
-        told = parse_kernel_log(instrumented.kernel_log)
-        found = warp(told, log)
-        guest.warnings += [*told.warnings, *found.warnings]
+        watched = parse_kernel_log(instrumented.kernel_log)
+        found = warp(watched, log)
+        guest.warnings += [*watched.warnings, *found.warnings]
         if found.overhead is not None:
             guest.overhead_ns = found.overhead.overhead_ns
-        guest.samples = _fitted(instrumented, told, found, _before_clock_ns(log, clean))
-        guest.spans += in_sequence(found.spans(kernel_spans(told, parent=ROOT)))
-        modules = found.spans(module_spans(told, parent=MarkName.INITRAMFS_MODULES))
+        guest.samples = _fitted(instrumented, watched, found, _before_clock_ns(log, clean))
+        guest.spans += in_sequence(found.spans(kernel_spans(watched, parent=ROOT)))
+        modules = found.spans(module_spans(watched, parent=MarkName.INITRAMFS_MODULES))
     _add_initramfs(guest)
     if instrumented is not None:
         guest.spans += in_sequence(modules)
@@ -215,7 +215,7 @@ def _before_clock_ns(log: KernelLog, seen: Pass) -> int:
 
 
 def _fitted(
-    instrumented: Pass, told: KernelLog, found: Warp, before_clock_ns: int
+    instrumented: Pass, watched: KernelLog, found: Warp, before_clock_ns: int
 ) -> tuple[ResolvedSample, ...]:
     """Return the samples until the initramfs handed over, on the clean pass's printk clock.
 
@@ -223,14 +223,14 @@ def _fitted(
         before_clock_ns: How long the clean pass ran before that clock; what was seen before the
             other's is stretched to fit.
     """
-    alignment = align(_bounds(told, instrumented))
+    alignment = align(_bounds(watched, instrumented))
     if alignment is None:
         return ()
-    done = told.mark(MarkName.INITRAMFS_DONE)
-    end_ns = told.end_ns if done is None or done.time_ns is None else done.time_ns
+    done = watched.mark(MarkName.INITRAMFS_DONE)
+    end_ns = watched.end_ns if done is None or done.time_ns is None else done.time_ns
     # Up to here both boots are told by the host's clock, from their first instructions on.
     first = found.steady
-    own_ns = _before_clock_ns(told, instrumented) + first.instrumented_ns
+    own_ns = _before_clock_ns(watched, instrumented) + first.instrumented_ns
     clean_own_ns = before_clock_ns + first.clean_ns
 
     def clean_ns(at_ns: int) -> int:
@@ -291,25 +291,25 @@ def _add_pid1(guest: _Guest, clean: Pass) -> None:
     else:
         source = "marks initramfs.done, sshd.listening"
         spans = [_span("pid1", ROOT, "userspace", "PID 1", *window, source)]
-        told = parse_processes(clean.processes)
-        guest.warnings += told.warnings
-        spans += process_spans(told, parent="pid1", start_ns=window[0], end_ns=window[1])
+        processes = parse_processes(clean.processes)
+        guest.warnings += processes.warnings
+        spans += process_spans(processes, parent="pid1", start_ns=window[0], end_ns=window[1])
     spans[0] = replace(spans[0], critical=True, slack_ns=0)
     guest.spans += placing.shifted(spans, shift_ns)
 
 
 def _looks(log: KernelLog, monotonic: str) -> list[Bound]:
     """Return what the looks at CLOCK_MONOTONIC say of the log's clock; of some only if all told."""
-    told = [int(found[1]) for found in _NOW.finditer(monotonic)]
+    times = [int(found[1]) for found in _NOW.finditer(monotonic)]
     begun, ended = (
         [mark.time_ns for mark in log.marks if mark.name == f"monotonic {edge}"]
         for edge in ("begin", "end")
     )
-    if not len(told) == len(begun) == len(ended):
+    if not len(times) == len(begun) == len(ended):
         return []
     return [
         between(now_ns, before, after)
-        for now_ns, before, after in zip(told, begun, ended, strict=True)
+        for now_ns, before, after in zip(times, begun, ended, strict=True)
         if before is not None and after is not None
     ]
 

@@ -173,14 +173,16 @@ def _long(time_ns: int) -> str:
 
 
 def _add_units(boot: _Boot, text: str) -> None:
-    told = analyze.read_units(text, init_ns=boot.init_ns)
-    systemd = told.systemd
-    boot.warnings += told.warnings
+    unit_times = analyze.read_units(text, init_ns=boot.init_ns)
+    systemd = unit_times.systemd
+    boot.warnings += unit_times.warnings
     start_ns = max(boot.init_ns, systemd.manager.system.begin_ns or 0)
     end_ns, left_out = _units_end(systemd, start_ns)
     boot.warnings += [*left_out, *_stepped(systemd)]
-    spans = userspace_spans(systemd, parent=ROOT, start_ns=start_ns, end_ns=end_ns, goal=told.goal)
-    lengths = analyze.length_spans(told, parent="pid1", start_ns=start_ns)
+    spans = userspace_spans(
+        systemd, parent=ROOT, start_ns=start_ns, end_ns=end_ns, goal=unit_times.goal
+    )
+    lengths = analyze.length_spans(unit_times, parent="pid1", start_ns=start_ns)
     last_ns = max([spans[0].end_ns, *(span.end_ns for span in lengths)])
     if last_ns <= start_ns:
         raise FormatError(
@@ -202,10 +204,10 @@ def _units_end(systemd: Systemd, start_ns: int) -> tuple[int | None, list[str]]:
     ends = [systemd.manager.finish_ns]
     goals = [systemd.named(name) for name in (*_GOALS, goal_unit(systemd))]
     ends += [unit.up_ns for unit in goals if unit is not None]
-    told = [end for end in ends if end is not None and end > start_ns]
-    if not told:
+    known = [end for end in ends if end is not None and end > start_ns]
+    if not known:
         return None, []
-    end_ns = max(told)
+    end_ns = max(known)
     starts = [unit.inactive_exit_ns for unit in systemd.units.values()]
     later = [start for start in starts if start is not None and start > end_ns]
     if not later or max(later) - end_ns < _NOTABLE_NS:

@@ -32,10 +32,10 @@ _SPANS: dict[str, tuple[str, Layer]] = {
 
 
 def timeline_of(evidence: Evidence) -> Timeline:
-    """Return the timeline of a boot of ours, as far as anything is known of it.
+    """Return the timeline of a recorded boot, as far as its evidence goes.
 
     Raises:
-        FormatError: the evidence lacks what no boot of ours is without.
+        FormatError: the evidence lacks marks that every boot has.
     """
     return assemble(evidence) if evidence.clean.kernel_log else outline(evidence)
 

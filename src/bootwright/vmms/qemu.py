@@ -78,12 +78,12 @@ class Qemu:
         qmp, their_qmp = socket.socketpair()
         console, their_console = _port(recipe)
         marks, their_marks = _port(recipe)
-        ours: list[End] = [qmp, console, marks]
+        child_ends: list[End] = [qmp, console, marks]
         theirs: list[End] = [their_qmp, their_console, their_marks]
         trace = None
         if placement.counted_until:
             trace, their_trace = _pipe()
-            ours.append(trace)
+            child_ends.append(trace)
             theirs.append(their_trace)
         fds = tuple(end.fileno() for end in theirs)
         try:
@@ -99,7 +99,7 @@ class Qemu:
                     start_new_session=True,
                 )
         except BaseException:
-            for end in ours:
+            for end in child_ends:
                 end.close()
             raise
         finally:

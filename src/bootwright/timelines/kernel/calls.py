@@ -169,13 +169,13 @@ def place_probes(
             stack.pop()
         # Few probes nest deeper than eight; and of two tasks neither probe lies in the other.
         outer = next((h for h in reversed(stack[-8:]) if _holds(h, probe, end)), None)
-        told = "its own figure for the length"
+        how = "its own figure for the length"
         span = ProbeSpan(
             device=probe.device,
             start_ns=start,
             end_ns=end,
             line=probe.line,
-            source=f"line {probe.line}: probe returned {probe.result}; {told}",
+            source=f"line {probe.line}: probe returned {probe.result}; {how}",
             task=probe.task,
             call=key or None,
             outer=outer.line if outer else None,

@@ -337,10 +337,10 @@ def known(before: str, after: str) -> tuple[str, str, bool]:
     found: list[tuple[str, str]] = []
     for side, text in (("after", before), ("before", after)):
         meanings = ((line.meaning(text), line.source) for line in KNOWN_LINES if line.side == side)
-        told = next((pair for pair in meanings if pair[0]), None)
+        known = next((pair for pair in meanings if pair[0]), None)
         # Two lines of one thing, such as the i8042's, say it once.
-        if told and not any(told[0].split(":")[0] == other.split(":")[0] for other, _ in found):
-            found.append(told)
+        if known and not any(known[0].split(":")[0] == other.split(":")[0] for other, _ in found):
+            found.append(known)
     if len(found) == 2:
         found = [pair for pair in found if not pair[0].startswith(_NOTHING)] or found[:1]
     return "; or ".join(pair[0] for pair in found), "; ".join(pair[1] for pair in found), False

@@ -14,7 +14,7 @@ from bootwright.timelines.kernel.loglines import LogLine
 from bootwright.timelines.span import Silence
 
 MOST = 12
-"""So many are told of."""
+"""How many are listed."""
 _SHARE = 100
 _LEAST_NS = 1_000_000
 

@@ -76,14 +76,14 @@ def read_units(text: str, *, init_ns: int) -> UnitsTold:
     if form is None or form.holds != "units":
         is_empty = not text.strip()
         raise forms.refused(form, "the text about units", "units", is_empty=is_empty)
-    told = _read(text, form, init_ns)
-    units = told.systemd.units.values()
-    if not told.lengths_ns and not any(u.inactive_exit_ns or u.condition_ns for u in units):
+    times = _read(text, form, init_ns)
+    units = times.systemd.units.values()
+    if not times.lengths_ns and not any(u.inactive_exit_ns or u.condition_ns for u in units):
         # Of the manager's own properties alone there are its times.
-        if told.systemd.manager.system.begin_ns is not None:
-            return told
+        if times.systemd.manager.system.begin_ns is not None:
+            return times
         raise FormatError(f"the units file ({form.name}) has no times", hint=TAKE_UNITS)
-    return told
+    return times
 
 
 def _read(text: str, form: Form, init_ns: int) -> UnitsTold:
@@ -156,7 +156,7 @@ def _with_blame(chain: UnitsTold, text: str) -> UnitsTold:
     return replace(chain, lengths_ns=others, warnings=(*chain.warnings, *blame.warnings))
 
 
-def length_spans(told: UnitsTold, *, parent: str, start_ns: int) -> list[Span]:
+def length_spans(times: UnitsTold, *, parent: str, start_ns: int) -> list[Span]:
     """Return units of which only the length is known, as frames that begin at *start_ns*."""
     return [
         Span(
@@ -169,7 +169,7 @@ def length_spans(told: UnitsTold, *, parent: str, start_ns: int) -> list[Span]:
             end_ns=start_ns + took,
             source="systemd-analyze blame: its length; its start is unknown",
         )
-        for name, took in dict(told.lengths_ns).items()
+        for name, took in dict(times.lengths_ns).items()
     ]
 
 
@@ -226,8 +226,8 @@ def _plot(text: str) -> Systemd:
             rows.append((unescape(mark["name"]), x, width, length_ns(mark["length"] or "")))
             x = None
     if not scale:
-        told = [(w, took) for _, _, w, took in rows if took and w > 0]
-        widest = max(told, key=lambda pair: pair[1], default=None)
+        times = [(w, took) for _, _, w, took in rows if took and w > 0]
+        widest = max(times, key=lambda pair: pair[1], default=None)
         scale = _PX_A_SECOND if widest is None else widest[0] / (widest[1] / 1e9)
     units: dict[str, Unit] = {}
     for name, left, wide, took in rows:

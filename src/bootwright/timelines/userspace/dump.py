@@ -86,8 +86,8 @@ def parse_dump(text: str) -> Systemd:
         else:
             # Jobs, which have blocks of their own, are not read.
             body = None
-            if told := _MANAGER.fullmatch(line):
-                head.setdefault(told["key"], told["value"])
+            if match := _MANAGER.fullmatch(line):
+                head.setdefault(match["key"], match["value"])
     clock = _Clock(warnings)
     clock.begin(head.get("Timestamp kernel", ""))
     if bodies and "Timestamp kernel" not in head:
@@ -139,13 +139,13 @@ def _unit(name: str, lines: Iterable[str], clock: _Clock) -> Unit:
     for line in lines:
         if opened := _COMMAND.fullmatch(line):
             command = opened["name"]
-        elif (told := _DETAIL.fullmatch(line)) is not None:
+        elif (match := _DETAIL.fullmatch(line)) is not None:
             if command == "ExecStart":
                 # Of several commands the last to start is the one that systemctl shows.
-                main[told["key"]] = told["value"]
-        elif (told := _FIELD.fullmatch(line)) is not None:
+                main[match["key"]] = match["value"]
+        elif (match := _FIELD.fullmatch(line)) is not None:
             command = ""
-            fields.setdefault(told["key"], []).append(told["value"])
+            fields.setdefault(match["key"], []).append(match["value"])
 
     def one(key: str) -> str:
         return fields.get(key, [""])[0]

@@ -116,14 +116,14 @@ def _started(what: str, begin: LogLine, end: LogLine | None, how: str) -> Starte
     )
 
 
-def spans(told: Pid1Log, *, parent: str, end_ns: int) -> list[Span]:
+def spans(log: Pid1Log, *, parent: str, end_ns: int) -> list[Span]:
     """Return a span for each unit whose beginning and end the log tells, until *end_ns*.
 
     One that has not come up is a frame to the end: that it began is all that is known.
     """
     found: list[Span] = []
     uses: dict[str, int] = {}
-    for unit in told.started:
+    for unit in log.started:
         if unit.start_ns >= end_ns:
             continue
         number = uses[unit.name] = uses.get(unit.name, 0) + 1

@@ -179,8 +179,8 @@ def parse_show(units: str, manager: str = "") -> Systemd:
             warnings.append(f"unit {name} has no {', '.join(missing)}: its text is truncated")
         # A unit that is listed under each of its names is told of more than once.
         found.setdefault(name, _unit(name, fields, warnings))
-    told = _fields(_whole(manager, "manager", warnings).split("\n"), warnings)
-    return Systemd(manager=_manager(told, warnings), units=found, warnings=tuple(warnings))
+    fields = _fields(_whole(manager, "manager", warnings).split("\n"), warnings)
+    return Systemd(manager=_manager(fields, warnings), units=found, warnings=tuple(warnings))
 
 
 def _whole(text: str, what: str, warnings: list[str]) -> str:
