@@ -22,7 +22,7 @@ from bootwright.reports import text
 def command() -> None:
     """Build, import and list root filesystems.
 
-    An image never changes. It is stored once, named by its content, and holds no files of bootwright.
+    An image never changes: it is stored once, under a name made from its content.
     """
 
 
