@@ -126,7 +126,7 @@ def _completion(home: Home, draft: Draft, image: Image | None) -> _Completion:
             f"QEMU cannot start kernel {kernel.release}: a vmlinux without PVH entry point",
             hint="add its bzImage instead, or build it with CONFIG_PVH=y",
         )
-    speed.check_names(draft.without)
+    speed.check_names(tuple(draft.without))
     init = _init(draft, image)
     guest_files = draft.guest_files
     if guest_files is None:
@@ -232,7 +232,7 @@ def _fill(
         vmm_build=build,
         accelerator=accelerator,
         machine_type=draft.machine_type or _machine_type(image, draft, accelerator),
-        cpu=draft.cpu or _cpu(accelerator, draft.without),
+        cpu=draft.cpu or _cpu(accelerator, tuple(draft.without)),
         memory_mib=DEFAULT_MEMORY_MIB if draft.memory_mib is None else draft.memory_mib,
         vcpus=vcpus,
         disk=disk,

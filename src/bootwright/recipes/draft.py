@@ -9,7 +9,7 @@ A field's name is its word everywhere: the keyword in Python, the field in a rec
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, fields, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -114,7 +114,7 @@ class DraftField:
             raise self._refused(value, self.values) from error
         if self.is_size:
             self.number_of(good)
-        return good
+        return tuple(good) if self.is_list else good
 
     def number_of(self, value: Size) -> int:
         """Return the number that a size is in a recipe.
@@ -162,7 +162,7 @@ _ACCEPTED: dict[Any, str] = {
     str | None: "text",
     int | None: "a whole number",
     Size | None: "a size, such as 512M",
-    tuple[str, ...]: "a list of strings",
+    Sequence[str]: "a list of strings",
     tuple[str, ...] | None: "a list of strings",
     tuple[GuestFile, ...] | None: "a list of path, digest and mode",
 }
@@ -213,10 +213,10 @@ class DraftFields:
         DraftField("vCPUs; default: 2 with KVM, 1 with TCG.", metavar="N", is_change=True),
     ] = None
     append: Annotated[
-        tuple[str, ...], DraftField("Add to the kernel command line.", metavar="ARGS")
+        Sequence[str], DraftField("Add to the kernel command line.", metavar="ARGS")
     ] = ()
     without: Annotated[
-        tuple[str, ...],
+        Sequence[str],
         DraftField(
             "Disable a default chosen for speed; bootwright recipe show --why lists them.",
             metavar="NAME",
