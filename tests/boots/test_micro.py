@@ -28,7 +28,7 @@ _FEWEST_PROBES = 15
 def _to_userspace_s(own: Bootwright, kernel: str, *options: str) -> float:
     done = own("run", *_TINY, "--kernel", kernel, *options, "--", "dmesg")
     assert done.returncode == 0, done.stderr
-    found = re.search(r"\[ *([0-9.]+)\] bootwright: seed\.start", done.stdout)
+    found = re.search(r"\[ *([0-9.]+)\] bootwright: initramfs\.start", done.stdout)
     assert found, done.stdout
     return float(found[1])
 
