@@ -133,7 +133,7 @@ def _list(
 
 
 def _say_none(history: History) -> None:
-    """Say that no boot is as wanted, and what there is."""
+    """Report that no boot matches, and which values exist."""
     rows = history.find()
     images = sorted({_name(row.image) for row in rows if row.image})
     kernels = sorted({_name(row.kernel) for row in rows})

@@ -80,7 +80,7 @@ Examples:
 def regress(
     image: str | None, tiny: bool, clock: Clock | None, since: str | None, as_json: bool
 ) -> int:
-    """Say which measurement first became slower, in which phases, and what its recipe has else.
+    """Find the measurement that first became slower: its phases, and how its recipe differs.
 
     A measurement counts as slower where all of the effect's 95 % interval is above 1 % and 1 ms,
     and no later one is as fast again.

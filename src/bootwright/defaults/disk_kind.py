@@ -65,7 +65,7 @@ def choose(
 
 
 def cannot(name: str, vmm: Vmm, kernel: Kernel | None) -> Unsupported | None:
-    """Say why a VMM or a kernel cannot have this kind of disk, whatever the host."""
+    """Return why a VMM or a kernel cannot use this kind of disk on any host."""
     kind = kind_of(name)
     if kind.form not in vmm.forms:
         return Unsupported(
@@ -100,7 +100,7 @@ class Surveyed:
 
 
 def survey(home: Home, vmm: str = "qemu") -> tuple[Surveyed, ...]:
-    """Say of each kind of disk whether it works here, whatever the image and the kernel."""
+    """Return for each kind of disk whether it works here, for any image and kernel."""
     import tempfile  # here: a boot surveys nothing
 
     found = []

@@ -31,7 +31,7 @@ _RUNS_S = 2.0
 _WRITES = 48
 _APART_BYTES = 1 << 20
 _SPARSE_DATA_BYTES = 64 << 20
-"""What of a sparse image is data, and what each of the ten machines reads."""
+"""The data in a sparse image, which each of the ten machines reads."""
 _PIECE_BYTES = 2 << 20
 """Of a full image: between two pieces is a hole of 4 KiB, so that they lie apart on the disk."""
 _BLOCK = 4096

@@ -164,7 +164,7 @@ def names(answer: Answer) -> list[str]:
 
 
 def target_known(file: int, kind: str) -> bool:
-    """Tell whether the kernel has targets of *kind*; it loads the module if it can.
+    """Return whether the kernel has targets of *kind*; it loads the module if it can.
 
     Source: DM_GET_TARGET_VERSION, since Linux 5.2. Older kernels cannot tell, which
     counts as yes.

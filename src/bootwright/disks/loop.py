@@ -130,7 +130,7 @@ class LoopDevice:
             pause_s = min(2 * pause_s, _MOST_PAUSE_S)
 
     def _is_bound(self, binding: str) -> bool:
-        """Tell whether the number is still bound to this file, not to another by now."""
+        """Return whether the number is still bound to this file."""
         if not (SYS_BLOCK / f"loop{self.number}" / "loop").exists():
             return False
         if binding:

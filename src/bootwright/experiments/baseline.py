@@ -128,7 +128,7 @@ def host_of(host: Fingerprint) -> Host:
 
 
 def why_apart(baseline: Baseline, clock: Clock, accelerator: str, host: Fingerprint) -> str:
-    """Say why figures taken now, on *host*, would not compare with a baseline; empty: they do."""
+    """Return why figures taken now, on *host*, do not compare with a baseline; empty: they do."""
     if baseline.clock != clock:
         return f"its baseline is of the {baseline.clock} clock, this run uses the {clock} clock"
     if CLOCKS[clock].is_repeatable:

@@ -42,7 +42,7 @@ async def compare(
     parallel: int | None = None,
     observe: Observer = ignore,
 ) -> CompareResult:
-    """Say whether *b* boots faster than *a*.
+    """Compare how fast *a* and *b* boot.
 
     Args:
         b: None: *a* with the changes. One that *a* has already is taken from *a*, and reported as
@@ -192,7 +192,7 @@ def result(measurement: Measurement, warnings: tuple[str, ...] = ()) -> CompareR
 
 
 def _why_none(measurement: Measurement, *, pairs: int) -> str:
-    """Say why there is no verdict; empty: there is one."""
+    """Return why there is no verdict; empty if there is one."""
     fails = {side: figures.failed(measurement, side) for side in measurement.sides}
     blamed: SideName = "B" if len(fails["B"]) >= len(fails["A"]) else "A"
     if fails[blamed] and (not pairs or len(fails["B"]) > len(fails["A"])):
@@ -222,7 +222,7 @@ def _phases(
 
 
 def is_over(measurement: Measurement) -> bool:
-    """Say whether a look at *measurement* gives a verdict, so that no more boots are needed."""
+    """Return whether *measurement* gives a verdict, so that no more boots are needed."""
     return result(measurement).verdict not in (None, "cannot-tell")
 
 

@@ -267,7 +267,7 @@ def order(sides: tuple[SideName, ...], clock: str, target: int) -> Iterator[tupl
 
 
 def has_too_many_failures(measurement: Measurement) -> bool:
-    """Say whether one side has failed so often, and never booted, that it never will."""
+    """Return whether one side has only failed, and so often that more boots are pointless."""
     for side in measurement.sides:
         fails = failed(measurement, side)
         succeeded = any(s.side == side and s.phases for s in measurement.samples)

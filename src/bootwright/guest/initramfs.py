@@ -206,7 +206,7 @@ def _busybox() -> bytes:
 
 
 def _is_static(path: Path) -> bool:
-    """Say whether *path* is an x86-64 program that names no loader (elf(5)).
+    """Return whether *path* is an x86-64 program without an ELF interpreter (elf(5)).
 
     Read by hand: importing an ELF library would cost every boot 50 ms.
     """

@@ -231,7 +231,7 @@ class BuildLog:
         return "Get:" if "download" in self._step else "Setting up "
 
     def failure(self, suite: str) -> BuildError | HostError:
-        """Say what went wrong, naming the suite, the package or the step."""
+        """Return the error, which names the suite, the package or the step."""
         errors = "\n".join(self._errors)
         evidence = "\n".join(self._errors[:4]) or "\n".join(self._tail)
         everything = errors + "\n".join(self._tail)

@@ -79,7 +79,7 @@ class Files:
         return node
 
     def is_there(self, path: str) -> bool:
-        """Say whether *path* leads to something."""
+        """Return whether *path* exists."""
         return self.resolve(path) is not None
 
     def resolve(self, path: str) -> str | None:

@@ -123,7 +123,7 @@ def builds(home: Home) -> Path:
 
 
 def under_way(home: Home) -> bool:
-    """Tell whether any kernel is being built now."""
+    """Return whether any kernel is being built now."""
     return any(locks.is_held(path) for path in builds(home).glob(f"*/*/{_LOCK}"))
 
 

@@ -130,7 +130,7 @@ def text_of(home: Home, what: str, observe: Observer = ignore) -> str:
 
 
 def _is_there(home: Home, reference: str) -> bool:
-    """Tell whether *reference* is a stored kernel's digest, or the start of one."""
+    """Return whether *reference* is a stored kernel's digest, or the start of one."""
     from bootwright.errors import NotFoundError
 
     try:

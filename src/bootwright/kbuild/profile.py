@@ -97,7 +97,7 @@ def profile_names() -> list[str]:
 
 
 def is_profile_file(what: str) -> bool:
-    """Tell whether *what* is the path of a profile, not a name."""
+    """Return whether *what* is the path of a profile, not a name."""
     return what.endswith(_SUFFIX)
 
 

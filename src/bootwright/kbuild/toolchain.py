@@ -23,7 +23,7 @@ class Need:
 
 
 def builds_modules(config: Mapping[str, str]) -> bool:
-    """Tell whether a kernel with these options has modules to build."""
+    """Return whether a kernel with these options has modules to build."""
     return "m" in config.values()
 
 

@@ -25,7 +25,7 @@ class UnknownCompressionError(FormatError):
 
 
 def is_bzimage(head: bytes) -> bool:
-    """Tell whether a file that begins with *head* (1 KiB is enough) has the setup header."""
+    """Return whether a file that begins with *head* (1 KiB is enough) has the setup header."""
     return head[_MAGIC_OFFSET : _MAGIC_OFFSET + 4] == _MAGIC
 
 
@@ -40,7 +40,7 @@ def release(image: bytes) -> str:
 
 
 def is_64_bit(image: bytes) -> bool:
-    """Tell whether the kernel has a 64-bit entry point (xloadflags; protocol 2.12 or later)."""
+    """Return whether the kernel has a 64-bit entry point (xloadflags; protocol 2.12 or later)."""
     _check_header(image)
     (version,) = struct.unpack_from("<H", image, 0x206)
     if version < 0x020C:

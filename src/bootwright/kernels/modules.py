@@ -63,7 +63,7 @@ class ModuleTree:
                 self._soft.setdefault(_normal(words[1]), []).extend(_before(words[2:]))
 
     def has(self, driver: str) -> bool:
-        """Tell whether the kernel has *driver*, as a module or built in."""
+        """Return whether the kernel has *driver*, as a module or built in."""
         return _normal(driver) in self._path_of or _normal(driver) in self._builtin
 
     def load_order(self, drivers: list[str]) -> list[ModuleFile]:

@@ -36,7 +36,7 @@ def check_architecture(vmlinux: bytes) -> None:
 
 
 def has_pvh_note(vmlinux: bytes) -> bool:
-    """Tell whether *vmlinux* names a PVH entry point (CONFIG_PVH).
+    """Return whether *vmlinux* names a PVH entry point (CONFIG_PVH).
 
     Raises:
         FormatError: the file is damaged.

@@ -355,7 +355,7 @@ def changed(recipe: Recipe, changes: Iterable[Change]) -> Recipe:
 
 
 def _conflict(one: Edit, other: Edit) -> str:
-    """Say why two edits cannot go together; nothing where they can."""
+    """Return why two edits conflict; empty if they do not."""
     for slot, value in one.slots.items():
         if other.slots.get(slot, value) != value:
             return f"both decide {slot}"

@@ -118,7 +118,7 @@ def _of_layer(
 
 
 def _fits(span: Span, others: Sequence[Span]) -> bool:
-    """Tell whether a span overlaps none of the others; what takes no time fits at their ends."""
+    """Return whether a span overlaps none of the others; one of length 0 fits at their ends."""
     own: Interval = (span.start_ns, span.end_ns)
     return all(own[1] <= o.start_ns or o.end_ns <= own[0] for o in others)
 

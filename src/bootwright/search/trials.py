@@ -43,7 +43,7 @@ class Oracle(Protocol):
     """
 
     async def __call__(self, applied: frozenset[str], stage: Stage) -> TrialOutcome:
-        """Say how the recipe fares with the changes *applied*; ``full`` includes ``cheap``."""
+        """Test the recipe with the changes *applied*; ``full`` includes ``cheap``."""
         ...
 
 

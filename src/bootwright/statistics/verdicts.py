@@ -11,7 +11,7 @@ Verdict = Literal["faster", "slower", "no-difference", "cannot-tell"]
 
 
 def verdict(effect: Effect, smallest_ns: int, *, p: float | None = None) -> Verdict:
-    """Say what an effect amounts to.
+    """Return the verdict on an effect.
 
     The interval decides, as each verdict is a claim about the true effect that holds with its
     confidence. ``faster``: it lies wholly below -*smallest_ns*, so B is shorter by more than that;

@@ -40,7 +40,7 @@ DASH = "\\x2d"
 
 
 def is_implicit(name: str) -> bool:
-    """Say whether systemd makes the unit without a file."""
+    """Return whether systemd creates the unit without a file."""
     own = parse_name(name)
     return own is not None and (own.type in ("device", "slice", "scope") or name == "-.mount")
 

@@ -60,7 +60,7 @@ def wanted_by(file: UnitFile) -> set[str]:
 
 
 def is_static(file: UnitFile) -> bool:
-    """Tell whether a unit has no [Install] section, so that it cannot be enabled."""
+    """Return whether a unit has no [Install] section, so that it cannot be enabled."""
     return not (
         wanted_by(file) or file.values("Install", "Alias") or file.values("Install", "Also")
     )

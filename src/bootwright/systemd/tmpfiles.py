@@ -83,7 +83,7 @@ def _named(file: UnitFile) -> set[str]:
 
 
 def _is_called_after(origin: str, prefix: str) -> bool:
-    """Say whether ``.../10-postgresql-common.conf`` is of the unit ``postgresql``."""
+    """Return whether ``.../10-postgresql-common.conf`` belongs to the unit ``postgresql``."""
     stem = re.sub(r"^\d+-", "", posixpath.basename(origin).removesuffix(".conf"))
     return stem == prefix or stem.startswith(f"{prefix}-")
 

@@ -164,7 +164,7 @@ class UnitFolders:
         return self._files.read(place) == b""
 
     def _alias(self, name: str) -> str | None:
-        """Return whose name the link *name* makes of its own; None where it is no alias."""
+        """Return the unit that the link *name* is an alias of; None if it is not an alias."""
         place = self._where[name]
         target = self._files.target(place)
         if target is None or self._is_mask(place):

@@ -164,7 +164,7 @@ class AccessCounter:
 
 
 def _is_register(address: int) -> bool:
-    """Say whether an access to the local APIC's region is one: a device's interrupt is, too.
+    """Return whether an access to the local APIC's region is a message: a device's interrupt.
 
     Source: apic_mem_write() in QEMU's hw/intc/apic.c: registers lie in the first page, behind its
     first 16 bytes; a write to elsewhere is a message (MSI).

@@ -226,7 +226,7 @@ def _iso(line: str) -> tuple[int, str] | None:
 
 
 def _is_journal(rest: str) -> bool:
-    """Say whether a host and a program stand before a line: dmesg puts none."""
+    """Return whether a line begins with a host and a program, which dmesg does not print."""
     found = _WHO.match(rest)
     return found is not None and (
         found["who"] == "kernel" or re.search(r"\[[0-9]+\]$", found["who"]) is not None

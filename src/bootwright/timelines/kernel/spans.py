@@ -192,7 +192,7 @@ def kernel_end(log: KernelLog, first_of_init_ns: int | None = None) -> tuple[int
 
 
 def init_ran(log: KernelLog) -> bool:
-    """Say whether the kernel's own lines tell that it came to execute init."""
+    """Return whether the log shows that the kernel executed init."""
     timed = (log.init is not None and log.init.time_ns is not None) or log.mark(
         MarkName.INITRAMFS_START
     )

@@ -198,7 +198,7 @@ is not the whole of what lay between them. Seen: 9 in 5.10 to 6.12."""
 
 
 def _are_neighbours(begin: Step, end: Step) -> bool:
-    """Say whether what lies between two lines can be one step."""
+    """Return whether the time between two lines can be one step."""
     first, last = _PLACE[begin.begins], _PLACE[end.begins]
     same_side = first != _EDGE and (first < _EDGE) == (last <= _EDGE)
     return same_side and last - first <= _MOST_BETWEEN
