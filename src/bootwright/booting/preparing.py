@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bootwright.defaults.complete import complete
 from bootwright.defaults.kvm_trial import Choice
+from bootwright.errors import InputError
 from bootwright.events import Event, Observer
 from bootwright.home import Home
 from bootwright.machines.spec import MachineSpec, fresh_name
@@ -38,3 +39,15 @@ async def prepare(home: Home, draft: Draft, observe: Observer) -> MachineSpec:
 def default_timeout_s(recipe: Recipe) -> float:
     """Return how long a start-up may take where the user does not say."""
     return _TIMEOUT_S[recipe.accelerator]
+
+
+def check_timeout(timeout_s: float | None) -> None:
+    """Refuse a limit that no start-up could keep.
+
+    Raises:
+        InputError: it is not more than 0.
+    """
+    if timeout_s is not None and timeout_s <= 0:
+        raise InputError(
+            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
+        )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootwright.booting.preparing import default_timeout_s
+from bootwright.booting.preparing import check_timeout, default_timeout_s
 from bootwright.defaults.complete import DEFAULT_KERNEL, complete, complete_now
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
@@ -147,18 +147,6 @@ def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence
         raise InputError(
             "a guest on the virtual clock has no network, so no port can lead into it",
             hint="leave out --publish, or --clock virtual",
-        )
-
-
-def check_timeout(timeout_s: float | None) -> None:
-    """Refuse a limit that no start-up could keep.
-
-    Raises:
-        InputError: it is not more than 0.
-    """
-    if timeout_s is not None and timeout_s <= 0:
-        raise InputError(
-            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
         )
 
 

@@ -11,7 +11,6 @@ import click
 from bootwright.cli import names, screen
 from bootwright.defaults.complete import complete
 from bootwright.defaults.kvm_trial import Choice
-from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.inits.table import INITS
 from bootwright.recipes import recipe_file
@@ -79,15 +78,3 @@ def completed(home: Home, draft: Draft, *, quiet: bool = False) -> tuple[Recipe,
 
     with screen.observer("kernel", quiet=quiet) as observe:
         return loop.run(complete(home, draft, observe))
-
-
-def check_timeout(timeout_s: float | None) -> None:
-    """Refuse a --timeout that no start-up could keep.
-
-    Raises:
-        InputError: it is not more than 0.
-    """
-    if timeout_s is not None and timeout_s <= 0:
-        raise InputError(
-            f"--timeout is {timeout_s:g}, but must be more than 0", hint="give seconds"
-        )

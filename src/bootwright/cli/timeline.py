@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootwright.booting.preparing import Prepared
+from bootwright.booting.preparing import Prepared, check_timeout
 from bootwright.cli import loop, names, screen
-from bootwright.cli.boot_options import boot_options, check_timeout, draft_of
+from bootwright.cli.boot_options import boot_options, draft_of
 from bootwright.cli.live import phases_shown
 from bootwright.cli.run import describe
 from bootwright.errors import InputError

@@ -23,7 +23,7 @@ from bootwright.timelines.kernel.spans import kernel_spans, module_spans
 from bootwright.timelines.kernel.warp import Warp, warp
 from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import START
-from bootwright.timelines.span import ROOT, Kind, Layer, Span, Timeline
+from bootwright.timelines.span import ROOT, Kind, Span, Timeline, critical_span
 from bootwright.timelines.userspace.processes import parse as parse_processes
 from bootwright.timelines.userspace.processes import spans as process_spans
 from bootwright.timelines.userspace.spans import spans as userspace_spans
@@ -81,7 +81,9 @@ def assemble(evidence: Evidence) -> Timeline:
     if START not in marks or end_ns is None:
         raise FormatError("the evidence has no start or no end of the boot")
     shift_ns = -marks[START]
-    root = _span(ROOT, "", "host", "boot", 0, end_ns + shift_ns, f"mark {START}; first output")
+    root = critical_span(
+        ROOT, "", "host", "boot", 0, end_ns + shift_ns, f"mark {START}; first output"
+    )
     spans = [root, *host.spans(marks, shift_ns)]
     alignment = align(_bounds(guest.log, clean))
     if alignment is None:
@@ -93,7 +95,7 @@ def assemble(evidence: Evidence) -> Timeline:
         running_ns = marks.get(MarkName.VMM_RUNNING)
         if running_ns is not None and own and own[0].start_ns > running_ns + shift_ns:
             spans.append(
-                _span(
+                critical_span(
                     *("firmware", ROOT, "firmware", "before the guest's clock starts"),
                     *(running_ns + shift_ns, own[0].start_ns),
                     "mark vmm.running; the printk clock's zero by the clocks' alignment",
@@ -104,7 +106,9 @@ def assemble(evidence: Evidence) -> Timeline:
         if listening_ns is not None:
             begin_ns = listening_ns + offset_ns
             ends = "mark sshd.listening; the command's first output"
-            spans.append(_span("ssh", ROOT, "ssh", "SSH log-in", begin_ns, root.end_ns, ends))
+            spans.append(
+                critical_span("ssh", ROOT, "ssh", "SSH log-in", begin_ns, root.end_ns, ends)
+            )
             spans += sshlog.spans(clean.ssh, "ssh", shift_ns)
         guest.warnings += [alignment.warning] if alignment.warning else []
     placed = placing.tree(spans)
@@ -133,13 +137,15 @@ def _virtual(guest: _Guest, watched: Pass | None, looked: Pass | None) -> Timeli
     end_ns = next((at for name in ends if (at := guest.moment(name)) is not None), None)
     if end_ns is None:
         raise FormatError("the guest's log has none of the marks that end its boot")
-    root = _span(ROOT, "", "host", "boot", 0, end_ns, "the guest's clock, to its last mark")
+    root = critical_span(ROOT, "", "host", "boot", 0, end_ns, "the guest's clock, to its last mark")
     spans = [root, *guest.spans]
     listening_ns = guest.moment(MarkName.SSHD_LISTENING)
     if listening_ns is not None and listening_ns < end_ns:
         source = "marks sshd.listening, sshd.accepting"
         spans.append(
-            _span("ssh", ROOT, "ssh", "sshd greets on loopback", listening_ns, end_ns, source)
+            critical_span(
+                "ssh", ROOT, "ssh", "sshd greets on loopback", listening_ns, end_ns, source
+            )
         )
     if watched is not None and not watched.accesses:
         guest.warnings.append("QEMU reported no device access; does it have the log trace backend?")
@@ -264,7 +270,7 @@ def _add_initramfs(guest: _Guest) -> None:
     if times[0] is None or times[-1] is None:
         return
     source = "the exec of init; marks of the initramfs"
-    frame = _span("initramfs", ROOT, "initramfs", "initramfs", times[0], times[-1], source)
+    frame = critical_span("initramfs", ROOT, "initramfs", "initramfs", times[0], times[-1], source)
     guest.spans.append(frame)
     for (name, text, start), (_, _, end) in pairwise(cuts):
         if start is None or end is None or end < start:
@@ -272,7 +278,9 @@ def _add_initramfs(guest: _Guest) -> None:
         # The modules' own initcalls explain what they took; its other steps have no children.
         kind: Kind = "frame" if name == "modules" and start < end else "work"
         guest.spans.append(
-            _span(f"initramfs.{name}", "initramfs", "initramfs", text, start, end, source, kind)
+            critical_span(
+                f"initramfs.{name}", "initramfs", "initramfs", text, start, end, source, kind
+            )
         )
 
 
@@ -290,7 +298,7 @@ def _add_pid1(guest: _Guest, clean: Pass) -> None:
         spans = userspace_spans(systemd, parent=ROOT, start_ns=window[0], end_ns=window[1])
     else:
         source = "marks initramfs.done, sshd.listening"
-        spans = [_span("pid1", ROOT, "userspace", "PID 1", *window, source)]
+        spans = [critical_span("pid1", ROOT, "userspace", "PID 1", *window, source)]
         processes = parse_processes(clean.processes)
         guest.warnings += processes.warnings
         spans += process_spans(processes, parent="pid1", start_ns=window[0], end_ns=window[1])
@@ -339,28 +347,3 @@ def in_sequence(spans: list[Span]) -> list[Span]:
         own = span.id not in beside
         found.append(replace(span, critical=own, slack_ns=0 if own else None))
     return found
-
-
-def _span(
-    span_id: str,
-    parent: str,
-    layer: Layer,
-    name: str,
-    start_ns: int,
-    end_ns: int,
-    source: str,
-    kind: Kind = "frame",
-) -> Span:
-    """Return a span that what follows it had to wait for."""
-    return Span(
-        id=span_id,
-        parent=parent,
-        layer=layer,
-        name=name,
-        kind=kind,
-        start_ns=start_ns,
-        end_ns=max(start_ns, end_ns),
-        source=source,
-        critical=True,
-        slack_ns=0,
-    )

@@ -26,6 +26,7 @@ from bootwright.timelines.span import (
     Span,
     Timeline,
     covered_ns,
+    critical_span,
     merged,
 )
 from bootwright.timelines.userspace import analyze, pid1log
@@ -380,15 +381,4 @@ def _span(
     parent: str = ROOT,
     kind: Kind = "frame",
 ) -> Span:
-    return Span(
-        id=span_id,
-        parent=parent,
-        layer=layer,
-        name=name,
-        kind=kind,
-        start_ns=start_ns,
-        end_ns=max(start_ns, end_ns),
-        source=source,
-        critical=True,
-        slack_ns=0,
-    )
+    return critical_span(span_id, parent, layer, name, start_ns, end_ns, source, kind)

@@ -178,3 +178,28 @@ def gaps(union: list[Interval], start_ns: int, end_ns: int) -> list[Interval]:
     if at < end_ns:
         found.append((at, end_ns))
     return found
+
+
+def critical_span(
+    span_id: str,
+    parent: str,
+    layer: Layer,
+    name: str,
+    start_ns: int,
+    end_ns: int,
+    source: str,
+    kind: Kind = "frame",
+) -> Span:
+    """Return a span that what follows it had to wait for."""
+    return Span(
+        id=span_id,
+        parent=parent,
+        layer=layer,
+        name=name,
+        kind=kind,
+        start_ns=start_ns,
+        end_ns=max(start_ns, end_ns),
+        source=source,
+        critical=True,
+        slack_ns=0,
+    )
