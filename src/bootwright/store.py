@@ -164,13 +164,44 @@ class Store:
                 raise
         return target
 
-    def tag(self, name: str, digest: Digest) -> None:
-        """Let *name* stand for *digest*, replacing what it stood for."""
+    def require_free(self, name: str, digest: Digest | None = None) -> None:
+        """See that *name* can stand for *digest*: it stands for nothing else that is here.
+
+        Raises:
+            InputError: it stands for something else, or cannot be a name.
+        """
+        article = "an" if self.noun[0] in "aeiou" else "a"
+        check_name(name, f"{article} {self.noun}")
+        stands_for = self.names().get(name)
+        if stands_for and stands_for != digest and self.path(stands_for).is_dir():
+            raise InputError(
+                f"there is {article} {self.noun} called {name!r} already "
+                f"({short_digest(stands_for)})",
+                hint="give another name, or --replace to take this one from it",
+            )
+
+    def tag(self, name: str, digest: Digest, *, replace: bool = False) -> None:
+        """Let *name* stand for *digest*.
+
+        Args:
+            replace: Whether to take the name from what it stands for.
+
+        Raises:
+            InputError: it stands for something else, or cannot be a name.
+        """
         check_name(name, f"an {self.noun}" if self.noun[0] in "aeiou" else f"a {self.noun}")
         folder = self.root / "names"
         folder.mkdir(parents=True, exist_ok=True)
+        target = Path("..") / digest
+        if not replace:
+            try:
+                (folder / name).symlink_to(target)  # unlike a rename, this replaces nothing
+            except FileExistsError:
+                self.require_free(name, digest)
+            else:
+                return
         link = folder / f".{name}-{os.urandom(4).hex()}"
-        link.symlink_to(Path("..") / digest)
+        link.symlink_to(target)
         link.rename(folder / name)
 
     def untag(self, name: str) -> None:

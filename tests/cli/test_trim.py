@@ -110,8 +110,8 @@ def test_trim_refuses_to_overwrite_another_trim(bootwright: Cli, web: Image) -> 
     bootwright("trim", "web")
     done = bootwright("trim", "web", "--keep", "ssh.service", "--keep", "cron.service")
     assert done.status == 2
-    assert "there is another trim called 'web'" in done.err
-    assert "hint: give this one a --name" in done.err
+    assert "there is a trim called 'web' already" in done.err
+    assert "hint: give another --name, or --replace" in done.err
 
 
 def test_trim_prints_notes(bootwright: Cli, web: Image) -> None:

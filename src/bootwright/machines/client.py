@@ -85,8 +85,8 @@ class Machine:
         self._seen: dict[str, float] = {}
         """When each mark was seen, on the event loop's clock."""
         self._details: dict[str, str] = {}
-        self._server_log: deque[str] = deque(maxlen=5)
-        """What the guest's SSH server said before it last failed."""
+        self._server_log: deque[str] = deque(maxlen=10)
+        """What the guest's SSH server said before it last failed, or what led to emergency mode."""
         self._paused = ""
         self._news = asyncio.Event()
         """Set whenever the monitor has told anything."""
@@ -327,7 +327,9 @@ class Machine:
             self._handed_over.set()
         if name == "root.full":
             self.notice(f"the guest's root filesystem is full ({detail})")
-        if name == "sshd.log":
+        if name == "mount.skipped":
+            self.notice(f"not mounted in the guest: {detail}")
+        if name in ("sshd.log", "emergency.log"):
             self._server_log.append(detail)
         self._news.set()
 
@@ -361,6 +363,8 @@ class Machine:
         """Return the times at which it is clear that no SSH server comes."""
         if name != "sshd.listening":
             return [float("inf")]
+        if diagnosis.is_stuck(self._seen):
+            return [0.0]
         deadlines = [float("inf")]
         if "sshd.failed" in self._seen:
             deadlines.append(self._seen["sshd.failed"] + _RESTART_GRACE_S)

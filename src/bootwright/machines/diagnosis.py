@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bootwright.errors import GuestError
 
 _LOOK = "give more time with --timeout, or look at its console below"
+
+# What a console shows when somebody is to type there, and the mark that says so; the first that
+# fits counts. Source: systemd's sulogin-shell.c and emergency.service; sulogin(8); cryptsetup(8)
+# and systemd-ask-password(1).
+_PROMPTS = (
+    ("console.prompt", re.compile(rb"login: ?$")),
+    (
+        "console.emergency",
+        re.compile(
+            rb"You are in (?:emergency|rescue) mode|"
+            rb"(?:Give root password|Press Enter) for (?:system )?maintenance|"
+            rb"the root account is locked"
+        ),
+    ),
+    (
+        "console.password",
+        re.compile(rb"(?i)(?:pass(?:phrase|word)|PIN|recovery key) for [^\r\n]*: ?[^\r\n:]*$"),
+    ),
+)
+_STUCK = frozenset(("emergency.mode", "console.emergency", "console.password", "sshd.given-up"))
+
+
+def prompt(end: bytes) -> str:
+    """Return the mark for what the console asks for at its end; empty: nothing.
+
+    Args:
+        end: The last bytes that it printed.
+    """
+    return next((mark for mark, pattern in _PROMPTS if pattern.search(end)), "")
+
+
+def is_stuck(seen: Collection[str]) -> bool:
+    """Say whether a guest waits for somebody at its console, or has given up its SSH server."""
+    return not _STUCK.isdisjoint(seen)
 
 
 def not_ready(
@@ -20,9 +54,10 @@ def not_ready(
         seen: The marks that were seen, each with its detail.
         last_mark: The last of them.
         printed: The last lines of its console.
-        server_log: The last lines that its SSH server logged, where that failed.
+        server_log: The last lines that it logged of what failed: its SSH server, or what led to
+            emergency mode.
     """
-    what, hint = _explain(seen, printed)
+    what, hint = _explain(seen, printed, server_log)
     evidence = "\n".join(filter(None, [server_log, printed]))
     return GuestError(
         f"the guest was not ready after {waited_s:g} s; its last mark was {last_mark}: {what}",
@@ -31,7 +66,7 @@ def not_ready(
     )
 
 
-def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
+def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, str]:
     """Return what seems to be wrong, and what to try."""
     if "root.full" in seen or "No space left on device" in printed:
         return (
@@ -41,11 +76,19 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
     if "sshd.failed" in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
-            "what it said is below; bootwright console shows more",
+            "correct its configuration in the image, /etc/ssh/sshd_config; what it said is below"
+            if "sshd.given-up" in seen
+            else "what it said is below; bootwright console shows more",
+        )
+    if "console.password" in seen:
+        return (
+            "it asks for a password on its console, where nobody types",
+            "take the encrypted disk out of the image's /etc/crypttab and /etc/fstab",
         )
     if "initramfs.done" in seen:
-        if re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
-            return "systemd went into emergency mode", "its console below says why"
+        in_emergency = {"emergency.mode", "console.emergency"} & set(seen)
+        if in_emergency or re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
+            return _emergency(f"{logged}\n{printed}")
         if "console.prompt" in seen:
             return (
                 "the system is up (its console asks for a log-in), but its SSH server does not "
@@ -62,3 +105,28 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
         "hides how far it came",
         "give more time with --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
     )
+
+
+_FAILED_MOUNT = re.compile(r"\b([\w\\.@-]+\.mount)\b")
+_FAILED_CHECK = re.compile(r"\bsystemd-fsck(?:-root|@[\w\\.-]+)?\.service\b")
+
+
+def _emergency(said: str) -> tuple[str, str]:
+    """Return why systemd went into emergency mode, and the cure.
+
+    Source: local-fs.target, whose OnFailure= is emergency.target.
+    """
+    what = "systemd went into emergency mode"
+    failed = "\n".join(line for line in said.splitlines() if re.search(r"(?i)fail|timed out", line))
+    if _FAILED_CHECK.search(failed):
+        return (
+            f"{what}: a filesystem has errors that its check does not repair",
+            "repair it before it is imported (e2fsck -f); --append fsck.mode=skip skips the check",
+        )
+    if found := _FAILED_MOUNT.search(failed):
+        return (
+            f"{what}: {found[1]} could not be mounted",
+            f"boot without it: --append 'systemd.mask={found[1]}'; or write nofail into its line "
+            "in the image's /etc/fstab",
+        )
+    return what, "the lines below say why; --append systemd.unit=multi-user.target may pass by it"

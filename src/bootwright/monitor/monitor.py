@@ -354,8 +354,8 @@ class Monitor:
             self._board.tell(SamplesTaken(samples=sampler.stop(), lines=sampler.lines))
         self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
-    def _prompted(self) -> None:
-        self._recorder.mark("console.prompt")
+    def _prompted(self, mark: str) -> None:
+        self._recorder.mark(mark)
 
     def _tell_failure(self, error: BootwrightError) -> None:
         kind = type(error).__name__
