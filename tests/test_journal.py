@@ -115,11 +115,11 @@ def test_journal_ignores_lines_that_are_no_rows(rubbish: bytes, journal: Journal
 
 _WRITER = """
 import os, sys; from pathlib import Path
-from bootwright.journal import Journal, Row
+from bootwright.journal import Journal, JournalEntry
 journal = Journal(Path(sys.argv[1]), print)
 begin()
 for number in range(300):
-    journal.write(Row(event="take", kind="file", name=f"{os.getpid()}-{number}"))
+    journal.write(JournalEntry(event="take", kind="file", name=f"{os.getpid()}-{number}"))
 """
 
 
@@ -136,8 +136,9 @@ def test_journal_concurrent_writers_lose_no_row(journal: Journal) -> None:
 def test_journal_row_survives_a_killed_writer(journal: Journal) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path;"
-        "from bootwright.journal import Journal, Row;"
-        "Journal(Path(sys.argv[1]), print).write(Row(event='take', kind='file', name='x'));"
+        "from bootwright.journal import Journal, JournalEntry;"
+        "Journal(Path(sys.argv[1]), print).write("
+        "JournalEntry(event='take', kind='file', name='x'));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", script, journal.path]).returncode == -9

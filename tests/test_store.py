@@ -221,7 +221,7 @@ def test_store_untag_refuses_an_invalid_name(store: Store) -> None:
     name = _add(store, "one", "web")
     with pytest.raises(NotFoundError) as caught:
         store.untag(name)
-    assert str(caught.value) == f"{name!r} is no name"
+    assert str(caught.value) == f"{name!r} is not a name"
     assert caught.value.hint == "give a name, not a digest"
     with pytest.raises(NotFoundError, match="no thing is called 'wib'") as caught:
         store.untag("wib")

@@ -92,7 +92,7 @@ def test_fields_can_be_neither_assigned_nor_deleted(kind: type[Cheap]) -> None:
 
 
 def test_wrong_arguments_are_named() -> None:
-    with pytest.raises(TypeError, match=r"^Cheap\(\) misses the argument 'a'$"):
+    with pytest.raises(TypeError, match=r"^Cheap\(\) is missing the argument 'a'$"):
         Cheap()  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"^Cheap\(\) got unexpected arguments: 'e', 'f'$"):
         Cheap(a=1, e=5, f=6)  # type: ignore[call-arg]

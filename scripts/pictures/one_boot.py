@@ -12,7 +12,7 @@ _COLOURS = dict(zip(_LANES, ("ssh", "host", "firmware", "kernel"), strict=True))
 # Who, to whom ("" for nobody), what, and the mark that is taken.
 _STEPS = (
     ("command", "", "options → draft → recipe", "command.entered"),
-    ("command", "monitor", "starts it; the leash: a socket", "monitor.exec"),
+    ("command", "monitor", "starts it; connected by a socket", "monitor.exec"),
     ("monitor", "", "folder and lock", "machine.claimed"),
     ("monitor", "", "journal row, then the disk", "disk.made"),
     ("monitor", "", "journal row, then the initrd", "initrd.made"),

@@ -1,4 +1,4 @@
-"""Names made from content."""
+"""Content digests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NewType
 from bootwright.events import Observer, Progress, ignore
 
 Digest = NewType("Digest", str)
-"""``sha256-`` and 64 hexadecimal digits. A dash, so that it is a file name as well."""
+"""``sha256-`` and 64 hexadecimal digits. The dash makes it a valid file name."""
 
 PREFIX = "sha256-"
 BLOCK_BYTES = 1 << 16
@@ -18,13 +18,13 @@ _ZERO_BLOCK = bytes(BLOCK_BYTES)
 
 
 def is_digest(text: str) -> bool:
-    """Say whether *text* is a whole digest."""
+    """Test whether *text* is a complete digest."""
     digits = text.removeprefix(PREFIX)
     return text.startswith(PREFIX) and len(digits) == 64 and set(digits) <= set("0123456789abcdef")
 
 
 def short_digest(digest: str) -> str:
-    """Return the first twelve digits, enough for people."""
+    """Return the first twelve digits, for display."""
     return digest.removeprefix(PREFIX)[:12]
 
 
@@ -54,14 +54,14 @@ def digest_of_tree(folder: Path) -> Digest:
 
 
 def digest_of_disk(path: Path, observe: Observer = ignore) -> Digest:
-    """Return the digest of a disk image, in time that follows its data, not its size.
+    """Compute the digest of a disk image, reading only its data, not its holes.
 
-    Only blocks that hold something else than zeros count, each with its offset, so that an image
-    and a copy of it with other holes have one name.
+    Only nonzero blocks and their offsets count, so an image and a copy with other holes have the
+    same digest.
 
     Args:
         path: The raw image; sparse or not.
-        observe: Given how far it is.
+        observe: Receives `Progress`.
 
     Source: lseek(2), SEEK_DATA and SEEK_HOLE.
     """

@@ -1,13 +1,13 @@
-"""Every failure that bootwright foresees.
+"""The errors that bootwright raises.
 
     BootwrightError
-    ├── InputError          what the user gave cannot be used: a field, an option, a file's syntax
-    │   └── NotFoundError   no image, kernel or machine goes by that name
-    ├── FormatError         a file is not the kind of thing it was given as
-    ├── HostError           this host lacks something: a program, space, a permission, a free port
-    │   └── DeviceError     a loop or device-mapper device cannot be had, or is still in use
+    ├── InputError          invalid input: a field, an option, a file's syntax
+    │   └── NotFoundError   no image, kernel or machine has that name
+    ├── FormatError         a file does not have the expected format
+    ├── HostError           this host lacks something: a program, space, a permission, a port
+    │   └── DeviceError     a loop or device-mapper device is unavailable or still in use
     ├── BuildError          a program that builds something failed (its output is attached)
-    ├── VmmError            the VMM did not start, or died by itself
+    ├── VmmError            the VMM did not start, or died
     └── GuestError          the guest died, or never became ready
         └── LostGuestError  the guest went away while a command ran in it
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 
 class BootwrightError(Exception):
-    """Base of every failure we foresee.
+    """Base of all errors that bootwright raises.
 
     Args:
         message: What failed, with the value that was given.
@@ -33,23 +33,23 @@ class BootwrightError(Exception):
 
 
 class InputError(BootwrightError):
-    """What the user gave cannot be used."""
+    """Invalid input from the user."""
 
 
 class NotFoundError(InputError):
-    """Nothing goes by the name that was given."""
+    """Nothing has the given name."""
 
 
 class FormatError(BootwrightError):
-    """A file is not the kind of thing it was given as."""
+    """A file does not have the expected format."""
 
 
 class HostError(BootwrightError):
-    """This host lacks something that is needed."""
+    """This host is missing something that bootwright needs."""
 
 
 class DeviceError(HostError):
-    """A loop or device-mapper device cannot be had, or somebody still uses it."""
+    """A loop or device-mapper device is unavailable or still in use."""
 
 
 class BuildError(BootwrightError):
@@ -57,7 +57,7 @@ class BuildError(BootwrightError):
 
 
 class VmmError(BootwrightError):
-    """The VMM did not start, or died by itself."""
+    """The VMM did not start, or died."""
 
 
 class GuestError(BootwrightError):
@@ -69,9 +69,9 @@ class LostGuestError(GuestError):
 
 
 def by_name(name: str) -> type[BootwrightError]:
-    """Return the error class called *name*, or the base class where there is none.
+    """Return the error class called *name*, or the base class if there is none.
 
-    Errors cross from a machine's monitor process to the command by name.
+    A monitor sends errors to its command by class name.
     """
     classes = {BootwrightError.__name__: BootwrightError}
     queue = [BootwrightError]

@@ -1,6 +1,6 @@
-"""What a library function reports while it works: events, given to the caller's observer.
+"""Events that a library function passes to its caller's observer while it works.
 
-A room that has more to report than this defines its own events, as subclasses of `Event`.
+Packages with more to report define subclasses of `Event`.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from bootwright.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Base of everything that an observer is given."""
+    """Base of all events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
-    """Something that the user should know, and that stops nothing."""
+    """A message for the user; the work continues."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
-    """How far a piece of work has come."""
+    """The progress of a long step."""
 
     step: str
-    """What is being done, in words for people."""
+    """A description of the step."""
     share: float | None = None
-    """The share of the whole that is done, 0 to 1; None: unknown."""
+    """The fraction done, 0 to 1; None if unknown."""
 
 
 Observer = Callable[[Event], None]
@@ -37,11 +37,11 @@ Observer = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Observe nothing."""
+    """Ignore all events."""
 
 
 def within(observe: Observer, begin: float, end: float) -> Observer:
-    """Return an observer for a part of the work: its shares lie between *begin* and *end*."""
+    """Return an observer that scales progress to the range *begin* to *end*."""
 
     def scaled(event: Event) -> None:
         if isinstance(event, Progress) and event.share is not None:

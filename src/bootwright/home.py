@@ -1,4 +1,4 @@
-"""Where bootwright keeps things: XDG directories, or all of them under BOOTWRIGHT_HOME.
+"""Where bootwright stores its files: XDG directories, or one folder, BOOTWRIGHT_HOME.
 
 Source: XDG Base Directory Specification 0.8.
 """
@@ -14,23 +14,23 @@ from bootwright.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The folders that bootwright owns. They are made when something is first put in them."""
+    """The folders that bootwright owns, created on first use."""
 
     data: Path
-    """What cannot be made again at no cost: images, kernels, keys."""
+    """Files that are costly to recreate: images, kernels, keys."""
     state: Path
     """Machines and their logs, and the history."""
     cache: Path
-    """What can be lost at any time."""
+    """Files that can be deleted at any time."""
 
     @classmethod
     def below(cls, folder: Path) -> Home:
-        """Return a home that lies in one folder, as where ``BOOTWRIGHT_HOME`` names it."""
+        """Return a home inside one folder, as ``BOOTWRIGHT_HOME`` does."""
         base = folder.absolute()
         return cls(data=base / "data", state=base / "state", cache=base / "cache")
 
     def absolute(self) -> Home:
-        """Return the same folders, for a process that works in another folder."""
+        """Return the same folders as absolute paths."""
         return Home(
             data=self.data.absolute(), state=self.state.absolute(), cache=self.cache.absolute()
         )
@@ -54,7 +54,7 @@ class Home:
 
     @property
     def trims(self) -> Path:
-        """What trimmed boots leave out; small files that people may edit."""
+        """The units that each trim masks; small, editable files."""
         return self.data / "trims"
 
     @property
@@ -63,20 +63,20 @@ class Home:
 
     @property
     def history(self) -> Path:
-        """Every boot that was ever taken: an SQLite file."""
+        """All recorded boots: an SQLite file."""
         return self.state / "history.sqlite3"
 
     @property
     def logs(self) -> Path:
-        """Consoles of machines that failed."""
+        """Console logs of failed machines, and the monitors' log."""
         return self.state / "logs"
 
 
 def locate_home(environment: Mapping[str, str] = os.environ) -> Home:
-    """Read the folders from the environment, touching nothing.
+    """Work out the folders from the environment, without creating them.
 
-    ``BOOTWRIGHT_HOME`` moves all of them under one folder; else ``XDG_DATA_HOME``,
-    ``XDG_STATE_HOME`` and ``XDG_CACHE_HOME`` count, with their defaults below ``~``.
+    ``BOOTWRIGHT_HOME`` puts all of them in one folder; otherwise ``XDG_DATA_HOME``,
+    ``XDG_STATE_HOME`` and ``XDG_CACHE_HOME`` apply, with their defaults below ``~``.
     """
     if root := environment.get("BOOTWRIGHT_HOME"):
         return Home.below(Path(root))

@@ -1,13 +1,13 @@
-"""What a machine owns while it runs, written down before it is taken.
+"""The journal of a machine's resources, written before each is acquired.
 
-One machine, one journal: a file of JSON lines in the machine's folder. A row is written before the
-resource is taken, so after any crash every resource that may exist is named in a journal. Undoing a
-row must therefore work for a resource that was never taken, and work twice.
+Each machine has one journal, a file of JSON lines in its folder. An entry is written before its
+resource is acquired, so after a crash the journal names every resource that may exist. Undoing an
+entry must therefore work for a resource that was never acquired, and work twice.
 
-What lasts as long as the machine (its disk, its keys) needs no row: the folder is its record.
+Files that last as long as the machine (its disk, its keys) need no entry: the folder records them.
 
-A row must outlive every process, and it does without waiting for the disk. It need not outlive the
-host: a boot of the host ends all that rows name, and files are found without.
+Entries survive the death of any process, and need no fsync for that. They need not survive a reboot
+of the host, which ends all processes and devices; files are found without the journal.
 """
 
 from __future__ import annotations
@@ -28,28 +28,27 @@ from bootwright.values import dataclass
 ResourceKind = Literal["file", "process", "device"]
 
 DEVICE_PREFIX = "bootwright-"
-"""How the names of all our block devices begin; no other is ever removed."""
+"""The prefix of bootwright's block devices; no other device is ever removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One resource that a machine takes or has given back."""
+    """A resource that a machine acquires or has released."""
 
     event: Literal["take", "release"]
     kind: ResourceKind
     name: str
-    """A file's name in the machine's folder; a process's role; a block device's name, which no
-    other has on this host."""
+    """A file name in the machine's folder, a process's role, or the name of a block device."""
     token: str = ""
-    """What tells a process from all others; see `host.processes`."""
+    """Identifies a process; see `host.processes`."""
 
 
 class Journal:
-    """Appends rows for one machine, and undoes them.
+    """The journal of one machine.
 
     Args:
-        path: Where the rows are.
-        remove_device: Removes the block device of that name, if it is there.
+        path: The journal file.
+        remove_device: Removes a block device by name, if it exists.
     """
 
     def __init__(self, path: Path, remove_device: Callable[[str], None]) -> None:
@@ -57,8 +56,8 @@ class Journal:
         self._remove_device = remove_device
 
     def write(self, row: JournalEntry) -> None:
-        """Append *row*; several processes may do so at once."""
-        # The newline comes first as well: a row that a crash cut short must not swallow this one.
+        """Append *row*; safe for concurrent writers."""
+        # Begin with a newline too, so that a truncated row does not swallow this one.
         line = b"\n" + msgspec.json.encode(row) + b"\n"
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -69,7 +68,7 @@ class Journal:
 
     @contextmanager
     def taking(self, kind: ResourceKind, name: str) -> Iterator[JournalEntry]:
-        """Own a resource for the length of the block, which takes it; afterwards it is undone."""
+        """Record a resource that the block acquires, and release it after the block."""
         token = processes.new_token() if kind == "process" else ""
         row = JournalEntry(event="take", kind=kind, name=name, token=token)
         self.write(row)
@@ -77,16 +76,15 @@ class Journal:
             yield row
         finally:
             self.undo(row)
-            # The whole machine may be gone, its folder too; and a full disk has no room for the
-            # news. Undoing once more does no harm.
+            # The folder may be gone, or the disk full. Undoing twice does no harm.
             with suppress(OSError):
                 self._release(row)
 
     def owned(self) -> list[JournalEntry]:
-        """Return the rows that were taken and not released, oldest first.
+        """Return the entries not yet released, oldest first.
 
-        A line that a crash cut short is no row: its resource was not taken yet. One that leads out
-        of the machine's folder, or names a process by no token, is none of ours.
+        A truncated line is ignored: its resource was not acquired yet. So is an entry that points
+        outside the machine's folder, or a process without a token: bootwright writes neither.
         """
         try:
             lines = self.path.read_bytes().splitlines()
@@ -99,7 +97,7 @@ class Journal:
             except ValueError:  # msgspec's errors, and text that is no UTF-8
                 continue
             if not _is_sound(row):
-                continue  # nothing that we write: it would name what is not ours
+                continue  # not written by bootwright
             if row.event == "take":
                 owned[row.kind, row.name, row.token] = row
             else:
@@ -107,7 +105,7 @@ class Journal:
         return list(owned.values())
 
     def undo(self, row: JournalEntry) -> None:
-        """Give a resource back, whether it was taken or not.
+        """Release a resource, whether it was acquired or not.
 
         Raises:
             HostError: a process does not end.
@@ -121,10 +119,10 @@ class Journal:
                 self._remove_device(row.name)
 
     def undo_all(self, *, except_token: str = "") -> None:
-        """Give all back in reverse order, and forget it.
+        """Release all resources in reverse order, and remove the journal.
 
         Args:
-            sparing: The token of the process that calls this: it is not to end itself.
+            except_token: The token of the calling process, which must not end itself.
 
         Raises:
             HostError: a process does not end.
@@ -140,7 +138,7 @@ class Journal:
 
 
 def _is_sound(row: JournalEntry) -> bool:
-    """Say whether a row that was read from a file names something that can be ours."""
+    """Test whether an entry may have been written by bootwright."""
     if row.kind == "process":
         return bool(row.token)
     if row.kind == "device" and not row.name.startswith(DEVICE_PREFIX):
@@ -149,11 +147,11 @@ def _is_sound(row: JournalEntry) -> bool:
 
 
 def remove_file(path: Path) -> None:
-    """Remove the file at *path*, if it is there; let go whoever waits for the end of a pipe."""
+    """Remove the file at *path* if it exists; wake processes that wait on it if it is a pipe."""
     try:
         is_pipe = stat.S_ISFIFO(path.lstat().st_mode)
-        # Opened for both, a pipe never blocks and wakes those who wait to open it; once we close
-        # it, they read its end. Who comes later finds no file. Source: fifo(7).
+        # Opening a pipe for both reading and writing never blocks, and wakes processes that wait
+        # to open it; once it is closed, they read end of file. Source: fifo(7).
         held = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC) if is_pipe else -1
     except FileNotFoundError:
         return

@@ -1,8 +1,8 @@
-"""Things that never change once made, each in a folder named by its content.
+"""Content-addressed stores of images, kernels and guest files.
 
-A thing is made in a staging folder and renamed into place when it is whole, so that a reader sees
-all of it or none. A name is a symbolic link to it. What a crash leaves in staging is swept by the
-next one who stages: a staging folder whose lock is free has no owner.
+Each object is a folder named by its digest. It is made in a staging folder and renamed into place
+when complete, so readers see all of it or none. A name is a symbolic link to it. The next staging
+removes what a crash left behind: a staging folder whose lock is free has no owner.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 def check_name(name: str, noun: str) -> str:
-    """Return *name* where it can name a thing in a store.
+    """Return *name* if it is valid in a store.
 
     Raises:
-        InputError: it has characters that a name cannot have, or looks like a digest.
+        InputError: it has invalid characters, or looks like a digest.
     """
     if not NAME_PATTERN.fullmatch(name) or name.startswith(PREFIX):
         raise InputError(
@@ -41,11 +41,11 @@ def check_name(name: str, noun: str) -> str:
 
 
 class Store:
-    """One kind of immutable things: images, or kernels, or guest files.
+    """A store of one kind of immutable objects, such as images.
 
     Args:
-        root: The folder that holds them. It is made when the first thing is staged.
-        noun: What one is called in messages, such as ``image``.
+        root: The folder that holds them, created when the first object is staged.
+        noun: The word for one object in messages, such as ``image``.
     """
 
     def __init__(self, root: Path, noun: str) -> None:
@@ -53,40 +53,40 @@ class Store:
         self.noun = noun
 
     def path(self, digest: Digest) -> Path:
-        """Return the folder of *digest*, whether it is there or not."""
+        """Return the folder of *digest*, whether it exists or not."""
         return self.root / digest
 
     def names(self) -> dict[str, Digest]:
-        """Return every name with what it stands for, sorted."""
+        """Return all names and their digests, sorted by name."""
         folder = self.root / "names"
         if not folder.is_dir():
             return {}
         found = {}
         for link in sorted(folder.iterdir()):
             if link.name.startswith(".") or not link.is_symlink():
-                continue  # one that `tag` is about to rename, or nothing that `tag` has made
+                continue  # being renamed by `tag`, or not made by it
             try:
                 found[link.name] = Digest(Path(os.readlink(link)).name)
             except FileNotFoundError:
-                continue  # taken away just now
+                continue  # just removed
         return found
 
     def name_of(self, digest: Digest) -> str:
-        """Return a name that stands for *digest*, or where there is none its first digits."""
-        names = [name for name, stands_for in self.names().items() if stands_for == digest]
+        """Return a name of *digest*, or its first digits if it has none."""
+        names = [name for name, named in self.names().items() if named == digest]
         return names[0] if names else short_digest(digest)
 
     def digests(self) -> list[Digest]:
-        """Return all that is stored, named or not."""
+        """Return the digests of all objects, named or not."""
         if not self.root.is_dir():
             return []
         return sorted(Digest(entry.name) for entry in self.root.iterdir() if is_digest(entry.name))
 
     def resolve(self, reference: str) -> Digest:
-        """Find what *reference* means: a name, a digest, or the start of a digest.
+        """Look up *reference*: a name, a digest, or the start of a digest.
 
         Raises:
-            NotFoundError: nothing is called so, or several digests start so.
+            NotFoundError: nothing matches, or several digests do.
         """
         names = self.names()
         if reference in names:
@@ -110,13 +110,13 @@ class Store:
         )
 
     def describe(self, reference: str, kind: type[T]) -> tuple[Digest, Path, T]:
-        """Find what *reference* means, and read its description, a JSON file.
+        """Look up *reference* and read the object's description, a JSON file.
 
         Returns:
             Its digest, its folder and its description.
 
         Raises:
-            NotFoundError: there is no such thing.
+            NotFoundError: nothing matches.
             FormatError: its description cannot be read.
         """
         digest = self.resolve(reference)
@@ -131,17 +131,17 @@ class Store:
         return digest, folder, description
 
     def description(self, folder: Path) -> Path:
-        """Return where the description of the thing in *folder* lies."""
+        """Return the path of the description in *folder*."""
         return folder / f"{self.noun}.json"
 
     @contextmanager
     def staged(self) -> Iterator[Path]:
-        """Give a folder to make a thing in; unless adopted, it is gone after the block."""
+        """Provide a staging folder, which is removed after the block unless adopted."""
         parent = self.root / "staging"
         parent.mkdir(parents=True, exist_ok=True)
         _sweep(parent)
         folder = parent / f"{os.getpid()}-{os.urandom(4).hex()}"
-        # A sweeper may look at the lock before we hold it; it takes no longer than that.
+        # A concurrent sweep may hold the lock for a moment.
         lock = locks.take(parent / f"{folder.name}.lock", wait_s=30)
         try:
             folder.mkdir()
@@ -151,43 +151,42 @@ class Store:
                 remove_tree(folder)
                 (parent / f"{folder.name}.lock").unlink(missing_ok=True)
             finally:
-                os.close(lock)  # what is left has no owner now
+                os.close(lock)  # anything left now has no owner
 
     def adopt(self, staged: Path, digest: Digest) -> Path:
-        """Move what was staged into its place; if the same is there already, that stays."""
+        """Move a staged object into place, unless the same object is already there."""
         target = self.path(digest)
         try:
             staged.rename(target)
         except OSError:
-            # rename(2) refuses a target folder that is not empty: somebody was faster.
+            # rename(2) fails if the target is not empty: another process was faster.
             if not target.is_dir():
                 raise
         return target
 
     def require_free(self, name: str, digest: Digest | None = None) -> None:
-        """See that *name* can stand for *digest*: it stands for nothing else that is here.
+        """Check that *name* can be given to *digest*.
 
         Raises:
-            InputError: it stands for something else, or cannot be a name.
+            InputError: something else has the name, or the name is invalid.
         """
         article = "an" if self.noun[0] in "aeiou" else "a"
         check_name(name, f"{article} {self.noun}")
-        stands_for = self.names().get(name)
-        if stands_for and stands_for != digest and self.path(stands_for).is_dir():
+        named = self.names().get(name)
+        if named and named != digest and self.path(named).is_dir():
             raise InputError(
-                f"there is {article} {self.noun} called {name!r} already "
-                f"({short_digest(stands_for)})",
-                hint="give another name, or --replace to take this one from it",
+                f"{article} {self.noun} is already called {name!r} ({short_digest(named)})",
+                hint="use another name, or add --replace to reuse this one",
             )
 
     def tag(self, name: str, digest: Digest, *, replace: bool = False) -> None:
-        """Let *name* stand for *digest*.
+        """Give *digest* the name *name*.
 
         Args:
-            replace: Whether to take the name from what it stands for.
+            replace: Whether to take the name from what has it.
 
         Raises:
-            InputError: it stands for something else, or cannot be a name.
+            InputError: something else has the name, or the name is invalid.
         """
         check_name(name, f"an {self.noun}" if self.noun[0] in "aeiou" else f"a {self.noun}")
         folder = self.root / "names"
@@ -205,27 +204,26 @@ class Store:
         link.rename(folder / name)
 
     def untag(self, name: str) -> None:
-        """Take *name* away; what it stood for stays.
+        """Remove *name*, but not its object.
 
         Raises:
             NotFoundError: there is no such name.
         """
         if name not in self.names():
             self.resolve(name)  # raises, with a hint
-            raise NotFoundError(f"{name!r} is no name", hint="give a name, not a digest")
+            raise NotFoundError(f"{name!r} is not a name", hint="give a name, not a digest")
         (self.root / "names" / name).unlink()
 
     def unnamed(self) -> list[Digest]:
-        """Return what no name stands for."""
+        """Return the digests without a name."""
         named = set(self.names().values())
         return [digest for digest in self.digests() if digest not in named]
 
     def remove(self, digest: Digest, *, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Remove a thing. The rename comes first, so that nobody sees half of it.
+        """Remove an object. It is renamed first, so that nobody sees half of it.
 
         Args:
-            unless: Asked when nobody can find the thing any more; if it says yes, the thing is put
-                back.
+            unless: Called once the object can no longer be found; if true, the object is put back.
 
         Returns:
             Whether it was removed by this call.
@@ -235,7 +233,7 @@ class Store:
             try:
                 self.path(digest).rename(hidden)
             except FileNotFoundError:
-                return False  # somebody was faster
+                return False  # another process was faster
             keep = True
             try:
                 keep = unless()
@@ -245,7 +243,7 @@ class Store:
             return not keep
 
     def abandoned(self) -> list[Path]:
-        """Return the staging folders without an owner; whoever stages next sweeps them."""
+        """Return the staging folders without an owner; the next staging removes them."""
         return [folder for folder in _ownerless(self.root / "staging") if folder.exists()]
 
     def sweep(self) -> None:
@@ -260,12 +258,12 @@ def _sweep(staging: Path) -> None:
 
 
 def _ownerless(staging: Path) -> Iterator[Path]:
-    """Yield the folders whose lock is free, made or not; hold it until the next is asked for."""
+    """Yield the folders whose lock is free, holding each lock until the next iteration."""
     for path in staging.glob("*.lock"):
         try:
             lock = locks.take(path)
         except BlockingIOError:
-            continue  # its owner is at work
+            continue  # in use
         try:
             yield staging / path.name.removesuffix(".lock")
         finally:

@@ -1,11 +1,11 @@
 """Frozen dataclasses that are cheap to define.
 
-A boot waits while two processes import our classes. The standard decorator writes and compiles six
-methods for each frozen class, which takes 0.6 ms; here all classes share theirs, and each takes
-0.05 ms. In every other way they are dataclasses: type checkers see the standard decorator, and
+A boot waits while two processes import bootwright's classes. The standard decorator writes and
+compiles six methods for each frozen class, which takes 0.6 ms; here all classes share theirs, and
+each takes 0.05 ms. Otherwise they are dataclasses: type checkers see the standard decorator, and
 `dataclasses.fields` and `replace`, copy, pickle and msgspec work on them.
 
-A module that no boot imports has no need of this.
+Modules that no boot imports use the standard decorator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(*, frozen, slots, kw_only):
-        """Make a class a dataclass: frozen, slotted and keyword-only, the one kind there is."""
+        """Make a frozen, slotted, keyword-only dataclass."""
         assert frozen
         assert slots
         assert kw_only
@@ -27,7 +27,7 @@ else:
 
 
 class _Methods:
-    """What all classes share; each method does what the one does that `dataclasses` writes."""
+    """The methods that all classes share, equivalent to those that `dataclasses` generates."""
 
     __dataclass_fields__: dict[str, dataclasses.Field[Any]]
 
@@ -40,7 +40,7 @@ class _Methods:
             elif field.default_factory is not MISSING:
                 value = field.default_factory()
             else:
-                raise TypeError(f"{type(self).__name__}() misses the argument {name!r}")
+                raise TypeError(f"{type(self).__name__}() is missing the argument {name!r}")
             object.__setattr__(self, name, value)
         if values:
             names = ", ".join(map(repr, values))
@@ -82,7 +82,7 @@ def _make(cls: type) -> type:
         if name not in vars(cls):
             setattr(cls, name, method)
     parents = [p for base in cls.__mro__ if (p := vars(base).get("__dataclass_params__"))]
-    _set_frozen(parents, False)  # else the standard decorator demands that it makes cls frozen
+    _set_frozen(parents, False)  # else the standard decorator insists on freezing cls
     try:
         decorate = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)
         made: type = decorate(cls)

@@ -419,7 +419,7 @@ def test_wish_refuses_what_does_not_go_together(home: Home) -> None:
     cases: tuple[tuple[Draft, dict[str, Any], str], ...] = (
         (Draft(), {}, "a tiny guest needs a command"),
         (Draft(), {"command": ("true",), "timeout_s": 0}, "--timeout is 0, but must be more than"),
-        (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is no pair of ports"),
+        (Draft(image="web"), {"publish": ("80",)}, "--publish '80' is not a pair of ports"),
         (Draft(image="web"), {"name": "a.b"}, "'a.b' cannot name a machine"),
     )
     for draft, options, message in cases:
@@ -463,4 +463,4 @@ def test_a_run_that_cannot_be_kept_is_a_notice(home: Home) -> None:
     home.history.mkdir()
     [notice] = remembered(home, 9)
     assert isinstance(notice, Notice)
-    assert notice.text.startswith("note: this boot is not kept in the history: ")
+    assert notice.text.startswith("note: cannot store this boot in the history: ")

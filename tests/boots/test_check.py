@@ -22,4 +22,4 @@ def test_check_fails_for_a_slower_boot_and_names_the_phase(
     done = bootwright("check", str(file))
     assert done.returncode == 1, done.stderr
     assert "since the baseline: cmdline: -cryptomgr.notests" in done.stdout
-    assert "over budget, or failed: k" in done.stdout
+    assert "over budget or failed: k" in done.stdout

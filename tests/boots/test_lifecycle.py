@@ -51,17 +51,17 @@ def test_run_detach_ps_ssh_and_stop_of_one_machine(
     # It is in the way of what would harm it.
     second = bootwright("run", bookworm, "--name", "db", "--", "true")
     assert second.returncode == 125
-    assert "a machine is called 'db' already" in second.stderr
+    assert "a machine named 'db' already exists" in second.stderr
     assert "is running" in bootwright("rm", "db").stderr
     assert "used by machine db" in bootwright("image", "rm", bookworm).stderr
-    assert "running already" in bootwright("start", "db").stderr
+    assert "already running" in bootwright("start", "db").stderr
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         busy = taken.getsockname()[1]
         refused = bootwright("run", bookworm, "--publish", f"{busy}:80", "--", "true")
     assert refused.returncode == 125
-    assert f"port {busy} of 127.0.0.1 is in use already" in refused.stderr
+    assert f"port {busy} of 127.0.0.1 is already in use" in refused.stderr
 
     # It stops, stays, and starts again as what it was.
     assert "db: stopped" in bootwright("stop", "db").stderr

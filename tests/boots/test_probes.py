@@ -156,11 +156,11 @@ def _shell(text: str) -> str:
     return f"printf %s '{text}' | ({_SHELL.strip()})"
 
 
-# probe: what breaks it, what it says, what the cure says, what mends it
+# probe: what breaks it, what it says, what the fix says, what mends it
 _BROKEN_LOG_INS = {
     "login-user": (
         "echo 'System is booting up. See pam_nologin(8)' >/run/nologin",
-        "an ordinary user is not let in (pam_nologin): System is booting up",
+        "an ordinary user cannot log in (pam_nologin): System is booting up",
         "systemd-user-sessions.service",
         "rm /run/nologin",
     ),
@@ -173,7 +173,7 @@ _BROKEN_LOG_INS = {
     "window-size": (
         "printf '#!/bin/sh\\necho 24 80\\n' >/root/stty && chmod 755 /root/stty"
         " && mount --bind /root/stty /usr/bin/stty",
-        "a terminal of 33 rows and 101 columns is told to the guest as: 24 80",
+        "a terminal of 33 rows and 101 columns has another size in the guest: 24 80",
         "",
         "umount /usr/bin/stty",
     ),
@@ -185,13 +185,13 @@ _BROKEN_LOG_INS = {
     ),
     "interrupt": (
         _shell('#!/bin/sh\nstty -isig 2>/dev/null\nexec sh "$@"\n'),
-        "Ctrl-C does not interrupt what runs; the terminal showed: is-ready ^Cslept-on",
+        "Ctrl-C does not interrupt the running command; the terminal showed: is-ready ^Cslept-on",
         "",
         _OWN_SHELL,
     ),
     "scp": (
         "mount --bind /bin/false /usr/lib/openssh/sftp-server",
-        "a file cannot be copied into the guest: ",
+        "cannot copy a file into the guest: ",
         "",
         "true",
     ),
@@ -206,7 +206,7 @@ _BROKEN_LOG_INS = {
 
 @pytest.mark.parametrize("name", _BROKEN_LOG_INS)
 def test_probe_login_fails_for_the_right_reason(tini: _Guest, name: str) -> None:
-    broken, said, cure, mended = _BROKEN_LOG_INS[name]
+    broken, said, fix, mended = _BROKEN_LOG_INS[name]
     tini.do(broken)
     try:
         outcome = tini.tried(name)
@@ -214,27 +214,27 @@ def test_probe_login_fails_for_the_right_reason(tini: _Guest, name: str) -> None
         tini.do(mended)
     assert outcome.result == "fail", outcome
     assert said in outcome.text
-    assert cure in outcome.cure
+    assert fix in outcome.fix
 
 
 # The same for what a shell in the guest tries; all are broken at once, but for /proc.
 _BROKEN_PARTS = {
-    "sys": ("umount -l /sys", "there is no /sys", "mount -t sysfs sysfs /sys"),
+    "sys": ("umount -l /sys", "/sys is not mounted", "mount -t sysfs sysfs /sys"),
     "dev": ("rm /dev/fd", "/dev/fd is missing", "ln -s /proc/self/fd /dev/fd"),
     "devpts": (
         "chmod 0 /dev/ptmx",
-        "/dev/ptmx is not for everybody (ptmxmode=0666): c---------",
+        "/dev/ptmx is not accessible to all users (ptmxmode=0666): c---------",
         "",
     ),
     "shm": (
         "umount -l /dev/shm",
-        "/dev/shm is no tmpfs",
+        "/dev/shm is not a tmpfs",
         "mount -t tmpfs -o mode=1777 shm /dev/shm",
     ),
-    "tmp": ("chmod 755 /tmp", "/tmp is not for everybody: drwxr-xr-x", "chmod 1777 /tmp"),
+    "tmp": ("chmod 755 /tmp", "/tmp is not writable by all users: drwxr-xr-x", "chmod 1777 /tmp"),
     "run": (
         "mount --bind /run /run; mount -o remount,bind,ro /run",
-        "/run cannot be written to",
+        "cannot write to /run",
         "",
     ),
     "hostname": ("hostname other", "the host name is other, but /etc/hostname says broken", ""),
@@ -243,15 +243,15 @@ _BROKEN_PARTS = {
 }
 _BROKEN_PROC = {
     "processes": ("umount -l /proc", "ps aux fails: Error", "mount -t proc proc /proc"),
-    "proc": ("true", "there is no /proc", "mount -t proc proc /proc"),
+    "proc": ("true", "/proc is not mounted", "mount -t proc proc /proc"),
     "randomness": (
         "mv /dev/random /dev/kept; mkfifo /dev/random",
-        "it took longer than 3 s",
+        "timed out after 3 s",
         "",
     ),
 }
 _BROKEN_NETWORK = {
-    "loopback": ("ip link set lo down", "the loopback is down", "ip link set lo up"),
+    "loopback": ("ip link set lo down", "the loopback interface is down", "ip link set lo up"),
     "network": (
         "ip route del default",
         "eth0 is up, but there is no default route",
@@ -268,20 +268,18 @@ def test_probe_of_broken_parts_fails_for_the_right_reason(
         tini.do("; ".join(line for line, _, _ in broken.values()))
         outcomes = tini.tried_together(*broken)
     for outcome in outcomes:
-        _, said, cure = broken[outcome.name]
+        _, said, fix = broken[outcome.name]
         assert outcome.result == "fail", outcome
         assert said in outcome.text
-        assert cure in outcome.cure
+        assert fix in outcome.fix
 
 
 def test_probe_finds_names_that_are_not_resolved(tini: _Guest) -> None:
     tini.do(": >/etc/resolv.conf")
     outcome = tini.tried("resolver", resolves="example.com")
     assert outcome.result == "fail"
-    assert outcome.text == (
-        "example.com is not resolved, though the host resolves it; servers: none"
-    )
-    assert "/etc/resolv.conf must name a server" in outcome.cure
+    assert outcome.text == ("cannot resolve example.com, but the host can; servers: none")
+    assert "/etc/resolv.conf must name a server" in outcome.fix
     tini.do("echo 192.0.2.1 example.com >>/etc/hosts")
     outcome = tini.tried("resolver", resolves="example.com")
     assert (outcome.result, outcome.text.split()) == ("pass", ["192.0.2.1", "example.com"])
@@ -301,8 +299,8 @@ def test_probe_finds_failed_units(systemd: _Guest) -> None:
     systemd.do("systemctl reset-failed")
     assert outcome.result == "fail"
     assert "sick.service failed: " in outcome.text
-    assert "systemctl is-system-running says degraded" in outcome.text
-    assert "sick.service" in outcome.cure
+    assert "systemctl is-system-running prints degraded" in outcome.text
+    assert "sick.service" in outcome.fix
 
 
 def test_probe_finds_services_that_do_not_run(systemd: _Guest) -> None:
@@ -313,9 +311,7 @@ def test_probe_finds_services_that_do_not_run(systemd: _Guest) -> None:
     outcome = systemd.tried("service")
     systemd.do("rm /etc/systemd/system/service.d/sick.conf; systemctl daemon-reload")
     assert outcome.result == "fail"
-    assert "a service that was written just now does not run: Job for bootwright-probe" in (
-        outcome.text
-    )
+    assert "a new service does not run: Job for bootwright-probe" in (outcome.text)
 
 
 def test_probe_finds_timers_that_do_not_fire(systemd: _Guest) -> None:
@@ -326,7 +322,7 @@ def test_probe_finds_timers_that_do_not_fire(systemd: _Guest) -> None:
     outcome = systemd.tried("timer")
     systemd.do("rm /etc/systemd/system/timer.d/sick.conf; systemctl daemon-reload")
     assert outcome.result == "fail"
-    assert "a timer of one second has not fired after ten" in outcome.text
+    assert "a timer of 1 s did not fire within 10 s" in outcome.text
 
 
 def test_probe_finds_a_journal_that_is_not_kept(systemd: _Guest) -> None:
@@ -338,7 +334,7 @@ def test_probe_finds_a_journal_that_is_not_kept(systemd: _Guest) -> None:
     outcome = systemd.tried("log")
     assert outcome.result == "fail"
     assert "the journal is empty: " in outcome.text
-    assert "systemd-journald.service must run" in outcome.cure
+    assert "systemd-journald.service must run" in outcome.fix
 
 
 def test_probe_finds_a_refused_login(tini: _Guest) -> None:
@@ -346,12 +342,12 @@ def test_probe_finds_a_refused_login(tini: _Guest) -> None:
     tini.do("mv /run/bootwright/authorized_keys /run/bootwright/gone")
     outcome = tini.tried("login")
     assert outcome.result == "fail"
-    assert "root is not let in: " in outcome.text
+    assert "root cannot log in: " in outcome.text
     assert "Permission denied" in outcome.text
-    # What needs a shell in the guest was not tried, and says why.
+    # What needs a shell in the guest did not run, and says why.
     outcome = tini.tried("proc")
     assert outcome.result == "fail"
-    assert "it was not tried: " in outcome.text
+    assert "did not run: " in outcome.text
     assert "Permission denied" in outcome.text
 
 

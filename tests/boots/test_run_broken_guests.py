@@ -53,7 +53,7 @@ def test_run_tiny_reports_a_guest_that_powers_off_early(
     options = ("--kernel", kernel, "--machine-type", "q35", "--name", "leaves")
     done = bootwright("run", "--tiny", *options, "--", "poweroff -f")
     assert done.returncode == 125
-    assert "the guest powered itself off before it let anybody in" in done.stderr
+    assert "the guest powered itself off before anybody logged in" in done.stderr
     _log_of(done, bootwright)
     # The console of a machine that is gone can still be asked for by its name.
     logs = bootwright("logs", "leaves")
@@ -66,7 +66,7 @@ def test_run_reports_a_guest_that_powers_off_during_its_boot(
 ) -> None:
     done = bootwright("run", bookworm, "--append", "systemd.unit=poweroff.target", "--", "true")
     assert done.returncode == 125
-    assert "the guest powered itself off before it let anybody in" in done.stderr
+    assert "the guest powered itself off before anybody logged in" in done.stderr
     assert "Traceback" not in done.stderr
     _log_of(done, bootwright)
 
@@ -78,7 +78,7 @@ def test_run_reports_a_guest_whose_ssh_server_never_starts(
     masked = ("--append", "systemd.mask=ssh.service", "--timeout", "100")
     done = bootwright("run", bookworm, *masked, "--", "true")
     assert done.returncode == 125
-    assert "the system is up (its console asks for a log-in)" in done.stderr
+    assert "the system is up (its console shows a login prompt)" in done.stderr
     assert "its SSH server does not listen" in done.stderr
     assert "login:" in _log_of(done, bootwright)
 
@@ -101,7 +101,7 @@ def test_run_reports_a_guest_that_refuses_the_key(
     with changed_image(bootwright, bookworm, "closed", tmp_path, closed) as image:
         done = bootwright("run", image, "--", "true")
     assert done.returncode == 125
-    assert "the guest refused our key" in done.stderr
+    assert "the guest refused bootwright's SSH key" in done.stderr
     assert "Permission denied" in done.stderr
     _log_of(done, bootwright)
 

@@ -207,13 +207,13 @@ def test_doctor_fix_reclaims_what_a_dead_monitor_left(template: Path, tmp_path: 
     (own.machines / "mine/file").write_text("not bootwright's")
     report = own.json("doctor")
     fixable = [check["text"] for check in report["checks"] if check["fixable"]]
-    assert any("its monitor is dead; it left file control, file initrd" in text for text in fixable)
-    assert sum("half made or half removed" in text for text in fixable) == 2
-    assert any("is none of ours: it is left alone" in c["text"] for c in report["checks"])
+    assert any("is dead; left behind: file control, file initrd" in text for text in fixable)
+    assert sum("incomplete, left behind by a crash" in text for text in fixable) == 2
+    assert any("is not a machine: left alone" in c["text"] for c in report["checks"])
     assert (folder / "initrd").exists(), "only --fix changes anything"
 
     done = own("doctor", "--fix")
-    assert "fixed: db: its monitor was dead; what it had taken is given back" in done.stdout
+    assert "fixed: db: its monitor was dead; its resources were released" in done.stdout
     assert done.stdout.count("half made or half removed") == 2
     assert sorted(path.name for path in own.machines.iterdir()) == ["db", "mine"]
     assert (own.machines / "mine/file").read_text() == "not bootwright's"
@@ -225,8 +225,8 @@ def test_doctor_fix_reclaims_what_a_dead_monitor_left(template: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("machine.json", "cannot be read"),
-        ("identity.json", "cannot be read"),
+        ("machine.json", "cannot read"),
+        ("identity.json", "cannot read"),
         ("disk.qcow2", "QEMU"),
     ],
 )

@@ -183,7 +183,7 @@ def test_trim_graph_agrees_with_systemd_and_the_trimmed_boot_works(
         for name in trimmed.units
         if name.endswith((".service", ".socket", ".timer", ".path", ".automount"))
     }
-    assert running <= {stay.unit for stay in planned.stays}
+    assert running <= {stay.unit for stay in planned.kept_units}
     print(f"{image}: userspace {whole.userspace_s} s, trimmed {trimmed.userspace_s} s")
 
 
@@ -203,13 +203,13 @@ def test_trim_keep_keeps_services_and_what_they_need(
     keep = (*DEFAULT_KEEP, "nginx.service", "postgresql.service")
     digest = _digest(bootwright, services)
     planned = trim.plan_trim(found, name="web", image=digest, keep=keep)
-    assert {stay.unit: stay.reason for stay in planned.stays}["systemd-tmpfiles-setup.service"] == (
+    assert {stay.unit: stay.reason for stay in planned.kept_units}[
+        "systemd-tmpfiles-setup.service"
+    ] == (
         "postgresql.service needs /run/postgresql, "
         "which /usr/lib/tmpfiles.d/postgresql-common.conf makes"
     )
-    assert planned.notes == (
-        "what these generators make is not known, and stays: postgresql-generator",
-    )
+    assert planned.notes == ("unknown generators, kept with their units: postgresql-generator",)
     assert {"docker.service", "docker.socket", "containerd.service"} <= {
         mask.unit for mask in planned.trim.masks
     }

@@ -117,7 +117,7 @@ def test_page_tap_opens_and_closes_the_card(opened: Open, tmp_path: Path) -> Non
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
-    card.get_by_role("button", name="Zoom to it").tap()
+    card.get_by_role("button", name="Zoom to span").tap()
     boxes_of(page)
     ssh = next(s for s in recorded().spans if s.id == "unit.ssh.service")
     assert view_of(page)["from"] == pytest.approx(ssh.start_ns, rel=0.05)

@@ -11,7 +11,9 @@ from bootwright.disks.devicemapper import Mapped
 from bootwright.disks.loop import Bound
 from bootwright.host.openers import Openers
 
-_OURS = Folders(files={(1, 5): Path("/home/cow")}, roots=((1, Path("/home")),), alive=frozenset())
+_FOLDERS = Folders(
+    files={(1, 5): Path("/home/cow")}, roots=((1, Path("/home")),), alive=frozenset()
+)
 
 
 def _loop(inode: int, tag: str = "bootwright:web:cow") -> Bound:
@@ -46,8 +48,8 @@ def _mapped(name: str, uuid: str, *slaves: str) -> Mapped:
 
 
 def _owner(mapped: Mapped, inode: int, alive: frozenset[str] = frozenset()) -> Owner | None:
-    ours = Folders(files=_OURS.files, roots=_OURS.roots, alive=alive)
-    return of_mapped(mapped, [_loop(inode)], [mapped], ours)
+    folders = Folders(files=_FOLDERS.files, roots=_FOLDERS.roots, alive=alive)
+    return of_mapped(mapped, [_loop(inode)], [mapped], folders)
 
 
 def test_of_mapped_needs_the_uuid_and_the_folder_for_bootwrights() -> None:
@@ -55,8 +57,8 @@ def test_of_mapped_needs_the_uuid_and_the_folder_for_bootwrights() -> None:
     dead, alive = _owner(mapped, 5), _owner(mapped, 5, frozenset({"web"}))
     assert dead is not None
     assert alive is not None
-    assert (dead.fate, dead.machine) == ("orphaned", "web")
-    assert alive.fate == "alive"
+    assert (dead.state, dead.machine) == ("orphaned", "web")
+    assert alive.state == "alive"
 
 
 def test_of_mapped_treats_look_alikes_as_foreign() -> None:
@@ -68,24 +70,24 @@ def test_of_mapped_treats_look_alikes_as_foreign() -> None:
     ):
         owner = _owner(mapped, inode)
         assert owner is not None
-        assert owner.fate == "foreign", mapped
+        assert owner.state == "foreign", mapped
         assert owner.why
     assert _owner(_mapped("vg-root", "LVM-x", "loop3"), 6) is None
 
 
 def test_holders_names_a_snapshot_that_holds_a_loop() -> None:
     mapped = _mapped("bootwright-web", "BOOTWRIGHT-web", "loop3")
-    vcpu_state = BlockDevices(loops=(_loop(5),), mapped=(mapped,))
-    [holder] = holders((7, 3), ("dm-1",), vcpu_state, Openers(), True)
-    assert "dm-1, called bootwright-web" in holder.text
+    block_devices = BlockDevices(loops=(_loop(5),), mapped=(mapped,))
+    [holder] = holders((7, 3), ("dm-1",), block_devices, Openers(), True)
+    assert "dm-1 (bootwright-web)" in holder.text
     assert of_device("loop3", [holder]).message == "/dev/loop3 already mounted or mount point busy"
 
 
 def test_of_loop_below_a_snapshot_is_its_machines() -> None:
     below = _mapped("bootwright-web-base", "BOOTWRIGHT-web-base", "loop3")
     image = _loop(5, "bootwright:1-5:base")
-    for alive, fate in ((frozenset({"web"}), "alive"), (frozenset[str](), "orphaned")):
-        ours = Folders(files=_OURS.files, roots=_OURS.roots, alive=alive)
-        owner = of_mapped(below, [image], [below], ours)
+    for alive, state in ((frozenset({"web"}), "alive"), (frozenset[str](), "orphaned")):
+        folders = Folders(files=_FOLDERS.files, roots=_FOLDERS.roots, alive=alive)
+        owner = of_mapped(below, [image], [below], folders)
         assert owner is not None
-        assert (owner.fate, owner.machine) == (fate, "web")
+        assert (owner.state, owner.machine) == (state, "web")

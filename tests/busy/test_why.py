@@ -102,7 +102,7 @@ def test_why_explains_that_mount_names_another_loop(
     assert f"process {pid} (python3)" in found.reasons[0]
     assert "would be free" in found.reasons[0]
     shown = explanation.text(found)
-    assert "something stands in the way" in shown
+    assert "is busy" in shown
     assert f"kill {pid}" in shown
 
 
@@ -117,7 +117,7 @@ def test_why_explains_two_loops_on_one_file_with_a_way_around(
     try:
         found = explain_busy(second, home)
         assert any(h.kind == "mount" and h.name == str(point) for h in found.devices[0].holders)
-        assert any("share this one file" in note for note in explain_busy(image, home).notes)
+        assert any("share this file" in note for note in explain_busy(image, home).notes)
         busy = explain_busy(point, home)
         assert busy.kind == "mount point"
         assert not busy.is_busy
@@ -138,8 +138,8 @@ def test_why_explains_the_live_lock_of_a_claimed_unbound_loop(
     if _run("losetup", "--find") == str(node):  # no other program has let a lower one go
         stuck = explain_busy(image, home)
         assert stuck.is_busy
-        assert f"the kernel names {node.name} again" in stuck.reasons[-1]
-        assert any(str(pid) in cure for cure in stuck.cures)
+        assert f"the kernel returns {node.name} again" in stuck.reasons[-1]
+        assert any(str(pid) in fix for fix in stuck.fixes)
 
 
 def test_why_explains_a_loop_on_a_part_of_the_file(
@@ -163,13 +163,13 @@ def test_why_explains_a_lazy_detach_and_a_deleted_file(
     assert any("autoclear" in reason for reason in found.reasons)
     image.unlink()
     image.touch()
-    assert any("is deleted" in note for note in explain_busy(image, home).notes)
+    assert any("uses a deleted file" in note for note in explain_busy(image, home).notes)
 
 
 def test_why_with_nothing_in_the_way(home: Home, image: Path) -> None:
     found = explain_busy(image, home)
     assert not found.is_busy
-    assert explanation.text(found).startswith(f"{image} (file): nothing stands in the way")
+    assert explanation.text(found).startswith(f"{image} (file) is not busy")
 
 
 def test_sweep_removes_orphans_and_keeps_look_alikes(
@@ -182,9 +182,9 @@ def test_sweep_removes_orphans_and_keeps_look_alikes(
     _tag(foreign, "bootwright:gone:cow")
     _tag(orphan, "bootwright:gone:cow")
     mine = {foreign.name, unmarked.name, orphan.name}
-    fates = {device.name: device.fate for device in listed(home) if device.name in mine}
-    assert fates == {foreign.name: "foreign", unmarked.name: "foreign", orphan.name: "orphaned"}
-    assert sweep.sweep(home) == [f"freed {orphan.name}: machine gone's, which is not alive"]
+    states = {device.name: device.state for device in listed(home) if device.name in mine}
+    assert states == {foreign.name: "foreign", unmarked.name: "foreign", orphan.name: "orphaned"}
+    assert sweep.sweep(home) == [f"removed {orphan.name}: machine gone is not running"]
     assert sweep.sweep(home) == []
     assert _backing(foreign).startswith(str(image))
     assert _backing(unmarked).startswith(str(own))

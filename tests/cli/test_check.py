@@ -106,7 +106,7 @@ def test_history_trend_of_an_empty_history_says_what_fills_it(bootwright: Cli, h
         (None, (), "cannot read the budget"),
         (TINY, ("--json", "--markdown"), "contradict each other"),
         (TINY, ("--junit", "/none/x.xml"), "its folder is not there"),
-        (TINY + 'budget = { firmware = "1s" }', (), "'firmware', which is no phase of it"),
+        (TINY + 'budget = { firmware = "1s" }', (), "has a budget for an unknown phase 'firmware'"),
         (TINY + 'with = ["nonsense"]', (), "nonsense"),
         (TINY.replace("tiny = true", 'image = "wep"'), (), "wep"),
     ],
@@ -139,4 +139,4 @@ def test_check_ignores_a_baseline_of_another_clock(
     done = bootwright("check", str(file))
     assert done.status == 2
     assert "'kernel' cannot be compared: its baseline is of the wall clock" in done.err
-    assert "--update accepts a new baseline" in done.err
+    assert "--update writes a new baseline" in done.err

@@ -39,7 +39,7 @@ def test_compare_with_help_lists_all_changes(bootwright: Cli, command: str) -> N
         (["measure", *TINY, "--with", "config:CONFIG_SMP=n"], "needs a kernel built with it"),
         (["measure", *TINY, "--with", "vcpus=2"], "with vcpus=2: vcpus is 2"),
         (["measure", "--resume", "9"], "no measurement 9"),
-        (["compare", *TINY], "there is nothing to compare with"),
+        (["compare", *TINY], "nothing to compare with"),
         (["compare", *TINY, "--with", "memory=1G", "--smallest", "much"], "neither a share"),
         (["compare", *TINY, "--with", "memory=1G", "--smallest", "0ms"], "of interest is 0"),
         (["compare", *TINY, "--staged", "-n", "4"], "--staged has its own numbers"),

@@ -243,7 +243,7 @@ def test_history_damaged_is_one_error_with_a_hint(bootwright: Cli, home: Home) -
         done = bootwright("history", *words)
         assert (done.status, done.out) == (1, "")
         assert done.err.startswith(f"bootwright: error: the history {home.history} is damaged: ")
-        assert f"\n  hint: mv {home.history} " in done.err
+        assert f"\n  hint: to start a new one: mv {home.history} " in done.err
 
 
 def test_history_ids_are_completed(

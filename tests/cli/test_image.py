@@ -11,7 +11,7 @@ import pytest
 from bootwright.digest import Digest, short_digest
 from bootwright.home import Home
 from bootwright.images.image import Image, image_store
-from tests.doctor.samples import add_image
+from tests.pruning.samples import add_image
 
 Cli = Callable[..., Any]
 

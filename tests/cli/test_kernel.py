@@ -11,7 +11,7 @@ import pytest
 from bootwright.digest import short_digest
 from bootwright.home import Home
 from bootwright.kernels.kernel import Kernel
-from tests.doctor.samples import add_kernel
+from tests.pruning.samples import add_kernel
 
 Cli = Callable[..., Any]
 

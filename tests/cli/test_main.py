@@ -121,7 +121,8 @@ def test_main_exit_status_of_each_kind_of_error(
     def fail() -> Home:
         raise error
 
-    monkeypatch.setattr("bootwright.home.locate_home", fail)
+    monkeypatch.setattr("bootwright.cli.run.locate_home", fail)
+    monkeypatch.setattr("bootwright.cli.machines.locate_home", fail)
     for arguments, status in ((("run", "--tiny", "true"), run_status), (("ps",), ps_status)):
         done = bootwright(*arguments)
         assert (done.status, done.err) == (status, "bootwright: error: it failed\n")
@@ -129,7 +130,9 @@ def test_main_exit_status_of_each_kind_of_error(
 
 def test_main_interrupted_returns_130(bootwright: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     # SIGTERM is taken for Ctrl-C, so that whatever was taken is given back.
-    monkeypatch.setattr("bootwright.home.locate_home", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(
+        "bootwright.cli.machines.locate_home", lambda: os.kill(os.getpid(), signal.SIGTERM)
+    )
     assert bootwright("ps").status == 130
 
 

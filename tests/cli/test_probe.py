@@ -19,7 +19,7 @@ def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     assert lines[0].split() == ["NAME", "LIMIT", "PASSES", "IF"]
     assert "curl-fs-localhost  30 s   curl -fs localhost" in lines
     listed = json.loads(bootwright("probe", "--list", "--only", "pty", "--json").out)
-    assert listed == [{"name": "pty", "summary": "ssh -tt gives a terminal", "limit_s": 20}]
+    assert listed == [{"name": "pty", "summary": "ssh -tt allocates a terminal", "limit_s": 20}]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     [
         ([], "no image was given"),
         (["--tiny"], "a tiny guest runs one command and is no computer to be probed"),
-        (["web", "--only", "ptty"], "no probe is called 'ptty'"),
+        (["web", "--only", "ptty"], "unknown probe 'ptty'"),
         (["web", "--probe", ""], "--probe has no command"),
         (["web", "--probes", "/nowhere"], "cannot read the probes /nowhere"),
         (["web"], "no image is called 'web'"),

@@ -22,7 +22,7 @@ from bootwright.images.image import image_store, load_image
 from bootwright.pruning import prune as prunes
 from bootwright.pruning.prunable import Prunable
 from bootwright.reports import text
-from tests.doctor.samples import add_image, add_machine, alive
+from tests.pruning.samples import add_image, add_machine, alive
 
 Cli = Callable[..., Any]
 
@@ -45,8 +45,8 @@ def table(items: tuple[Prunable, ...]) -> str:
     return (
         f"KIND   NAME          {'SIZE'.ljust(width)}  WHY\n"
         f"image  {image.name}  {sizes[0].ljust(width)}  "
-        "no name stands for it and no machine uses it\n"
-        f"cache  qemu-build    {sizes[1].ljust(width)}  made again when it is needed\n"
+        "no name and not used by any machine\n"
+        f"cache  qemu-build    {sizes[1].ljust(width)}  recreated when needed\n"
         f"in all {total(items)}\n"
     )
 
@@ -159,8 +159,8 @@ def test_prune_notes_machines_that_it_cannot_read(bootwright: Cli, home: Home) -
     folder = add_machine(home, "broken")
     (folder.path / "machine.json").unlink()
     note = (
-        "machine broken is damaged, and nothing tells what it needs: all images, kernels and "
-        "guest files are kept (bootwright rm --force broken removes it)"
+        "machine broken is damaged, and may need any image, kernel or guest file: "
+        "all are kept (to remove it: bootwright rm --force broken)"
     )
     done = bootwright("prune")
     assert (done.status, done.out) == (0, "")
@@ -178,11 +178,11 @@ def test_prune_keeps_and_names_what_came_into_use(
         image_store(home).tag("again", image_store(home).unnamed()[0])
         return found
 
-    monkeypatch.setattr(prunes, "find_prunable", survey_early)
+    monkeypatch.setattr("bootwright.cli.prune.find_prunable", survey_early)
     done = bootwright("prune", "--yes")
     freed = text.size(items[1].used_bytes)
     assert done.err.splitlines()[-2:] == [
-        f"image {items[0].name}: kept, as it is in use now",
+        f"image {items[0].name}: kept, now in use",
         f"removed 1 thing, freed {freed}",
     ]
     assert done.status == 0
@@ -322,6 +322,6 @@ def test_image_prune_keeps_images_of_machines_and_of_damaged_ones(
     assert json.loads(bootwright("image", "prune", "--json").out)["removed"] == []
     (folder.path / "machine.json").write_text("")
     done = bootwright("image", "prune")
-    assert done.err.startswith("note: machine web is damaged, and nothing tells what it needs")
+    assert done.err.startswith("note: machine web is damaged, and may need any image")
     assert done.err.endswith("\nremoved 0 images, freed 0 B\n")
     assert Path(items[0].path).exists()

@@ -142,7 +142,7 @@ def test_ps_lists_a_damaged_machine(bootwright: Cli, home: Home) -> None:
     (folder.path / "machine.json").write_text("{")
     row = listed(bootwright, home)
     assert (row["state"], row["image"], row["kernel"]) == ("damaged", "", "")
-    assert row["detail"].startswith(f"{folder.path / 'machine.json'} cannot be read: ")
+    assert row["detail"].startswith(f"cannot read {folder.path / 'machine.json'}: ")
 
 
 def test_ps_shows_a_machine_without_an_end_as_crashed(bootwright: Cli, home: Home) -> None:
@@ -151,7 +151,7 @@ def test_ps_shows_a_machine_without_an_end_as_crashed(bootwright: Cli, home: Hom
     assert listed(bootwright, home) == {
         **AT_REST,
         "state": "crashed",
-        "detail": "nobody knows how it ended",
+        "detail": "how it ended is unknown",
         "started_s": int(end.stat().st_mtime),
     }
 

@@ -120,7 +120,7 @@ def test_run_publish_refuses_what_is_no_pair_of_ports(
 ) -> None:
     assert_refused(
         bootwright("run", "web", f"--publish={rule}", "--", "true"),
-        f"--publish {rule!r} is no pair of ports",
+        f"--publish {rule!r} is not a pair of ports",
         "such as --publish 8080:80",
     )
 
@@ -128,7 +128,7 @@ def test_run_publish_refuses_what_is_no_pair_of_ports(
 def test_run_publish_refuses_ports_out_of_range(bootwright: Cli, debian: Kernel) -> None:
     assert_refused(
         bootwright("run", "web", "--publish", "65536:80", "--", "true"),
-        "65536:80 is no pair of ports",
+        "65536:80 is not a pair of ports",
         "ports are 1 to 65535, such as --publish 8080:80",
     )
 
@@ -281,7 +281,7 @@ def test_run_keep_refuses_a_pmem_disk(
     file.write_text('disk = "pmem"\n')
     for how in ("--keep", "--detach"):
         assert_refused(
-            bootwright("run", "map", "--accel", "tcg", "--recipe", str(file), how),
+            bootwright("run", "map", "--accelerator", "tcg", "--recipe", str(file), how),
             "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept",
             "leave out --keep and --detach, or give another disk",
         )

@@ -59,7 +59,7 @@ def test_ssh_refuses_machines_that_cannot_be_reached(
 ) -> None:
     assert_fails(
         *(bootwright, "no machine is called 'web'"),
-        "there is no machine; bootwright run makes one",
+        "there are no machines; bootwright run makes one",
     )
     folder = at_rest(home)
     assert_fails(bootwright, "machine 'web' is not running", "bootwright start web")
@@ -68,11 +68,11 @@ def test_ssh_refuses_machines_that_cannot_be_reached(
     with held_elsewhere(folder.lock):
         assert_fails(
             *(bootwright, "the monitor of machine 'web' does not answer"),
-            "try again; if it stays so: bootwright rm --force web",
+            "try again, or end it by force: bootwright rm --force web",
         )
     monkeypatch.setattr(control, "_ANSWER_S", 0.05)
     with FakeMonitor(folder, status=None).running():
         assert_fails(
             *(bootwright, "the monitor of machine 'web' does not answer"),
-            "try again; if it stays so: bootwright rm --force web",
+            "try again, or end it by force: bootwright rm --force web",
         )

@@ -35,7 +35,7 @@ def test_stop_stops_several_machines(bootwright: Cli, home: Home) -> None:
 @pytest.mark.parametrize(
     ("ended", "said"),
     [
-        (Ended(reason="stopped", text="shut down when told to"), "stopped"),
+        (Ended(reason="stopped", text="shut down as requested"), "stopped"),
         (Ended(reason="powered-off", text="the guest powered itself off"), "stopped"),
         (
             Ended(reason="ended", text="did not shut down in time and was ended"),

@@ -58,10 +58,10 @@ def assert_refused(done: Any, message: str, hint: str, status: int = 2) -> None:
     assert (done.status, done.out) == (status, "")
 
 
-NOBODY = "a timeline ends when one can log in, and nobody can log in to this guest"
+NOBODY = "a timeline ends at the log-in, and this guest allows none"
 NAME_ONE = (
-    "name an image, with init systemd or tini; or look into a tiny guest with --clock virtual; "
-    "bootwright run shows others' phases"
+    "use an image with init systemd or tini; or a tiny guest with --clock virtual; "
+    "bootwright run shows the phases of any guest"
 )
 
 
@@ -131,7 +131,7 @@ def test_timeline_log_refuses_a_log_without_times(
     assert_refused(
         bootwright("timeline", "--log", str(tmp_path / "plain"), *json_),
         "the log is dmesg -t, or a console without times, which has no times",
-        "take dmesg >dmesg.txt, without -t; a console has times with printk.time=1",
+        "use dmesg >dmesg.txt, without -t; a console has times with printk.time=1",
         status=1,
     )
 
@@ -200,8 +200,8 @@ def test_what_is_no_log_is_refused_by_its_name(bootwright: Cli, log: str, tmp_pa
     (tmp_path / "time").write_text("Startup finished in 1.500s (kernel) + 9s (userspace) = 10.5s\n")
     assert_refused(
         bootwright("timeline", "--log", log, "--units", str(tmp_path / "time")),
-        "the text about units is systemd-analyze time, which tells how long the boot took, and of "
-        "no unit when it started",
-        f"take {TAKE_UNITS}",
+        "the text about units is systemd-analyze time, which has the length of the boot, "
+        "but no unit's start",
+        f"use {TAKE_UNITS}",
         status=1,
     )

@@ -18,7 +18,7 @@ from bootwright.host import tools
 from bootwright.images import imported
 from bootwright.images.image import Image, load_image
 from bootwright.trims import store
-from tests.doctor.samples import add_image
+from tests.pruning.samples import add_image
 
 Cli = Callable[..., Any]
 
@@ -88,7 +88,7 @@ def test_trim_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) ->
 def test_trim_json_of_each_subcommand(bootwright: Cli, home: Home, web: Image) -> None:
     made = json.loads(bootwright("trim", "web", "--json").out)
     assert [mask["unit"] for mask in made["masks"]] == ["backup.timer", "cron.service"]
-    assert made["stays"] == [{"unit": "ssh.service", "reason": "kept by ssh.service"}]
+    assert made["kept_units"] == [{"unit": "ssh.service", "reason": "kept by ssh.service"}]
     assert (made["name"], made["image"], made["notes"]) == ("web", web.digest, [])
     assert made["path"] == str(home.trims / "web.toml")
     [row] = json.loads(bootwright("trim", "list", "--json").out)
@@ -110,14 +110,14 @@ def test_trim_refuses_to_overwrite_another_trim(bootwright: Cli, web: Image) -> 
     bootwright("trim", "web")
     done = bootwright("trim", "web", "--keep", "ssh.service", "--keep", "cron.service")
     assert done.status == 2
-    assert "there is a trim called 'web' already" in done.err
-    assert "hint: give another --name, or --replace" in done.err
+    assert "another trim is called 'web'" in done.err
+    assert "hint: use another --name, or add --replace to reuse this one" in done.err
 
 
 def test_trim_prints_notes(bootwright: Cli, web: Image) -> None:
     done = bootwright("trim", "web", "--dry-run", "--keep", "nothing*")
-    assert "note: --keep nothing* is no unit of the image, or a masked one\n" in done.err
-    assert "note: no SSH server is kept: there will be no way to log in\n" in done.err
+    assert "note: --keep nothing*: the image has no such unit, or it is masked\n" in done.err
+    assert "note: no SSH server is kept, so you cannot log in\n" in done.err
 
 
 def test_trim_names_what_is_wrong_in_the_image_with_its_path(
@@ -135,7 +135,7 @@ def test_trim_names_what_is_wrong_in_the_image_with_its_path(
     done = bootwright("trim", "sick", "--dry-run", "--keep", "ssh*", "--keep", "nothing*")
     assert done.status == 0
     assert done.err.splitlines() == [
-        "note: --keep nothing* is no unit of the image, or a masked one",
+        "note: --keep nothing*: the image has no such unit, or it is masked",
         f"note: {lib}/old.service leads nowhere: gone.service",
         f"note: {lib}/cron.service.d/a.conf leads nowhere or is no file",
         f"note: {lib}/multi-user.target.wants/gone.service leads nowhere: ../gone.service",
@@ -182,9 +182,9 @@ def test_trim_bake_writes_a_new_image(bootwright: Cli, home: Home, web: Image) -
     assert planned.out.startswith("goes (0):\nstays (1)")
     done = bootwright("trim", "apply", "small", "web", "--name", "smaller")
     assert done.status == 2
-    assert "the image has a /etc/systemd/system.control/backup.timer already" in done.err
+    assert "the image already has /etc/systemd/system.control/backup.timer" in done.err
     done = bootwright("trim", "apply", "web", "web", "--name", "small")
-    assert (done.status, "there is an image called 'small'" in done.err) == (2, True)
+    assert (done.status, "an image is already called 'small'" in done.err) == (2, True)
 
 
 def test_trim_suggests_near_names_of_images_and_trims(bootwright: Cli, home: Home) -> None:

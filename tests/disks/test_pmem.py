@@ -77,12 +77,12 @@ def test_pmem_check_refuses_small_blocks(ext4: Callable[[int], Image]) -> None:
 def test_pmem_check_refuses_other_images(ext4: Callable[[int], Image]) -> None:
     image = ext4(4096)
     assert refusal(replace(image, filesystem="btrfs"), 4 * MIB) == (
-        "disk is 'pmem', but the image has btrfs, which knows no DAX",
-        "an image made from a tar archive has ext4",
+        "disk is 'pmem', but the image has btrfs, which does not support DAX",
+        "import the image from a tar archive, which makes ext4",
     )
     assert refusal(replace(image, size_bytes=3 * MIB), 3 * MIB) == (
-        "disk is 'pmem', but the image is 3145728 bytes, no multiple of 2 MiB",
-        "add what is missing with truncate --size=%2M, and import it again",
+        "disk is 'pmem', but the image is 3145728 bytes, not a multiple of 2 MiB",
+        "extend it with truncate --size=%2M FILE, and import it again",
     )
     assert refusal(image, 8 * MIB) == (
         "disk_bytes is 8388608, but disk 'pmem' is the image itself, 4194304 bytes",

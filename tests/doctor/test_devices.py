@@ -48,7 +48,7 @@ def test_kvm_works_reports_that_kvm_ran_a_guest(fails_with: dict[str, str]) -> N
     # That a kernel ran speaks for the host, whatever another one did.
     runs = TrialResults(boot_id="this", vmm_build="7.2.0", kvm_runs=True, fails_with=fails_with)
     check = kvm(runs)
-    assert (check.state, check.text) == ("ok", "a guest ran with it")
+    assert (check.state, check.text) == ("ok", "works: a guest ran with it")
 
 
 @pytest.mark.usefixtures("_kvm_opens")
@@ -62,7 +62,7 @@ def test_kvm_works_ignores_a_trial_of_another_host_boot(memory: TrialResults) ->
     check = kvm(memory, boot_id="another")
     assert check.state == "note"
     assert check.text == (
-        "/dev/kvm is there, not tried yet since the host was started: the first run tries it"
+        "/dev/kvm exists; not yet tried since the host booted: the next run tries it"
     )
 
 
@@ -71,7 +71,7 @@ def test_kvm_works_ignores_a_trial_of_another_vmm_build() -> None:
     check = kvm(_RUNS, vmm_build="9.0.1")
     assert check.state == "note"
     assert check.text == (
-        "/dev/kvm is there, not tried yet with this QEMU, 9.0.1: the first run tries it"
+        "/dev/kvm exists; not yet tried with this QEMU, 9.0.1: the next run tries it"
     )
 
 
@@ -85,14 +85,14 @@ def test_kvm_works_warns_of_a_device_that_runs_no_guest() -> None:
     check = kvm(failed)
     assert check.state == "warning"
     assert check.text == (
-        f"/dev/kvm is there, but no guest ran with it ({_KVM_REFUSAL}; it hung): "
+        f"/dev/kvm exists, but no guest ran with it ({_KVM_REFUSAL}; it hung): "
         "machines run under TCG, which is slower"
     )
     assert check.hint.startswith("in a virtual machine or a sandbox, ask for nested")
 
 
 def device(path: Path) -> DeviceNode:
-    return DeviceNode(name="tap", path=path, module="tun", lack="no tap networks")
+    return DeviceNode(name="tap", path=path, module="tun", without="no tap networks")
 
 
 def opened(path: Path) -> Check:
@@ -103,7 +103,7 @@ def opened(path: Path) -> Check:
 
 def test_devices_opens_reports_a_device_that_opens() -> None:
     check = opened(Path("/dev/null"))
-    assert (check.state, check.text, check.hint) == ("ok", "/dev/null opens", "")
+    assert (check.state, check.text, check.hint) == ("ok", "/dev/null can be opened", "")
 
 
 def test_devices_opens_closes_the_device() -> None:
@@ -117,7 +117,7 @@ def test_devices_opens_reports_a_missing_device(tmp_path: Path, below: str) -> N
     (tmp_path / "file").touch()
     path = tmp_path / below
     check = opened(path)
-    assert (check.state, check.text) == ("note", f"there is no {path}: no tap networks")
+    assert (check.state, check.text) == ("note", f"{path} does not exist: no tap networks")
     assert check.hint == "sudo modprobe tun"
 
 
@@ -128,9 +128,7 @@ def test_devices_opens_reports_a_device_without_a_driver() -> None:
         listening.bind(str(path))
         check = opened(path)
     assert check.state == "note"
-    assert check.text == (
-        f"{path} is there, but this kernel has no driver behind it: no tap networks"
-    )
+    assert check.text == (f"{path} exists, but the kernel has no driver for it: no tap networks")
     assert check.hint == "sudo modprobe tun"
 
 
@@ -142,19 +140,19 @@ _READ_ONLY = Path("/proc/sys/kernel/ostype")
 def test_devices_opens_reports_a_device_without_permission() -> None:
     check = opened(_READ_ONLY)
     assert (check.state, check.text) == ("note", f"no permission for {_READ_ONLY}: no tap networks")
-    assert check.hint == "run as root where you need it"
+    assert check.hint == "run bootwright as root if you need it"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="says what root is told")
 def test_devices_opens_reports_a_device_that_a_container_denies_to_root() -> None:
     check = opened(_READ_ONLY)
-    assert check.text == f"no permission for {_READ_ONLY}, not even for root: no tap networks"
+    assert check.text == f"no permission for {_READ_ONLY}, even as root: no tap networks"
     assert check.hint == f"if this is a container, give it the device {_READ_ONLY}"
 
 
 def test_devices_opens_reports_a_folder(tmp_path: Path) -> None:
     check = opened(tmp_path)
-    assert check.text == f"{tmp_path} cannot be opened: Is a directory: no tap networks"
+    assert check.text == f"cannot open {tmp_path}: Is a directory: no tap networks"
     assert check.hint == ""
 
 
@@ -163,11 +161,11 @@ def test_devices_opens_answers_for_each_device_of_this_host() -> None:
         [check] = each.opens()
         assert check.name == each.name
         assert str(each.path) in check.text
-        assert (check.state == "ok") != check.text.endswith(each.lack)
+        assert (check.state == "ok") != check.text.endswith(each.without)
 
 
 _NOBODY = 65534
-_LACK = ": images cannot be built without root; booting works without"
+_WITHOUT = ": building images needs root; booting does not"
 
 
 class Host:
@@ -223,10 +221,10 @@ def test_user_namespaces_refused_by_a_setting(
     host: Host, name: str, value: str, allowing: str
 ) -> None:
     host.set(name, allowing)
-    assert host.says().text == "unshare failed" + _LACK
+    assert host.says().text == "unshare failed" + _WITHOUT
     host.set(name, value)
     check = host.says()
-    assert (check.state, check.text) == ("note", f"the setting {name} is {value}{_LACK}")
+    assert (check.state, check.text) == ("note", f"{name} is {value}{_WITHOUT}")
     assert check.hint == f"sudo sysctl {name}={allowing}"
 
 
@@ -239,40 +237,40 @@ def test_user_namespaces_of_a_user_without_subordinate_ids(
 ) -> None:
     (host.etc / name).write_text(text)
     check = host.says()
-    assert check.text == f"{host.etc / name} has no line for nobody{_LACK}"
+    assert check.text == f"{host.etc / name} has no entry for nobody{_WITHOUT}"
     assert check.hint == f"sudo usermod --add-{name}s {first}-{first + 65535} nobody"
 
 
 def test_user_namespaces_on_a_host_without_subordinate_ids(host: Host) -> None:
     (host.etc / "subuid").unlink()
-    assert host.says().text == f"{host.etc / 'subuid'} has no line for nobody{_LACK}"
+    assert host.says().text == f"{host.etc / 'subuid'} has no entry for nobody{_WITHOUT}"
 
 
 def test_user_namespaces_accept_subordinate_ids_by_user_number(host: Host) -> None:
     (host.etc / "subuid").write_text(f"{_NOBODY}:100000:65536\n")
-    assert host.says().text == "unshare failed" + _LACK
+    assert host.says().text == "unshare failed" + _WITHOUT
 
 
 def test_user_namespaces_of_a_user_without_a_name(host: Host) -> None:
     nameless = 3_999_999_999
     for name in ("subuid", "subgid"):
         (host.etc / name).write_text(f"{nameless}:100000:65536\n")
-    assert host.says(uid=nameless).text == "unshare failed" + _LACK
+    assert host.says(uid=nameless).text == "unshare failed" + _WITHOUT
     (host.etc / "subgid").write_text("")
     check = host.says(uid=nameless)
-    assert check.text == f"{host.etc / 'subgid'} has no line for {nameless}{_LACK}"
+    assert check.text == f"{host.etc / 'subgid'} has no entry for {nameless}{_WITHOUT}"
 
 
 def test_user_namespaces_without_newuidmap(host: Host, programs: Programs) -> None:
     (programs.folder / "newuidmap").unlink()
     check = host.says()
-    assert check.text == f"newuidmap is not installed{_LACK}"
+    assert check.text == f"newuidmap is not installed{_WITHOUT}"
     assert check.hint == "on Debian: sudo apt-get install uidmap"
 
 
 def test_user_namespaces_without_a_known_cause_quote_the_refusal(host: Host) -> None:
     check = host.says(refusal="unshare: unshare failed: Operation not permitted")
-    assert check.text == f"unshare: unshare failed: Operation not permitted{_LACK}"
+    assert check.text == f"unshare: unshare failed: Operation not permitted{_WITHOUT}"
     assert check.hint.startswith("install uidmap and give yourself lines in /etc/subuid")
 
 
@@ -280,8 +278,8 @@ def test_user_namespaces_without_a_known_cause_quote_the_refusal(host: Host) -> 
     ("script", "text"),
     [
         ("exit 0", "images can be built without root"),
-        ("echo unshare: no way >&2; echo more >&2; exit 1", f"unshare: no way{_LACK}"),
-        ("exit 3", f"unshare ended with status 3{_LACK}"),
+        ("echo unshare: no way >&2; echo more >&2; exit 1", f"unshare: no way{_WITHOUT}"),
+        ("exit 3", f"unshare exited with status 3{_WITHOUT}"),
     ],
 )
 def test_user_namespaces_are_tried_with_unshare(
@@ -298,7 +296,7 @@ def test_user_namespaces_without_unshare_name_the_program(
     monkeypatch.setattr("os.geteuid", lambda: _NOBODY)
     [check] = devices.user_namespaces(sysctls=host.etc, etc=host.etc)
     assert check.text == (
-        "not installed here: unshare (gives a build its own user namespace)" + _LACK
+        "not installed here: unshare (gives a build its own user namespace)" + _WITHOUT
     )
 
 
@@ -306,4 +304,4 @@ def test_user_namespaces_without_unshare_name_the_program(
 def test_user_namespaces_answer_for_an_ordinary_user_of_this_host() -> None:
     [check] = devices.user_namespaces()
     assert (check.state == "ok") == (check.text == "images can be built without root")
-    assert (check.state == "note") == check.text.endswith(_LACK)
+    assert (check.state == "note") == check.text.endswith(_WITHOUT)

@@ -13,7 +13,7 @@ from bootwright.home import Home
 
 
 @pytest.mark.parametrize(
-    ("release", "told"),
+    ("release", "phrases"),
     [
         ("6.1.0-13-amd64", []),
         ("5.8.0", []),
@@ -22,11 +22,11 @@ from bootwright.home import Home
     ],
 )
 def test_disksupport_loops_reports_old_kernels(
-    release: str, told: list[str], tmp_path: Path
+    release: str, phrases: list[str], tmp_path: Path
 ) -> None:
     found = list(disksupport.loops(release, sys_block=tmp_path))
-    assert len(found) == bool(told)
-    assert all(words in found[0].text for words in told)
+    assert len(found) == bool(phrases)
+    assert all(words in found[0].text for words in phrases)
 
 
 def test_disksupport_loops_reports_a_dev_without_loop_nodes(tmp_path: Path) -> None:

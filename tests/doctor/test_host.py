@@ -30,8 +30,8 @@ def test_host_examine_covers_all_facts_of_this_host(home: Home) -> None:
         *("data", "state", "cache", "keys"),
     ):
         assert name in names, name
-    assert {check.area for check in found if check.name in ("data", "keys")} == {"ours"}
-    unknown = [check for check in found if "could not be found out" in check.text]
+    assert {check.area for check in found if check.name in ("data", "keys")} == {"bootwright"}
+    unknown = [check for check in found if "cannot check" in check.text]
     assert unknown == []
 
 
@@ -49,7 +49,7 @@ def test_host_examine_shows_the_remembered_kvm_trial(
     (home.cache / "kvm-trial.json").write_text(
         f'{{"boot_id": "{boot_id()}", "vmm_build": "7.2.0", "kvm_runs": true}}'
     )
-    assert _named("KVM", home).text == "a guest ran with it"
+    assert _named("KVM", home).text == "works: a guest ran with it"
     monkeypatch.setattr("bootwright.vmms.qemu.Qemu.build", lambda _: "9.0.0")
     assert _named("KVM", home).state == "note"
 
@@ -75,7 +75,7 @@ def test_host_examine_reports_a_home_that_is_a_file(home: Home) -> None:
         folder.touch()
     found = {check.name: check for check in host.examine(home)}
     assert found["data"].state == found["state"].state == found["cache"].state == "problem"
-    assert "could not" not in found["KVM"].text
+    assert "cannot check" not in found["KVM"].text
 
 
 def test_host_examine_reports_a_home_without_permission(
@@ -88,7 +88,7 @@ def test_host_examine_reports_a_home_without_permission(
     request.getfixturevalue("ordinary")
     found = {check.name: check for check in host.examine(home)}
     assert found["data"].state == "problem"
-    assert found["keys"].text == (f"this could not be found out: {home.keys}: Permission denied")
+    assert found["keys"].text == (f"cannot check: {home.keys}: Permission denied")
 
 
 def test_host_versions_are_those_that_run() -> None:
@@ -98,7 +98,7 @@ def test_host_versions_are_those_that_run() -> None:
     assert found["kernel"] == f"Linux {os.uname().release} {os.uname().machine}"
 
 
-@pytest.mark.parametrize(("usable", "text"), [(4, "4"), (3, "3 of 4; affinity keeps us to these")])
+@pytest.mark.parametrize(("usable", "text"), [(4, "4"), (3, "3 of 4 (limited by CPU affinity)")])
 def test_host_cpus_counts_those_allowed_by_affinity(usable: int, text: str) -> None:
     [check] = host.cpus(usable, 4)
     assert (check.state, check.text) == ("ok", text)
@@ -112,5 +112,5 @@ def test_host_enough_memory_for_a_machine() -> None:
 def test_host_enough_memory_warns_when_there_is_too_little() -> None:
     [check] = host.enough_memory(Memory(total_bytes=2048 * MIB, available_bytes=511 * MIB))
     assert check.state == "warning"
-    assert check.text == "511.0 MiB of 2.0 GiB available; a machine has 512 MiB unless told"
-    assert check.hint == "end something, or give machines less: --memory 128M"
+    assert check.text == "511.0 MiB of 2.0 GiB available; a machine gets 512 MiB by default"
+    assert check.hint == "stop other programs, or give machines less: --memory 128M"

@@ -1,4 +1,4 @@
-"""What doctor says of the trims and of the history that we have."""
+"""Checks of the trims and the history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _checks(home: Home, beginning: str = "trim") -> list[Check]:
     return [check for check in inventory.examine(home) if check.name.startswith(beginning)]
 
 
-def test_ours_examine_counts_trims_and_their_size(home: Home) -> None:
+def test_inventory_examine_counts_trims_and_their_size(home: Home) -> None:
     assert [check.text for check in _checks(home)] == ["none yet"]
     for name in ("web", "small"):
         store.save(home, Trim(name=name, image=digest_of_bytes(b"image"), keep=("ssh.service",)))
@@ -30,7 +30,7 @@ def test_ours_examine_counts_trims_and_their_size(home: Home) -> None:
     assert "trims " in space.text
 
 
-def test_ours_examine_reports_a_damaged_trim_with_a_hint(home: Home) -> None:
+def test_inventory_examine_reports_a_damaged_trim_with_a_hint(home: Home) -> None:
     home.trims.mkdir(parents=True)
     store.path(home, "bad").write_text("name = 3")
     damaged, all_of_them = _checks(home)
@@ -40,9 +40,9 @@ def test_ours_examine_reports_a_damaged_trim_with_a_hint(home: Home) -> None:
     assert all_of_them.text.startswith("1: bad (")
 
 
-def test_ours_examine_counts_boots_of_the_history_and_its_size(home: Home) -> None:
+def test_inventory_examine_counts_boots_of_the_history_and_its_size(home: Home) -> None:
     [check] = _checks(home, "history")
-    assert (check.area, check.state, check.text) == ("store", "ok", "no boot yet")
+    assert (check.area, check.state, check.text) == ("store", "ok", "no boots yet")
     assert not home.state.exists(), "looking makes nothing"
     filled(home, boot())
     [check] = _checks(home, "history")
@@ -53,16 +53,16 @@ def test_ours_examine_counts_boots_of_the_history_and_its_size(home: Home) -> No
     assert "history " in space.text
 
 
-def test_ours_examine_reports_a_damaged_history_with_a_hint(home: Home) -> None:
+def test_inventory_examine_reports_a_damaged_history_with_a_hint(home: Home) -> None:
     home.state.mkdir(parents=True)
     home.history.write_text("no database" * 100)
     [check] = _checks(home, "history")
     assert (check.area, check.state) == ("store", "problem")
     assert check.text.startswith(f"the history {home.history} is damaged: ")
-    assert check.hint.startswith(f"mv {home.history} ")
+    assert check.hint.startswith(f"to start a new one: mv {home.history} ")
 
 
-def test_ours_examine_notes_a_network_filesystem(
+def test_inventory_examine_notes_a_network_filesystem(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mounts, "kind", lambda folder: "nfs4")

@@ -1,4 +1,4 @@
-"""What bounds our processes."""
+"""Resource limits: open files, processes, cgroups."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def open_files(soft: int, hard: int) -> Check:
 @pytest.mark.parametrize(
     ("soft", "hard", "text"),
     [
-        (1024, 524288, "1024 for each process, which may raise that to 524288"),
-        (1024, _ANY, "1024 for each process, which may raise that to any number"),
-        (20000, 20000, "20000 for each process"),
-        (_ANY, _ANY, "any number for each process"),
-        (64, 256, "64 for each process, which may raise that to 256"),
+        (1024, 524288, "1024 per process, can be raised to 524288"),
+        (1024, _ANY, "1024 per process, can be raised to unlimited"),
+        (20000, 20000, "20000 per process"),
+        (_ANY, _ANY, "unlimited per process"),
+        (64, 256, "64 per process, can be raised to 256"),
     ],
 )
 def test_limits_open_files_enough(soft: int, hard: int, text: str) -> None:
@@ -49,7 +49,7 @@ def test_limits_open_files_reads_this_process() -> None:
 def test_limits_processes_warns_of_few() -> None:
     [check] = limits.processes((499, 10000))
     assert (check.area, check.name, check.state) == ("host", "processes", "warning")
-    assert check.text == "you may have 499 processes and threads, and each machine takes some ten"
+    assert check.text == "limited to 499 processes and threads; each machine needs about ten"
     assert check.hint == "raise it: ulimit -u 4096"
 
 
@@ -73,13 +73,13 @@ def test_limits_files_of_the_system_warns_when_nearly_full(table: Path) -> None:
     table.write_text("9001\t0\t10000\n")
     [check] = limits.files_of_the_system(table)
     assert (check.state, check.text) == ("warning", "9001 of 10000 in use on the whole host")
-    assert check.hint == "end what holds them, or as root: sysctl fs.file-max=20000"
+    assert check.hint == "raise the limit: sudo sysctl fs.file-max=20000"
 
 
 def test_limits_files_of_the_system_without_a_limit(table: Path) -> None:
     table.write_text("377\t0\t9223372036854775807\n")
     [check] = limits.files_of_the_system(table)
-    assert (check.state, check.text) == ("ok", "377 in use on the whole host, which sets no limit")
+    assert (check.state, check.text) == ("ok", "377 in use on the whole host; no limit")
 
 
 class Cgroups:
@@ -118,16 +118,13 @@ def test_limits_cgroups_report_bounded_memory(cgroups: Cgroups) -> None:
     cgroups.set("memory.max", str(4 << 30))
     cgroups.set("app/memory.max", str(2 << 30))
     assert cgroups.says() == [
-        "all that runs here together may use 2.0 GiB of memory (memory.max): "
-        "machines beyond that are killed"
+        "memory limited to 2.0 GiB (memory.max): machines that exceed it are killed"
     ]
 
 
 def test_limits_cgroups_report_bounded_cpus(cgroups: Cgroups) -> None:
     cgroups.set("cpu.max", "150000 100000")
-    assert cgroups.says() == [
-        "all that runs here together gets the time of 1.5 CPUs of 4 (cpu.max): boots take longer"
-    ]
+    assert cgroups.says() == ["CPU time limited to 1.5 of 4 CPUs (cpu.max): boots take longer"]
 
 
 def test_limits_cgroups_ignore_a_quota_of_all_cpus(cgroups: Cgroups) -> None:

@@ -16,7 +16,7 @@ from tests.doctor.conftest import Programs
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give programs more time than users have patience: the host may be busy."""
-    monkeypatch.setattr(examined, "_ANSWER_S", 120.0)
+    monkeypatch.setattr(examined, "_TIMEOUT_S", 120.0)
 
 
 def look(*names: str) -> list[Check]:
@@ -104,11 +104,9 @@ def test_programs_examine_program_that_lacks_a_library(
     path = programs.add(name, f"echo '{complaint}' >&2; exit 127")
     check = look_at(name)
     assert check.state == state
-    assert check.text == f"{path} --version ended with status 127: {complaint}"
+    assert check.text == f"{path} --version exited with status 127: {complaint}"
     package = {"setpriv": "util-linux", "tar": "tar"}[name]
-    assert check.hint == (
-        f"install it again; on Debian: sudo apt-get install --reinstall {package}"
-    )
+    assert check.hint == (f"reinstall it; on Debian: sudo apt-get install --reinstall {package}")
 
 
 @pytest.mark.parametrize(("name", "state"), [("setpriv", "problem"), ("tar", "warning")])
@@ -119,7 +117,7 @@ def test_programs_examine_file_that_cannot_be_executed(
     path.write_bytes(b"\x00not an ELF file")
     path.chmod(0o755)
     check = look_at(name)
-    assert (check.state, check.text) == (state, f"{path} cannot be run: Exec format error")
+    assert (check.state, check.text) == (state, f"cannot run {path}: Exec format error")
 
 
 @pytest.mark.parametrize(
@@ -130,16 +128,16 @@ def test_programs_examine_program_without_output_is_a_warning(
 ) -> None:
     path = programs.add("setpriv", script)
     check = look_at("setpriv")
-    assert (check.state, check.text) == ("warning", f"{path} --version ended with {how}")
+    assert (check.state, check.text) == ("warning", f"{path} --version exited with {how}")
 
 
 def test_programs_examine_program_that_hangs_is_a_warning(
     programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examined, "_ANSWER_S", 0.1)
+    monkeypatch.setattr(examined, "_TIMEOUT_S", 0.1)
     path = programs.add("tar", "exec /bin/sleep 60")
     check = look_at("tar")
-    assert (check.state, check.text) == ("warning", f"{path} --version gave no answer in 0.1 s")
+    assert (check.state, check.text) == ("warning", f"{path} --version did not answer within 0.1 s")
 
 
 def test_programs_examine_asks_all_programs_at_once(programs: Programs, tmp_path: Path) -> None:
@@ -156,7 +154,7 @@ def test_programs_examine_busybox_must_be_static(programs: Programs) -> None:
     check = look_at("busybox")
     assert (check.state, check.text) == (
         "problem",
-        f"{path} is no statically linked x86-64 program",
+        f"{path} is not a statically linked x86-64 program",
     )
     assert check.hint.startswith("on Debian: sudo apt-get install busybox-static")
 

@@ -46,10 +46,10 @@ def test_storage_room_levels(free_mib: int, state: str, text: str) -> None:
 
 def test_storage_room_hints_when_space_is_low() -> None:
     assert room(1)[0].hint == (
-        "free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk"
+        "free some space (bootwright prune), or set BOOTWRIGHT_HOME to a folder on another disk"
     )
     assert room(1, None, "temporary files")[0].hint == (
-        "free some space, or let TMPDIR name a folder on another disk"
+        "free some space, or set TMPDIR to a folder on another disk"
     )
 
 
@@ -59,10 +59,9 @@ def test_storage_room_warns_of_few_inodes(inodes: int, state: str) -> None:
     assert space.state == "ok"
     assert (files.name, files.state) == ("disk space", state)
     assert files.text == (
-        f"/srv (data, state) has room for {inodes} more files only, whatever their size; "
-        "a small Debian system is some 11000"
+        f"{inodes} free inodes on /srv (data, state); a small Debian system needs about 11000"
     )
-    assert files.hint == "remove many small files there (df -i shows inodes)"
+    assert files.hint == "remove small files there; to see inodes: df -i"
 
 
 @pytest.mark.parametrize("inodes", [20_000, None])
@@ -75,8 +74,8 @@ def test_storage_space_has_a_row_for_each_filesystem(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     home = Home(data=tmp_path / "a" / "b", state=tmp_path, cache=Path("/proc/not made"))
-    ours, proc = storage.space(home)
-    assert ours.text.endswith(
+    first, proc = storage.space(home)
+    assert first.text.endswith(
         f" free on {storage.mount_point(tmp_path)} (data, state, temporary files)"
     )
     # It has neither space nor inodes, and sets no limit of the latter.
@@ -98,13 +97,13 @@ def test_storage_space_without_a_temporary_folder(
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setattr("tempfile.gettempdir", refuse)
-    nowhere, ours = storage.space(home)
+    nowhere, usable = storage.space(home)
     assert (nowhere.state, nowhere.text) == (
         "problem",
-        "temporary files have no place: No usable temporary directory found in ['/tmp']",
+        "no usable folder for temporary files: No usable temporary directory found in ['/tmp']",
     )
-    assert nowhere.hint == "let TMPDIR name a folder of yours"
-    assert ours.text.endswith("(data, state, cache)")
+    assert nowhere.hint == "set TMPDIR to a folder that you can write to"
+    assert usable.text.endswith("(data, state, cache)")
 
 
 def test_storage_mount_point_finds_the_mount(tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ def test_storage_mount_point_finds_the_mount(tmp_path: Path) -> None:
 
 def writable(folder: Path) -> Check:
     [check] = storage.writable("data", folder)
-    assert (check.area, check.name) == ("ours", "data")
+    assert (check.area, check.name) == ("bootwright", "data")
     return check
 
 
@@ -127,7 +126,7 @@ def test_storage_writable_accepts_the_users_folder(tmp_path: Path) -> None:
 
 def test_storage_writable_accepts_a_folder_that_can_be_made(tmp_path: Path) -> None:
     check = writable(tmp_path / "a" / "b")
-    assert (check.state, check.text) == ("ok", f"{tmp_path}/a/b, not made yet")
+    assert (check.state, check.text) == ("ok", f"{tmp_path}/a/b, not created yet")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,11 +135,11 @@ def test_storage_writable_refuses_a_file(tmp_path: Path) -> None:
     check = writable(tmp_path / "file")
     assert (check.state, check.text) == (
         "problem",
-        f"{tmp_path}/file cannot be used: {tmp_path}/file is no folder",
+        f"cannot use {tmp_path}/file: {tmp_path}/file is not a folder",
     )
-    assert check.hint == "let BOOTWRIGHT_HOME name a folder of yours"
+    assert check.hint == "set BOOTWRIGHT_HOME to a folder that you can write to"
     assert writable(tmp_path / "file" / "below").text == (
-        f"{tmp_path}/file/below cannot be used: {tmp_path}/file is no folder"
+        f"cannot use {tmp_path}/file/below: {tmp_path}/file is not a folder"
     )
 
 
@@ -149,7 +148,7 @@ def test_storage_writable_refuses_a_folder_of_others() -> None:
     check = writable(Path("/proc/bootwright"))
     assert (check.state, check.text) == (
         "problem",
-        "/proc/bootwright cannot be used: no permission to write to /proc",
+        "cannot use /proc/bootwright: no permission to write to /proc",
     )
 
 
@@ -159,7 +158,7 @@ def test_storage_writable_refuses_a_folder_without_search_permission(
     tmp_path.chmod(0o000)
     request.getfixturevalue("ordinary")
     folder = tmp_path / "data"
-    assert writable(folder).text == f"{folder} cannot be used: Permission denied"
+    assert writable(folder).text == f"cannot use {folder}: Permission denied"
 
 
 @pytest.mark.root
@@ -172,7 +171,7 @@ def test_storage_writable_refuses_a_read_only_filesystem(tmp_path: Path) -> None
         subprocess.run(["umount", tmp_path], check=True)
     assert (check.state, check.text) == (
         "problem",
-        f"{tmp_path}/data cannot be used: {tmp_path} is on a read-only filesystem",
+        f"cannot use {tmp_path}/data: {tmp_path} is on a read-only filesystem",
     )
 
 
@@ -196,21 +195,21 @@ def key(home: Home) -> Path:
 
 def test_storage_keys_accepts_private_keys(home: Home, key: Path) -> None:
     [check] = storage.keys(home)
-    assert (check.area, check.name, check.state) == ("ours", "keys", "ok")
-    assert check.text == f"{home.keys}, yours alone"
+    assert (check.area, check.name, check.state) == ("bootwright", "keys", "ok")
+    assert check.text == f"{home.keys}, private"
 
 
 def test_storage_keys_accepts_missing_keys(home: Home) -> None:
     [check] = storage.keys(home)
-    assert (check.state, check.text) == ("ok", "not made yet; the first run does")
+    assert (check.state, check.text) == ("ok", "not created yet; the first run creates them")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
 def test_storage_keys_reports_a_key_that_others_can_read(home: Home, key: Path, mode: int) -> None:
     key.chmod(mode)
     [check] = storage.keys(home)
-    assert (check.area, check.state, check.fixable) == ("ours", "problem", True)
-    assert check.text == f"others can read {key} (mode {mode:04o}), so ssh refuses it"
+    assert (check.area, check.state, check.fixable) == ("bootwright", "problem", True)
+    assert check.text == f"other users can read {key} (mode {mode:04o}), so ssh refuses it"
     assert check.hint == f"chmod 0600 {key}"
 
 
@@ -218,7 +217,7 @@ def test_storage_keys_reports_a_folder_that_others_can_read(home: Home, key: Pat
     home.keys.chmod(0o755)
     [check] = storage.keys(home)
     assert (check.state, check.fixable) == ("warning", True)
-    assert check.text == f"others can look into {home.keys} (mode 0755)"
+    assert check.text == f"other users can list {home.keys} (mode 0755)"
     assert check.hint == f"chmod 0700 {home.keys}"
 
 

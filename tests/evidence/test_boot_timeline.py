@@ -106,5 +106,5 @@ async def test_timeline_begins_now_where_nothing_came_before(
 
 @pytest.mark.parametrize("draft", [Draft(), Draft(image="web", init="bare")])
 async def test_timeline_refuses_a_guest_without_log_in(home: Home, draft: Draft) -> None:
-    with pytest.raises(InputError, match="nobody can log in to this guest"):
+    with pytest.raises(InputError, match="this guest allows none"):
         await boot_timeline.timeline(home, draft)

@@ -100,7 +100,7 @@ async def test_take_on_the_wall_clock_samples_the_second_pass(
     assert [mark.name for mark in evidence.clean.marks] == ["command.entered", "initramfs.start"]
     assert [mark.name for mark in evidence.instrumented.marks] == ["initramfs.start"]
     assert (evidence.clock, evidence.bootwright) == ("wall", __version__)
-    assert observed.steps == ["again, with a kernel that tells of its initcalls"]
+    assert observed.steps == ["booting again, with the kernel logging its initcalls"]
 
 
 async def test_take_returns_evidence_of_the_clean_recipe(

@@ -121,8 +121,8 @@ async def test_first_command_quotes_an_ssh_that_is_refused(
     script = "for n in 1 2 3 4 5 6; do echo debug1: $n >&2; done; echo Permission denied >&2"
     fake_ssh(tmp_path, monkeypatch, f"{script}; exit 255")
     error = await refused()
-    assert str(error) == "the guest's SSH server listens, but no command could be run"
-    assert error.hint == "bootwright run IMAGE -- true says more"
+    assert str(error) == "the guest's SSH server listens, but cannot run a command"
+    assert error.hint == "to see why: bootwright run IMAGE -- true"
     assert error.evidence.splitlines() == [
         *(f"debug1: {n}" for n in (3, 4, 5, 6)),
         "Permission denied",
@@ -135,7 +135,7 @@ async def test_first_command_ends_an_ssh_that_hangs(
     fake_ssh(tmp_path, monkeypatch, f"echo $$ >{tmp_path}/pid; exec sleep 60")
     monkeypatch.setattr(record, "_ANSWER_S", 0.5)
     error = await refused()
-    assert str(error) == "the guest's SSH server listens, but no command could be run"
+    assert str(error) == "the guest's SSH server listens, but cannot run a command"
     assert not is_alive(tmp_path / "pid")
 
 
@@ -173,7 +173,7 @@ async def test_fetch_of_nothing_is_an_error(
     fake_ssh(tmp_path, monkeypatch, "echo === units; echo no such command >&2; exit 127")
     with pytest.raises(GuestError) as bad:
         await record._fetch(REACH)
-    assert str(bad.value) == "the guest could not tell of its boot"
+    assert str(bad.value) == "the guest could not send its logs"
     assert bad.value.evidence == "no such command"
 
 
@@ -182,5 +182,5 @@ async def test_fetch_that_takes_too_long_is_an_error(
 ) -> None:
     fake_ssh(tmp_path, monkeypatch, "exec sleep 60")
     monkeypatch.setattr(record, "_FETCH_S", 0.2)
-    with pytest.raises(GuestError, match=r"^the guest did not tell of its boot within 0\.2 s$"):
+    with pytest.raises(GuestError, match=r"^the guest did not send its logs within 0\.2 s$"):
         await record._fetch(REACH)

@@ -47,22 +47,25 @@ def test_budget_draft_of_prefers_the_boot_to_the_file_head(tmp_path: Path) -> No
     ("text", "message"),
     [
         ("boot = 1", "Expected `array`, got `int` - at `boot`"),
-        ("boot = []", "has no boot"),
+        ("boot = []", "has no [[boot]]"),
         ('[[boot]]\nname = "a"\nimgae = "web"', "unknown field `imgae`"),
         ('[[boot]]\nname = "a"\ninit = "upstart"', "boot 'a': init is 'upstart', but must be one"),
-        ('[[boot]]\nname = "a"', "boot 'a' says not one thing to boot"),
-        ('[[boot]]\nname = "a"\ntiny = true\nimage = "web"', "says not one thing to boot"),
-        ('[[boot]]\nname = "a"\ntiny = true\nboots = 0', "boot 'a': boots is 0"),
-        ('[[boot]]\nname = "a"\ntiny = true\n' * 2, "names are not empty, and unlike"),
+        ('[[boot]]\nname = "a"', "boot 'a': expected exactly one of image, recipe or tiny"),
+        (
+            '[[boot]]\nname = "a"\ntiny = true\nimage = "web"',
+            "expected exactly one of image, recipe or tiny",
+        ),
+        ('[[boot]]\nname = "a"\ntiny = true\nboots = 0', "boot 'a': invalid boots 0"),
+        ('[[boot]]\nname = "a"\ntiny = true\n' * 2, "names must be unique and not empty"),
         (
             '[[boot]]\nname = "a"\ntiny = true\nbudget = { whole = "9" }',
-            "budget of whole: '9' is no time",
+            "budget of whole: invalid time '9'",
         ),
         (
             '[[boot]]\nname = "a"\ntiny = true\nbudget = { whole = "9%" }',
-            "budget of whole: '9%' is no time",
+            "budget of whole: invalid time '9%'",
         ),
-        ('[[boot]]\nname = "a"\ntiny = true\ntolerance = "x"', "tolerance 'x' is neither"),
+        ('[[boot]]\nname = "a"\ntiny = true\ntolerance = "x"', "tolerance: invalid value 'x'"),
         ("boot", "is no TOML"),
     ],
 )
@@ -113,7 +116,7 @@ def test_baseline_read_refuses_a_damaged_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is damaged: .*missing required field"):
         baseline.read(path)
     path.write_text("version = 2\n")
-    with pytest.raises(InputError, match="has version 2, and this bootwright knows up to 1"):
+    with pytest.raises(InputError, match="has version 2; this bootwright supports up to 1"):
         baseline.read(path)
 
 
@@ -128,7 +131,7 @@ def test_baseline_compares_only_with_like_measurements() -> None:
     virtual = baseline.of(measured.measurement([100, 102, 101]))
     here, there = Fingerprint(cpu="A CPU", cpus=2), Fingerprint(cpu="B CPU", cpus=2)
     assert baseline.why_apart(virtual, "virtual", "tcg", there) == ""
-    assert "of the virtual clock, and this is the wall one" in baseline.why_apart(
+    assert "of the virtual clock, this run uses the wall clock" in baseline.why_apart(
         virtual, "wall", "tcg", here
     )
     wall = baseline.Baseline(
@@ -140,7 +143,7 @@ def test_baseline_compares_only_with_like_measurements() -> None:
         recipe={"accelerator": "tcg"},
     )
     assert baseline.why_apart(wall, "wall", "tcg", here) == ""
-    assert "taken on 2 x A CPU, and this is 2 x B CPU" in baseline.why_apart(
+    assert "taken on 2 x A CPU, this host has 2 x B CPU" in baseline.why_apart(
         wall, "wall", "tcg", there
     )
     assert "is of tcg, and this of kvm" in baseline.why_apart(wall, "wall", "kvm", here)

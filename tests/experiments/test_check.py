@@ -73,7 +73,7 @@ def test_check_values_list_changes_since_the_baseline() -> None:
     assert found.changed == (
         "cmdline: -quiet +loud +fast",
         "memory_mib: 512 → 1024",
-        "the baseline is of 6 boots from seed 1 on",
+        "the baseline has 6 boots from seed 1 on",
     )
     same = check.result(WEB, measured.measurement([100] * 6), accepted)
     assert (same.changed, same.passed, same.has_baseline) == ((), True, True)
@@ -82,6 +82,6 @@ def test_check_values_list_changes_since_the_baseline() -> None:
 def test_check_phases_refuses_a_budget_for_an_unknown_phase() -> None:
     check.check_phases(WEB, measured.TINY)
     wrong = structs.replace(WEB, budget={"firmware": "1s"})
-    with pytest.raises(InputError, match="'firmware', which is no phase of it") as caught:
+    with pytest.raises(InputError, match="an unknown phase 'firmware'") as caught:
         check.check_phases(wrong, measured.TINY)
     assert caught.value.hint == "its phases on the virtual clock are kernel, initramfs, whole"

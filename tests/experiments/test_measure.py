@@ -73,7 +73,7 @@ def test_measure_take_may_stop_at_a_look(home: Home) -> None:
 
 def test_measure_begin_refuses_what_cannot_be_compared_or_resumed(home: Home) -> None:
     wall = replace(TINY, clock="wall")
-    with pytest.raises(InputError, match="never compare"):
+    with pytest.raises(InputError, match="they do not compare"):
         measure.begin(home, _pair(TINY, wall), MeasurementPlan(looks=(1,), timeout_s=60))
     with pytest.raises(NotFoundError, match="no measurement 77"):
         measure.resumed(home, 77, "measure")
@@ -88,8 +88,8 @@ def test_measure_begin_warns_of_sides_that_end_at_different_points(home: Home) -
     begun = measure.begin(home, _pair(TINY, inside), MeasurementPlan(looks=(1,), timeout_s=60))
     [warned] = measure.warnings(home, begun)
     assert warned == (
-        "A ends where the guest's command starts, and B where the SSH server accepts: "
-        "not the same work"
+        "A ends when the guest's command starts, B when the SSH server accepts connections: "
+        "the work is not the same"
     )
     assert measure.warnings(home, begin(home, compares=True)) == []
 
@@ -124,5 +124,5 @@ def test_a_recipe_is_measured_with_its_changes(home: Home, monkeypatch: pytest.M
     assert found.changes == ("cmdline-=quiet",)
     assert found.recipe == executor.jobs[0].recipe == replace(TINY, cmdline=())
     assert [sample.seed for sample in found.samples] == [1, 2, 3]
-    with pytest.raises(InputError, match="cmdline-=loud changes nothing"):
+    with pytest.raises(InputError, match="cmdline-=loud has no effect"):
         asyncio.run(measure.measure(home, TINY, 3, changes=["cmdline-=loud"]))

@@ -30,7 +30,7 @@ def series(*lengths: float, recipes: dict[int, Recipe] | None = None, n: int = 8
 
 
 def told(one: TrendSeries) -> list[tuple[int, str, int | None]]:
-    return [(step.id, step.verdict, step.mended_by) for step in one.steps]
+    return [(step.id, step.verdict, step.fixed_by) for step in one.steps]
 
 
 def test_trend_regressions_find_the_first_slower_boot_and_what_differs() -> None:

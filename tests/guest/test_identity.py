@@ -100,9 +100,9 @@ def test_user_key_remakes_a_lost_public_half(damage: str, home: Home) -> None:
 
 _FIRST_CALL = """
 from bootwright.guest import identity
-from bootwright.home import locate
+from bootwright.home import locate_home
 begin()
-identity.user_key(locate())
+identity.user_key(locate_home())
 """
 
 
@@ -120,9 +120,9 @@ def test_user_key_names_a_key_that_cannot_be_read(home: Home) -> None:
     private.write_text("no key")
     with pytest.raises(HostError) as bad:
         user_key(home)
-    assert str(bad.value).startswith(f"the key {private} cannot be read: ")
+    assert str(bad.value).startswith(f"cannot read the key {private}: ")
     assert bad.value.hint == (
-        "remove it: the next machine gets a new one; those made before know only the old"
+        "remove it: the next machine gets a new one; existing machines accept only the old one"
     )
     assert not private.with_suffix(".pub").exists()
 

@@ -223,7 +223,9 @@ def test_recall_names_a_missing_guest_file(home: Home) -> None:
     with pytest.raises(FormatError) as bad:
         initramfs.load_guest_file(home, missing)
     assert "a guest file abababababab that this host does not have" in str(bad.value)
-    assert bad.value.hint == "leave guest_files out of the recipe, so that this host's own are used"
+    assert (
+        bad.value.hint == "remove guest_files from the recipe, so that bootwright uses this host's"
+    )
 
 
 @pytest.mark.parametrize("damage", [b"", b"on", b"onE", b"one more"])
@@ -233,8 +235,8 @@ def test_recall_refuses_a_damaged_guest_file(damage: bytes, home: Home) -> None:
     path.write_bytes(damage)
     with pytest.raises(FormatError) as bad:
         initramfs.load_guest_file(home, named.digest)
-    assert str(bad.value) == f"{path} is damaged: its content is not what its name says"
-    assert bad.value.hint == f"rm {path}; what is our own is written again"
+    assert str(bad.value) == f"{path} is damaged: its content does not match its name"
+    assert bad.value.hint == f"rm {path}; bootwright writes its own files again"
     path.unlink()
     assert initramfs.store_guest_files(home, {"/a": (b"one", 0o755)}) == (named,)
     assert initramfs.load_guest_file(home, named.digest) == b"one"
@@ -271,7 +273,7 @@ def test_program_files_refuses_a_dynamic_busybox(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError) as bad:
         initramfs.program_files()
-    assert str(bad.value) == f"{busybox} is no statically linked x86-64 program"
+    assert str(bad.value) == f"{busybox} is not a statically linked x86-64 program"
     assert "sudo apt-get install busybox-static" in bad.value.hint
 
 
@@ -280,5 +282,5 @@ def test_program_files_names_a_missing_busybox(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bootwright.host.tools._SBIN", "")
-    with pytest.raises(HostError, match=r"^there is no busybox here that runs without libraries$"):
+    with pytest.raises(HostError, match=r"^no statically linked busybox on this host$"):
         initramfs.program_files()

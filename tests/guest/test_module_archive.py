@@ -127,7 +127,7 @@ def test_initramfs_make_names_a_driver_missing_without_modules(
     with pytest.raises(FormatError) as bad:
         module_archive.make_module_archive(lacking, ["ext4", "virtio_blk"], tmp_path)
     assert str(bad.value) == (
-        f"kernel {RELEASE} has CONFIG_VIRTIO_BLK={value}, and came without its modules"
+        f"kernel {RELEASE} has CONFIG_VIRTIO_BLK={value}, and was added without its modules"
     )
     assert "add it again with --modules" in bad.value.hint
 

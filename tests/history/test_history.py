@@ -191,7 +191,7 @@ def test_history_find_by_image_digest_or_prefix(history: History) -> None:
 
 
 def _aside(path: Path) -> str:
-    return f"mv {path} {path}.aside moves it away, and the next boot begins a new one"
+    return f"to start a new one: mv {path} {path}.aside"
 
 
 def _every_use(history: History) -> list[tuple[str, object]]:
@@ -261,10 +261,10 @@ def test_history_load_of_one_damaged_boot_leaves_the_others(history: History) ->
         connection.execute("UPDATE boots SET stretches = 'x' WHERE id = 3")
     with pytest.raises(FormatError, match=f"boot 1 in {history.path} is damaged: ") as caught:
         history.load(1)
-    assert caught.value.hint == "bootwright history rm 1 removes it"
+    assert caught.value.hint == "to remove it: bootwright history rm 1"
     with pytest.raises(
         FormatError,
-        match="boot 2 has evidence of version 99, and this bootwright knows up to 1",
+        match="boot 2 has evidence of version 99; this bootwright supports up to 1",
     ) as caught:
         history.load(2)
     assert caught.value.hint == "use bootwright 0.1.0 or a later one"
@@ -282,7 +282,7 @@ def test_history_leaves_another_programs_database_alone(history: History) -> Non
     with pytest.raises(FormatError) as caught:
         history.add(boot())
     assert str(caught.value) == (
-        f"the history {history.path} cannot be used: it is the database of another program"
+        f"cannot use the history {history.path}: it is a database of another program"
     )
     assert caught.value.hint == _aside(history.path)
     assert history.path.read_bytes() == before
@@ -292,12 +292,14 @@ def test_history_add_reports_a_database_locked_too_long(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.add(boot())
-    monkeypatch.setattr("bootwright.history.history._PATIENCE_MS", 20)
+    monkeypatch.setattr("bootwright.history.history._BUSY_TIMEOUT_MS", 20)
     with closing(sqlite3.connect(history.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(HostError, match=r"is held by another process for more than") as caught:
+        with pytest.raises(
+            HostError, match=r"another process has locked the history .* for more than"
+        ) as caught:
             history.add(boot())
-        assert caught.value.hint == f"fuser {history.path} says which"
+        assert caught.value.hint == f"to see which: fuser {history.path}"
         assert len(history.find()) == 1, "one reads while another writes"
     assert history.add(boot()) == 2
 
@@ -306,7 +308,7 @@ def test_history_add_names_a_folder_that_cannot_be_made(history: History) -> Non
     history.path.parent.write_text("a file where the folder should be")
     with pytest.raises(HostError) as caught:
         history.add(boot())
-    assert str(caught.value).startswith(f"the history {history.path} cannot be used: ")
+    assert str(caught.value).startswith(f"cannot use the history {history.path}: ")
     assert "BOOTWRIGHT_HOME" in caught.value.hint
 
 
@@ -319,7 +321,9 @@ def test_history_read_only_is_read_and_not_written(
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     assert [row.id for row in history.find()] == [1]
     assert history.load(1).row == history.find()[0]
-    with pytest.raises(HostError, match="cannot be used: attempt to write a readonly database"):
+    with pytest.raises(
+        HostError, match=r"cannot use the history .*: attempt to write a readonly database"
+    ):
         history.add(boot())
     assert sorted(_beside(history)) == before
 

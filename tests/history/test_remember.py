@@ -83,9 +83,9 @@ def test_remember_returns_a_notice_when_the_history_is_not_writable(home: Home) 
     told = evidence()
     assert remember(home, told, command="run", image=None, kernel="k", observe=observed) is None
     assert observed.notices == [
-        f"note: this boot is not kept in the history: the history {home.history} is damaged: "
-        f"file is not a database (mv {home.history} {home.history}.aside moves it away, "
-        "and the next boot begins a new one)"
+        f"note: cannot store this boot in the history: the history {home.history} is damaged: "
+        "file is not a database "
+        f"(to start a new one: mv {home.history} {home.history}.aside)"
     ]
 
 
@@ -95,4 +95,4 @@ def test_remember_returns_a_notice_when_the_folder_cannot_be_made(home: Home) ->
     observed = Observed()
     remember(home, evidence(), command="run", image=None, kernel="k", observe=observed)
     [line] = observed.notices
-    assert line.startswith("note: this boot is not kept in the history: the history ")
+    assert line.startswith("note: cannot store this boot in the history: cannot use the history ")

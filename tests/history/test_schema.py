@@ -1,4 +1,4 @@
-"""Steps: an old file is brought up, whole or not at all; a newer one is left alone."""
+"""Migrations: an old file is upgraded completely or not at all; a newer one is unchanged."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -16,6 +17,7 @@ from bootwright.history import measurements
 from bootwright.history.history import History
 from bootwright.history.measurement import Measurement, MeasurementPlan, Side
 from bootwright.history.schema import APPLICATION_ID, STEPS, Step
+from bootwright.timelines.evidence import Evidence
 from tests.history.samples import HOST, boot, filled
 
 _AS_RELEASED = Path(__file__).parent / "v1.sql"
@@ -96,12 +98,12 @@ def test_schema_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None
         with pytest.raises(FormatError) as caught:
             use()
         assert str(caught.value) == (
-            f"the history {path} cannot be used: it has version {len(STEPS) + 2}, "
-            f"and bootwright {__version__} knows up to {len(STEPS)}"
+            f"cannot use the history {path}: it has version {len(STEPS) + 2}, "
+            f"but bootwright {__version__} supports up to {len(STEPS)}"
         )
         assert caught.value.hint == (
             "use the bootwright that wrote it, or a later one; "
-            f"mv {path} {path}.aside moves it away, and the next boot begins a new one"
+            f"to start a new one: mv {path} {path}.aside"
         )
     assert path.read_bytes() == before
 
@@ -120,9 +122,12 @@ def test_schema_version_1_file_is_read(tmp_path: Path) -> None:
     later = ("vmm_options", "kernel_file")
     recipe = {k: v for k, v in boot().evidence.recipe.items() if k not in later}
     assert stored.recipe == recipe
-    # The evidence is as it was.
+    # The evidence is as it was, with the names that marks had then.
     recipe["machine"] = recipe.pop("machine_type")
-    assert stored.evidence == structs.replace(boot().evidence, recipe=recipe)
+    text = msgspec.json.encode(structs.replace(boot().evidence, recipe=recipe))
+    assert stored.evidence == msgspec.json.decode(
+        text.replace(b'"initramfs.', b'"seed.'), type=Evidence
+    )
     assert stored.row.image == "web"
     assert history.add(boot()) == 2
 

@@ -81,7 +81,7 @@ def test_archive_sources_with_a_mirror_need_no_apt(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tools, "_SBIN", "")
     assert archive.sources("sid", "http://m") == ["deb http://m sid main"]
-    with pytest.raises(HostError, match=r"apt-get \(knows the host's package mirror\)"):
+    with pytest.raises(HostError, match=r"apt-get \(tells the host's package mirror\)"):
         archive.sources("sid", None)
 
 

@@ -92,7 +92,7 @@ def test_descriptors_require_refuses_beyond_the_hard_limit() -> None:
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "ten",
-        "11 more files must be opened, but this process has N open and its hard limit is N+10",
+        "cannot open 11 more files: this process has N open and its hard limit is N+10",
         "raise it: ulimit -n N+11 (as root), or LimitNOFILE=N+11 in its systemd unit",
         "10",
     ], done.stderr
@@ -103,16 +103,17 @@ def test_descriptors_require_names_a_full_file_table(table: Path) -> None:
     descriptors.require(44, file_nr=table)
     with pytest.raises(HostError) as caught:
         descriptors.require(45, file_nr=table)
-    assert str(caught.value) == (
-        "45 more files must be opened, but 9700 of the 10000 that the whole host can open are open"
+    assert str(caught.value) == ("cannot open 45 more files: 9700 of the host's 10000 are open")
+    assert (
+        caught.value.hint
+        == "end processes that hold files open, or as root: sysctl fs.file-max=20000"
     )
-    assert caught.value.hint == "end what holds them, or as root: sysctl fs.file-max=20000"
 
 
 def test_descriptors_require_with_a_full_table_keeps_the_limit(table: Path) -> None:
     table.write_text("10000\t0\t10000\n")
     _set_soft(descriptors.opened() + 3)
-    with pytest.raises(HostError, match="the whole host"):
+    with pytest.raises(HostError, match="of the host's"):
         descriptors.require(20, file_nr=table)
     assert _soft() == descriptors.opened() + 3
 

@@ -86,7 +86,7 @@ def test_memory_read_without_proc_fails(host: Host) -> None:
     host.meminfo.unlink()
     with pytest.raises(HostError) as caught:
         host.mib()
-    assert str(caught.value) == f"{host.meminfo} cannot be read: No such file or directory"
+    assert str(caught.value) == f"cannot read {host.meminfo}: No such file or directory"
     assert caught.value.hint == "mount -t proc proc /proc"
 
 
@@ -104,7 +104,7 @@ def test_memory_read_names_a_missing_field(host: Host, text: str, field: str) ->
     with pytest.raises(HostError) as caught:
         host.mib()
     assert str(caught.value) == f"{host.meminfo} has no {field}"
-    assert caught.value.hint == "it takes Linux 3.14 or later, and its own /proc"
+    assert caught.value.hint == "bootwright needs Linux 3.14 or later, and the kernel's own /proc"
 
 
 def test_memory_read_of_this_host() -> None:

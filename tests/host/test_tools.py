@@ -66,7 +66,7 @@ def test_tools_require_hint_installs_all_missing_programs(bare: Path) -> None:
     assert str(caught.value) == (
         "not installed here: ssh (logs in), scp (copies files), "
         "setpriv (ends the VMM when its monitor ends), "
-        "depmod (finds out which kernel module needs which)"
+        "depmod (finds the dependencies of kernel modules)"
     )
     assert caught.value.hint == (
         "on Debian: sudo apt-get install kmod openssh-client util-linux; "

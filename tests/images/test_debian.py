@@ -252,7 +252,7 @@ def test_debian_build_reuses_an_equal_build(home: Home, mmdebstrap: Path) -> Non
 def test_debian_build_builds_another_description_anew(home: Home, mmdebstrap: Path) -> None:
     debian.build(home, "web", _TRIXIE)
     minimal = Build(suite="trixie", minimal=True, mirror="http://mirror/debian")
-    with pytest.raises(InputError, match="there is an image called 'web' already"):
+    with pytest.raises(InputError, match="an image is already called 'web'"):
         debian.build(home, "web", minimal)
     built = debian.build(home, "web", minimal, replace=True)
     assert (built.built, built.image.source) == (True, "Debian trixie minimal")

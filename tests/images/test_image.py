@@ -62,10 +62,8 @@ def test_shelve_moves_a_name_only_when_told_to(home: Home) -> None:
     old = _add(home, "web", b"old")
     with pytest.raises(InputError) as caught:
         _add(home, "web", b"new")
-    assert (
-        str(caught.value) == f"there is an image called 'web' already ({short_digest(old.digest)})"
-    )
-    assert caught.value.hint == "give another name, or --replace to take this one from it"
+    assert str(caught.value) == f"an image is already called 'web' ({short_digest(old.digest)})"
+    assert caught.value.hint == "use another name, or add --replace to reuse this one"
     assert (load_image(home, "web"), image_store(home).digests()) == (old, [old.digest])
     assert _add(home, "web", b"old") == old
     new = _add(home, "web", b"new", replace=True)

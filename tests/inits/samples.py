@@ -52,4 +52,4 @@ def goes(plan: TrimPlan) -> dict[str, str]:
 
 
 def stays(plan: TrimPlan) -> dict[str, str]:
-    return {stay.unit: stay.reason for stay in plan.stays}
+    return {stay.unit: stay.reason for stay in plan.kept_units}

@@ -1,4 +1,4 @@
-"""What the initramfs carries for systemd, held against what the initramfs lays down and what phases wait for.
+"""What the initramfs carries for systemd, compared with what it copies and what phases wait for.
 
 That sshd and systemd take these files is shown by the boots.
 """

@@ -64,14 +64,14 @@ def options(tree: Path) -> Options:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("NET", "y", "the config says so"),
-        ("CONFIG_NET", "y", "the config says so"),
-        ("INET", "n", "off: it needs SMP"),
+        ("NET", "y", "set in the config"),
+        ("CONFIG_NET", "y", "set in the config"),
+        ("INET", "n", "off: needs SMP"),
         ("CRC", "y", "selected by EXT4"),
-        ("HZ", "250", "nobody is asked: its default"),
-        ("SLAB", "n", "of its group SLUB was chosen"),
-        ("SLUB", "y", "chosen from its group"),
-        ("MODULES", "n", "its default: the config does not name it"),
+        ("HZ", "250", "its default; users cannot set it"),
+        ("SLAB", "n", "its choice group has SLUB selected"),
+        ("SLUB", "y", "selected in its choice group"),
+        ("MODULES", "n", "its default; the config does not set it"),
     ],
 )
 def test_kconfig_why_of_each_state_of_an_option(
@@ -92,7 +92,7 @@ def test_kconfig_why_shows_values_of_conditions(options: Options) -> None:
     ("name", "told"),
     [
         ("INET", "needs SMP"),
-        ("SLAB", "of its group SLUB was chosen"),
+        ("SLAB", "its choice group has SLUB selected"),
         ("NOWHERE", "this kernel has no such option"),
     ],
 )
@@ -103,7 +103,7 @@ def test_kconfig_missing_names_what_a_dropped_option_needs(
 
 
 def test_kconfig_missing_of_an_option_without_a_prompt(tree: Path) -> None:
-    assert Options(tree).missing("CRC") == "nobody can ask for it: others select it"
+    assert Options(tree).missing("CRC") == "only other options can select it"
 
 
 def test_kconfig_why_misspelt_option_has_a_hint(options: Options) -> None:

@@ -45,11 +45,9 @@ def test_make_log_failure_names_file_option_and_message(tmp_path: Path) -> None:
     ):
         log.read(line)
     error = log.failure(tmp_path, tmp_path / "out")
-    assert str(error) == (
-        "the kernel's build failed at fs/autofs.o, which CONFIG_AUTOFS_FS brought"
-    )
+    assert str(error) == "the kernel's build failed at fs/autofs.o (CONFIG_AUTOFS_FS)"
     assert error.evidence == "/src/fs/autofs.c:1:2: error: #error broken"
-    assert "goes on where this one stopped" in error.hint
+    assert "continues where this one stopped" in error.hint
 
 
 def test_make_log_names_a_full_disk(tmp_path: Path) -> None:

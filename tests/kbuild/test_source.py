@@ -37,13 +37,15 @@ def test_source_tree_ignores_git(tree: Path) -> None:
 
 
 def test_source_tree_refuses_other_folders(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no kernel source tree"):
+    with pytest.raises(InputError, match="is not a kernel source tree"):
         source_tree(tmp_path)
 
 
 def test_source_tree_refuses_a_tree_built_in_place(tree: Path) -> None:
     (tree / ".config").write_text("CONFIG_SMP=y\n")
-    with pytest.raises(InputError, match="was built in its own folder") as raised:
+    with pytest.raises(
+        InputError, match="contains an in-tree build, so the kernel refuses to build out of tree"
+    ) as raised:
         source_tree(tree)
     assert "make mrproper" in raised.value.hint
 

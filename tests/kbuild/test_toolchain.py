@@ -41,7 +41,7 @@ def test_toolchain_require_with_all_programs(programs: Path) -> None:
 def test_toolchain_require_hint_installs_all_missing_programs(programs: Path) -> None:
     (programs / "flex").unlink()
     (programs / "ld").unlink()
-    with pytest.raises(HostError, match="needs what is not installed here: ld, flex") as raised:
+    with pytest.raises(HostError, match="missing for a kernel build: ld, flex") as raised:
         toolchain.require()
     assert "sudo apt-get install binutils flex;" in raised.value.hint
 

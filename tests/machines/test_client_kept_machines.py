@@ -58,16 +58,16 @@ async def test_client_detach_leaves_the_machine_running_until_stop(
     # A guest that does not let us in any more is told by its power button.
     ssh_that_logs_in(tmp_path / "bin", "echo 'Permission denied (publickey).' >&2; exit 255")
     ended = await control.stop(folder, 30)
-    assert (ended.reason, ended.text) == ("stopped", "shut down when told to")
+    assert (ended.reason, ended.text) == ("stopped", "shut down as requested")
     assert told()[-1] == "system_powerdown"
     assert not folder.is_alive()
     last = folder.last_end()
     assert last is not None
-    assert (last.reason, last.text) == ("stopped", "shut down when told to")
+    assert (last.reason, last.text) == ("stopped", "shut down as requested")
     assert folder.console_log.read_bytes() == b"Linux version 6.1\r\n"
     assert sorted(path.name for path in folder.path.iterdir()) == [
-        *("console.log", "disk.qcow2", "end.json", "identity.json", "known_hosts", "let-in"),
-        *("lock", "machine.json", "vmm.log"),
+        *("console.log", "disk.qcow2", "end.json", "identity.json", "known_hosts"),
+        *("lock", "logged-in", "machine.json", "vmm.log"),
     ]
 
 
@@ -106,7 +106,7 @@ async def test_client_started_refuses_a_second_start_of_one_machine(
         with pytest.raises(InputError) as bad:
             async with client.started(home, kept, Recorder(), again=True):
                 pytest.fail("it was started twice")
-        assert str(bad.value) == "machine 'web' is running already"
+        assert str(bad.value) == "machine 'web' is already running"
         assert bad.value.hint == "bootwright ssh web"
         await asyncio.to_thread(control.status, folder)  # and nobody has harmed the first
         await control.end(folder)

@@ -96,7 +96,7 @@ async def test_console_on_a_full_disk_bounds_its_buffer_and_notes_the_loss(
 ) -> None:
     monkeypatch.setattr(console, "_BACKLOG_BYTES", 1000)
     monkeypatch.setattr(console, "_RETRY_S", 3600)  # tried again with what comes next, not before
-    note = b"\r\n[bootwright: output is missing here, the host's disk was full]\r\n"
+    note = b"\r\n[bootwright: output is missing here: the host's disk was full]\r\n"
     lines = b"".join(b"%04d\n" % number for number in range(2000))
     log.room_bytes = 10
     async with Guest.booted(log) as guest, guest.attached() as (seen, _):

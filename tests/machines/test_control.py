@@ -30,7 +30,7 @@ from bootwright.machines.spec import MONITOR
 from tests.machines.fakes import WAITS, FakeMonitor, address, held_elsewhere, shell
 from tests.machines.samples import STATUS, at_rest
 
-ENDED = Ended(reason="stopped", text="shut down when told to", console="/logs/web")
+ENDED = Ended(reason="stopped", text="shut down as requested", console="/logs/web")
 MARK = MarkTaken(name="initramfs.start", time_ns=1)
 
 
@@ -58,7 +58,7 @@ def not_running(error: BootwrightError) -> None:
 def no_answer(error: BootwrightError) -> None:
     assert isinstance(error, GuestError)
     assert str(error) == "the monitor of machine 'web' does not answer"
-    assert error.hint == "try again; if it stays so: bootwright rm --force web"
+    assert error.hint == "try again, or end it by force: bootwright rm --force web"
 
 
 def test_control_status_returns_the_machines_state(folder: MachineFolder) -> None:

@@ -7,10 +7,10 @@ import pytest
 from bootwright.errors import GuestError
 from bootwright.machines.diagnosis import is_stuck, not_ready, prompt
 
-EMERGENCY = "the lines below say why; --append systemd.unit=multi-user.target may pass by it"
-LOOK = "give more time with --timeout, or look at its console below"
+EMERGENCY = "the cause is below; --append systemd.unit=multi-user.target may skip it"
+LOOK = "raise --timeout, or look at its console below"
 HANDED_OVER = {"vmm.running": "", "initramfs.start": "", "initramfs.done": ""}
-FULL_HINT = "an image's disk grows with --disk-size 8G"
+FULL_HINT = "use a larger disk, such as --disk-size 8G"
 
 
 def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> GuestError:
@@ -41,14 +41,14 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             HANDED_OVER | {"sshd.failed": "exit-code, exit status 255", "console.prompt": ""},
             "web login: ",
             "its SSH server ended instead of listening (exit-code, exit status 255)",
-            "what it said is below; bootwright console shows more",
+            "its log is below; bootwright console shows more",
             id="sshd failed",
         ),
         pytest.param(
             HANDED_OVER | {"sshd.failed": "exit-code", "sshd.given-up": ""},
             "web login: ",
             "its SSH server ended instead of listening (exit-code)",
-            "correct its configuration in the image, /etc/ssh/sshd_config; what it said is below",
+            "correct /etc/ssh/sshd_config in the image; its log is below",
             id="sshd given up",
         ),
         pytest.param(
@@ -92,7 +92,8 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             HANDED_OVER | {"console.prompt": ""},
             "web login: ",
-            "the system is up (its console asks for a log-in), but its SSH server does not listen",
+            "the system is up (its console shows a login prompt), but its SSH server does "
+            "not listen",
             "is openssh-server installed and its unit enabled in the image?",
             id="no sshd",
         ),
@@ -113,7 +114,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             {"vmm.running": ""},
             "Linux version 6.1",
-            "its kernel runs, but has not come to the initramfs",
+            "its kernel runs, but has not reached the initramfs",
             LOOK,
             id="kernel",
         ),
@@ -121,9 +122,8 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             {"vmm.running": ""},
             "",
             "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
-            "hides how far it came",
-            "give more time with --timeout, or boot once with "
-            "--append 'loglevel=8 earlyprintk=ttyS0'",
+            "hides its progress",
+            "raise --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
             id="silence",
         ),
     ],

@@ -19,7 +19,7 @@ from bootwright.vmms.protocol import VmmExit, VmmExitReason
 from tests.machines.samples import at_rest, made
 
 PRINTED = "[    0.0] Linux version 6.1\r\n"
-KILLED = "somebody killed it; the kernel does when memory runs out (see dmesg)"
+KILLED = "it was killed; the kernel does this when memory runs out (see dmesg)"
 
 
 @pytest.fixture
@@ -45,15 +45,15 @@ def judged(
 @pytest.mark.parametrize(
     ("reason", "circumstances", "last", "text"),
     [
-        ("told-to-quit", {}, "ended", "ended at once, when told to, without shutting down"),
+        ("quit-requested", {}, "ended", "ended at once as requested, without a shutdown"),
         (
-            "told-to-quit",
+            "quit-requested",
             {"stopped": True},
             "ended",
             "did not shut down in time and was ended",
         ),
-        ("powered-off", {"stopped": True}, "stopped", "shut down when told to"),
-        ("powered-off", {"let_in": True}, "powered-off", "the guest powered itself off"),
+        ("powered-off", {"stopped": True}, "stopped", "shut down as requested"),
+        ("powered-off", {"logged_in": True}, "powered-off", "the guest powered itself off"),
         ("powered-off", {"finished": True}, "powered-off", "the guest powered itself off"),
     ],
 )
@@ -77,7 +77,7 @@ def test_judge_guest_that_powers_off_too_early(home: Home, folder: MachineFolder
     ended, error = judged(home, folder, "powered-off")
     assert type(error) is GuestError
     assert str(error) == (
-        "the guest powered itself off before it let anybody in, or its command had ended"
+        "the guest powered itself off before anybody logged in or its command ended"
     )
     assert error.evidence == PRINTED.strip()
     assert (ended.reason, ended.text) == ("powered-off", "the guest powered itself off")
@@ -136,7 +136,7 @@ def test_judge_saves_the_console_of_a_failed_machine(home: Home, folder: Machine
 
 
 def test_judge_saves_the_console_when_the_client_fails(home: Home, folder: MachineFolder) -> None:
-    ended, error = judged(home, folder, "told-to-quit", save_console=True)
+    ended, error = judged(home, folder, "quit-requested", save_console=True)
     assert error is None
     assert Path(ended.console).read_bytes() == PRINTED.encode()
 
@@ -175,7 +175,7 @@ def test_judge_without_space_for_the_console(
     ("why", "reason", "text"),
     [
         ("QEMU did not start", "vmm-died", "it did not start: QEMU did not start"),
-        ("", "ended", "it was ended before it had started"),
+        ("", "ended", "it was ended before it started"),
     ],
 )
 def test_not_started_is_an_end_with_its_reason(why: str, reason: str, text: str) -> None:

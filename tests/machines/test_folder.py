@@ -25,7 +25,7 @@ from bootwright.machines.spec import LastEnd
 from tests.machines.fakes import WAITS, held_elsewhere, shell
 from tests.machines.samples import SPEC, at_rest, entries, made
 
-STOPPED = LastEnd(reason="stopped", text="shut down when told to", ended_s=1_700_000_000)
+STOPPED = LastEnd(reason="stopped", text="shut down as requested", ended_s=1_700_000_000)
 
 
 def test_claimed_machine_exists_and_is_alive(home: Home) -> None:
@@ -47,7 +47,7 @@ def test_claimed_gives_a_name_once(first_is_alive: bool, home: Home) -> None:
     if not first_is_alive:
         with pytest.raises(InputError) as bad, claimed_folder(home, replace(SPEC, kept=True)):
             pytest.fail("the name was given twice")
-    assert str(bad.value) == "a machine is called 'web' already"
+    assert str(bad.value) == "a machine named 'web' already exists"
     assert bad.value.hint == "choose another --name, or: bootwright rm --force web"
     assert entries(home) == ["web"]
     assert first.spec() == SPEC
@@ -75,12 +75,12 @@ def test_claimed_that_cannot_write_leaves_nothing(
 def test_claimed_is_never_seen_without_its_lock(home: Home) -> None:
     home.machines.mkdir(parents=True)
     script = (
-        "import sys; from bootwright.home import locate;"
-        "from bootwright.machine import folder as folders;"
+        "import sys; from bootwright.home import locate_home;"
+        "from bootwright.machines import folder as folders;"
         "print('ready', flush=True);"
         "seen = set();\n"
         "while 'end' not in seen:\n"
-        "    for folder in folders.every(locate()):\n"
+        "    for folder in folders.all_machines(locate_home()):\n"
         "        assert folder.is_alive() or not folder.path.exists(), folder.name\n"
         "        seen.add(folder.name)\n"
     )
@@ -97,14 +97,14 @@ def test_claimed_is_never_seen_without_its_lock(home: Home) -> None:
 def test_folder_is_alive_when_another_process_holds_the_lock(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "_SETTLE_S", 0.1)
+    monkeypatch.setattr(folders, "_RECLAIM_S", 0.1)
     folder = made(home)
     assert not folder.is_alive()
     with held_elsewhere(folder.lock):
         assert folder.is_alive()
         with pytest.raises(InputError) as bad, folder.locked():
             pytest.fail("the lock was taken twice")
-        assert str(bad.value) == "machine 'web' is running already"
+        assert str(bad.value) == "machine 'web' is already running"
         assert bad.value.hint == "bootwright ssh web"
     assert not folder.is_alive()
     with folder.locked():
@@ -115,7 +115,7 @@ def test_folder_lock_of_a_removed_machine(home: Home) -> None:
     folder = MachineFolder(home.machines / "web")
     with pytest.raises(NotFoundError) as bad, folder.locked():
         pytest.fail("there is no lock")
-    assert str(bad.value) == "machine 'web' was removed just now"
+    assert str(bad.value) == "machine 'web' was just removed"
     assert bad.value.hint == "bootwright ps"
 
 
@@ -154,7 +154,7 @@ def test_folder_last_end_that_is_unreadable_is_lost(damage: str, home: Home) -> 
     path.write_text(damage)
     os.utime(path, (1_700_000_000, 1_700_000_000))
     assert folder.last_end() == LastEnd(
-        reason="lost", text="nobody knows how it ended", ended_s=1_700_000_000
+        reason="lost", text="how it ended is unknown", ended_s=1_700_000_000
     )
 
 
@@ -171,7 +171,7 @@ def test_folder_names_a_file_that_cannot_be_read(
         path.write_text(damage)
     with pytest.raises(FormatError) as bad:
         folder.spec() if file_name == "machine.json" else folder.identity()
-    assert str(bad.value).startswith(f"{path} cannot be read: ")
+    assert str(bad.value).startswith(f"cannot read {path}: ")
     assert bad.value.hint == "bootwright rm --force web"
 
 
@@ -199,7 +199,7 @@ def test_folder_give_back_releases_what_a_run_took(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "let_in", "worth"),
+    ("kept", "logged_in", "worth"),
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
 def test_folder_is_worth_keeping_after_a_login_only(
@@ -256,7 +256,7 @@ def test_folders_find_names_an_unknown_machine(home: Home) -> None:
     with pytest.raises(NotFoundError) as bad:
         folders.find_machine(home, "web")
     assert str(bad.value) == "no machine is called 'web'"
-    assert bad.value.hint == "there is no machine; bootwright run makes one"
+    assert bad.value.hint == "there are no machines; bootwright run makes one"
     made(home, "db")
     made(home, "api")
     (home.machines / "web").mkdir()
@@ -287,7 +287,7 @@ def test_claimed_refuses_a_foreign_folder(content: str | None, home: Home) -> No
         (foreign / "file").write_text(content)
     with pytest.raises(InputError) as bad, claimed_folder(home, SPEC):
         pytest.fail("the name was given")
-    assert str(bad.value) == f"{foreign} is in the way, and is no machine of ours"
+    assert str(bad.value) == f"{foreign} exists and is not a bootwright machine"
     assert bad.value.hint == "choose another --name, or move it away"
     assert sorted(path.name for path in foreign.iterdir()) == ([] if content is None else ["file"])
 

@@ -18,9 +18,9 @@ from tests.machines.samples import SPEC, entries, made
 
 _CRASH = """
 import os, signal, sys
-from bootwright.home import locate
-from bootwright.machine import folder as folders
-from tests.machine.samples import SPEC
+from bootwright.home import locate_home
+from bootwright.machines import folder as folders
+from tests.machines.samples import SPEC
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -35,8 +35,8 @@ match sys.argv[1]:
         folders.Path.rename = die
     case "removal":
         folders.remove_tree = die
-with folders.claimed(locate(), SPEC) as folder:
-    folders.remove(folder)
+with folders.claimed_folder(locate_home(), SPEC) as folder:
+    folders.remove_machine(folder)
 """
 
 
@@ -70,15 +70,15 @@ def test_unfinished_omits_a_machine_being_made(home: Home) -> None:
 
 _LOOK = """
 import time
-from bootwright.home import locate
-from bootwright.machine import folder as folders
+from bootwright.home import locate_home
+from bootwright.machines import folder as folders
 
 real = time.sleep
 def told(seconds):
     print("waits", flush=True)
     real(seconds)
 time.sleep = told
-print("found", len(folders.unfinished(locate())))
+print("found", len(folders.unfinished_folders(locate_home())))
 """
 
 

@@ -36,7 +36,7 @@ def test_monitor_that_is_not_needed_is_gone_after_the_block(
         [monitor] = started
         assert monitor.process.poll() is None
     assert monitor.process.returncode == -9
-    assert monitor.leash.fileno() == -1
+    assert monitor.connection.fileno() == -1
     assert not home.state.exists()
 
 
@@ -54,7 +54,7 @@ def test_monitor_whose_leash_is_cut_ends_and_has_made_nothing(
     home: Home, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monitor = MonitorProcess()
-    monitor.leash.close()
+    monitor.connection.close()
     assert monitor.process.wait(60) == 0
     assert not home.state.exists()
     assert capfd.readouterr() == ("", "")
@@ -80,5 +80,5 @@ def test_package_is_not_looked_for_in_the_working_folder(
     (tmp_path / "bootwright/__init__.py").write_text("raise RuntimeError('not ours')\n")
     monkeypatch.chdir(tmp_path)
     monitor = MonitorProcess()
-    monitor.leash.close()
+    monitor.connection.close()
     assert monitor.process.wait(60) == 0

@@ -19,8 +19,8 @@ from bootwright.machines.recovery import reclaim
 from tests.machines.fakes import WAITS, finish, held_elsewhere, shell, together
 from tests.machines.samples import at_rest, entries, made
 
-GIVEN_BACK = "its monitor was dead; what it had taken is given back, its disk is kept"
-REMOVED = "removed: its monitor was dead, and it was not to be kept"
+GIVEN_BACK = "its monitor was dead; its resources were released, its disk is kept"
+REMOVED = "removed: its monitor was dead, and it was not a kept machine"
 
 
 def crashed(folder: MachineFolder, **tokens: str) -> MachineFolder:
@@ -39,7 +39,7 @@ def test_reclaim_without_machines_creates_nothing(home: Home) -> None:
 
 
 def test_reclaim_removes_only_what_nobody_needs(home: Home) -> None:
-    crashed(made(home, "never-let-in", kept=True))
+    crashed(made(home, "never-logged-in", kept=True))
     crashed(made(home, "not-kept", logged_in=True))
     made(home, "plain")
     kept = crashed(at_rest(home, "kept"))
@@ -47,7 +47,7 @@ def test_reclaim_removes_only_what_nobody_needs(home: Home) -> None:
     with held_elsewhere(alive.lock):
         assert reclaim(home) == [
             f"kept: {GIVEN_BACK}",
-            f"never-let-in: {REMOVED}",
+            f"never-logged-in: {REMOVED}",
             f"not-kept: {REMOVED}",
             f"plain: {REMOVED}",
         ]
@@ -173,8 +173,8 @@ def test_reclaim_keeps_a_damaged_machine(damage: str, has_crashed: bool, home: H
     assert len(done) == (2 if has_crashed else 1)
     if has_crashed:
         assert done[0].startswith(
-            "damaged: its monitor was dead; what it had taken is given back; "
-            f"damaged: {description} cannot be read: "
+            "damaged: its monitor was dead; its resources were released; "
+            f"damaged: cannot read {description}: "
         )
     assert reclaim(home) == []
     assert entries(home) == ["damaged"]
@@ -182,7 +182,7 @@ def test_reclaim_keeps_a_damaged_machine(damage: str, has_crashed: bool, home: H
     assert not damaged.journal.path.exists()
     with pytest.raises(FormatError) as bad:
         damaged.spec()
-    assert str(bad.value).startswith(f"{description} cannot be read: ")
+    assert str(bad.value).startswith(f"cannot read {description}: ")
     assert bad.value.hint == "bootwright rm --force damaged"
 
 
@@ -197,7 +197,7 @@ def test_reclaim_releases_despite_a_damaged_journal(home: Home) -> None:
         assert reclaim(home) == [f"web: {GIVEN_BACK}"]
         assert vmm.wait() == -9
     assert sorted(p.name for p in folder.path.iterdir()) == [
-        *("disk.qcow2", "identity.json", "let-in", "lock", "machine.json")
+        *("disk.qcow2", "identity.json", "lock", "logged-in", "machine.json")
     ]
 
 
@@ -220,10 +220,10 @@ def test_reclaim_leaves_a_machine_started_meanwhile(
 
 
 _SETTLE = """
-from bootwright.home import locate
-from bootwright.machines.recovery import settle
+from bootwright.home import locate_home
+from bootwright.machines.recovery import reclaim
 begin()
-settle(locate())
+reclaim(locate_home())
 """
 
 
@@ -243,11 +243,11 @@ def test_reclaim_by_several_processes_at_once(times: int, home: Home) -> None:
 
 
 _LOOK = """
-from bootwright.home import locate
-from bootwright.machines.recovery import settle
+from bootwright.home import locate_home
+from bootwright.machines.recovery import reclaim
 begin()
-while not (locate().machines / "stop").exists():
-    settle(locate())
+while not (locate_home().machines / "stop").exists():
+    reclaim(locate_home())
 """
 
 

@@ -40,7 +40,7 @@ async def test_wait_for_banner_ends_with_a_banner_only() -> None:
 def test_access_options_are_accepted_by_the_real_ssh(tmp_path: Path) -> None:
     folder = tmp_path / "a b%c"
     folder.mkdir()
-    argv = access(folder).ssh(["true"], doorway=LoginHook(MachineFolder(folder)))
+    argv = access(folder).ssh(["true"], hook=LoginHook(MachineFolder(folder)))
     done = subprocess.run([argv[0], "-G", *argv[1:]], capture_output=True, text=True, check=True)
     settings = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
     assert settings["hostname"] == "127.0.0.1"
@@ -135,36 +135,36 @@ def test_access_refuses_a_machine_without_a_network(home: Home) -> None:
         (
             'Load key "/k/id": invalid format\nroot@127.0.0.1: Permission denied (publickey).',
             HostError,
-            "the key /k/id cannot be read by ssh",
-            "remove it and its .pub: the next machine gets a new one; those made before know only "
-            "the old key",
+            "ssh cannot read the key /k/id",
+            "remove it and its .pub: the next machine gets a new one; existing "
+            "machines accept only the old one",
         ),
         (
             'Load key "/other/id": invalid format\nroot@127.0.0.1: Permission denied (publickey).',
             GuestError,
-            "the guest refused our key",
+            "the guest refused bootwright's SSH key",
             "does the image's sshd_config forbid root, or keys (PermitRootLogin, "
             "PubkeyAuthentication, AllowUsers)?",
         ),
         (
             "Host key verification failed.",
             GuestError,
-            "the guest showed another host key than the one that it was given",
+            "the guest's host key is not the one that bootwright gave it",
             "does something else answer on its port?",
         ),
         (
             "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @",
             GuestError,
-            "the guest showed another host key than the one that it was given",
+            "the guest's host key is not the one that bootwright gave it",
             "does something else answer on its port?",
         ),
         (
             "kex_exchange_identification: Connection closed by remote host",
             GuestError,
-            "the guest did not let us in",
-            "its console says more: bootwright logs",
+            "cannot log in to the guest",
+            "see its console: bootwright logs",
         ),
-        ("", GuestError, "the guest did not let us in", "its console says more: bootwright logs"),
+        ("", GuestError, "cannot log in to the guest", "see its console: bootwright logs"),
     ],
 )
 def test_refusal_says_why_login_failed(

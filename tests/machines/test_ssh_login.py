@@ -38,8 +38,8 @@ class Fake:
 
     async def log_in(self, on_login: Callable[[], Awaitable[None]], line: str) -> ssh.Completed:
         """Run *line* in the guest and capture it."""
-        doorway = LoginHook(self.folder)
-        run = ssh.run(self.reach, [line], doorway, on_login, terminal=False, capture=True)
+        hook = LoginHook(self.folder)
+        run = ssh.run(self.reach, [line], hook, on_login, terminal=False, capture=True)
         return await asyncio.wait_for(run, 60)
 
     def left(self) -> list[str]:
@@ -96,8 +96,8 @@ async def test_ssh_run_can_be_repeated(fake: Fake) -> None:
 
 
 async def test_ssh_run_ignores_what_a_killed_command_left(fake: Fake) -> None:
-    os.mkfifo(fake.folder.path / "knock")
-    (fake.folder.path / "pass").write_text("a file")
+    os.mkfifo(fake.folder.path / "login")
+    (fake.folder.path / "release").write_text("a file")
     (fake.folder.path / "ssh.log").write_text("Permission denied (publickey).")
     assert (await fake.log_in(nothing, "exit 7")).exit_status == 7
     assert fake.left() == []
@@ -106,9 +106,13 @@ async def test_ssh_run_ignores_what_a_killed_command_left(fake: Fake) -> None:
 @pytest.mark.parametrize(
     ("complaint", "kind", "message"),
     [
-        ("root@127.0.0.1: Permission denied (publickey).", GuestError, "the guest refused our key"),
-        ("Connection reset by peer", GuestError, "the guest did not let us in"),
-        ('Load key "{key}": error', HostError, "the key {key} cannot be read by ssh"),
+        (
+            "root@127.0.0.1: Permission denied (publickey).",
+            GuestError,
+            "the guest refused bootwright's SSH key",
+        ),
+        ("Connection reset by peer", GuestError, "cannot log in to the guest"),
+        ('Load key "{key}": error', HostError, "ssh cannot read the key {key}"),
     ],
 )
 async def test_ssh_run_reports_an_ssh_that_fails_at_once(
@@ -162,30 +166,30 @@ async def test_ssh_run_cancelled_before_the_command_leaves_nothing(fake: Fake) -
 
 
 async def test_doorway_files_are_private_and_in_the_journal(fake: Fake) -> None:
-    doorway = LoginHook(fake.folder)
-    with doorway.open():
-        assert [row.name for row in fake.folder.journal.owned()] == ["knock", "pass", "ssh.log"]
-        for name in ("knock", "pass"):
+    hook = LoginHook(fake.folder)
+    with hook.open():
+        assert [row.name for row in fake.folder.journal.owned()] == ["login", "release", "ssh.log"]
+        for name in ("login", "release"):
             status = (fake.folder.path / name).stat()
             assert status.st_mode & 0o777 == 0o600
-        assert not doorway.knocked.is_set()
-        (fake.folder.path / "knock").write_text("\n")
-        await asyncio.wait_for(doorway.knocked.wait(), 60)
+        assert not hook.logged_in.is_set()
+        (fake.folder.path / "login").write_text("\n")
+        await asyncio.wait_for(hook.logged_in.wait(), 60)
     assert fake.left() == []
 
 
 _LOG_IN = """
 import asyncio, sys
 from pathlib import Path
-from bootwright.machine import ssh
+from bootwright.machines import ssh
 from bootwright.machines.folder import MachineFolder
 folder = MachineFolder(Path(sys.argv[1]))
-reach = ssh.Access(name="web", port=1, key=Path("/k"), known_hosts=folder.known_hosts)
+reach = ssh.SshEndpoint(name="web", port=1, key=Path("/k"), known_hosts=folder.known_hosts)
 async def on_login():
     print("logged in", flush=True)
     await asyncio.Event().wait()
 asyncio.run(
-    ssh.run(reach, ["true"], ssh.Doorway(folder), on_login, terminal=False, capture=True)
+    ssh.run(reach, ["true"], ssh.LoginHook(folder), on_login, terminal=False, capture=True)
 )
 """
 

@@ -38,9 +38,9 @@ class Monitor:
 
     def __init__(self) -> None:
         self.heard: list[ToMonitor] = []
-        self.board = Connections(self._hear)
+        self.connections = Connections(self._handle)
 
-    async def _hear(
+    async def _handle(
         self, message: ToMonitor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.heard.append(message)
@@ -48,15 +48,15 @@ class Monitor:
             case AskStatus():
                 writer.write(encode(STATUS))
             case AttachConsole():
-                self.board.mute(writer)
+                self.connections.mute(writer)
                 while typed := await reader.read(100):
                     writer.write(typed.upper())
 
 
 @asynccontextmanager
-async def opened(board: Connections, folder: MachineFolder) -> AsyncIterator[None]:
+async def opened(connections: Connections, folder: MachineFolder) -> AsyncIterator[None]:
     with folder.listening() as listener:
-        async with board.open(listener):
+        async with connections.open(listener):
             yield
 
 
@@ -94,7 +94,11 @@ async def told(reader: asyncio.StreamReader) -> Message:
 async def test_switchboard_answers_the_client_that_asked(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
+    async with (
+        opened(monitor.connections, folder),
+        connected(folder) as one,
+        connected(folder) as two,
+    ):
         one[1].write(encode(Detach()) + encode(Stop(timeout_s=1.5)))
         await assert_answered(one)
         two[1].write(encode(Quit()))
@@ -107,10 +111,14 @@ async def test_switchboard_answers_the_client_that_asked(
 async def test_switchboard_tell_reaches_all_clients(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
+    async with (
+        opened(monitor.connections, folder),
+        connected(folder) as one,
+        connected(folder) as two,
+    ):
         for streams in (one, two):
             await assert_answered(streams)
-        monitor.board.tell(NEWS)
+        monitor.connections.broadcast(NEWS)
         for streams in (one, two):
             assert await told(streams[0]) == NEWS
 
@@ -118,24 +126,28 @@ async def test_switchboard_tell_reaches_all_clients(
 async def test_switchboard_tell_omits_clients_that_left(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with opened(monitor.board, folder), connected(folder) as stays:
+    async with opened(monitor.connections, folder), connected(folder) as stays:
         async with connected(folder) as leaves:
             await assert_answered(leaves)
         await assert_answered(stays)
-        monitor.board.tell(NEWS)
-        monitor.board.tell(NEWS)
+        monitor.connections.broadcast(NEWS)
+        monitor.connections.broadcast(NEWS)
         assert await told(stays[0]) == NEWS
 
 
 async def test_switchboard_console_connection_carries_only_the_console(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
+    async with (
+        opened(monitor.connections, folder),
+        connected(folder) as one,
+        connected(folder) as two,
+    ):
         # What is typed may come with the message, and need be neither a line nor a message.
         one[1].write(encode(AttachConsole(from_byte=0)) + b"root\n" + encode(Quit())[:5])
         assert await exactly(one[0], 10) == b'ROOT\n{"TYP'
         await assert_answered(two)
-        monitor.board.tell(NEWS)
+        monitor.connections.broadcast(NEWS)
         assert await told(two[0]) == NEWS
         one[1].write(b"x")
         assert await exactly(one[0], 1) == b"X"
@@ -157,13 +169,17 @@ async def test_switchboard_disconnects_only_the_client_that_sends_garbage(
     rubbish: bytes, folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "LINE_BYTES", 1000)
-    async with opened(monitor.board, folder), connected(folder) as good, connected(folder) as bad:
+    async with (
+        opened(monitor.connections, folder),
+        connected(folder) as good,
+        connected(folder) as bad,
+    ):
         bad[1].write(rubbish)
         bad[1].write_eof()
         with suppress(ConnectionResetError):  # where what it had sent was not even read
             assert await rest(bad[0]) == b""
         await assert_answered(good)
-        monitor.board.tell(NEWS)
+        monitor.connections.broadcast(NEWS)
         assert await told(good[0]) == NEWS
     assert monitor.heard == [AskStatus()]
 
@@ -176,7 +192,7 @@ async def test_switchboard_takes_garbage_on_the_leash_for_its_end(
         reader = asyncio.StreamReader(limit=1000)
         reader.feed_data(encode(AskStatus()) + rubbish)
         reader.feed_eof()
-        await asyncio.wait_for(monitor.board.listen(reader, writer), 60)
+        await asyncio.wait_for(monitor.connections.listen(reader, writer), 60)
         assert await told(far[0]) == STATUS
     assert monitor.heard == [AskStatus()]
 
@@ -184,11 +200,11 @@ async def test_switchboard_takes_garbage_on_the_leash_for_its_end(
 async def test_switchboard_survives_a_client_that_disconnects(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with opened(monitor.board, folder), connected(folder) as good:
+    async with opened(monitor.connections, folder), connected(folder) as good:
         async with connected(folder) as cut:
             await assert_answered(cut)
             for _ in range(1000):
-                monitor.board.tell(NEWS)
+                monitor.connections.broadcast(NEWS)
             cut[1].transport.abort()
         await assert_answered_among_news(good)
 
@@ -207,14 +223,14 @@ async def test_switchboard_opens_below_a_path_too_long_for_a_socket(
     folder.path.mkdir(parents=True)
     with pytest.raises(OSError, match="AF_UNIX path too long"), socket.socket(socket.AF_UNIX) as s:
         s.bind(str(folder.control))
-    async with opened(monitor.board, folder), connected(folder) as streams:
+    async with opened(monitor.connections, folder), connected(folder) as streams:
         await assert_answered(streams)
 
 
 async def test_switchboard_socket_is_in_the_journal_and_removed(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
-    async with opened(monitor.board, folder):
+    async with opened(monitor.connections, folder):
         assert folder.journal.owned() == [JournalEntry(event="take", kind="file", name="control")]
         assert folder.control.is_socket()
     assert folder.journal.owned() == []
@@ -227,7 +243,7 @@ async def test_switchboard_replaces_the_socket_of_a_killed_monitor(
     monkeypatch.chdir(folder.path)
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(folder.control.name)
-    async with opened(monitor.board, folder), connected(folder) as streams:
+    async with opened(monitor.connections, folder), connected(folder) as streams:
         await assert_answered(streams)
 
 
@@ -235,12 +251,16 @@ async def test_switchboard_close_sends_everything_first(
     folder: MachineFolder, monitor: Monitor
 ) -> None:
     count = 20_000  # more than a socket holds
-    async with opened(monitor.board, folder), connected(folder) as one, connected(folder) as two:
+    async with (
+        opened(monitor.connections, folder),
+        connected(folder) as one,
+        connected(folder) as two,
+    ):
         for streams in (one, two):
             await assert_answered(streams)
         for _ in range(count):
-            monitor.board.tell(NEWS)
-        closing = asyncio.create_task(monitor.board.close())
+            monitor.connections.broadcast(NEWS)
+        closing = asyncio.create_task(monitor.connections.close())
         read = await asyncio.gather(rest(one[0]), rest(two[0]))
         assert list(read) == [encode(NEWS) * count] * 2
         await asyncio.wait_for(closing, 60)
@@ -250,15 +270,15 @@ async def test_switchboard_close_gives_up_on_a_client_that_never_reads(
     folder: MachineFolder, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "_DRAIN_S", 0.01)
-    async with opened(monitor.board, folder), connected(folder) as deaf:
+    async with opened(monitor.connections, folder), connected(folder) as deaf:
         await assert_answered(deaf)
         for _ in range(20_000):  # more than its socket and its reader hold
-            monitor.board.tell(NEWS)
-        await asyncio.wait_for(monitor.board.close(), 60)
+            monitor.connections.broadcast(NEWS)
+        await asyncio.wait_for(monitor.connections.close(), 60)
         deaf[1].transport.abort()
 
 
 def test_switchboard_tell_and_close_without_clients(monitor: Monitor) -> None:
-    monitor.board.tell(NEWS)
-    asyncio.run(monitor.board.close())
+    monitor.connections.broadcast(NEWS)
+    asyncio.run(monitor.connections.close())
     assert monitor.heard == []

@@ -22,10 +22,10 @@ from tests.vmms.fakes import Fake
 pytestmark = pytest.mark.usefixtures("quiet_monitors")
 
 
-def told(leash: socket.socket) -> list[FromMonitor]:
+def received(connection: socket.socket) -> list[FromMonitor]:
     """Return all that a monitor tells until it is gone."""
-    leash.settimeout(60)
-    with leash, leash.makefile("rb") as lines:
+    connection.settimeout(60)
+    with connection, connection.makefile("rb") as lines:
         return [messages.from_monitor(line) for line in lines]
 
 
@@ -33,8 +33,8 @@ def test_first_line_leaves_what_came_with_it(home: Home, tiny: MachineSpec, fake
     fake("pass")
     monitor = MonitorProcess()
     start = Start(home=home, spec=tiny, again=False)
-    monitor.leash.sendall(messages.encode(start) + messages.encode(Quit()))
-    assert told(monitor.leash)[-1] == Ended(reason="ended")
+    monitor.connection.sendall(messages.encode(start) + messages.encode(Quit()))
+    assert received(monitor.connection)[-1] == Ended(reason="ended")
     assert monitor.process.wait(60) == 0
     assert entries(home) == []
 
@@ -44,8 +44,8 @@ def test_marks_of_the_launch_are_told_once_and_in_order(
 ) -> None:
     fake('if command == "cont":\n    answer()\n    mark("command.end 0")\n    return None')
     monitor = MonitorProcess()
-    monitor.leash.sendall(messages.encode(Start(home=home, spec=tiny, again=False)))
-    marks = [message for message in told(monitor.leash) if isinstance(message, MarkTaken)]
+    monitor.connection.sendall(messages.encode(Start(home=home, spec=tiny, again=False)))
+    marks = [message for message in received(monitor.connection) if isinstance(message, MarkTaken)]
     names = [mark.name for mark in marks]
     assert names[:6] == [
         *("monitor.begun", "machine.claimed", "disk.made", "initrd.made", "vmm.exec", "vmm.ready")
@@ -56,12 +56,12 @@ def test_marks_of_the_launch_are_told_once_and_in_order(
 
 _LAUNCH = """
 import os, signal, socket, sys
-from bootwright.machine import launch, messages
+from bootwright.monitor import launch
 begin = launch.Launch.begin
-def begin_and_be_told_to_end(self):
+def begin_and_be_asked_to_end(self):
     begin(self)
     os.kill(os.getpid(), signal.SIGTERM)
-launch.Launch.begin = begin_and_be_told_to_end
+launch.Launch.begin = begin_and_be_asked_to_end
 launch.main()
 """
 
@@ -78,7 +78,7 @@ def test_sigterm_before_there_is_a_loop_ends_the_machine(
     )
     theirs.close()
     ours.sendall(messages.encode(Start(home=home, spec=tiny, again=False)))
-    assert told(ours)[-1] == Ended(reason="ended")
+    assert received(ours)[-1] == Ended(reason="ended")
     assert monitor.wait(60) == 0
     assert entries(home) == []
 
@@ -87,5 +87,5 @@ def test_monitor_killed_while_it_waits_leaves_nothing(home: Home) -> None:
     monitor = MonitorProcess()
     monitor.process.send_signal(signal.SIGKILL)
     assert monitor.process.wait(60) == -signal.SIGKILL
-    monitor.leash.close()
+    monitor.connection.close()
     assert not home.state.exists()

@@ -191,8 +191,8 @@ async def test_client_started_fails_where_the_monitors_log_cannot_be_written(
     (home.logs / "monitors.log").mkdir()
     error = await failure(home, tiny, nothing)
     assert type(error) is HostError
-    assert str(error).startswith("the system refused: [Errno 21] Is a directory: ")
-    assert error.hint == f"see to {home.logs}"
+    assert str(error).startswith("cannot write the monitors' log: [Errno 21] Is a directory: ")
+    assert error.hint == f"check the permissions of {home.logs}"
     assert capfd.readouterr().err == ""
     (home.logs / "monitors.log").rmdir()
 
@@ -238,7 +238,7 @@ async def test_monitor_samples_a_watched_guest_until_init_starts(
         (
             'event("SHUTDOWN", reason="guest-shutdown"); sys.exit(0)',
             GuestError,
-            "the guest powered itself off before it let anybody in, or its command had ended",
+            "the guest powered itself off before anybody logged in or its command ended",
         ),
     ],
 )
@@ -266,7 +266,7 @@ async def test_monitor_passes_errors_on_with_their_class(
     at_rest(home)
     error = await failure(home, tiny, nothing)
     assert type(error) is InputError
-    assert str(error) == "a machine is called 'web' already"
+    assert str(error) == "a machine named 'web' already exists"
     assert error.hint == "choose another --name, or: bootwright rm --force web"
     with pytest.raises(NotFoundError, match=r"^no machine is called 'db'$"):
         async with client.started(home, replace(kept, name="db"), Recorder(), again=True):
@@ -302,7 +302,7 @@ async def test_monitor_killed_ends_its_vmm(
     assert str(error) == "the monitor of machine 'web' died"
     assert error.hint == f"see {home.logs / 'monitors.log'}"
     until(lambda: not running(vmm_pids[0]), "the VMM to end")
-    assert reclaim(home) == ["web: removed: its monitor was dead, and it was not to be kept"]
+    assert reclaim(home) == ["web: removed: its monitor was dead, and it was not a kept machine"]
     assert entries(home) == []
 
 
@@ -312,13 +312,13 @@ def running(pid: int) -> bool:
 
 _FOLLOW = """
 import asyncio, sys, msgspec
-from bootwright.home import locate
-from bootwright.machine import client
+from bootwright.home import locate_home
+from bootwright.machines import client
 from bootwright.machines.spec import MachineSpec
 from bootwright.timelines.recorder import Recorder
 async def follow():
     spec = msgspec.json.decode(sys.argv[1], type=MachineSpec)
-    async with client.started(locate(), spec, Recorder()) as machine:
+    async with client.started(locate_home(), spec, Recorder()) as machine:
         print("started", flush=True)
         await machine.ready(60)
 asyncio.run(follow())
@@ -351,7 +351,7 @@ async def test_monitor_ends_when_its_folder_is_removed(
     error = await failure(home, tiny, take_away)
     assert str(error) == (
         "machine 'web' ended before the mark command.start: "
-        "ended at once, when told to, without shutting down"
+        "ended at once as requested, without a shutdown"
     )
     assert entries(home) == []
 
@@ -383,5 +383,5 @@ async def test_monitor_reports_a_guest_paused_by_a_full_disk(
         async with client.started(home, kept, Recorder(), observed) as machine:
             await machine.ready(30)
     assert str(bad.value) == f"{full}: the guest cannot write to its own disk any more"
-    assert observed.notices[-1] == f"web: paused, {full}; it goes on when there is room again"
+    assert observed.notices[-1] == f"web: paused, {full}; it continues when there is space again"
     assert entries(home) == []

@@ -178,7 +178,7 @@ def test_planned_steps_are_the_vmm_and_the_login(home: Home, recipe: Recipe, tin
     (vmm, vmm_argv), (log_in, ssh_argv) = prepare.planned(
         home, MachineSpec(name="web", recipe=recipe), ("uname", "-a")
     )
-    assert vmm.startswith("the VMM; ")
+    assert vmm.startswith("the VMM, ")
     assert vmm_argv[vmm_argv.index("-name") + 1] == "web"
     assert log_in.startswith("the log-in; ")
     assert ssh_argv[-3:] == ("root@127.0.0.1", "--", "uname -a")

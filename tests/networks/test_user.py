@@ -31,7 +31,7 @@ def test_forward_accepts_valid_ports(host: int, guest: int) -> None:
 def test_forward_refuses_invalid_ports(host: int, guest: int) -> None:
     with pytest.raises(InputError) as bad:
         Forward(host_port=host, guest_port=guest)
-    assert str(bad.value) == f"{host}:{guest} is no pair of ports"
+    assert str(bad.value) == f"{host}:{guest} is not a pair of ports"
     assert bad.value.hint == "ports are 1 to 65535, such as --publish 8080:80"
 
 

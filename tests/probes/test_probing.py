@@ -31,7 +31,7 @@ async def test_probe_returns_one_value_that_is_its_json(
     login, pty, *_ = PROBES
     outcomes = (
         passed(login, "hello", duration_ns=5),
-        failed(pty, "none", cure="mount it") if fails else does_not_apply(pty, "no server"),
+        failed(pty, "none", fix="mount it") if fails else does_not_apply(pty, "no server"),
     )
 
     async def prepare(*arguments: object) -> object:
@@ -43,7 +43,7 @@ async def test_probe_returns_one_value_that_is_its_json(
         return outcomes
 
     monkeypatch.setattr(probing, "prepare", prepare)
-    monkeypatch.setattr(session, "take", take)
+    monkeypatch.setattr(session, "run_probes", take)
     found = await probe(home, Draft(image="web"), (login, pty))
     assert found == Probed(
         name="web",
@@ -60,7 +60,7 @@ async def test_probe_returns_one_value_that_is_its_json(
         "summary": login.summary,
         "result": "pass",
         "text": "hello",
-        "cure": "",
+        "fix": "",
         "duration_ns": 5,
     }
 
@@ -70,6 +70,6 @@ async def test_take_reports_each_outcome(home: Home) -> None:
     observed = Observed()
     [second_boot] = [probe for probe in PROBES if probe.name == "second-boot"]
     bare = replace(SPEC, recipe=replace(RECIPE, init="bare", network="none"))
-    [outcome] = await session.take(home, bare, [second_boot], timeout_s=1, observe=observed)
+    [outcome] = await session.run_probes(home, bare, [second_boot], timeout_s=1, observe=observed)
     assert outcome.result == "does-not-apply"
     assert observed.events == [ProbeTried(outcome=outcome)]

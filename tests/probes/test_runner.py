@@ -46,8 +46,8 @@ def test_runner_returns_what_a_probe_printed() -> None:
 
 
 def test_runner_failure_has_a_reason_and_a_hint() -> None:
-    outcome = _only("cure 'do this' then; echo so far; fail it is broken; echo never")
-    assert (outcome.result, outcome.text, outcome.cure) == (
+    outcome = _only("fix 'do this' then; echo so far; fail it is broken; echo never")
+    assert (outcome.result, outcome.text, outcome.fix) == (
         "fail",
         "so far\nit is broken",
         "do this then",
@@ -55,7 +55,7 @@ def test_runner_failure_has_a_reason_and_a_hint() -> None:
 
 
 def test_runner_failure_without_output_gives_the_exit_status() -> None:
-    assert _only("exit 9").text == "its script ended with exit status 9"
+    assert _only("exit 9").text == "script exited with status 9"
 
 
 def test_runner_script_error_is_a_failure() -> None:
@@ -72,7 +72,7 @@ def test_runner_probe_that_does_not_apply_says_why() -> None:
 def test_runner_time_limit_ends_a_probe_and_its_processes() -> None:
     probe = _probe("echo begun; sleep 333 & sleep 334", limit_s=1)
     [outcome] = _tried([probe])
-    assert (outcome.result, outcome.text) == ("fail", "it took longer than 1 s: begun")
+    assert (outcome.result, outcome.text) == ("fail", "timed out after 1 s: begun")
     listed = subprocess.run(["ps", "ax"], capture_output=True, text=True, check=True).stdout
     assert "sleep 333" not in listed
 
@@ -109,7 +109,7 @@ def test_runner_without_an_ssh_client_skips_login() -> None:
     [outcome] = _tried([probe])
     assert (outcome.result, outcome.text) == (
         "does-not-apply",
-        "the image has no SSH client, and no network leads in",
+        "the image has no SSH client, and the machine no network",
     )
 
 
@@ -129,8 +129,8 @@ def test_reader_gives_up_probes_that_never_began() -> None:
     reader.give_up(probes, "ssh: lost")
     assert [(o.name, o.result, o.text) for o in found] == [
         ("a", "pass", ""),
-        ("b", "fail", "there was no answer any more: ssh: lost"),
-        ("c", "fail", "it was not tried: ssh: lost"),
+        ("b", "fail", "no answer: ssh: lost"),
+        ("c", "fail", "did not run: ssh: lost"),
     ]
 
 

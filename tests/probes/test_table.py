@@ -1,4 +1,4 @@
-"""The probes that there are."""
+"""The table of probes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def test_probe_scripts_are_all_in_the_table() -> None:
 
 @pytest.mark.parametrize("limit_s", [0, -1, 3601])
 def test_probe_refuses_a_limit_out_of_range(limit_s: int) -> None:
-    with pytest.raises(InputError, match=f"limit_s of probe 'x' is {limit_s}, but it is 1 to"):
+    with pytest.raises(
+        InputError, match=f"invalid limit_s of probe 'x': {limit_s}: it must be 1 to"
+    ):
         Probe(name="x", summary="", side="guest", limit_s=limit_s)
 
 
@@ -38,8 +40,8 @@ def test_probe_refuses_a_limit_out_of_range(limit_s: int) -> None:
         ("Tue\n1000", 3, ""),
         ("Tue\n1000", -3, ""),
         ("Tue\n1000", 60, "its clock is 60 s behind the host's"),
-        ("Tue\n1000", -60, "its clock is 60 s before the host's"),
-        ("date: broken", 0, "date says 'date: broken'"),
+        ("Tue\n1000", -60, "its clock is 60 s ahead of the host's"),
+        ("date: broken", 0, "unexpected output of date: 'date: broken'"),
     ],
 )
 def test_probe_clock(said: str, behind_s: int, why: str) -> None:
@@ -50,4 +52,4 @@ def test_probe_clock(said: str, behind_s: int, why: str) -> None:
 def test_probe_host_name() -> None:
     [probe] = [probe for probe in PROBES if probe.name == "hostname"]
     assert probe.judge("web", "web", 0) == ""
-    assert probe.judge("db", "web", 0) == "its host name is db, but the machine is web"
+    assert probe.judge("db", "web", 0) == "its host name is db, not web"

@@ -1,4 +1,4 @@
-"""Probes of the user's own."""
+"""Probes that the user adds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_of_command_passes_by_its_exit_status() -> None:
 
 def test_of_command_is_named_after_itself() -> None:
     assert user_probes.probe_of_command("curl -fs localhost:8080").name == "curl-fs-localhost-8080"
-    assert user_probes.probe_of_command("!").name == "own"
+    assert user_probes.probe_of_command("!").name == "command"
 
 
 def test_of_command_refuses_no_command() -> None:
@@ -55,13 +55,16 @@ def test_own_read_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "has no probe"),
+        ("", "has no probes"),
         ("[", "is no TOML"),
-        ("[web]\n", r"\[web\]: it misses required field `command`"),
+        ("[web]\n", r"\[web\]: it lacks required field `command`"),
         ('[web]\ncomand = "x"\n', r"\[web\]: it contains unknown field `comand`"),
         ("[web]\ncommand = 5\n", r"\[web\]: Expected `str`, got `int` - at `command`"),
-        ('[web]\ncommand = "x"\nlimit_s = 0\n', "limit_s of probe 'web' is 0, but it is 1 to"),
-        ('["a b"]\ncommand = "x"\n', "'a b' cannot name a probe"),
+        (
+            '[web]\ncommand = "x"\nlimit_s = 0\n',
+            "invalid limit_s of probe 'web': 0: it must be 1 to",
+        ),
+        ('["a b"]\ncommand = "x"\n', "invalid probe name 'a b'"),
         ("web = 5\n", r"\[web\]: Expected `object`, got `int`"),
     ],
 )
@@ -89,13 +92,13 @@ def test_chosen_keeps_the_order_of_probes() -> None:
 
 
 def test_chosen_refuses_an_unknown_name() -> None:
-    with pytest.raises(InputError, match="no probe is called 'ptty'") as caught:
+    with pytest.raises(InputError, match="unknown probe 'ptty'") as caught:
         user_probes.select_probes((), ("ptty",))
     assert "login, login-user, pty," in caught.value.hint
 
 
 def test_chosen_refuses_two_probes_of_one_name() -> None:
-    with pytest.raises(InputError, match="two probes are called 'true'"):
+    with pytest.raises(InputError, match="two probes are named 'true'"):
         user_probes.select_probes(
             (user_probes.probe_of_command("true"), user_probes.probe_of_command("true")), ()
         )

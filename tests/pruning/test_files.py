@@ -18,12 +18,12 @@ from bootwright.inits import systemd
 from bootwright.kbuild import build
 from bootwright.kbuild.source import sources_folder
 from bootwright.pruning.prune import find_prunable, remove_prunable
-from tests.doctor.samples import (
+from tests.pruning.samples import (
     DAY_S,
     add_image,
     add_machine,
+    listed,
     only,
-    told,
 )
 
 
@@ -34,12 +34,12 @@ def test_survey_finds_guest_files_that_nothing_names(home: Home) -> None:
     add_machine(home, "web", guest_files=used)
     item = only(find_prunable(home, everything=False), "guest file")
     assert (item.name, item.path.read_bytes()) == (short_digest(digest_of_bytes(b"old")), b"old")
-    assert item.why == "no machine uses it; a recipe file that names it would miss it"
+    assert item.why == "not used by any machine; recipe files that name it will not work"
     assert remove_prunable(home, item) == item.used_bytes > 0
     assert not item.path.exists()
     assert [(i.kind, i.why) for i in find_prunable(home, everything=True).items] == [
-        ("machine", "stopped 3 days ago; its disk is lost with it"),
-        ("guest file", "only web used it; a recipe file that names it would miss it"),
+        ("machine", "stopped 3 days ago; its disk is lost too"),
+        ("guest file", "only web used it; recipe files that name it will not work"),
     ]
 
 
@@ -49,7 +49,7 @@ def test_survey_without_busybox_treats_its_guest_file_as_any_other(
     initramfs.store_guest_files(home, initramfs.program_files() | systemd.guest_files())
 
     def no_busybox() -> None:
-        raise HostError("there is no busybox here that runs without libraries")
+        raise HostError("no statically linked busybox on this host")
 
     monkeypatch.setattr(initramfs, "_busybox", no_busybox)
     contents = [item.path.read_bytes() for item in find_prunable(home, everything=False).items]
@@ -66,7 +66,7 @@ def test_survey_lists_temporary_guest_files_only_when_old(home: Home) -> None:
         os.utime(path, (0, time.time() - 2 * 3600))
     item = only(find_prunable(home, everything=True), "guest file")
     assert (item.name, item.path) == (".sha256-2-7", left)
-    assert item.why == "half made or half removed: whoever did that was killed"
+    assert item.why == "incomplete: left behind by a killed process"
     remove_prunable(home, item)
     assert sorted(home.files.iterdir()) == [writing, other]
 
@@ -79,9 +79,8 @@ def test_survey_lists_each_cache_once_and_free_follows_no_links(home: Home, tmp_
     (tmp_path / "elsewhere" / "precious").write_text("x" * 50000)
     (home.cache / "link").symlink_to(tmp_path / "elsewhere")
     found = find_prunable(home, everything=False)
-    assert told(found) == [
-        ("cache", name, "made again when it is needed")
-        for name in ("initramfs", "kvm-trial.json", "link")
+    assert listed(found) == [
+        ("cache", name, "recreated when needed") for name in ("initramfs", "kvm-trial.json", "link")
     ]
     assert 5000 <= found.items[0].used_bytes < 50000
     assert found.items[2].used_bytes < 5000
@@ -126,7 +125,7 @@ def test_survey_leaves_a_cache_folder_that_holds_other_things(
     found = find_prunable(home, everything=False)
     assert found.items == ()
     assert found.notes == (
-        f"{tmp_path}/bootwright holds more than caches, so nothing in it is removed",
+        f"{tmp_path}/bootwright does not hold only caches: nothing in it is removed",
     )
 
 
@@ -140,9 +139,9 @@ def test_survey_lists_consoles_of_failed_machines(home: Home, tmp_path: Path) ->
     (tmp_path / "precious").write_text("x")
     (home.logs / "link.console").symlink_to(tmp_path / "precious")
     found = find_prunable(home, everything=False)
-    assert told(found) == [
-        ("log", "link.console", "the console of a machine that failed less than a day ago"),
-        ("log", console.name, "the console of a machine that failed 2 days ago"),
+    assert listed(found) == [
+        ("log", "link.console", "console of a machine that failed less than a day ago"),
+        ("log", console.name, "console of a machine that failed 2 days ago"),
     ]
     for item in found.items:
         remove_prunable(home, item)

@@ -22,19 +22,19 @@ from bootwright.kernels.kernel import kernel_store, load_kernel
 from bootwright.machines.folder import MachineFolder, all_machines, unfinished_folders
 from bootwright.pruning.prune import PruneList, find_prunable, remove_prunable
 from bootwright.reports import text
-from tests.doctor.samples import (
+from tests.history.samples import boot, filled
+from tests.pruning.samples import (
     DAY_S,
     add_image,
     add_kernel,
     add_machine,
     alive,
     all_files,
+    listed,
     only,
-    told,
 )
-from tests.history.samples import boot, filled
 
-UNUSED = "no name stands for it and no machine uses it"
+UNUSED = "no name and not used by any machine"
 
 
 def test_survey_of_an_empty_home_finds_nothing(home: Home) -> None:
@@ -50,7 +50,7 @@ def test_survey_lists_what_has_no_name_and_no_machine(home: Home) -> None:
     add_kernel(home, "debian", "new")
     before = all_files(home)
     found = find_prunable(home, everything=False)
-    assert told(found) == [
+    assert listed(found) == [
         ("image", short_digest(old.digest), UNUSED),
         ("kernel", short_digest(old_kernel.digest), UNUSED),
     ]
@@ -87,10 +87,10 @@ def test_survey_everything_lists_all_that_no_running_machine_uses(home: Home) ->
     add_machine(home, "older", image=db.digest, kernel=mine.digest, days=1)
     with alive(running):
         found = find_prunable(home, everything=True)
-        assert told(found) == [
-            ("machine", "older", "stopped 1 day ago; its disk is lost with it"),
-            ("machine", "stopped", "stopped 3 days ago; its disk is lost with it"),
-            ("image", "copy, spare", "no machine uses it"),
+        assert listed(found) == [
+            ("machine", "older", "stopped 1 day ago; its disk is lost too"),
+            ("machine", "stopped", "stopped 3 days ago; its disk is lost too"),
+            ("image", "copy, spare", "not used by any machine"),
             ("image", "db", "only older, stopped used it"),
             ("kernel", "mine", "only older used it"),
         ]
@@ -111,7 +111,7 @@ def test_survey_everything_lists_all_that_no_running_machine_uses(home: Home) ->
 )
 def test_survey_dates_a_machine_by_its_stop(days: float, said: str, home: Home) -> None:
     folder = add_machine(home, "web", days=days)
-    why = f"stopped {said}; its disk is lost with it"
+    why = f"stopped {said}; its disk is lost too"
     assert only(find_prunable(home, everything=True), "machine").why == why
     # One from before ends were written down tells by its folder.
     (folder.path / "end.json").unlink()
@@ -130,8 +130,8 @@ def test_survey_keeps_all_that_a_damaged_machine_may_need(home: Home) -> None:
     assert [item.kind for item in unused.items] == ["kernel", "guest file"]
     (folder.path / "machine.json").write_text("{")
     note = (
-        "machine broken is damaged, and nothing tells what it needs: all images, kernels and "
-        "guest files are kept (bootwright rm --force broken removes it)"
+        "machine broken is damaged, and may need any image, kernel or guest file: "
+        "all are kept (to remove it: bootwright rm --force broken)"
     )
     assert find_prunable(home, everything=False) == PruneList(items=(), notes=(note,))
     with alive(folder):
@@ -140,12 +140,12 @@ def test_survey_keeps_all_that_a_damaged_machine_may_need(home: Home) -> None:
         assert remove_prunable(home, item) == 0
         assert item.path.exists()
     found = find_prunable(home, everything=True)
-    assert told(found)[:2] == [
-        ("machine", "broken", "damaged; its disk is lost with it"),
+    assert listed(found)[:2] == [
+        ("machine", "broken", "damaged; its disk is lost too"),
         (
             "image",
             short_digest(old.digest),
-            "no name stands for it and no machine is known to use it",
+            "no name and not known to be used by a machine",
         ),
     ]
     assert found.notes == ()
@@ -174,9 +174,9 @@ def test_free_ends_processes_of_a_machine_with_a_killed_monitor(home: Home) -> N
     with subprocess.Popen(["sleep", "60"], env=processes.environment_with_token(token)) as process:
         folder.journal.write(JournalEntry(event="take", kind="process", name="vmm", token=token))
         found = find_prunable(home, everything=False)
-        assert told(found) == [
-            ("machine", "gone", "its monitor was killed, and it was not to be kept"),
-            ("image", short_digest(image.digest), "no name stands for it and only gone used it"),
+        assert listed(found) == [
+            ("machine", "gone", "its monitor was killed, and it was not kept"),
+            ("image", short_digest(image.digest), "no name and only gone used it"),
         ]
         # The image before the machine: it is still used.
         assert remove_prunable(home, found.items[1]) == 0
@@ -193,7 +193,7 @@ def test_survey_lists_half_made_and_half_removed_machines(name: str, home: Home)
     half = MachineFolder(home.machines / name)
     item = only(find_prunable(home, everything=False), "machine")
     assert (item.name, item.path) == (name, half.path)
-    assert item.why == "half made or half removed: whoever did that was killed"
+    assert item.why == "incomplete: left behind by a killed process"
     assert remove_prunable(home, item) == item.used_bytes
     assert [path.name for path in home.machines.iterdir()] in ([], [".beginning"])
 
@@ -222,7 +222,7 @@ def test_survey_lists_staging_of_killed_builds_only(home: Home) -> None:
         builder.kill()
     item = only(find_prunable(home, everything=False), "image")
     assert (item.name, item.path) == (f"staging/{name}", home.images / "staging" / name)
-    assert item.why == "half made or half removed: whoever did that was killed"
+    assert item.why == "incomplete: left behind by a killed process"
     assert remove_prunable(home, item) == item.used_bytes >= 10000
     assert list((home.images / "staging").iterdir()) == []
 
@@ -255,6 +255,6 @@ def test_survey_keeps_the_history_and_reports_its_size(everything: bool, home: H
     found = find_prunable(home, everything=everything)
     assert found.items == ()
     assert found.notes == (
-        f"the history stays ({text.size(history.used_bytes())}); "
-        "bootwright history prune removes old boots from it",
+        f"the history is kept ({text.size(history.used_bytes())}); "
+        "to remove old boots: bootwright history prune",
     )

@@ -19,7 +19,8 @@ def test_every_field_of_a_recipe_can_be_said() -> None:
 
 
 def test_every_field_of_a_draft_has_words_for_people() -> None:
-    assert list(FIELDS) == [field.name for field in fields(Draft)]
+    assert set(FIELDS) == {field.name for field in fields(Draft)}
+    assert list(FIELDS)[:2] == ["image", "tiny"]
     assert all(field.help for field in FIELDS.values())
     assert all(field.recipe and field.metavar for field in FIELDS.values() if field.is_change)
 

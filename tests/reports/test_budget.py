@@ -41,9 +41,9 @@ web: web, n = 6
   initramfs                  1.000     2.000     -1.000  baseline 1.000        within
   whole                     110.00    102.00     +8.000  baseline 100.00       over
   since the baseline: memory_mib: 512 → 1024
-  virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed
+  virtual clock: 1 ns per instruction on any host; one seed per boot
 
-over budget, or failed: web"""
+over budget or failed: web"""
     )
     assert report.text(told([100] * 6)).endswith("\nwithin budget: 1 boot")
 
@@ -52,7 +52,7 @@ def test_budget_text_reports_failed_boots() -> None:
     text = report.text(told([None] * 3))
     assert "  failed: boot 1 of A: its kernel panicked\n" in text
     assert re.search(r"whole +- +105.00 +- +budget +not measured", text)
-    assert text.endswith("over budget, or failed: web")
+    assert text.endswith("over budget or failed: web")
 
 
 def test_budget_markdown_escapes_names() -> None:
@@ -106,12 +106,12 @@ def test_regress_text_in_words() -> None:
     assert lines[2].endswith(": 100.00 → 120.00 ms")
     assert lines[3:] == [
         "    kernel: +20.000 ms",
-        "    differs: neither recipe nor bootwright differ",
+        "    differs: nothing in recipe or bootwright",
     ]
     assert trend_report.regress(trends(100, 120, 100)).endswith(
-        "none is slower than those before it (1 was, and was mended)"
+        "none is slower than those before it (1 was, and is fixed)"
     )
-    assert trend_report.regress(Trend(series=())) == "no measurement of it is in the history"
+    assert trend_report.regress(Trend(series=())) == "no measurements in the history"
 
 
 def test_trend_page_has_a_plot_and_escapes_names() -> None:

@@ -25,7 +25,7 @@ class Seen:
 def test_checks_text_word_by_word() -> None:
     found = [
         Seen(),
-        Seen(area="ours", name="keys", text="yours alone"),
+        Seen(area="bootwright", name="keys", text="yours alone"),
         Seen(name="disk space", state="warning", text="900 MiB free on /", hint="free some space"),
         Seen(area="store", name="image web", state="problem", text="it has changed"),
         Seen(name="tap", state="note", text="there is no /dev/net/tun: no tap networks"),
@@ -39,7 +39,7 @@ def test_checks_text_word_by_word() -> None:
         "  · note     tap         there is no /dev/net/tun: no tap networks",
         "  · note     vsock       missing",
         "",
-        "What is ours",
+        "Created by bootwright",
         "  ✓ ok       keys        yours alone",
         "",
         "Images and kernels",
@@ -70,12 +70,12 @@ def test_checks_text_does_not_break_paths_and_options() -> None:
 
 
 def test_checks_summary_says_that_all_is_well() -> None:
-    assert checks.text([Seen()]).splitlines()[-1] == "1 check: all is well"
-    assert checks.summary([Seen(), Seen()]) == "2 checks: all is well"
+    assert checks.text([Seen()]).splitlines()[-1] == "1 check: no problems"
+    assert checks.summary([Seen(), Seen()]) == "2 checks: no problems"
 
 
 def test_checks_text_of_no_checks() -> None:
-    assert checks.text([]) == "0 checks: all is well"
+    assert checks.text([]) == "0 checks: no problems"
 
 
 def test_checks_summary_uses_plurals() -> None:
@@ -103,7 +103,7 @@ def test_checks_text_drops_control_characters() -> None:
     st.lists(
         st.builds(
             Seen,
-            area=st.sampled_from(["host", "ours", "store"]),
+            area=st.sampled_from(["host", "bootwright", "store"]),
             name=st.text(st.sampled_from("xyz"), min_size=1, max_size=18),
             state=st.sampled_from(["ok", "note", "warning", "problem"]),
             text=st.lists(st.text(st.sampled_from("abc"), max_size=9)).map(" ".join),

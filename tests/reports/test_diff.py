@@ -54,8 +54,8 @@ def test_diff_text_word_by_word() -> None:
             "",
             "before: 1.000 s; after: 800.0 ms; change: -200.0 ms",
             "spans, by 0.1 ms or more: 0 appeared, 3 vanished, 0 grew, 2 shrank",
-            "a moment counts for the innermost span, if it can for one on the critical path",
-            "* on the critical path of either",
+            "a moment counts for the innermost span, preferably on the critical path",
+            "* on the critical path of either boot",
             ONE_EACH,
         )
     )
@@ -83,7 +83,7 @@ def test_differences_of_microseconds_are_no_changes() -> None:
     ]
     found = diff(small(), boot(*shifted))
     assert "0 appeared, 0 vanished, 0 grew, 0 shrank" in text(found)
-    assert "no span's part of the boot changed" in text(found)
+    assert "no span changed its part of the boot" in text(found)
 
 
 def test_on_the_virtual_clock_nothing_is_by_chance() -> None:
@@ -98,7 +98,7 @@ def test_a_page_with_a_measurement_gives_its_figures_alone() -> None:
     assert "B is faster by 7 ms, p 0.008" in whole
     assert ONE_EACH not in whole
     assert 'class="big"' not in whole
-    assert "below: one watched boot of each" in whole
+    assert "below: one instrumented boot of each" in whole
 
 
 def test_diff_values() -> None:

@@ -59,7 +59,7 @@ def test_kernels_text_shows_only_differences() -> None:
     assert head == comparison.text(TINY)
     assert f"A: {rest}".splitlines() == [
         "A: 6.1.0, boots its vmlinux (vmlinux 53.0 MiB, bzImage 8.0 MiB)",
-        "   keeps 40.0 MiB of the guest's memory for itself",
+        "   reserves 40.0 MiB of the guest's memory",
         "   as a bzImage its clock would start 300.0 ms later: loading and decompression",
         "B: 6.1-micro, boots its vmlinux (vmlinux 20.0 MiB)",
         "",
@@ -70,7 +70,7 @@ def test_kernels_text_shows_only_differences() -> None:
         "  both_init                                         15.0       1.0     -14.0",
         "other parts that the log names                                          -5.0",
         "  timer check (only without KVM)                     5.0         -      -5.0",
-        "stretches in which nothing says what was done                           -6.0",
+        "time that the log does not explain                           -6.0",
         "  before initcalls                                   8.0       2.0      -6.0",
         "",
         "90% of the difference has a name, by one watched boot of each; how large it is, the boots "

@@ -24,13 +24,13 @@ phase, ms                 median  spread       min       max  95 % interval of t
 kernel                    100.00   1.000    99.000    299.00  99.000 to 200.00
 initramfs                  1.000   0.000     1.000     1.000  1.000 to 1.000
 whole                     101.00   1.000    100.00    300.00  100.00 to 201.00
-far from the rest in kernel, and kept: boot 6
-far from the rest in whole, and kept: boot 6
+outliers in kernel, kept: boot 6
+outliers in whole, kept: boot 6
 failed: boot 7 of A: its kernel panicked
 warning: the host is busy
 web: n = 6, seeds 1 to 6
 from where the kernel's clock starts until the guest's command starts
-virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"""
+virtual clock: 1 ns per instruction on any host; one seed per boot"""
     )
 
 
@@ -52,10 +52,10 @@ kernel                    999.00    899.00   -100.00  -100.00 to -100.00      0.
 initramfs                  1.000     1.000    +0.000  +0.000 to +0.000        1.000  no difference
 whole                    1000.00    900.00   -100.00  -100.00 to -100.00      0.002  faster
 
-10 pairs of boots, of one seed; decided before the first: 10
-A and B are medians, B - A is by pairs; p by signs, for phases adjusted (Holm)
+10 pairs of boots, of one seed; number fixed in advance: 10
+A and B: medians; B - A: paired; p: signed-rank test, adjusted over phases (Holm)
 from where the kernel's clock starts until the guest's command starts
-virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"""
+virtual clock: 1 ns per instruction on any host; one seed per boot"""
     )
 
 
@@ -64,7 +64,8 @@ def test_comparison_verdict_in_words() -> None:
         "no difference larger than 10.0 ms (B - A: 96 % interval +0.000 to +0.000 ms, 8 pairs)"
     )
     assert comparison.verdict(compared([1000] * 3, [900] * 3)) == (
-        "cannot tell yet whether B differs by more than 10.0 ms; some 6 boots of each may (-n 6)"
+        "cannot tell yet whether B differs by more than 10.0 ms; "
+        "about 6 boots of each may tell (-n 6)"
     )
     assert comparison.verdict(compared([1000], [None])) == (
         "no verdict: 1 of 1 boots of B failed: its kernel panicked"

@@ -6,13 +6,13 @@ from bootwright.probes.probe import Outcome, ProbeResult
 from bootwright.reports import outcomes
 
 
-def _outcome(result: ProbeResult, text: str = "", cure: str = "") -> Outcome:
+def _outcome(result: ProbeResult, text: str = "", fix: str = "") -> Outcome:
     return Outcome(
         name="pty",
         summary="ssh -tt gives a terminal",
         result=result,
         text=text,
-        cure=cure,
+        fix=fix,
         duration_ns=12_000_000,
     )
 
@@ -36,7 +36,7 @@ def test_outcomes_line_of_a_failed_probe_shows_everything() -> None:
     assert text.splitlines() == [
         "pty            FAIL   12.0 ms  " + "x" * 200,
         margin + "second",
-        margin + "cure: mount it",
+        margin + "fix: mount it",
     ]
 
 

@@ -154,7 +154,7 @@ def test_page_shows_facts_and_warnings() -> None:
         ("accelerator", "tcg"),
         ("clock", "wall, the host&#x27;s monotonic"),
         ("clock error", "± 417 µs"),
-        ("watching cost", "\N{MINUS SIGN}1.2 ms, in a second boot"),
+        ("instrumentation", "\N{MINUS SIGN}1.2 ms, in a second boot"),
     ]
     assert '<p class="warning">units: none</p>' in text
     assert "<strong>15.853 s</strong> <span>219.2 ms unaccounted (1.4 %)</span>" in text
@@ -163,7 +163,7 @@ def test_page_shows_facts_and_warnings() -> None:
 @pytest.mark.parametrize(
     ("clock", "told"),
     [
-        ("virtual", "virtual, 1 ns an instruction"),
+        ("virtual", "virtual, 1 ns per instruction"),
         ("guest", "the guest&#x27;s, as its logs tell it"),
     ],
 )

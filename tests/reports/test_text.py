@@ -82,8 +82,8 @@ def test_phase_table_bars_and_lines_fit(times: list[float]) -> None:
     column = max(len("start-up"), *(len(phase.name) for phase in phases)) + 11
     for row, phase in zip(rows, phases, strict=True):
         assert len(row) <= 80
-        assert row[column : column + 21].strip("━ ") == ""
-        assert row[column + 21 :] == f"{phase.start_mark} → {phase.end_mark}"
+        assert row[column : column + 18].strip("━ ") == ""
+        assert row[column + 18 :] == f"{phase.start_mark} → {phase.end_mark}"
     assert total.split()[1] == f"{sum(phase.duration_ns for phase in phases) / 1e6:.1f}"
 
 

@@ -98,7 +98,7 @@ def test_timeline_text_joins_short_spans_into_one_row() -> None:
     made = timeline(
         span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), *short
     )
-    assert rows(made)[-1] == f"{'     3 shorter ones, in sum':40} {'':>8} {'3.0':>9} {'-':>9}"
+    assert rows(made)[-1] == f"{'     3 shorter ones, in total':40} {'':>8} {'3.0':>9} {'-':>9}"
     made = timeline(
         span("a", 0, 500), span("b", 500, 1000), span("b1", 600, 700, parent="b"), short[0]
     )
@@ -212,11 +212,11 @@ def test_color_is_for_the_critical_path_and_for_what_is_wholly_unaccounted() -> 
         ),
         (
             {"overhead_ns": 55_700_000},
-            "initcalls are a second boot's, fitted in; its watched kernel took 55.7 ms more",
+            "initcalls come from a second, instrumented boot; its kernel took 55.7 ms more",
         ),
         (
             {"overhead_ns": -1_167_800_000},
-            "initcalls are a second boot's, fitted in; its watched kernel took 1.168 s less",
+            "initcalls come from a second, instrumented boot; its kernel took 1.168 s less",
         ),
         ({"warnings": ("the log is cut",)}, "warning: the log is cut"),
     ],
@@ -257,7 +257,7 @@ def test_silent_stretches_have_a_table_with_the_lines_round_them() -> None:
 
 def test_a_hint_says_which_look_would_explain_more() -> None:
     made = timeline(span("kernel", 0, 1000, kind="frame"), clock="virtual")
-    assert "hint: --sample boots once more and tells where the vCPU was in that time" in text(made)
+    assert "hint: --sample boots once more to see where the vCPU was in that time" in text(made)
 
 
 def test_timeline_text_wraps_a_long_warning() -> None:

@@ -16,7 +16,7 @@ def shown(*accesses: DeviceAccess) -> list[str]:
     return lines
 
 
-TITLE = "what costs a VM exit on real hardware: accesses by device"
+TITLE = "accesses by device; on real hardware each is a VM exit"
 
 
 def test_text_shows_accesses_after_the_longest_spans() -> None:
@@ -30,7 +30,7 @@ def test_text_shows_accesses_after_the_longest_spans() -> None:
         f"  {'':<40}       reads      writes        bytes",
         f"  {'UART ttyS0 (console)':<40}          83         239          322",
         f"  {'HPET':<40}      400070      400026      3200384",
-        "  loops that poll a clock (HPET, PM timer, PIT) get round more often here",
+        "  loops that poll a clock (HPET, PM timer, PIT) run more often here",
         "",
     ]
 
@@ -40,7 +40,7 @@ def test_text_sums_rare_accesses_and_cuts_long_names() -> None:
     lines = shown(DeviceAccess("x" * 60, 10**10, 10**10, 10**11), *many)
     begin = lines.index(TITLE)
     assert lines[begin + 2].startswith("  " + "x" * 39 + "… ")
-    assert lines[begin + 14] == f"  {'2 others, in sum':<40}           4           2           24"
+    assert lines[begin + 14] == f"  {'2 others, in total':<40}           4           2           24"
 
 
 def test_text_without_access_counts_has_no_table() -> None:

@@ -255,9 +255,9 @@ async def test_search_refuses_the_journal_of_another_search(tmp_path: Path) -> N
 
 async def test_search_refuses_invalid_changes() -> None:
     oracle = Oracle(_without([]))
-    with pytest.raises(InputError, match="unit-0 is named twice"):
+    with pytest.raises(InputError, match="unit-0 is given twice"):
         Search([["unit-0"], ["unit-0"]], oracle)
-    with pytest.raises(InputError, match="a needs b needs a: a circle"):
+    with pytest.raises(InputError, match="circular needs: a needs b needs a"):
         Search([["a", "b"]], oracle, needs={"a": ["b"], "b": ["a"]})
     with pytest.raises(InputError, match="a needs c, which is not among"):
         Search([["a", "b"]], oracle, needs={"a": ["c"]})

@@ -62,7 +62,7 @@ def test_verdict_of_one_instruction_is_no_difference() -> None:
 
 def test_plan_refuses_looks_that_do_not_rise() -> None:
     for looks in ((), (0,), (8, 8), (16, 8), (-1, 5)):
-        with pytest.raises(InputError, match="have to rise") as refused:
+        with pytest.raises(InputError, match="must be positive and increasing") as refused:
             LookPlan(looks=looks)
         assert "such as 8, 16, 32" in refused.value.hint
     assert not LookPlan(looks=(5,)).can_tell

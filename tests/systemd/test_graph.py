@@ -268,6 +268,6 @@ def test_graph_and_plan_accept_any_unit_files(first: list[str], second: list[str
     for keep in (("*",), ("c.socket",), ()):
         planned = trim.plan_trim(found, name="t", image=Digest("sha256-0"), keep=keep)
         masked = {mask.unit for mask in planned.trim.masks}
-        assert masked.isdisjoint(stay.unit for stay in planned.stays)
-        for stay in planned.stays:
+        assert masked.isdisjoint(stay.unit for stay in planned.kept_units)
+        for stay in planned.kept_units:
             assert masked.isdisjoint(e.target for e in found.edges_from(stay.unit, graph.NEEDS))

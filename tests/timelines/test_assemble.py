@@ -17,7 +17,7 @@ from bootwright.timelines.span import ROOT, Span, Timeline
 from tests.timelines import evidences, klogs
 from tests.timelines.evidences import MS
 
-NO_ALIGNMENT = "nothing tells how the guest's clock stands to the host's"
+NO_ALIGNMENT = "the offset of the guest's clock from the host's is unknown"
 TOP = ["host", "vmm", "firmware", "kernel", "initramfs", "pid1", "ssh"]
 
 
@@ -229,7 +229,7 @@ def test_assemble_of_an_empty_log_has_the_hosts_part_and_a_warning() -> None:
 def test_assemble_without_beginning_or_end_is_an_error(seen: Pass) -> None:
     with pytest.raises(FormatError) as bad:
         assemble(Evidence(clean=seen))
-    assert str(bad.value) == "the evidence does not tell when the boot began and ended"
+    assert str(bad.value) == "the evidence has no start or no end of the boot"
 
 
 _CLEAN, _WATCHED = evidences.clean(), evidences.instrumented()
@@ -284,7 +284,7 @@ def test_assemble_on_the_virtual_clock_begins_with_the_guest() -> None:
     assert [span.id for span in timeline.children()[ROOT]] == ["kernel", "initramfs", "pid1", "ssh"]
     assert spans["kernel"].start_ns == 0
     assert timeline.total_ns == evidences.GUEST_MARKS["sshd.listening"] + 40 * MS
-    assert spans["ssh"].name == "sshd greets on the loopback"
+    assert spans["ssh"].name == "sshd greets on loopback"
 
 
 def test_assemble_on_the_virtual_clock_needs_an_end_mark() -> None:

@@ -16,7 +16,7 @@ LOG = """\
 [    0.900000] bootwright: sshd.accepting
 """
 UART = DeviceAccess("UART ttyS0 (console)", 83, 239, 322)
-NONE = "QEMU told of no access to a device; was it built to trace to a log?"
+NONE = "QEMU reported no device access; does it have the log trace backend?"
 
 
 def of(clock: str, instrumented: Pass | None) -> Evidence:

@@ -48,9 +48,9 @@ SAMPLES = {
     "systemctl status": "● a.service - A\n     Loaded: loaded (/etc/a.service; enabled)\n",
     "systemctl list-dependencies": "default.target\n● ├─a.service\n",
     "a unit file": "[Unit]\nDescription=A\n[Service]\nExecStart=/bin/a\n",
-    "a trace of ftrace": "# tracer: function\n#\n",
-    "a page of HTML": "<!DOCTYPE html>\n<html></html>\n",
-    "what a boot loader printed": "U-Boot 2024.01 (Jan 02 2024)\nDRAM:  2 GiB\n",
+    "an ftrace trace": "# tracer: function\n#\n",
+    "an HTML page": "<!DOCTYPE html>\n<html></html>\n",
+    "a boot loader's output": "U-Boot 2024.01 (Jan 02 2024)\nDRAM:  2 GiB\n",
 }
 
 
@@ -124,19 +124,21 @@ def test_refusals_name_the_form_and_the_way_out() -> None:
         return str(error), error.hint
 
     assert told("a unit file", "units") == (
-        "it is a unit file, which says what a unit is to do, and not when it did",
-        "take systemctl show --all '*' >units.txt",
+        "it is a unit file, which says what a unit does, not when it did",
+        "use systemctl show --all '*' >units.txt",
     )
-    assert told("systemd-analyze blame", "log")[1].startswith("give it to --units, and to --log: ")
-    assert told("dmesg", "units")[1].startswith("give it to --log, and to --units: ")
+    assert told("systemd-analyze blame", "log")[1].startswith(
+        "pass it to --units, and for --log use: "
+    )
+    assert told("dmesg", "units")[1].startswith("pass it to --log, and for --units use: ")
     assert told("dmesg -T", "log") == (
-        "it is dmesg -T, which has no more than seconds",
-        "take dmesg >dmesg.txt, without -T",
+        "it is dmesg -T, which has whole seconds only",
+        "use dmesg >dmesg.txt, without -T",
     )
     assert told("journalctl -o short", "log")[1] == (
-        "take journalctl -k -o short-monotonic >dmesg.txt"
+        "use journalctl -k -o short-monotonic >dmesg.txt"
     )
-    assert str(refused(None, "it", "log")) == "it does not hold a kernel's log"
+    assert str(refused(None, "it", "log")) == "it does not hold a kernel log"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_compressed_text_that_is_torn_is_an_error(pack: object) -> None:
     with pytest.raises(FormatError) as bad:
         decoded(pack(b"x" * 9999)[:-9], "the log")
     assert str(bad.value).startswith("the log is compressed (")
-    assert bad.value.hint == "it may be cut short: copy it again"
+    assert bad.value.hint == "it may be truncated: copy it again"
 
 
 def test_plain_takes_long_lines_in_its_stride() -> None:

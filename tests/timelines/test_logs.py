@@ -158,7 +158,7 @@ def test_the_log_after_init_is_part_of_the_boot() -> None:
         "work",
     )
     assert timeline.silences[0].known.startswith("waiting for entropy")
-    assert "--units tells of each unit" in further_looks(timeline)[-1]
+    assert "add its units with --units" in further_looks(timeline)[-1]
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_the_log_after_init_is_part_of_the_boot() -> None:
             "[   45.000000] systemd[1]: Startup finished in 2s (kernel) + 43s (userspace) = 45s.\n"
             "[  900.000000] usb 1-1: new high-speed USB device number 2\n",
             45_000,
-            "the boot is taken to end at 45.000 s (systemd says so in line 8); 1 later lines, up "
-            "to 15.0 minutes, are left out",
+            "the boot is assumed to end at 45.000 s (systemd says so in line 8); 1 later lines, up "
+            "to 15.0 minutes, are ignored",
         ),
         (
             "[90000.000000] usb 1-1: new high-speed USB device number 2\n",
             40_000,
-            "the boot is taken to end at 40.000 s (nothing was logged for 25.0 hours before line "
-            "8); 1 later lines, up to 25.0 hours, are left out",
+            "the boot is assumed to end at 40.000 s (nothing was logged for 25.0 hours before line "
+            "8); 1 later lines, up to 25.0 hours, are ignored",
         ),
         ("[  200.000000] a line\n", 200_000, ""),
     ],
@@ -191,7 +191,7 @@ def test_the_end_of_the_boot_is_said_where_lines_are_left_out(
 def test_lines_without_a_time_behind_the_last_are_told() -> None:
     timeline = from_logs(AFTER + "Feb  3 09:01:02 box systemd[1]: Starting X...\nlogin:\n")
     assert timeline.warnings == (
-        "2 lines after line 7 have no time of the kernel's: what they took is not known",
+        "2 lines after line 7 have no kernel timestamp: their duration is unknown",
     )
 
 
@@ -222,13 +222,13 @@ def test_a_log_that_ends_before_init_says_where(more: str) -> None:
     spans = check(timeline)
     assert "kernel.late" not in spans
     assert spans["kernel.initcall.slow_init"].kind == "frame"
-    assert timeline.warnings[-1] == "the log ends before init was started, inside of slow_init"
+    assert timeline.warnings[-1] == "the log ends before init starts, inside slow_init"
 
 
 def test_a_log_that_ends_before_init_without_initcalls_says_so() -> None:
     timeline = from_logs("\n".join(ARM64.splitlines()[:-2]))
     assert "kernel.late" not in check(timeline)
-    assert timeline.warnings == ("the log ends before init was started",)
+    assert timeline.warnings == ("the log ends before init starts",)
 
 
 @pytest.mark.parametrize(
@@ -242,38 +242,38 @@ def test_a_log_that_ends_before_init_without_initcalls_says_so() -> None:
 def test_a_log_whose_clock_never_ran_is_refused(log: str) -> None:
     with pytest.raises(FormatError) as bad:
         from_logs(log)
-    assert str(bad.value).startswith("nothing can be told of this boot: the log ends at 0.000000")
+    assert str(bad.value).startswith("cannot analyse this boot: the log ends at 0.000000")
 
 
 @pytest.mark.parametrize(
     ("log", "message", "hint"),
     [
         ("", "the log is empty", "dmesg >dmesg.txt"),
-        ("no time\nnone here\n", "the log does not hold a kernel's log", "dmesg >dmesg.txt"),
-        ("\x00\xff", "the log does not hold a kernel's log", "dmesg >dmesg.txt"),
+        ("no time\nnone here\n", "the log does not hold a kernel log", "dmesg >dmesg.txt"),
+        ("\x00\xff", "the log does not hold a kernel log", "dmesg >dmesg.txt"),
         (
             "U-Boot 2024.01 (Jan 02 2024)\nDRAM: 2 GiB\n",
-            "the log is what a boot loader printed, which ends before the kernel's first line",
+            "the log is a boot loader's output, which ends before the kernel's first line",
             "dmesg >dmesg.txt",
         ),
         (
             "Id=ssh.service\n",
-            "the log is systemctl show, which is about units, and not a kernel's log",
-            "give it to --units",
+            "the log is systemctl show, which is about units, not a kernel log",
+            "pass it to --units",
         ),
         (
             "[Mon Feb  3 09:01:02 2025] Linux version 6.6\n",
-            "the log is dmesg -T, which has no more than seconds",
-            "take dmesg >dmesg.txt, without -T",
+            "the log is dmesg -T, which has whole seconds only",
+            "use dmesg >dmesg.txt, without -T",
         ),
         (
             "Feb 03 09:01:02 box kernel: Linux version 6.6\n",
-            "the log is journalctl -o short, which has no more than seconds",
-            "take journalctl -k -o short-monotonic",
+            "the log is journalctl -o short, which has whole seconds only",
+            "use journalctl -k -o short-monotonic",
         ),
         (
             '{"dmesg": [{"pri": 5, "msg": "no time"}]}\n',
-            "the log does not hold a kernel's log",
+            "the log does not hold a kernel log",
             "dmesg >dmesg.txt",
         ),
     ],
@@ -301,7 +301,7 @@ def test_the_kernels_own_figures_count_where_lines_have_no_times(head: str) -> N
     spans = check(timeline)
     assert timeline.total_ns == 502 * MS
     assert spans["kernel.initcall.slow_init"].start_ns == 2 * MS
-    assert "initcalls stand end to end" in timeline.warnings[0]
+    assert "initcalls are placed end to end" in timeline.warnings[0]
     assert timeline.warnings[1].startswith("1 initcalls of modules ran beside others")
 
 
@@ -324,7 +324,7 @@ def test_a_dump_and_a_show_tell_the_same_units(release: str) -> None:
     by_dump, by_show = (from_logs(log, units) for units in (told["dump"], told["show"]))
     dumped, shown = check(by_dump), check(by_show)
     assert by_dump.warnings == (
-        "the dump's times are of the wall clock, and may be off by a second each",
+        "the dump's times are of the wall clock; each may be off by up to a second",
     )
     assert by_show.warnings == ()
     units = {id for id in shown if id.startswith("unit.ssh") and not id.endswith(".queued")}
@@ -390,8 +390,8 @@ def test_units_that_started_long_after_the_boot_are_left_out_and_told() -> None:
     timeline = from_logs(_SHORT, units + _shown("apt-daily.service", 4000, 4010))
     assert timeline.total_ns == 3_000 * MS
     assert timeline.warnings == (
-        "the boot is taken to end at 3.000 s, when its targets were up; 1 units that started "
-        "later, up to 66.7 minutes, are left out",
+        "the boot is assumed to end at 3.000 s, when its targets were up; 1 units that started "
+        "later, up to 66.7 minutes, are ignored",
     )
     late = from_logs(_SHORT + "[   99.000000] usb 1-1: new USB device\n", units)
     assert late.warnings[-1] == (
@@ -402,9 +402,7 @@ def test_units_that_started_long_after_the_boot_are_left_out_and_told() -> None:
 def test_units_of_another_boot_are_refused() -> None:
     with pytest.raises(FormatError) as bad:
         from_logs(AFTER, _shown("a.service", 0.5, 0.9))
-    assert str(bad.value) == (
-        "by the text about units nothing started after init was executed, at 2.000 s of the log"
-    )
+    assert str(bad.value) == ("no unit started after init, which the log has at 2.000 s")
 
 
 def test_a_log_may_be_quoted_and_colored() -> None:

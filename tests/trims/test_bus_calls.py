@@ -25,11 +25,11 @@ def test_plan_masks_the_bus_alias_of_a_removed_unit() -> None:
     plan = planned(entries, "dbus.service")
     assert goes(plan) == {
         "login.service": "wanted by multi-user.target",
-        "dbus-org.login.service": "D-Bus starts login.service by this name, which goes too",
+        "dbus-org.login.service": "D-Bus starts login.service by this name, which is masked too",
     }
     assert plan.notes == (
-        "D-Bus stays, and login.service goes: who calls org.login gets an error at once; "
-        "--keep login.service changes that",
+        "D-Bus is kept but login.service is masked: calls to org.login fail at once; "
+        "--keep login.service keeps it",
     )
 
 
@@ -45,9 +45,7 @@ def test_plan_leaves_units_that_only_a_bus_call_starts() -> None:
     called: Entries = {**BUS, **_called("host.service"), **_called("time.service")}
     plan = planned({**called, **cron}, "dbus.service")
     assert list(goes(plan)) == ["cron.service"]
-    assert plan.notes == (
-        "D-Bus starts these when they are called, as before: host.service, time.service",
-    )
+    assert plan.notes == ("D-Bus still starts these on demand: host.service, time.service",)
     assert planned(called, "dbus.service").notes == (), "nothing goes, so nothing is to be said"
 
 
@@ -61,5 +59,5 @@ def test_plan_notes_bus_calls_that_will_fail() -> None:
         f"{SHARE}/org.gone.service": "[D-BUS Service]\nSystemdService=gone.service\n",
     }
     assert planned(entries, "dbus.service").notes == (
-        "D-Bus stays, but cannot start host.service, which requires base.service, which goes",
+        "D-Bus cannot start host.service: it requires base.service, which is masked",
     )

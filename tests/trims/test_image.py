@@ -64,5 +64,5 @@ def test_bake_writes_a_trim_into_a_copy_of_the_image(home: Home, web: Image) -> 
 
 def test_bake_does_not_replace_existing_files(home: Home, web: Image) -> None:
     new = image.apply_trim(home, web, _trim(web), name="small")
-    with pytest.raises(InputError, match=r"the image has a /etc/systemd/system\.control/a"):
+    with pytest.raises(InputError, match=r"the image already has /etc/systemd/system\.control/a"):
         image.apply_trim(home, new, _trim(web), name="smaller")

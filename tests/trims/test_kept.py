@@ -46,10 +46,10 @@ def test_plan_keeps_dbus_for_units_that_need_it() -> None:
 def test_plan_says_why_dbus_is_kept() -> None:
     named = _service("a.service", "[Service]\nType=notify\nBusName=org.a\n")
     said = stays(planned({**BUS, **named}, "a.service"))["dbus.service"]
-    assert said == "a.service is called over it, as org.a"
+    assert said == "a.service has the bus name org.a"
     ordered = _service("a.service", "[Unit]\nAfter=dbus.service\n")
     assert stays(planned({**BUS, **ordered}, "a.service"))["dbus.service"] == (
-        "a.service comes after it"
+        "a.service is ordered after it"
     )
 
 
@@ -62,7 +62,7 @@ def test_plan_knows_dbus_by_its_aliases() -> None:
         **_service("a.service", "[Service]\nType=notify\nBusName=org.a\n"),
     }
     plan = planned(entries, "a.service")
-    assert stays(plan)["dbus-broker.service"] == "a.service is called over it, as org.a"
+    assert stays(plan)["dbus-broker.service"] == "a.service has the bus name org.a"
 
 
 def test_plan_keep_accepts_a_unit_started_by_a_bus_call() -> None:
@@ -75,12 +75,12 @@ def test_plan_keep_accepts_a_unit_started_by_a_bus_call() -> None:
     plan = planned(entries, "host.service")
     assert goes(plan) == {}
     assert stays(plan)["host.service"] == "kept by host.service"
-    assert stays(plan)["dbus.service"] == "host.service is called over it, as org.host"
+    assert stays(plan)["dbus.service"] == "host.service has the bus name org.host"
     assert plan.notes == ()
     without = {path: entry for path, entry in entries.items() if "dbus.s" not in path}
     assert planned(without, "host.service").notes == (
-        "--keep host.service: no boot of the image starts it: it is static, so it starts only "
-        "where another unit asks for it",
+        "--keep host.service: a boot of the image does not start it: it is static, so it starts "
+        "only where another unit asks for it",
     )
 
 
@@ -94,7 +94,7 @@ def test_plan_keeps_tmpfiles_for_paths_of_kept_units() -> None:
     assert "systemd-tmpfiles-setup.service" in goes(planned(entries))
     plan = planned(entries, "web.service")
     assert stays(plan)["systemd-tmpfiles-setup.service"] == (
-        f"web.service needs /run/x, which {conf} makes"
+        f"web.service needs /run/x, created by {conf}"
     )
     assert set(goes(plan)) == {"systemd-sysusers.service", "systemd-user-sessions.service"}
 
@@ -107,7 +107,7 @@ def test_plan_keeps_sysusers_for_users_of_kept_units() -> None:
         conf: "u web -\n",
     }
     assert stays(planned(entries, "web.service"))["systemd-sysusers.service"] == (
-        f"web.service runs as web, whom {conf} makes"
+        f"web.service runs as web, created by {conf}"
     )
     there: Entries = {**entries, "/etc/passwd": "web:x:5:5::/:/bin/false\n"}
     assert "systemd-sysusers.service" in goes(planned(there, "web.service"))
@@ -119,7 +119,7 @@ def test_plan_keeps_what_removes_nologin() -> None:
     assert len(goes(planned(entries))) == 3
     plan = planned(entries, "systemd-tmpfiles-setup.service")
     assert stays(plan)["systemd-user-sessions.service"] == (
-        f"it removes /run/nologin, which {conf} makes"
+        f"it removes /run/nologin, created by {conf}"
     )
 
 
@@ -149,18 +149,19 @@ def test_plan_notes_units_asked_for_in_vain() -> None:
         ),
     )
     assert plan.notes == (
-        "--keep nothing* is no unit of the image, or a masked one",
-        "--keep idle.service: no boot of the image starts it: it is static, so it starts only "
-        "where another unit asks for it",
-        "--keep more-idle.service: no boot of the image starts it: it is disabled (its preset is "
-        "disable, by /usr/lib/systemd/system-preset/90.preset); in the guest: systemctl enable "
-        "more-idle.service",
-        "--keep *idle*: no boot of the image starts it",
-        "--keep far.service: no boot of the image starts it, as none starts far.target, which "
-        "would",
-        "--keep on.service: no boot of the image starts it, as none starts far.target, which would",
-        "--keep off.service: no boot of the image starts it: it is disabled (its preset is "
-        "disable, by /usr/lib/systemd/system-preset/90.preset); in the guest: systemctl enable "
+        "--keep nothing*: the image has no such unit, or it is masked",
+        "--keep idle.service: a boot of the image does not start it: it is static, so it starts "
+        "only where another unit asks for it",
+        "--keep more-idle.service: a boot of the image does not start it: it is disabled (its "
+        "preset is disable, by /usr/lib/systemd/system-preset/90.preset); in the guest: systemctl "
+        "enable more-idle.service",
+        "--keep *idle*: a boot of the image does not start it",
+        "--keep far.service: a boot of the image does not start it, nor far.target, which "
+        "would start it",
+        "--keep on.service: a boot of the image does not start it, nor far.target, which would "
+        "start it",
+        "--keep off.service: a boot of the image does not start it: it is disabled (its preset "
+        "is disable, by /usr/lib/systemd/system-preset/90.preset); in the guest: systemctl enable "
         "off.service",
-        "no SSH server is kept: there will be no way to log in",
+        "no SSH server is kept, so you cannot log in",
     )

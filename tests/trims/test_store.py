@@ -37,7 +37,7 @@ def test_trims_save_of_the_same_trim_changes_nothing(home: Home) -> None:
 
 def test_trims_save_does_not_overwrite(home: Home) -> None:
     store.save(home, TRIM)
-    with pytest.raises(InputError, match="there is a trim called 'web' already") as raised:
+    with pytest.raises(InputError, match="another trim is called 'web'") as raised:
         store.save(home, replace(TRIM, masks=()))
     assert "--replace" in raised.value.hint
     assert store.load(home, "web") == TRIM
@@ -72,16 +72,28 @@ def test_trims_remove(home: Home) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("[masks]", "[masks", "it is no TOML: "),
-        ("[masks]", "[mask]", "there is no field `mask`, is it `masks`?"),
-        ("keep = [", "keeep = [", "there is no field `keeep`, is it `keep`?"),
-        ("image = ", "# image = ", "it misses required field `image`"),
+        ("[masks]", "[masks", "invalid TOML: "),
+        ("[masks]", "[mask]", "unknown field `mask`; did you mean `masks`?"),
+        ("keep = [", "keeep = [", "unknown field `keeep`; did you mean `keep`?"),
+        ("image = ", "# image = ", "missing required field `image`"),
         ("sha256-1", "sha256-x", "`image` is 'sha256-x1"),
-        ("content = ", "# content = ", "it misses required field `content` - at `drop_ins[...]`"),
-        ("system-a", "../a", "`masks` has '../a"),
-        ("/usr/lib/systemd/system-generators/g", "/g/../x", "`generators` has '/g/../x'"),
-        ("ssh.service.d/10-a.conf", "../x.d/a.conf", "`drop_ins` has '../x.d/a.conf'"),
-        ('"none"', "3", "`generators.'/usr/lib/systemd/system-generators/g'` is 3, but a reason"),
+        ("content = ", "# content = ", "missing required field `content` - at `drop_ins[...]`"),
+        ("system-a", "../a", "`masks` has the invalid name '../a"),
+        (
+            "/usr/lib/systemd/system-generators/g",
+            "/g/../x",
+            "`generators` has the invalid name '/g/../x'",
+        ),
+        (
+            "ssh.service.d/10-a.conf",
+            "../x.d/a.conf",
+            "`drop_ins` has the invalid name '../x.d/a.conf'",
+        ),
+        (
+            '"none"',
+            "3",
+            "`generators.'/usr/lib/systemd/system-generators/g'` is 3; a reason must be",
+        ),
         ('name = "web"', 'name = "other"', "`name` is 'other'"),
     ],
 )

@@ -65,8 +65,8 @@ def test_plan_removes_socket_timer_and_path_of_a_service() -> None:
     )
     assert goes(plan) == {
         "a.service": "wanted by multi-user.target",
-        "a.socket": "wanted by sockets.target; it starts a.service, which goes too",
-        "b.timer": "wanted by multi-user.target; it starts a.service, which goes too",
+        "a.socket": "wanted by sockets.target; it starts a.service, which is masked too",
+        "b.timer": "wanted by multi-user.target; it starts a.service, which is masked too",
     }
 
 
@@ -136,9 +136,7 @@ def test_plan_masks_generators_of_removed_units() -> None:
     }
     plan = planned(entries)
     assert [gone.path for gone in plan.trim.generators] == [f"{folder}/systemd-getty-generator"]
-    assert plan.notes == (
-        "what these generators make is not known, and stays: postgresql-generator",
-    )
+    assert plan.notes == ("unknown generators, kept with their units: postgresql-generator",)
     assert planned(entries, "serial-getty@*").trim.generators == ()
 
 

@@ -251,7 +251,7 @@ def test_qemu_build_without_a_version_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_qemu(tmp_path, monkeypatch, "echo 'cannot load libfoo' >&2; exit 127")
-    with pytest.raises(HostError, match=r"--version says nothing: cannot load libfoo$"):
+    with pytest.raises(HostError, match=r"--version printed no version: cannot load libfoo$"):
         Qemu().build()
 
 
@@ -312,10 +312,8 @@ async def test_qemu_launch_names_a_busy_port(
     )
     fake_qemu(tmp_path, monkeypatch, f'echo "{said}" >&2; exit 1')
     error = await launched(tmp_path, Recorder())
-    assert str(error) == "port 8080 of 127.0.0.1 is in use already (exit status 1)"
-    assert error.hint == (
-        "publish another one, or 0 for any that is free; ss -ltnp says who has it"
-    )
+    assert str(error) == "port 8080 of 127.0.0.1 is already in use (exit status 1)"
+    assert error.hint == ("publish another port, or 0 for any free one; ss -ltnp shows who uses it")
 
 
 async def test_qemu_launch_runs_the_plan_with_inherited_sockets(

@@ -159,7 +159,7 @@ async def test_qemu_running_does_not_stall_on_other_disk_errors(
         ("guest-shutdown", "powered-off"),
         ("guest-reset", "reset"),
         ("guest-panic", "reset"),
-        ("host-qmp-quit", "told-to-quit"),
+        ("host-qmp-quit", "quit-requested"),
         ("host-signal", "died"),
         ("host-ui", "died"),
     ],
@@ -188,8 +188,8 @@ async def test_qemu_running_quit_ends_qemu(fake: Fake, launch: Launch) -> None:
     fake("pass")
     async with launch() as running:
         quitting = asyncio.wait_for(running.quit(), 60)
-        assert await quitting == VmmExit(reason="told-to-quit", exit_status=0)
-        assert (await running.quit()).reason == "told-to-quit"  # once more is no error
+        assert await quitting == VmmExit(reason="quit-requested", exit_status=0)
+        assert (await running.quit()).reason == "quit-requested"  # once more is no error
 
 
 @pytest.mark.parametrize("deaf", ["ignores it", "answers and goes on", "was stopped"])
@@ -212,7 +212,7 @@ async def test_qemu_running_quit_kills_a_qemu_that_does_not_quit(
             os.kill(running.pid, signal.SIGSTOP)
             until(lambda: state_of(running.pid) == "T", "it to stop")
         quitting = asyncio.wait_for(running.quit(), 60)
-        assert await quitting == VmmExit(reason="told-to-quit", exit_status=-9)
+        assert await quitting == VmmExit(reason="quit-requested", exit_status=-9)
 
 
 async def test_qemu_running_block_ends_a_stopped_qemu(
@@ -303,7 +303,7 @@ async def test_qemu_running_sight_quotes_a_qemu_without_registers(
     async with launch() as running:
         with pytest.raises(VmmError) as bad:
             await running.vcpu_state()
-    assert str(bad.value) == "QEMU does not tell its registers"
+    assert str(bad.value) == "QEMU did not report its registers"
     assert bad.value.evidence == "unknown command: info"
 
 

@@ -54,7 +54,7 @@ class Wish:
     home: Home
     draft: Draft
     name: str | None = None
-    """The machine's; None: one is made from the image's."""
+    """The machine's; none: one is made from the image's."""
     publish: tuple[str, ...] = ()
     """Ports, ``HOST:GUEST``."""
     command: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Wish:
         # Whatever is wrong with the words is reported before anything is fetched or tried.
         check(self.draft, self.command, keep=self.keep, publish=self.publish)
         check_timeout(self.timeout_s)
-        if self.name is not None:
+        if self.name:
             check_host_name(self.name)
         for rule in self.publish:
             forward(rule)

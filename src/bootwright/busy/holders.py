@@ -1,8 +1,8 @@
-"""Who holds a block device: device mapper, mounts, swap, processes, and whoever is out of sight.
+"""Find what holds a block device: device mapper, mounts, swap, processes, or an unknown claim.
 
-Source: block/bdev.c, bd_may_claim(): of those who *claim* a device, only one sort gets it at a
-time; all device-mapper tables count as one, all mounts of one filesystem as one. A claim by
-O_EXCL is in no list of the kernel's, so that is tried.
+Source: block/bdev.c, bd_may_claim(): only one kind of holder can *claim* a device at a time; all
+device-mapper tables count as one, and so do all mounts of one filesystem. The kernel does not list
+claims by O_EXCL, so they are found by trying.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ HolderKind = Literal["device mapper", "device", "mount", "swap", "process", "uns
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """One who holds a block device."""
+    """Something that holds a block device."""
 
     kind: HolderKind
     name: str
     text: str
     claims: bool
-    """Whether it keeps others from mounting; having it open alone does not."""
-    cure: str = ""
-    """A command that ends it."""
+    """Whether it prevents others from mounting the device; opening it alone does not."""
+    fix: str = ""
+    """A command that releases the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockDevices:
-    """What there is of block devices, looked at once."""
+    """A snapshot of the host's block devices, mounts and swap."""
 
     loops: tuple[Bound, ...]
-    """In the order in which mount(8) comes by them: that of /sys/block."""
+    """In the order of /sys/block, in which mount(8) searches them."""
     mapped: tuple[Mapped, ...] = ()
     mounted: tuple[Mount, ...] = ()
     swaps: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def read_block_devices() -> BlockDevices:
-    """Look at the devices of this host, changing nothing."""
-    order = {name: place for place, name in enumerate(os.listdir(SYS_BLOCK))}
+    """Read the block devices of this host; changes nothing."""
+    order = {name: index for index, name in enumerate(os.listdir(SYS_BLOCK))}
     loops = sorted(loop.bound(), key=lambda b: order.get(f"loop{b.number}", len(order)))
     return BlockDevices(
         loops=tuple(loops),
@@ -65,16 +65,16 @@ def numbers_of(name: str, sys_block: Path = SYS_BLOCK) -> tuple[int, int]:
     """Return the major and minor number of a device such as ``loop3``.
 
     Raises:
-        OSError: there is none.
+        OSError: there is no such device.
     """
     major, _, minor = (sys_block / name / "dev").read_text().strip().partition(":")
     return int(major), int(minor)
 
 
 def is_claimed(node: Path) -> bool | None:
-    """Try whether somebody has claimed a block device; None where we may not try.
+    """Check whether a block device is claimed; None without the permission to check.
 
-    While it is tried, a few microseconds, the device is claimed by us. Source: open(2), O_EXCL.
+    The check itself claims the device for a few microseconds. Source: open(2), O_EXCL.
     """
     try:
         os.close(os.open(node, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
@@ -86,27 +86,27 @@ def is_claimed(node: Path) -> bool | None:
 def holders(
     device: tuple[int, int],
     by_kernel: tuple[str, ...],
-    vcpu_state: BlockDevices,
+    block_devices: BlockDevices,
     openers: Openers,
     claimed: bool | None,
 ) -> tuple[Holder, ...]:
-    """Return all who hold one device.
+    """Return the holders of one device.
 
     Args:
         device: Major and minor number.
-        by_kernel: What sysfs lists as its holders.
-        claimed: What `is_claimed` said.
+        by_kernel: The holders that sysfs lists.
+        claimed: The result of `is_claimed`.
     """
-    found = [_stacked(name, vcpu_state) for name in by_kernel]
-    found += [_mount(mount) for mount in vcpu_state.mounted if mount.device == device]
-    if swap := vcpu_state.swaps.get(device):
+    found = [_stacked(name, block_devices) for name in by_kernel]
+    found += [_mount(mount) for mount in block_devices.mounted if mount.device == device]
+    if swap := block_devices.swaps.get(device):
         found.append(
             Holder(
                 kind="swap",
                 name=swap,
                 text="swap space",
                 claims=True,
-                cure=f"sudo swapoff {swap}",
+                fix=f"sudo swapoff {swap}",
             )
         )
     explained = any(holder.claims for holder in found)
@@ -118,30 +118,32 @@ def holders(
                 name=str(opener.pid),
                 text=f"process {opener.pid} ({opener.command}) has it open"
                 + (" for writing" if opener.writes else "")
-                + (", with O_EXCL as it seems" if claimed and not explained else ""),
+                + (", apparently with O_EXCL" if claimed and not explained else ""),
                 claims=bool(claimed and not explained),
-                cure=f"kill {opener.pid}" if claimed and not explained else "",
+                fix=f"kill {opener.pid}" if claimed and not explained else "",
             )
         )
     if claimed and not explained and not processes:
-        text = "somebody out of sight has claimed it"
+        text = "an unknown process or the kernel has claimed it"
         if openers.unseen:
-            text += f" ({openers.unseen} processes did not let us look: try with sudo)"
+            text += f" (no permission to inspect {openers.unseen} processes: try with sudo)"
         found.append(Holder(kind="unseen", name="?", text=text, claims=True))
     return tuple(found)
 
 
-def _stacked(name: str, vcpu_state: BlockDevices) -> Holder:
-    mapped = next((m for m in vcpu_state.mapped if f"dm-{m.minor}" == name), None)
+def _stacked(name: str, block_devices: BlockDevices) -> Holder:
+    mapped = next((m for m in block_devices.mapped if f"dm-{m.minor}" == name), None)
     if mapped is None:
-        cure = f"sudo mdadm --stop /dev/{name}" if name.startswith("md") else ""
-        return Holder(kind="device", name=name, text=f"{name} lies on it", claims=True, cure=cure)
+        fix = f"sudo mdadm --stop /dev/{name}" if name.startswith("md") else ""
+        return Holder(
+            kind="device", name=name, text=f"{name} is on top of it", claims=True, fix=fix
+        )
     return Holder(
         kind="device mapper",
         name=name,
-        text=f"device mapper: {name}, called {mapped.name}, lies on it",
+        text=f"device-mapper device {name} ({mapped.name}) is on top of it",
         claims=True,
-        cure=f"sudo dmsetup remove {mapped.name}",
+        fix=f"sudo dmsetup remove {mapped.name}",
     )
 
 
@@ -153,14 +155,14 @@ def _mount(mount: Mount) -> Holder:
             name=str(mount.point),
             text=f"{where}, in the mount namespace of process {mount.pid}",
             claims=True,
-            cure=f"sudo nsenter -t {mount.pid} -m umount {mount.point}",
+            fix=f"sudo nsenter -t {mount.pid} -m umount {mount.point}",
         )
     return Holder(
         kind="mount",
         name=str(mount.point),
         text=where,
         claims=True,
-        cure=f"sudo umount {mount.point}",
+        fix=f"sudo umount {mount.point}",
     )
 
 

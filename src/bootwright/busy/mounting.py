@@ -1,9 +1,9 @@
-"""What ``mount FILE`` would do, worked out without doing it.
+"""Predict what ``mount FILE`` would do.
 
-Source: util-linux, libmount/src/hook_loopdev.c and lib/loopdev.c, loopcxt_find_overlap(): of all
-loop devices, in the order of /sys/block, the first with the same file behind it counts. Same offset
-and size limit: that one is mounted, whatever number is free. Only overlapping: refused. None: a
-fresh one is taken.
+Source: util-linux, libmount/src/hook_loopdev.c and lib/loopdev.c, loopcxt_find_overlap(): the first
+loop device, in the order of /sys/block, that has the same backing file decides. Same offset and
+size limit: mount uses that device, even if others are free. Overlapping only: mount refuses. None:
+mount sets up a new one.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Verdict = Literal["fresh", "reuses", "shares", "overlaps", "busy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mounting:
-    """What mount(8) would do with a file, and what it would say."""
+    """What mount(8) would do with a file, and the message that it would print."""
 
     verdict: Verdict
     loop: str = ""
-    """The device that it would mount, or that is in its way, such as ``loop26``."""
+    """The device that mount would use, or that prevents it, such as ``loop26``."""
     message: str = ""
-    """What mount would print."""
+    """The error that mount would print."""
 
 
 def of_file(loops: Sequence[Bound], holders: Mapping[int, Sequence[Holder]], path: str) -> Mounting:
-    """Say what ``mount FILE`` would do.
+    """Predict what ``mount FILE`` would do.
 
     Args:
-        loops: Those with the file behind them, in the order of /sys/block.
-        holders: Who holds each, by its number.
+        loops: The loop devices backed by the file, in the order of /sys/block.
+        holders: The holders of each, by its number.
     """
     for bound in loops:
         name = f"loop{bound.number}"
@@ -49,7 +49,7 @@ def of_file(loops: Sequence[Bound], holders: Mapping[int, Sequence[Holder]], pat
 
 
 def of_device(name: str, holders: Sequence[Holder]) -> Mounting:
-    """Say what ``mount /dev/NAME`` would do."""
+    """Predict what ``mount /dev/NAME`` would do."""
     claims = [holder for holder in holders if holder.claims]
     if not claims:
         return Mounting(verdict="reuses", loop=name)
@@ -62,20 +62,21 @@ def of_device(name: str, holders: Sequence[Holder]) -> Mounting:
     )
 
 
-def next_free(bound: Sequence[int], there: Sequence[int]) -> int:
-    """Return the number that LOOP_CTL_GET_FREE would give: it looks at whether a file is behind a
-    device, and not at whether somebody has claimed it.
+def next_free(bound: Sequence[int], existing: Sequence[int]) -> int:
+    """Return the number that LOOP_CTL_GET_FREE would return.
+
+    It skips devices that have a backing file, but not those that are claimed.
 
     Args:
-        bound: The numbers of loop devices that have a file behind them.
-        there: The numbers of all that exist; the next one is made where none is free.
+        bound: The numbers of the loop devices that have a backing file.
+        existing: The numbers of all loop devices; a new one is created if none is free.
 
     Source: drivers/block/loop.c, loop_control_get_free().
     """
-    unbound = set(there) - set(bound)
+    unbound = set(existing) - set(bound)
     if unbound:
         return min(unbound)
     number = 0
-    while number in there:
+    while number in existing:
         number += 1
     return number

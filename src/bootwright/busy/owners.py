@@ -1,7 +1,7 @@
-"""Whose a loop or device-mapper device is: ours by its mark *and* by what lies behind it.
+"""Find the owner of a loop or device-mapper device by its tag or uuid *and* its backing file.
 
-A mark (a tag, a uuid) can be given to anything by anybody, and another bootwright with other
-folders gives the same. So only what carries our mark and lies in our folders is ours.
+Anybody can set a tag or a uuid, and a bootwright with other folders sets the same. So bootwright
+owns a device only if both match: the mark, and a backing file in its folders.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from bootwright.disks.loop import Bound
 from bootwright.home import Home
 from bootwright.machines.folder import all_machines
 
-Fate = Literal["alive", "orphaned", "shared", "foreign"]
-"""``shared``: an image's own device, which machines use together."""
+OwnerState = Literal["alive", "orphaned", "shared", "foreign"]
+"""``shared``: holds an image, and machines share it."""
 DELETED = " (deleted)"
 _BELOW = "-base"
-"""How the uuid of a device below a machine's snapshot ends."""
+"""The suffix of the uuid of a device below a machine's snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Whose a device is, and whether that one lives."""
+    """The machine that a device belongs to, and whether it runs."""
 
-    fate: Fate
+    state: OwnerState
     machine: str = ""
     role: str = ""
     on: str = ""
-    """What of ours it lies on: a path below our folders."""
+    """Its backing file, if that is in bootwright's folders."""
     why: str = ""
-    """Why something that looks like ours is not."""
+    """Why a device that looks like bootwright's is foreign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folders:
-    """Our files by device and inode, and our machines."""
+    """Bootwright's files by device and inode, and its running machines."""
 
     files: Mapping[tuple[int, int], Path]
     roots: tuple[tuple[int, Path], ...]
-    """Our folders with the number of the filesystem that each is on."""
+    """Bootwright's folders, each with the device number of its filesystem."""
     alive: frozenset[str]
 
     @staticmethod
     def of(home: Home) -> Folders:
-        """Look at our folders, changing nothing."""
+        """Read the folders; changes nothing."""
         files = {}
         roots = []
         for root in (home.data, home.state, home.cache):
@@ -63,15 +63,15 @@ class Folders:
                     try:
                         status = path.lstat()
                     except OSError:
-                        continue  # gone just now
+                        continue  # it was just removed
                     files[status.st_dev, status.st_ino] = path
         alive = frozenset(folder.name for folder in all_machines(home) if folder.is_alive())
         return Folders(files=files, roots=tuple(roots), alive=alive)
 
     def holding(self, bound: Bound) -> str:
-        """Return the file of ours that is behind a loop device; "" where it is none of ours.
+        """Return the backing file of a loop device if it is in these folders, or "".
 
-        A file that has lost its name is found by the kernel's word for it, on our filesystem only.
+        A deleted file is found by the path that the kernel reports, on the same filesystem only.
         """
         if path := self.files.get((bound.device, bound.inode)):
             return str(path)
@@ -83,54 +83,58 @@ class Folders:
         return ""
 
 
-def of_loop(bound: Bound, ours: Folders) -> Owner | None:
-    """Return whose a loop device is; None where it has nothing to do with us."""
-    on = ours.holding(bound)
+def of_loop(bound: Bound, folders: Folders) -> Owner | None:
+    """Return the owner of a loop device; None if it does not concern bootwright."""
+    on = folders.holding(bound)
     marked = bound.file_name.startswith(loop.TAG_PREFIX)
     if not on:
-        why = "it has our tag, but its file is outside our folders"
-        return Owner(fate="foreign", why=why) if marked else None
+        why = "it has bootwright's tag, but its file is outside bootwright's folders"
+        return Owner(state="foreign", why=why) if marked else None
     if not marked:
-        return Owner(fate="foreign", on=on, why="it lies on a file of ours, but is not our doing")
+        return Owner(
+            state="foreign", on=on, why="it uses a file of bootwright, but has no tag of bootwright"
+        )
     name, _, role = bound.file_name.removeprefix(loop.TAG_PREFIX).partition(":")
     if is_digest(name) or role == "base":
-        return Owner(fate="shared", role=role, on=on)
-    fate: Fate = "alive" if name in ours.alive else "orphaned"
-    return Owner(fate=fate, machine=name, role=role, on=on)
+        return Owner(state="shared", role=role, on=on)
+    state: OwnerState = "alive" if name in folders.alive else "orphaned"
+    return Owner(state=state, machine=name, role=role, on=on)
 
 
 def of_mapped(
-    mapped: Mapped, loops: Sequence[Bound], all_mapped: Sequence[Mapped], ours: Folders
+    mapped: Mapped, loops: Sequence[Bound], all_mapped: Sequence[Mapped], folders: Folders
 ) -> Owner | None:
-    """Return whose a device-mapper device is; None where it has nothing to do with us."""
+    """Return the owner of a device-mapper device; None if it does not concern bootwright."""
     below = [
         (bound, owner)
         for bound in loops
-        if f"loop{bound.number}" in _foundations(mapped, all_mapped)
-        and (owner := of_loop(bound, ours)) is not None
+        if f"loop{bound.number}" in _devices_below(mapped, all_mapped)
+        and (owner := of_loop(bound, folders)) is not None
     ]
     on = next((owner.on for _, owner in below if owner.on), "")
     marked = mapped.uuid.startswith(devicemapper.UUID_PREFIX)
     if not marked:
         if on:
             return Owner(
-                fate="foreign", on=on, why="it lies on a file of ours, but has not our uuid"
+                state="foreign", on=on, why="it uses a file of bootwright, but has another uuid"
             )
         if mapped.name.startswith("bootwright"):
-            return Owner(fate="foreign", why="its name looks like ours, but it has not our uuid")
+            return Owner(state="foreign", why="it has a name like bootwright's, but another uuid")
         return None
-    if not on:  # one without a table lies on nothing, and may be another bootwright's
-        return Owner(fate="foreign", why="it has our uuid, but lies on nothing in our folders")
+    if not on:  # without a table it uses nothing, and may belong to another bootwright
+        return Owner(
+            state="foreign", why="it has bootwright's uuid, but uses no file of bootwright"
+        )
     called = mapped.uuid.removeprefix(devicemapper.UUID_PREFIX)
-    # A snapshot's own store tells its machine; what lies below a snapshot has only its uuid.
+    # A snapshot's store names its machine; a device below a snapshot has only its uuid.
     machine = next((owner.machine for _, owner in below if owner.machine), "")
     machine = machine or called.removesuffix(_BELOW)
-    is_alive = machine in ours.alive or called in ours.alive
-    return Owner(fate="alive" if is_alive else "orphaned", machine=machine, on=on)
+    is_alive = machine in folders.alive or called in folders.alive
+    return Owner(state="alive" if is_alive else "orphaned", machine=machine, on=on)
 
 
-def _foundations(mapped: Mapped, all_mapped: Sequence[Mapped]) -> set[str]:
-    """Return all devices below one, however deep."""
+def _devices_below(mapped: Mapped, all_mapped: Sequence[Mapped]) -> set[str]:
+    """Return all devices below one, at any depth."""
     below = {f"dm-{other.minor}": other.slaves for other in all_mapped}
     found: set[str] = set()
     queue = [*mapped.slaves]

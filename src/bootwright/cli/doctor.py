@@ -57,7 +57,7 @@ def command(context: click.Context, fix: bool, as_json: bool) -> int:
 Examples:
   bootwright doctor why /srv/disk.ext4
   sudo bootwright doctor why /dev/loop26
-  bootwright doctor why /mnt --json | jq .cures
+  bootwright doctor why /mnt --json | jq .fixes
 """,
 )
 @click.argument("path", type=click.Path(path_type=Path))

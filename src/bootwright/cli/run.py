@@ -94,7 +94,6 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         image, argv = arguments[0], (*arguments[1:], *argv)
     draft = draft_of(image, options)
     keep = options["keep"] or options["detach"]
-    _check(argv, options)
     quiet, home = options["as_json"], locate_home()
     wish = Wish(
         home=home,
@@ -105,6 +104,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         keep=keep,
         timeout_s=options["timeout"],
     )
+    _check(argv, options)
     request = _decided(wish, quiet=quiet)
     if options["dry_run"]:
         _print_plan(home, request.spec, argv)

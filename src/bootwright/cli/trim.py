@@ -193,11 +193,11 @@ def rm(names_: tuple[str, ...]) -> None:
 
 
 def _lines(made: MadeTrim) -> list[str]:
-    stays = _grouped({stay.unit: stay.reason for stay in made.stays})
+    kept = _grouped({unit.unit: unit.reason for unit in made.kept_units})
     return [
         *_goes_lines(made),
-        f"stays ({len(made.stays)}), besides targets, slices and devices:",
-        *stays,
+        f"stays ({len(made.kept_units)}), besides targets, slices and devices:",
+        *kept,
     ]
 
 

@@ -52,11 +52,13 @@ def choose(
     if wanted is not None:
         if found := cannot(wanted, vmm, kernel):
             raise InputError(f"disk is {wanted!r}, but {found.reason}", hint=found.hint)
-        if found := kind_of(wanted).lack(place):
+        if found := kind_of(wanted).unsupported(place):
             raise HostError(f"disk {wanted!r} cannot be had: {found.reason}", hint=found.hint)
         return wanted, "asked for"
     works = (
-        name for name in ORDER if not cannot(name, vmm, kernel) and not kind_of(name).lack(place)
+        name
+        for name in ORDER
+        if not cannot(name, vmm, kernel) and not kind_of(name).unsupported(place)
     )
     chosen = next(works)  # a copy needs nothing
     return chosen, kind_of(chosen).advantage
@@ -115,7 +117,7 @@ def survey(home: Home, vmm: str = "qemu") -> tuple[Surveyed, ...]:
         )
         for name in KINDS:
             kind = kind_of(name)
-            lack = cannot(name, VMMS[vmm], None) or kind.lack(place)
+            lack = cannot(name, VMMS[vmm], None) or kind.unsupported(place)
             found.append(
                 Surveyed(
                     disk=name,

@@ -62,8 +62,8 @@ FAST = (
         name="cryptomgr.notests",
         stock="the kernel tries each cipher against known answers when it is registered",
         reason="the self-tests of ciphers are the longest initcall of many kernels",
-        measured="880 ms of 1625 ms to the initramfs with Debian's 6.1 cloud kernel, virtual clock, "
-        "seeds 1 to 3",
+        measured="880 ms of 1625 ms to the initramfs with Debian's 6.1 cloud kernel, virtual "
+        "clock, seeds 1 to 3",
         side_effect="a cipher that computes wrongly is not found; FIPS mode needs the tests",
         is_on=_argument("cryptomgr.notests"),
     ),
@@ -91,8 +91,8 @@ FAST = (
         stock="the kernel measures its APIC timer, and uses it",
         reason="measuring it against another timer takes 100 ms, or twice that, and the other one "
         "serves a short guest as well; KVM's guests have a timer that wants no measuring",
-        measured="204 ms of 247 ms to the initramfs with kernel micro, which is told of an I/O APIC, on "
-        "microvm; nothing with Debian's, which is not; virtual clock, seeds 1 to 3",
+        measured="204 ms of 247 ms to the initramfs with kernel micro on microvm, where it sees an "
+        "I/O APIC; nothing with Debian's, which sees none; virtual clock, seeds 1 to 3",
         side_effect="a guest that goes on for long sets its timers at a higher price",
         is_on=_argument("noapictimer"),
         needs="TCG, a guest without an image, and one vCPU",
@@ -101,8 +101,8 @@ FAST = (
         name="noreplace-smp",
         stock="with one vCPU, the kernel patches what several would need out of its code",
         reason="patching takes longer than a short guest gains from it",
-        measured="4.0 ms of 47 ms to the initramfs with kernel micro, 5.3 of 370 with Debian's, virtual "
-        "clock, seeds 1 to 3",
+        measured="4.0 ms of 47 ms to the initramfs with kernel micro, 5.3 of 370 with Debian's, "
+        "virtual clock, seeds 1 to 3",
         side_effect="locks cost what they cost with several vCPUs",
         is_on=_argument("noreplace-smp"),
         needs="TCG, a guest without an image, and one vCPU",

@@ -150,9 +150,9 @@ def measure(home: Home, plan: BenchPlan, observe: Observer = ignore) -> BenchRep
                 done += 1
                 observe(Progress(step=f"{kind.name}, {what}", share=done / steps))
                 place = _place(folder, image, size, kind.name)
-                if lack := kind.lack(place):
+                if unsupported := kind.unsupported(place):
                     refused.append(
-                        SkippedBench(disk=kind.name, image_bytes=size, reason=lack.reason)
+                        SkippedBench(disk=kind.name, image_bytes=size, reason=unsupported.reason)
                     )
                 else:
                     results.append(_measure_one(kind, place, data))
@@ -163,7 +163,7 @@ def measure(home: Home, plan: BenchPlan, observe: Observer = ignore) -> BenchRep
             done += 1
             observe(Progress(step=f"{kind.name}, {MACHINES} machines", share=done / steps))
             place = _place(folder, image, _GIB, kind.name)
-            if not kind.lack(place):
+            if not kind.unsupported(place):
                 memory.append(_memory_of(kind, place))
         return BenchReport(
             filesystem=mounts.kind(folder),

@@ -1,4 +1,4 @@
-"""What every kind of disk must offer, and what a VMM attaches of it."""
+"""The interface of a disk kind, and the drives that a VMM attaches."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from bootwright.images.image import Image
 from bootwright.values import dataclass
 
 Form = Literal["raw", "qcow2", "memory"]
-"""How a VMM is to read a drive. ``memory``: raw bytes, mapped privately as persistent memory."""
+"""How a VMM reads a drive. ``memory``: raw bytes, mapped privately as persistent memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drive:
-    """One drive, as facts: each VMM says them in its own words."""
+    """One drive, independent of the VMM."""
 
     path: Path
     form: Form
     size_bytes: int
     is_read_only: bool = False
     is_block_device: bool = False
-    """Whether it is a device of the host, and no file."""
+    """Whether it is a device of the host, not a file."""
     is_direct: bool = False
-    """Whether the VMM is to go past the host's page cache, as the same bytes are cached below."""
+    """Whether the VMM bypasses the host's page cache, since a layer below caches the same bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskLocation:
-    """One machine's disk: where its files lie, and what it is made from."""
+    """The paths and sizes of one machine's disk."""
 
     folder: Path
-    """The machine's own; it lasts as long as the machine."""
+    """The machine's folder; it lasts as long as the machine."""
     image: Path
-    """The raw image; absolute. Nobody ever writes to it."""
+    """The raw image; absolute. It is never written to."""
     image_bytes: int
     size_bytes: int
     """The disk's size, not smaller than the image."""
     cache: Path
-    """For what can be made again; it may vanish at any time."""
+    """For files that can be made again; they may vanish at any time."""
     device: str = ""
-    """What a block device of the run may be called; no other machine of this host has that."""
+    """The name for a block device of the run; unique on this host."""
     kept: bool = False
-    """Whether the disk is to outlive the run."""
+    """Whether the disk outlives the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +62,19 @@ class OpenedDisk:
 
     drives: tuple[Drive, ...]
     held: Callable[[], None] = lambda: None
-    """To be called once the VMM has opened the drives: from then on they end with it."""
+    """Call it once the VMM has opened the drives: from then on they end with the VMM."""
     low_on_space: Callable[[], str] = lambda: ""
-    """Says why the guest must not write on; "" while it may. Only of kinds where a full host
-    disk would otherwise reach the guest as an I/O error: of others the VMM hears itself."""
+    """Returns why the guest must stop writing; "" while it may. Only for kinds where a full host
+    disk would otherwise reach the guest as an I/O error: for others the VMM notices it."""
     watch_s: float = 1.0
-    """How often to ask that."""
+    """How often to call `low_on_space`, in seconds."""
 
 
 def _takes_any(image: Image, disk_bytes: int) -> None:
-    """Most kinds take every image, at every size."""
+    """Accept every image at every size, as most kinds do."""
 
 
-def _lacks_nothing(place: DiskLocation) -> Unsupported | None:
+def _always_supported(place: DiskLocation) -> Unsupported | None:
     return None
 
 
@@ -84,35 +84,35 @@ class DiskKind:
 
     name: str
     summary: str
-    """One line for people."""
+    """One line for users."""
     advantage: str
-    """Why it is taken where it works: half a sentence."""
+    """Why it is chosen where it works: a clause."""
     form: Form
-    """Of its drives: what a VMM must be able to read."""
+    """The form of its drives, which a VMM must be able to read."""
     make: Callable[[DiskLocation, Observer], None]
-    """Make what lasts as long as the machine, in its folder; what the observer raises stops it.
+    """Make the files that last as long as the machine, in its folder; the observer may raise.
 
     Raises:
         HostError: there is no room, or the host refused.
     """
     drives: Callable[[DiskLocation], tuple[Drive, ...]]
-    """Say what a VMM attaches, touching nothing; the first drive holds the image."""
+    """Return the drives that a VMM attaches, without side effects; the first holds the image."""
     opened: Callable[[DiskLocation], AbstractContextManager[OpenedDisk]] | None = None
-    """Take what the disk needs of the kernel while it is used; None: its files are all."""
+    """Acquire the disk's kernel devices for the block; None: it needs files only."""
     check: Callable[[Image, int], None] = _takes_any
-    """Raise InputError where it cannot be made of an image, at a size in bytes."""
-    lack: Callable[[DiskLocation], Unsupported | None] = _lacks_nothing
-    """Say what the host lacks for it; *place* need not exist yet."""
+    """Raise InputError if it cannot be made from an image at a size in bytes."""
+    unsupported: Callable[[DiskLocation], Unsupported | None] = _always_supported
+    """Return why the host does not support it, if so; *place* need not exist yet."""
     modules: tuple[str, ...] = ()
-    """What it needs of the guest's kernel, beside the drives' own drivers."""
+    """Kernel modules that the guest needs besides the drives' own drivers."""
     mount_options: str = ""
-    """What the guest mounts the image with."""
+    """The guest's mount options for the image."""
     is_joined: bool = False
-    """Whether its second drive is what the guest writes to, joined over the first in the guest."""
+    """Whether the guest writes to a second drive, joined over the first with overlayfs."""
     volatile: str = ""
-    """The guest's name for its drive, if nothing on it outlives the VM: nothing need be flushed."""
+    """The guest's name for its drive, if nothing on it outlives the VM, so no flush is needed."""
     is_slow: bool = False
-    """Whether making it takes the longer the larger the image is."""
+    """Whether the time to make it grows with the image."""
 
     @property
     def can_be_kept(self) -> bool:

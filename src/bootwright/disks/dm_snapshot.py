@@ -1,10 +1,10 @@
-"""dm-snapshot: a block device of the host's, whose writes go to a sparse file.
+"""dm-snapshot: a block device of the host, with writes in a sparse file.
 
-Of a machine that is not kept that file has no name, and the snapshot no record on disk: all of it
-ends with the VMM, even if everybody else was killed before. A kept one's lies in its folder.
+If the machine is not kept, that file has no name and the snapshot no record on disk: both end with
+the VMM, even if every other process was killed before. A kept machine has the file in its folder.
 
-The store has room for every write, so it cannot overflow; but it is sparse, and where the
-filesystem below it runs full, the whole disk is lost and no VMM hears why. So that is watched.
+The store has room for every write, so it cannot overflow; but it is sparse, and if the filesystem
+below it runs full, the whole disk is lost and the VMM does not learn why. So free space is watched.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from bootwright.events import Observer
 from bootwright.host import space
 
 PAUSE_BYTES = 256 << 20
-"""With less than this free the guest is held: what it has asked for by then still fits."""
+"""With less than this free the guest is paused: its pending writes still fit."""
 RESUME_BYTES = 512 << 20
-"""With this much it may go on."""
+"""With this much free it resumes."""
 _WATCH_S = 0.1
-"""A guest writes 2 GB/s at best, so 200 MB between two looks."""
+"""A guest writes 2 GB/s at most, so 200 MB between two checks."""
 _MIB = 1 << 20
 
 
 def unsupported(place: DiskLocation) -> Unsupported | None:
-    """Say why this host cannot make snapshots, or has too little room for one."""
+    """Return why this host cannot make snapshots or is too low on space for one."""
     if os.geteuid():
         return Unsupported(
-            reason="it needs root", hint="sudo; or --disk qcow2, which any user can have"
+            reason="it needs root", hint="use sudo, or --disk qcow2, which works for any user"
         )
     if reason := devicemapper.available():
-        return Unsupported(reason=reason, hint="sudo modprobe dm-snapshot, where the kernel has it")
+        return Unsupported(reason=reason, hint="sudo modprobe dm-snapshot")
     free = space.free_bytes(place.folder)
     if free < RESUME_BYTES:
         return Unsupported(
-            reason=f"{place.folder} has {free // _MIB} MiB free, and the guest would be held "
-            f"below {PAUSE_BYTES // _MIB}",
+            reason=f"{place.folder} has {free // _MIB} MiB free, but it needs "
+            f"{RESUME_BYTES // _MIB} MiB",
             hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk",
         )
     return None
 
 
 def make(place: DiskLocation, observe: Observer) -> None:
-    """Nothing lasts but the store, which the first run makes."""
+    """Do nothing: the first run makes the store."""
 
 
 def drives(place: DiskLocation) -> tuple[Drive, ...]:
-    """Return the device by the name that device mapper knows it by."""
+    """Return the device under its device-mapper name."""
     return _drives(Path("/dev/mapper", snapshot.device_name(place.device)), place.size_bytes)
 
 
 def _drives(node: Path, size_bytes: int) -> tuple[Drive, ...]:
-    # Direct: the image's file below is cached already, once for all machines.
+    # Direct: the image's file is already cached, once for all machines.
     return (
         Drive(path=node, form="raw", size_bytes=size_bytes, is_block_device=True, is_direct=True),
     )
@@ -65,10 +65,10 @@ def _drives(node: Path, size_bytes: int) -> tuple[Drive, ...]:
 
 @contextmanager
 def opened(place: DiskLocation) -> Iterator[OpenedDisk]:
-    """Own the snapshot for the length of the block; once it is held it ends with its holder.
+    """Make the snapshot for the length of the block; once `held` was called it ends with the VMM.
 
     Raises:
-        DeviceError: a loop or device-mapper device cannot be had.
+        DeviceError: a loop or device-mapper device cannot be made.
     """
     if place.kept:
         disk = snapshot.persistent(
@@ -91,41 +91,41 @@ def opened(place: DiskLocation) -> Iterator[OpenedDisk]:
 
 
 class SpaceWatch:
-    """Whether a snapshot is about to fail; it must get well before it is called well."""
+    """Detects that a snapshot is low on space, with hysteresis."""
 
     def __init__(self, disk: snapshot.SnapshotDisk) -> None:
         self._disk = disk
         self._floor = PAUSE_BYTES
 
     def now(self) -> str:
-        """Say why the guest must not write on; "" while it may."""
+        """Return why the guest must stop writing; "" while it may."""
         try:
             usage = self._disk.usage()
         except DeviceError:
-            return ""  # gone with its VMM, whose end tells the rest
+            return ""  # removed with its VMM, whose exit is reported anyway
         if usage.failure:
-            return f"its dm-snapshot {self._disk.name} is lost: the kernel calls it {usage.failure}"
+            return f"its dm-snapshot {self._disk.name} is lost: the kernel reports {usage.failure}"
         if usage.free_bytes < self._floor:
             self._floor = RESUME_BYTES
             return (
-                f"the disk of {self._disk.folder}, to which its dm-snapshot grows, has "
-                f"{usage.free_bytes // _MIB} MiB left"
+                f"the filesystem of {self._disk.folder}, which stores its dm-snapshot, has only "
+                f"{usage.free_bytes // _MIB} MiB free"
             )
         self._floor = PAUSE_BYTES
         return ""
 
 
 remove = snapshot.remove
-"""Remove what a crash left of a disk, by the name of its device."""
+"""Remove the devices of a disk that a crash left, by its device name."""
 
 
 DISK = DiskKind(
     name="dm-snapshot",
-    summary="a device-mapper snapshot over one shared loop device; for any VMM; needs root",
+    summary="a device-mapper snapshot over a shared loop device; for any VMM; needs root",
     advantage="a block device, made in milliseconds",
     form="raw",
     make=make,
     drives=drives,
     opened=opened,
-    lack=unsupported,
+    unsupported=unsupported,
 )

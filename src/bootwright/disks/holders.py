@@ -1,4 +1,4 @@
-"""Who holds a block device: other devices on top of it, mounts, processes.
+"""What holds a block device: devices on top of it, mounts, processes.
 
 Source: Documentation/ABI/testing/sysfs-block (holders).
 """
@@ -15,12 +15,12 @@ _MOST_PROCESSES = 5
 
 
 def above(name: str, *, sys_block: Path = SYS_BLOCK) -> tuple[str, ...]:
-    """Return the devices made of the block device *name*, such as ``dm-3``; in order."""
+    """Return the devices on top of the block device *name*, such as ``dm-3``; sorted."""
     return _names(sys_block / name / "holders")
 
 
 def below(name: str, *, sys_block: Path = SYS_BLOCK) -> tuple[str, ...]:
-    """Return the devices that the block device *name* is made of; in order."""
+    """Return the devices below the block device *name*; sorted."""
     return _names(sys_block / name / "slaves")
 
 
@@ -32,7 +32,7 @@ def _names(folder: Path) -> tuple[str, ...]:
 
 
 def described(name: str, major: int, minor: int) -> str:
-    """Say in words who holds the block device *name*; "" where nobody is seen to."""
+    """Describe what holds the block device *name*; "" if no holder is visible."""
     number = (major, minor)
     parts = list(above(name))
     parts += [f"mounted on {mount.point}" for mount in mounts.table() if mount.device == number]

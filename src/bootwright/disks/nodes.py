@@ -1,7 +1,7 @@
-"""Device nodes, also where /dev lacks them: containers have a /dev that does not grow.
+"""Device nodes, made where /dev does not have them: a container's /dev is static.
 
-A node made by us is only a name for two numbers: it grants root nothing that root does not have,
-means the same device for ever, and may be left behind.
+A node is only a name for two numbers: it grants root nothing new, always means the same device, and
+may be left behind.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from pathlib import Path
 
 from bootwright.errors import DeviceError
 
-OWN = Path("/run/bootwright/dev")
+PRIVATE = Path("/run/bootwright/dev")
 
 
-def block(name: str, major: int, minor: int, *, dev: Path = Path("/dev"), own: Path = OWN) -> Path:
-    """Return a node of that block device: /dev's, or one of our own where that is missing."""
-    return _node(name, stat.S_IFBLK, os.makedev(major, minor), dev, own)
+def block(
+    name: str, major: int, minor: int, *, dev: Path = Path("/dev"), private_dev: Path = PRIVATE
+) -> Path:
+    """Return a node of that block device: in /dev, or in a private folder if that is missing."""
+    return _node(name, stat.S_IFBLK, os.makedev(major, minor), dev, private_dev)
 
 
 def character(
-    name: str, major: int, minor: int, *, dev: Path = Path("/dev"), own: Path = OWN
+    name: str, major: int, minor: int, *, dev: Path = Path("/dev"), private_dev: Path = PRIVATE
 ) -> Path:
     """Return a node of that character device, as `block` does."""
-    return _node(name, stat.S_IFCHR, os.makedev(major, minor), dev, own)
+    return _node(name, stat.S_IFCHR, os.makedev(major, minor), dev, private_dev)
 
 
-def _node(name: str, kind: int, device: int, dev: Path, own: Path) -> Path:
-    usual, private = dev / name, own / name.replace("/", "-")
+def _node(name: str, kind: int, device: int, dev: Path, private_dev: Path) -> Path:
+    usual, private = dev / name, private_dev / name.replace("/", "-")
     for path in (usual, private):
         if _is_node(path, kind, device):
             return path
@@ -36,14 +38,14 @@ def _node(name: str, kind: int, device: int, dev: Path, own: Path) -> Path:
     letter = "b" if kind == stat.S_IFBLK else "c"
     made = private.with_name(f".{private.name}.{os.getpid()}")
     try:
-        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_dev.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.mknod(made, kind | 0o600, device)
-        made.rename(private)  # two of us may do this at once, and both are right
+        made.rename(private)  # two processes may do this at once; both nodes are right
     except OSError as error:
         raise DeviceError(
-            f"there is no {usual}, and {private} cannot be made: {error.strerror}",
+            f"{usual} is missing, and {private} cannot be made: {error.strerror}",
             hint=f"make it from outside the container: mknod {usual} {letter} {numbers}, "
-            "or give the container the host's /dev",
+            "or pass the host's /dev to the container",
         ) from error
     return private
 

@@ -1,10 +1,10 @@
-"""overlay: one read-only image for all, and an empty disk of the machine's own joined over it.
+"""overlay: a shared read-only image below an empty disk for each machine.
 
-All guests read the same file, so the host caches it once; nothing but a small file is made, by any
-user. The guest's initramfs joins the two with overlayfs: a file that is written is first copied up.
+All guests read the same file, so the host caches it once; any user can make the small empty disk.
+The guest's initramfs joins the two with overlayfs: a file is copied up before its first write.
 
 The empty disk is copied from a template of its size. Its inode tables are holes, which read as
-what they should be, zeros; the initramfs tells the guest's kernel not to write them.
+zeros, as they should; a mount option keeps the guest's kernel from writing them.
 
 Source: Documentation/filesystems/overlayfs.rst; mke2fs(8).
 """
@@ -22,14 +22,14 @@ from bootwright.host import commands, space, tools
 
 SCRATCH_MOUNT_OPTIONS = "noinit_itable"
 MINIMUM_BYTES = 64 << 20
-"""Room for a journal and what a guest writes at once."""
+"""Room for a journal and a guest's first writes."""
 _FORMAT = "1"
-"""Of the templates; another one makes them anew."""
+"""Of the templates; a new value makes them again."""
 _MIB = 1 << 20
 
 
 def unsupported(place: DiskLocation) -> Unsupported | None:
-    """Say whether the program that makes empty filesystems is missing."""
+    """Return why the host cannot make empty filesystems, if mke2fs is missing."""
     if tools.find("mke2fs") is None:
         package = tools.PROGRAMS["mke2fs"][0]
         return Unsupported(reason="mke2fs is not installed", hint=f"install the package {package}")
@@ -52,8 +52,8 @@ def template(cache: Path, size_bytes: int) -> Path:
     try:
         with staged.open("wb") as file:
             file.truncate(size_bytes)
-        # A journal that is not larger than it must be: it is all written, in time. Bitmaps at the
-        # beginning, no backups of the superblock, no room to grow: the template stays small.
+        # A small journal, since all of it is written in time. Bitmaps at the beginning, no
+        # backups of the superblock and no room to grow keep the template small.
         journal_mib = max(4, min(64, size_bytes // _MIB // 16))
         done = commands.run(
             [
@@ -68,7 +68,9 @@ def template(cache: Path, size_bytes: int) -> Path:
         )
         if done.returncode:
             space.raise_if_full(done.stderr)
-            raise BuildError("mke2fs made no empty filesystem", evidence=done.stderr[-1500:])
+            raise BuildError(
+                "mke2fs failed to make an empty filesystem", evidence=done.stderr[-1500:]
+            )
         staged.rename(made)
     finally:
         staged.unlink(missing_ok=True)
@@ -76,7 +78,7 @@ def template(cache: Path, size_bytes: int) -> Path:
 
 
 def file(place: DiskLocation) -> Path:
-    """Return where the machine's own disk lies."""
+    """Return the path of the machine's writable disk."""
     return place.folder / "scratch.raw"
 
 
@@ -87,12 +89,12 @@ def make(place: DiskLocation, observe: Observer) -> None:
 
 
 def scratch_bytes(place: DiskLocation) -> int:
-    """Return the size of the machine's own disk: as large as if it held the image too."""
+    """Return the size of the writable disk: as large as if it held the image too."""
     return max(place.size_bytes, MINIMUM_BYTES) // _MIB * _MIB
 
 
 def drives(place: DiskLocation) -> tuple[Drive, ...]:
-    """Return the image, and the machine's own disk."""
+    """Return the image and the machine's writable disk."""
     return (
         Drive(path=place.image, form="raw", size_bytes=place.image_bytes, is_read_only=True),
         Drive(path=file(place), form="raw", size_bytes=scratch_bytes(place)),
@@ -101,12 +103,12 @@ def drives(place: DiskLocation) -> tuple[Drive, ...]:
 
 DISK = DiskKind(
     name="overlay",
-    summary="the image, read-only and shared, below an empty disk; joined in the guest",
-    advantage="all machines read one file, whatever the VMM",
+    summary="an empty disk over the shared read-only image; joined in the guest by overlayfs",
+    advantage="all machines share one image file, with any VMM",
     form="raw",
     make=make,
     drives=drives,
-    lack=unsupported,
+    unsupported=unsupported,
     modules=("ext4", "overlay"),
     mount_options="ro",
     is_joined=True,

@@ -1,7 +1,7 @@
 """An image as persistent memory: a copy-on-write disk that costs nothing to make.
 
-The VMM maps the image privately and the guest mounts it with DAX, past its own page cache: all VMs
-share the host's pages, and what a guest writes goes to pages of its own, which end with it.
+The VMM maps the image privately and the guest mounts it with DAX, bypassing its page cache: all VMs
+share the host's pages, and a guest's writes go to private pages, which end with its VM.
 
 Source: Documentation/filesystems/dax.rst; memory-backend-file and share= in qemu(1).
 """
@@ -20,12 +20,12 @@ from bootwright.images import disklayout
 from bootwright.images.image import Image
 
 NAME = "pmem0"
-"""What a guest calls the disk."""
+"""The disk's name in the guest."""
 MOUNT_OPTIONS = "dax"
 FILESYSTEMS = ("ext4", "xfs")
-"""Those that can be mounted with DAX."""
+"""Filesystems that can be mounted with DAX."""
 ROOM_BYTES = 1 << 30
-"""Address space beside the disk's own, since it must begin at a round address."""
+"""Address space besides the disk's size, since it must be aligned."""
 _ALIGNMENT = 2 << 20
 """Guests map such memory in pieces of this size. Source: SUBSECTION_SIZE in linux/mmzone.h; else
 nd_pmem says "misaligned, unable to map"."""
@@ -34,29 +34,29 @@ _PAGE = 4096
 
 
 def check(image: Image, disk_bytes: int) -> None:
-    """See that *image* can be persistent memory.
+    """Check that *image* can be persistent memory.
 
     Args:
-        disk_bytes: How large the recipe wants the disk.
+        disk_bytes: The disk size in the recipe.
 
     Raises:
         InputError: it cannot.
     """
     if image.filesystem not in FILESYSTEMS:
         raise InputError(
-            f"disk is 'pmem', but the image has {image.filesystem}, which knows no DAX",
-            hint="an image made from a tar archive has ext4",
+            f"disk is 'pmem', but the image has {image.filesystem}, which does not support DAX",
+            hint="import the image from a tar archive, which makes ext4",
         )
     if image.size_bytes % _ALIGNMENT:
         raise InputError(
-            f"disk is 'pmem', but the image is {image.size_bytes} bytes, no multiple of 2 MiB",
-            hint="add what is missing with truncate --size=%2M, and import it again",
+            f"disk is 'pmem', but the image is {image.size_bytes} bytes, not a multiple of 2 MiB",
+            hint="extend it with truncate --size=%2M FILE, and import it again",
         )
     if disk_bytes != image.size_bytes:
         raise InputError(
             f"disk_bytes is {disk_bytes}, but disk 'pmem' is the image itself, "
             f"{image.size_bytes} bytes",
-            hint="leave out --disk-size",
+            hint="omit --disk-size",
         )
     block = _block_bytes(image)
     if block != _PAGE:
@@ -79,7 +79,7 @@ def _block_bytes(image: Image) -> int:
 
 
 def guest_memory_bytes(disk_bytes: int) -> int:
-    """Return what a guest's kernel takes of its memory to know the pages of such a disk.
+    """Return the guest memory that its kernel needs to describe the pages of such a disk.
 
     Source: struct page, 64 bytes on x86-64, in include/linux/mm_types.h.
     """
@@ -87,10 +87,10 @@ def guest_memory_bytes(disk_bytes: int) -> int:
 
 
 def make(place: DiskLocation, observe: Observer) -> None:
-    """Make what the VMM is to map: a link to the image.
+    """Make the file that the VMM maps: a link to the image.
 
-    Before its version 8.2, QEMU maps only what it could write to, though it never does: a user who
-    cannot write to the image gets a copy.
+    QEMU before 8.2 maps only writable files, though it never writes: a user who cannot write to the
+    image gets a copy.
 
     Raises:
         HostError: there is no room for the copy.
@@ -103,7 +103,7 @@ def make(place: DiskLocation, observe: Observer) -> None:
 
 
 def drives(place: DiskLocation) -> tuple[Drive, ...]:
-    """Return the memory."""
+    """Return the memory drive."""
     return (Drive(path=_file(place), form="memory", size_bytes=place.size_bytes),)
 
 
@@ -113,14 +113,14 @@ def _file(place: DiskLocation) -> Path:
 
 DISK = DiskKind(
     name="pmem",
-    summary="the image as persistent memory, mapped privately: no disk I/O at all; it is as "
-    "volatile as its VM",
-    advantage="nothing waits for a disk",
+    summary="the image as persistent memory, mapped privately: no disk I/O; changes are lost "
+    "with the VM",
+    advantage="no disk I/O to wait for",
     form="memory",
     make=make,
     drives=drives,
     check=check,
     mount_options=MOUNT_OPTIONS,
     volatile=NAME,
-    is_slow=True,  # where the image cannot be written to
+    is_slow=True,  # if the user cannot write to the image
 )

@@ -1,5 +1,6 @@
-"""Reading and writing a machine's drive as its VMM would, for the clock: qemu-io is QEMU's block
-layer without a guest. And what is in memory of a file.
+"""Time reads and writes of a drive through a VMM's block layer, and inspect the page cache.
+
+qemu-io is QEMU's block layer without a guest.
 
 Source: qemu-io's `help`; mincore(2).
 """
@@ -22,9 +23,9 @@ _PAGE = mmap.PAGESIZE
 
 
 def block_writes(drive: Drive, offsets: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Write 4 KiB at each offset, and then again; return the nanoseconds of each write.
+    """Write 4 KiB at each offset, twice; return the nanoseconds of each first and second write.
 
-    Without qemu-io there are none.
+    Both lists are empty without qemu-io.
     """
     if tools.find("qemu-io") is None:
         return [], []
@@ -33,17 +34,17 @@ def block_writes(drive: Drive, offsets: Sequence[int]) -> tuple[list[int], list[
     # bytes, operations, time, bytes a second, operations a second: the last is the finest.
     rates = re.findall(r"^\d+,1,[\d:.]+,[\d.]+,([\d.]+)$", printed, re.MULTILINE)
     if len(rates) != len(lines):
-        raise BuildError("qemu-io did not tell the time of each write", evidence=printed[-500:])
+        raise BuildError("qemu-io did not report the time of each write", evidence=printed[-500:])
     times = [int(1e9 / float(rate)) for rate in rates]
     return times[: len(offsets)], times[len(offsets) :]
 
 
 def mapped_writes(file: Path, offsets: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Write to pages of a private mapping, and then again; return the nanoseconds of each."""
+    """Write pages of a private mapping, twice; return the nanoseconds of each write."""
     page = b"\1" * _PAGE
     both: tuple[list[int], list[int]] = ([], [])
     with file.open("rb") as opened:
-        # No more than is written: the kernel sets memory aside for all that could be.
+        # Map only what is written: the kernel reserves memory for the whole mapping.
         mapped = mmap.mmap(opened.fileno(), max(offsets) + _PAGE, access=mmap.ACCESS_COPY)
         for times in both:
             for offset in offsets:
@@ -67,7 +68,7 @@ def read(drive: Drive, count: int) -> None:
 
 
 def forget(file: Path) -> None:
-    """Ask the kernel to drop what it has in memory of *file*."""
+    """Drop *file* from the page cache."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,6 +1,6 @@
-"""qcow2 overlays: a machine's own disk over a shared image, made in a millisecond without root.
+"""qcow2 overlays: a writable disk over a shared image, made in a millisecond without root.
 
-We write the header ourselves: starting qemu-img takes some 20 ms, this takes less than one.
+The header is written here: starting qemu-img takes some 20 ms, this takes less than one.
 
 Source: docs/interop/qcow2.rst in QEMU's tree.
 """
@@ -32,21 +32,22 @@ def create(path: Path, backing: Path, size_bytes: int) -> None:
             reads as zeros.
 
     Raises:
-        InputError: the size or the image's path cannot be written in a qcow2 header.
+        InputError: the size or the image's path does not fit in a qcow2 header.
     """
     name = str(backing).encode()
     if len(name) > _MAX_BACKING_NAME_BYTES:
         raise InputError(f"the path {backing} is too long for a qcow2 header")
     if size_bytes > _MAX_BYTES:
         raise InputError(
-            f"a disk of {size_bytes} bytes is larger than QEMU opens", hint=f"at most {_MAX_BYTES}"
+            f"a disk of {size_bytes} bytes is too large for QEMU",
+            hint=f"use at most {_MAX_BYTES} bytes",
         )
     if size_bytes < backing.stat().st_size:
         raise InputError(
             f"a disk of {size_bytes} bytes is smaller than its image {backing} "
             f"of {backing.stat().st_size} bytes"
         )
-    # One L2 table holds the places of 8192 clusters; the L1 table holds those of the L2 tables.
+    # One L2 table holds the offsets of 8192 clusters; the L1 table holds those of the L2 tables.
     l1_entries = -(-size_bytes // (_CLUSTER_BYTES * (_CLUSTER_BYTES // 8)))
     l1_clusters = max(1, -(-l1_entries * 8 // _CLUSTER_BYTES))
     used_clusters = 3 + l1_clusters  # header, refcount table, refcount block, L1 table
@@ -88,7 +89,7 @@ def make(place: DiskLocation, observe: Observer) -> None:
 
 
 def drives(place: DiskLocation) -> tuple[Drive, ...]:
-    """Return the overlay; it names the image itself."""
+    """Return the overlay, whose header names the image."""
     return (Drive(path=_file(place), form="qcow2", size_bytes=place.size_bytes),)
 
 
@@ -98,8 +99,8 @@ def _file(place: DiskLocation) -> Path:
 
 DISK = DiskKind(
     name="qcow2",
-    summary="a file of what differs from the image, which the VMM reads below it; for QEMU",
-    advantage="made at once by any user, and all machines read one file",
+    summary="a qcow2 file with the changes, over the shared image; for QEMU",
+    advantage="made instantly by any user, and all machines share one image file",
     form="qcow2",
     make=make,
     drives=drives,

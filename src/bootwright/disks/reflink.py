@@ -1,4 +1,4 @@
-"""reflink: a file that shares the image's blocks until one of the two is written.
+"""reflink: a file that shares the image's blocks until either is written.
 
 Source: ioctl_ficlonerange(2); Documentation/filesystems/fiemap.rst.
 """
@@ -26,7 +26,7 @@ _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno
 
 
 def extents(file: Path) -> int:
-    """Return in how many pieces *file* lies on its disk; 0 where the filesystem does not tell."""
+    """Count the extents of *file*; 0 if the filesystem does not report them."""
     with file.open("rb") as opened:
         # Without room for extents the kernel only counts them.
         asked = _FIEMAP.pack(0, (1 << 64) - 1, 0, 0, 0, 0)
@@ -40,20 +40,18 @@ def extents(file: Path) -> int:
 
 
 def unsupported(place: DiskLocation) -> Unsupported | None:
-    """Say why the image cannot be cloned into the machine's folder, by trying."""
+    """Try to clone the image into the machine's folder, and return why that fails."""
     pieces = extents(place.image)
     if pieces > EXTENTS_LIMIT:
         return Unsupported(
-            reason=f"{place.image} lies in {pieces} pieces; more than {EXTENTS_LIMIT} take long "
-            "to share",
-            hint=f"write it in one go: cp --reflink=never {place.image} NEW && "
-            f"mv -f NEW {place.image}",
+            reason=f"{place.image} has {pieces} extents; sharing more than {EXTENTS_LIMIT} is slow",
+            hint=f"defragment it: cp --reflink=never {place.image} NEW && mv -f NEW {place.image}",
         )
     folder = place.folder
     while not folder.exists():
         folder = folder.parent
     try:
-        # A file without a name: nothing to remove, whatever happens.
+        # A file without a name: nothing is left behind.
         target = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             _clone(place.image, target)
@@ -62,8 +60,8 @@ def unsupported(place: DiskLocation) -> Unsupported | None:
     except OSError as error:
         if error.errno == errno.EXDEV and folder.stat().st_dev != place.image.stat().st_dev:
             return Unsupported(
-                reason=f"{place.image} and {folder} are on two filesystems",
-                hint="put both on one with reflinks (XFS, btrfs); BOOTWRIGHT_HOME moves both",
+                reason=f"{place.image} and {folder} are on different filesystems",
+                hint="put both on one XFS or btrfs filesystem; BOOTWRIGHT_HOME moves both",
             )
         if error.errno in (*_UNSUPPORTED, errno.EISDIR):
             return Unsupported(
@@ -76,7 +74,7 @@ def unsupported(place: DiskLocation) -> Unsupported | None:
 
 
 def file(place: DiskLocation) -> Path:
-    """Return where the disk lies."""
+    """Return the path of the disk."""
     return place.folder / "disk.raw"
 
 
@@ -84,7 +82,7 @@ def make(place: DiskLocation, observe: Observer) -> None:
     """Clone the image.
 
     Raises:
-        HostError: it cannot be; see `lack`.
+        HostError: that is not possible; see `unsupported`.
     """
     target = os.open(file(place), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -113,10 +111,10 @@ def drives(place: DiskLocation) -> tuple[Drive, ...]:
 
 DISK = DiskKind(
     name="reflink",
-    summary="a file that shares the image's blocks; for XFS, btrfs",
-    advantage="a plain file, made at once",
+    summary="a file that shares the image's blocks; on XFS and btrfs",
+    advantage="a plain file, made instantly",
     form="raw",
     make=make,
     drives=drives,
-    lack=unsupported,
+    unsupported=unsupported,
 )

@@ -1,4 +1,4 @@
-"""copy: the image once more, without its holes. It works everywhere, and is the last resort.
+"""copy: a copy of the image without its holes. It works everywhere, as the last resort.
 
 Source: lseek(2) for SEEK_DATA and SEEK_HOLE; copy_file_range(2), which copies in the kernel and,
 on a filesystem with reflinks, may share the blocks instead.
@@ -16,17 +16,17 @@ from bootwright.events import Observer, Progress
 from bootwright.host import space
 
 _STEP_BYTES = 16 << 20
-"""Copied between two looks whether to go on."""
+"""Copied between two calls of the observer."""
 
 
 def data_ranges(file: int, size_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield where *file* has data: begin and end, in bytes. What lies between reads as zeros."""
+    """Yield the data ranges of *file*: begin and end, in bytes. The rest reads as zeros."""
     end = 0
     while end < size_bytes:
         try:
             begin = os.lseek(file, end, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole
+            if error.errno == errno.ENXIO:  # only a hole is left
                 return
             raise
         end = min(os.lseek(file, begin, os.SEEK_HOLE), size_bytes)
@@ -34,10 +34,10 @@ def data_ranges(file: int, size_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def copy(source: Path, target: Path, size_bytes: int, observe: Observer) -> None:
-    """Copy *source* to the new file *target*, and let that be *size_bytes* long.
+    """Copy *source* to the new file *target*, extended to *size_bytes*.
 
     Raises:
-        OSError: the disk ran full, say; what was written stays for the caller to remove.
+        OSError: for instance, the disk is full; the caller removes *target*.
     """
     with source.open("rb") as below, target.open("xb") as file:
         os.fchmod(file.fileno(), 0o600)
@@ -49,7 +49,7 @@ def copy(source: Path, target: Path, size_bytes: int, observe: Observer) -> None
             while begin < end:
                 copied = _copy_some(below.fileno(), file.fileno(), begin, end)
                 if not copied:
-                    raise OSError(errno.EIO, "the file became shorter", str(source))
+                    raise OSError(errno.EIO, "the file shrank during the copy", str(source))
                 begin += copied
                 done += copied
                 observe(Progress(step="disk", share=done / whole))
@@ -60,14 +60,14 @@ def _copy_some(source: int, target: int, begin: int, end: int) -> int:
     try:
         return os.copy_file_range(source, target, count, begin, begin)
     except OSError as error:
-        # Two filesystems that do not know how (before Linux 5.19, or FUSE).
+        # Between filesystems without support (before Linux 5.19, or FUSE).
         if error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
             raise
     return os.pwrite(target, os.pread(source, count, begin), begin)
 
 
 def file(place: DiskLocation) -> Path:
-    """Return where the disk lies."""
+    """Return the path of the disk."""
     return place.folder / "disk.raw"
 
 
@@ -84,8 +84,8 @@ def drives(place: DiskLocation) -> tuple[Drive, ...]:
 
 DISK = DiskKind(
     name="copy",
-    summary="a copy of the image, without its holes; slow to make, and shares nothing",
-    advantage="nothing better works here",
+    summary="a sparse copy of the image; slow to make, shares nothing",
+    advantage="no other kind works here",
     form="raw",
     make=make,
     drives=drives,

@@ -1,6 +1,6 @@
-"""All kinds of disk, by the name that a recipe has for them.
+"""All kinds of disk, by their names in recipes.
 
-A kind is imported when it is asked for: each boot uses one, and pays for one.
+A kind is imported on demand: a boot uses only one.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What is ours, what is wrong, why, and how it is mended."""
+"""Checks of this host and of what bootwright created on it, and fixes."""

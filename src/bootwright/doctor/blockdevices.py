@@ -1,4 +1,4 @@
-"""Loop and device-mapper devices that are ours, look like ours, or lie on our files."""
+"""Loop and device-mapper devices that bootwright created, or that use its files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from bootwright.busy import holders as holding
 from bootwright.busy.holders import BlockDevices
-from bootwright.busy.owners import Fate, Folders, Owner, of_loop, of_mapped
+from bootwright.busy.owners import Folders, Owner, OwnerState, of_loop, of_mapped
 from bootwright.disks.devicemapper import Mapped
 from bootwright.disks.loop import Bound
 from bootwright.doctor.check import Check
@@ -17,103 +17,103 @@ from bootwright.home import Home
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDevice:
-    """One device that has to do with us."""
+    """A loop or device-mapper device that bootwright created, or that uses its files."""
 
     kind: Literal["loop", "device mapper"]
     name: str
-    fate: Fate
+    state: OwnerState
     machine: str = ""
     role: str = ""
     called: str = ""
-    """A device-mapper device's own name."""
+    """The name of a device-mapper device."""
     backing_file: str = ""
     holders: tuple[str, ...] = ()
-    """Devices that lie on it."""
+    """Devices on top of it."""
     mounts: tuple[str, ...] = ()
     why: str = ""
-    """Why it is none of ours, although it looks so or lies on a file of ours."""
+    """Why it is foreign, although it is marked as bootwright's or uses one of its files."""
 
 
-def listed(home: Home, vcpu_state: BlockDevices | None = None) -> list[ListedDevice]:
-    """Return the devices that have to do with us, changing nothing; the lowest layer first."""
-    vcpu_state = vcpu_state or holding.read_block_devices()
-    ours = Folders.of(home)
+def listed(home: Home, block_devices: BlockDevices | None = None) -> list[ListedDevice]:
+    """List the devices that concern bootwright, the lowest layer first; changes nothing."""
+    block_devices = block_devices or holding.read_block_devices()
+    folders = Folders.of(home)
     found = []
-    for bound in sorted(vcpu_state.loops, key=lambda b: b.number):
-        if owner := of_loop(bound, ours):
-            found.append(_loop(bound, owner, vcpu_state))
-    for mapped in vcpu_state.mapped:
-        if owner := of_mapped(mapped, vcpu_state.loops, vcpu_state.mapped, ours):
-            found.append(_mapped(mapped, owner, vcpu_state))
+    for bound in sorted(block_devices.loops, key=lambda b: b.number):
+        if owner := of_loop(bound, folders):
+            found.append(_loop(bound, owner, block_devices))
+    for mapped in block_devices.mapped:
+        if owner := of_mapped(mapped, block_devices.loops, block_devices.mapped, folders):
+            found.append(_mapped(mapped, owner, block_devices))
     return found
 
 
 def examine(home: Home) -> Iterator[Check]:
-    """Say of each device how it is."""
+    """Check each device."""
     found = listed(home)
     for device in found:
         yield Check(
-            area="ours",
+            area="bootwright",
             name=device.name,
             state="warning"
-            if device.fate == "orphaned"
+            if device.state == "orphaned"
             else "note"
-            if device.fate == "foreign"
+            if device.state == "foreign"
             else "ok",
-            text=_told(device),
-            hint="bootwright doctor --fix frees it" if device.fate == "orphaned" else "",
-            fixable=device.fate == "orphaned",
+            text=_text(device),
+            hint="to remove it: bootwright doctor --fix" if device.state == "orphaned" else "",
+            fixable=device.state == "orphaned",
         )
     if not found:
-        text = "no loop or device-mapper device is ours, or lies on our files"
-        yield Check(area="ours", name="devices", state="ok", text=text)
+        text = "no loop or device-mapper devices"
+        yield Check(area="bootwright", name="devices", state="ok", text=text)
 
 
-def _told(device: ListedDevice) -> str:
-    match device.fate:
+def _text(device: ListedDevice) -> str:
+    match device.state:
         case "alive":
-            words = [f"machine {device.machine}'s, which is alive"]
+            words = [f"in use by running machine {device.machine}"]
         case "orphaned":
-            words = [f"orphaned: machine {device.machine or '?'} is not alive"]
+            words = [f"orphaned: machine {device.machine or '?'} is not running"]
         case "shared":
-            words = ["an image's own, shared by machines"]
+            words = ["holds an image, shared by machines"]
         case "foreign":
-            words = [f"foreign, and left alone: {device.why}"]
-    words += [f"called {device.called}"] if device.called else []
+            words = [f"foreign, left alone: {device.why}"]
+    words += [f"name {device.called}"] if device.called else []
     words += [f"file {device.backing_file}"] if device.backing_file else []
-    words += [f"held by {', '.join(device.holders)}"] if device.holders else []
+    words += [f"used by {', '.join(device.holders)}"] if device.holders else []
     words += [f"mounted at {', '.join(device.mounts)}"] if device.mounts else []
     return "; ".join(words)
 
 
-def _loop(bound: Bound, owner: Owner, vcpu_state: BlockDevices) -> ListedDevice:
+def _loop(bound: Bound, owner: Owner, block_devices: BlockDevices) -> ListedDevice:
     name = f"loop{bound.number}"
     return ListedDevice(
         kind="loop",
         name=name,
-        fate=owner.fate,
+        state=owner.state,
         machine=owner.machine,
         role=owner.role,
         backing_file=bound.backing_file,
         holders=bound.holders,
-        mounts=_mounts(holding.numbers_of(name), vcpu_state),
+        mounts=_mounts(holding.numbers_of(name), block_devices),
         why=owner.why,
     )
 
 
-def _mapped(mapped: Mapped, owner: Owner, vcpu_state: BlockDevices) -> ListedDevice:
+def _mapped(mapped: Mapped, owner: Owner, block_devices: BlockDevices) -> ListedDevice:
     return ListedDevice(
         kind="device mapper",
         name=f"dm-{mapped.minor}",
-        fate=owner.fate,
+        state=owner.state,
         machine=owner.machine,
         called=mapped.name,
         backing_file=owner.on,
         holders=mapped.holders,
-        mounts=_mounts((mapped.major, mapped.minor), vcpu_state),
+        mounts=_mounts((mapped.major, mapped.minor), block_devices),
         why=owner.why,
     )
 
 
-def _mounts(device: tuple[int, int], vcpu_state: BlockDevices) -> tuple[str, ...]:
-    return tuple(str(mount.point) for mount in vcpu_state.mounted if mount.device == device)
+def _mounts(device: tuple[int, int], block_devices: BlockDevices) -> tuple[str, ...]:
+    return tuple(str(mount.point) for mount in block_devices.mounted if mount.device == device)

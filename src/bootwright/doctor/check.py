@@ -1,4 +1,4 @@
-"""One fact that was looked at, and how it is."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import Literal
 
 from bootwright.errors import BootwrightError
 
-Area = Literal["host", "ours", "store"]
+Area = Literal["host", "bootwright", "store"]
 State = Literal["ok", "note", "warning", "problem"]
-"""``note``: something optional is missing, or nobody can tell; ``warning``: it works, but badly;
+"""``note``: something optional is missing, or the check failed; ``warning``: it works, but badly;
 ``problem``: bootwright cannot do its job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One fact, in words for the user."""
+    """The result of one check, for the user."""
 
     area: Area
     name: str
     state: State
     text: str
-    """What is so, and where that is not well, what follows from it."""
+    """What was found and, unless it is ok, what follows from it."""
     hint: str = ""
-    """What to try; as an error's hint."""
+    """What to try, like the hint of an error."""
     fixable: bool = False
-    """Whether bootwright can mend it itself."""
+    """Whether `bootwright doctor --fix` fixes it."""
 
 
-def asked(name: str, fact: Callable[[], Iterable[Check]], *, area: Area = "host") -> list[Check]:
-    """Return what *fact* found. That it could not be found out is a finding too."""
+def run_check(
+    name: str, fact: Callable[[], Iterable[Check]], *, area: Area = "host"
+) -> list[Check]:
+    """Run *fact* and return its checks; an error becomes a note."""
     try:
         return list(fact())
     except OSError as error:
@@ -38,7 +40,7 @@ def asked(name: str, fact: Callable[[], Iterable[Check]], *, area: Area = "host"
         why, hint = f"{where}{error.strerror or error}", ""
     except BootwrightError as error:
         why, hint = str(error), error.hint
-    except (ValueError, LookupError) as error:  # a file that says something unforeseen
+    except (ValueError, LookupError) as error:  # a file has unexpected content
         why, hint = f"{type(error).__name__}: {error}", ""
-    text = f"this could not be found out: {why}"
+    text = f"cannot check: {why}"
     return [Check(area=area, name=name, state="note", text=text, hint=hint)]

@@ -1,4 +1,4 @@
-"""KVM and the other device nodes, and user namespaces: what the kernel lets us use."""
+"""Checks of KVM, other device nodes and user namespaces."""
 
 from __future__ import annotations
 
@@ -20,75 +20,82 @@ _SLOWER = "machines run under TCG, which is slower"
 
 
 def kvm_works(memory: TrialResults, *, boot_id: str, vmm_build: str) -> Iterator[Check]:
-    """Say whether guests run with KVM.
+    """Check whether guests run with KVM.
 
     Args:
-        memory: What a trial guest found out; it holds for one boot of the host and one build of
-            the VMM.
+        memory: The result of a trial boot; valid for one boot of the host and one build of the
+            VMM.
         boot_id: This boot of the host.
-        vmm_build: The VMM's build now; empty where that is not known.
+        vmm_build: The current build of the VMM; empty if unknown.
     """
     if reason := kvm.unusable_because():
         yield Check(area="host", name="KVM", state="warning", text=f"{reason}: {_SLOWER}")
     elif memory.boot_id != boot_id:
-        yield _not_tried("since the host was started")
+        yield _not_tried("since the host booted")
     elif vmm_build not in ("", memory.vmm_build):
         yield _not_tried(f"with this QEMU, {vmm_build}")
     elif memory.kvm_runs:
-        yield Check(area="host", name="KVM", state="ok", text="a guest ran with it")
+        yield Check(area="host", name="KVM", state="ok", text="works: a guest ran with it")
     else:
         reasons = "; ".join(dict.fromkeys(memory.fails_with.values()))
         yield Check(
             area="host",
             name="KVM",
             state="warning",
-            text=f"{kvm.DEVICE} is there, but no guest ran with it ({reasons}): {_SLOWER}",
+            text=f"{kvm.DEVICE} exists, but no guest ran with it ({reasons}): {_SLOWER}",
             hint="in a virtual machine or a sandbox, ask for nested virtualization; "
-            "another --kernel is tried anew",
+            "another --kernel is tried again",
         )
 
 
 def _not_tried(when: str) -> Check:
-    text = f"{kvm.DEVICE} is there, not tried yet {when}: the first run tries it"
+    text = f"{kvm.DEVICE} exists; not yet tried {when}: the next run tries it"
     return Check(area="host", name="KVM", state="note", text=text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceNode:
-    """A device node that something optional needs."""
+    """A device node that an optional feature needs."""
 
     name: str
     path: Path
     module: str
-    lack: str
-    """What cannot be done without it, and what can."""
+    without: str
+    """What does not work without it, and what still does."""
 
     def opens(self) -> Iterator[Check]:
-        """Say whether it can be opened, which changes nothing, and if not, what of it is lacking.
+        """Check whether the node can be opened; opening it changes nothing.
 
-        Source: open(2): ENODEV or ENXIO where a node has no driver behind it.
+        Source: open(2): ENODEV or ENXIO if no driver serves the node.
         """
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC))
         except OSError as error:
             match error.errno:
                 case errno.ENOENT | errno.ENOTDIR:
-                    reason, hint = f"there is no {self.path}", f"sudo modprobe {self.module}"
+                    reason, hint = f"{self.path} does not exist", f"sudo modprobe {self.module}"
                 case errno.ENODEV | errno.ENXIO:
-                    reason = f"{self.path} is there, but this kernel has no driver behind it"
+                    reason = f"{self.path} exists, but the kernel has no driver for it"
                     hint = f"sudo modprobe {self.module}"
                 case errno.EACCES | errno.EPERM if os.geteuid() == 0:
-                    reason = f"no permission for {self.path}, not even for root"
+                    reason = f"no permission for {self.path}, even as root"
                     hint = f"if this is a container, give it the device {self.path}"
                 case errno.EACCES | errno.EPERM:
-                    reason, hint = f"no permission for {self.path}", "run as root where you need it"
+                    reason, hint = (
+                        f"no permission for {self.path}",
+                        "run bootwright as root if you need it",
+                    )
                 case _:
-                    reason, hint = f"{self.path} cannot be opened: {error.strerror}", ""
+                    reason, hint = f"cannot open {self.path}: {error.strerror}", ""
             yield Check(
-                area="host", name=self.name, state="note", text=f"{reason}: {self.lack}", hint=hint
+                area="host",
+                name=self.name,
+                state="note",
+                text=f"{reason}: {self.without}",
+                hint=hint,
             )
         else:
-            yield Check(area="host", name=self.name, state="ok", text=f"{self.path} opens")
+            yield Check(area="host", name=self.name, state="ok", text=f"{self.path} can be opened")
 
 
 DEVICES = (
@@ -96,25 +103,25 @@ DEVICES = (
         name="tap",
         path=Path("/dev/net/tun"),
         module="tun",
-        lack="no tap networks; user-mode networking works without",
+        without="no tap networks; user-mode networking works without it",
     ),
     DeviceNode(
         name="loop devices",
         path=Path("/dev/loop-control"),
         module="loop",
-        lack="no disks on loop devices; qcow2 disks work without",
+        without="no disks on loop devices; qcow2 disks work without it",
     ),
     DeviceNode(
         name="device mapper",
         path=Path("/dev/mapper/control"),
         module="dm-snapshot",
-        lack="no dm-snapshot disks; qcow2 disks work without",
+        without="no dm-snapshot disks; qcow2 disks work without it",
     ),
     DeviceNode(
         name="vsock",
         path=Path("/dev/vhost-vsock"),
         module="vhost_vsock",
-        lack="no vsock between host and guest; serial ports and SSH work without",
+        without="no vsock between host and guest; serial ports and SSH work without it",
     ),
 )
 
@@ -126,31 +133,31 @@ def user_namespaces(
     sysctls: Path = Path("/proc/sys"),
     etc: Path = Path("/etc"),
 ) -> Iterator[Check]:
-    """Say whether a user can build images, which takes a user namespace with many users in it.
+    """Check whether a user can create the user namespace that building images needs.
 
-    It is tried; files of the kernel and the host only explain why it fails.
+    One is created; settings and files are read only to explain a failure.
 
     Args:
-        uid: The user; this process's own where it is not given.
-        attempt: Returns why a user namespace was refused, or nothing.
+        uid: The user; default: that of this process.
+        attempt: Returns why a user namespace was refused, or "".
     """
     uid = os.geteuid() if uid is None else uid
     if uid == 0:
-        yield _namespaces_are_well("not needed: root builds images without them")
+        yield _namespaces_ok("not needed: root builds images without them")
     elif refusal := (attempt or _refused_because)():
         cause, hint = next(_causes(uid, sysctls, etc), (refusal, NAMESPACE_HINT))
         yield Check(
             area="host",
             name="user namespaces",
             state="note",
-            text=f"{cause}: images cannot be built without root; booting works without",
+            text=f"{cause}: building images needs root; booting does not",
             hint=hint,
         )
     else:
-        yield _namespaces_are_well("images can be built without root")
+        yield _namespaces_ok("images can be built without root")
 
 
-def _namespaces_are_well(text: str) -> Check:
+def _namespaces_ok(text: str) -> Check:
     return Check(area="host", name="user namespaces", state="ok", text=text)
 
 
@@ -166,16 +173,16 @@ def _refused_because() -> str:
     except HostError as error:
         return str(error)
     except subprocess.TimeoutExpired:
-        return "unshare gave no answer in 5 s"
+        return "unshare did not answer within 5 s"
     if done.returncode == 0:
         return ""
-    return done.stderr.strip().partition("\n")[0] or f"unshare ended with status {done.returncode}"
+    return done.stderr.strip().partition("\n")[0] or f"unshare exited with status {done.returncode}"
 
 
 def _causes(uid: int, sysctls: Path, etc: Path) -> Iterator[tuple[str, str]]:
-    """Yield what keeps an ordinary user from user namespaces, and what to do about it.
+    """Yield what prevents an ordinary user from using user namespaces, and a fix for each.
 
-    Source: namespaces(7), subuid(5). The last two settings are Debian's and Ubuntu's own.
+    Source: namespaces(7), subuid(5). The last two settings exist only on Debian and Ubuntu.
     """
     for name, refusing, allowing in (
         ("user.max_user_namespaces", "0", "15000"),
@@ -184,7 +191,7 @@ def _causes(uid: int, sysctls: Path, etc: Path) -> Iterator[tuple[str, str]]:
     ):
         path = sysctls / name.replace(".", "/")
         if path.exists() and path.read_text().strip() == refusing:
-            yield f"the setting {name} is {refusing}", f"sudo sysctl {name}={allowing}"
+            yield f"{name} is {refusing}", f"sudo sysctl {name}={allowing}"
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -196,7 +203,7 @@ def _causes(uid: int, sysctls: Path, etc: Path) -> Iterator[tuple[str, str]]:
         if not any(owner in (user, str(uid)) for owner, _, _ in ranges):
             start = max([100_000, *(int(first) + int(count) for _, first, count in ranges)])
             yield (
-                f"{path} has no line for {user}",
+                f"{path} has no entry for {user}",
                 f"sudo usermod --add-{file_name}s {start}-{start + 65535} {user}",
             )
     if tools.find("newuidmap") is None:

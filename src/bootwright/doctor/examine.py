@@ -1,4 +1,4 @@
-"""Everything that the doctor looks at, and what it mends."""
+"""All checks of `bootwright doctor`, and its fixes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from bootwright.home import Home
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """How this host is, and what bootwright has on it."""
+    """The results of all checks."""
 
     checks: tuple[Check, ...]
     devices: tuple[ListedDevice, ...]
-    """The loop and device-mapper devices that have to do with bootwright."""
+    """Loop and device-mapper devices that bootwright created, or that use its files."""
     fixed: tuple[str, ...] = ()
-    """What was mended before, a line each."""
+    """What was fixed before the checks ran, one line each."""
 
     @property
     def has_problem(self) -> bool:
-        """Whether something keeps bootwright from doing its job."""
+        """Whether bootwright cannot do its job."""
         return any(check.state == "problem" for check in self.checks)
 
 
 def examine(home: Home, *, mend: bool = False) -> Examination:
-    """Look at this host and at what bootwright has on it.
+    """Check this host and what bootwright created on it.
 
     Args:
-        mend: First give back what dead monitors and builds left; nothing else is ever changed.
+        mend: First reclaim what dead monitors and builds left behind; nothing else is changed.
 
     Raises:
-        HostError: what is to be mended cannot be.
+        HostError: something cannot be fixed.
     """
     fixed = fix.fix(home) if mend else []
     return Examination(
@@ -48,4 +48,4 @@ def _devices(home: Home) -> tuple[ListedDevice, ...]:
     try:
         return tuple(blockdevices.listed(home))
     except (BootwrightError, OSError):
-        return ()  # a check says that they could not be looked at, and why
+        return ()  # a check reports the error

@@ -1,4 +1,4 @@
-"""Mending what can be mended without asking: only what is ours and dead."""
+"""Fixes that are safe without asking: they touch only what bootwright left behind."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from bootwright.machines.recovery import reclaim
 
 
 def fix(home: Home) -> list[str]:
-    """Give back what dead monitors and builds left, devices too; close keys to others.
+    """Reclaim what dead monitors and builds left behind; make private keys private.
 
     Returns:
-        What was done, a line each.
+        What was done, one line each.
 
     Raises:
-        HostError: a process does not end, or something is mounted where something is to go.
+        HostError: a process does not end, or something is mounted in a folder to be removed.
     """
     done = reclaim(home)
     done += sweep.sweep(home)
-    for shelf in (image_store(home), kernel_store(home)):
-        done += [f"removed {path}: left by a process that was killed" for path in shelf.abandoned()]
-        shelf.sweep()
-    return done + [f"made {path} yours alone" for path in storage.close_keys(home)]
+    for store in (image_store(home), kernel_store(home)):
+        done += [f"removed {path}: left behind by a killed process" for path in store.abandoned()]
+        store.sweep()
+    return done + [f"made {path} private" for path in storage.close_keys(home)]

@@ -1,4 +1,4 @@
-"""What this host can do for us, fact by fact. Nothing is booted, and nothing is changed."""
+"""Checks of this host. They boot nothing and change nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import bootwright
 from bootwright.defaults import kvm_trial
 from bootwright.defaults.complete import DEFAULT_MEMORY_MIB
 from bootwright.doctor import devices, disksupport, limits, programs, storage
-from bootwright.doctor.check import Check, asked
+from bootwright.doctor.check import Check, run_check
 from bootwright.errors import HostError
 from bootwright.home import Home
 from bootwright.host import clock, memory
@@ -24,9 +24,9 @@ Fact = Callable[[], Iterable[Check]]
 
 
 def examine(home: Home) -> list[Check]:
-    """Look at all that bootwright needs of this host; takes well under a second.
+    """Check everything that bootwright needs from this host; takes well under a second.
 
-    No fact raises: one that cannot be found out says so.
+    Errors become checks and are never raised.
     """
     usable = os.sched_getaffinity(0)
     facts: list[tuple[str, Fact]] = [
@@ -46,14 +46,14 @@ def examine(home: Home) -> list[Check]:
         ("reflink", lambda: disksupport.reflink(home)),
         ("programs", programs.examine),
     ]
-    found = [check for name, fact in facts for check in asked(name, fact)]
+    found = [check for name, fact in facts for check in run_check(name, fact)]
     for name, folder in storage.folders(home).items():
         found += storage.writable(name, folder)
-    return found + asked("keys", lambda: storage.keys(home), area="ours")
+    return found + run_check("keys", lambda: storage.keys(home), area="bootwright")
 
 
 def versions() -> Iterator[Check]:
-    """Say what we are and what we run on; a report of a fault needs it."""
+    """Report the versions that a bug report needs."""
     system = platform.uname()
     for name, text in (
         ("bootwright", bootwright.__version__),
@@ -63,27 +63,27 @@ def versions() -> Iterator[Check]:
         yield Check(area="host", name=name, state="ok", text=text)
 
 
-def cpus(usable: int, there: int) -> Iterator[Check]:
-    """Say how many CPUs machines can run on.
+def cpus(usable: int, total: int) -> Iterator[Check]:
+    """Report how many CPUs machines can use.
 
     Args:
         usable: How many this process may run on.
-        there: How many the host has.
+        total: How many the host has.
     """
-    text = f"{usable}" if usable == there else f"{usable} of {there}; affinity keeps us to these"
+    text = f"{usable}" if usable == total else f"{usable} of {total} (limited by CPU affinity)"
     yield Check(area="host", name="CPUs", state="ok", text=text)
 
 
 def enough_memory(found: Memory) -> Iterator[Check]:
-    """Say whether an ordinary machine has room."""
+    """Check that a machine of the default size has enough memory."""
     enough = found.available_bytes >= DEFAULT_MEMORY_MIB * MIB
     text = f"{size(found.available_bytes)} of {size(found.total_bytes)} available"
     yield Check(
         area="host",
         name="memory",
         state="ok" if enough else "warning",
-        text=text if enough else f"{text}; a machine has {DEFAULT_MEMORY_MIB} MiB unless told",
-        hint="" if enough else "end something, or give machines less: --memory 128M",
+        text=text if enough else f"{text}; a machine gets {DEFAULT_MEMORY_MIB} MiB by default",
+        hint="" if enough else "stop other programs, or give machines less: --memory 128M",
     )
 
 
@@ -91,5 +91,5 @@ def _kvm(home: Home) -> Iterator[Check]:
     try:
         build = VMMS["qemu"].build()
     except HostError:
-        build = ""  # that it is missing is said among the programs
+        build = ""  # `programs` reports that it is missing
     yield from devices.kvm_works(kvm_trial.recall(home), boot_id=clock.boot_id(), vmm_build=build)

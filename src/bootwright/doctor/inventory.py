@@ -1,4 +1,4 @@
-"""What is ours on this host: alive, at rest, left behind, damaged; and how much room it takes."""
+"""Checks of what bootwright created: machines, devices, stores, and the space they use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from bootwright.doctor import blockdevices
-from bootwright.doctor.check import Check, asked
+from bootwright.doctor.check import Check, run_check
 from bootwright.errors import BootwrightError, FormatError, GuestError, InputError
 from bootwright.history.history import History
 from bootwright.home import Home
@@ -27,19 +27,19 @@ from bootwright.reports.text import age, size
 from bootwright.store import Store
 from bootwright.trims import store
 
-_RERUN = "bootwright doctor --fix, or the next bootwright ps, gives it back"
+_RECLAIM = "to reclaim it: bootwright doctor --fix (bootwright ps does so too)"
 
 
 def examine(home: Home) -> list[Check]:
-    """Look at machines and stores, changing nothing."""
+    """Check machines and stores; changes nothing."""
     return [
-        *asked("machines", lambda: _machines(home), area="ours"),
-        *asked("devices", lambda: blockdevices.examine(home), area="ours"),
-        *asked("images", lambda: _shelf(image_store(home), home), area="store"),
-        *asked("kernels", lambda: _shelf(kernel_store(home), home), area="store"),
-        *asked("trims", lambda: _trims(home), area="store"),
-        *asked("history", lambda: _history(home), area="store"),
-        *asked("space", lambda: _space(home), area="store"),
+        *run_check("machines", lambda: _machines(home), area="bootwright"),
+        *run_check("devices", lambda: blockdevices.examine(home), area="bootwright"),
+        *run_check("images", lambda: _stored(image_store(home), home), area="store"),
+        *run_check("kernels", lambda: _stored(kernel_store(home), home), area="store"),
+        *run_check("trims", lambda: _trims(home), area="store"),
+        *run_check("history", lambda: _history(home), area="store"),
+        *run_check("space", lambda: _space(home), area="store"),
     ]
 
 
@@ -48,85 +48,87 @@ def _machines(home: Home) -> Iterator[Check]:
     for folder in every:
         yield machine(folder)
     if not every:
-        yield Check(area="ours", name="machines", state="ok", text="there is none")
+        yield Check(area="bootwright", name="machines", state="ok", text="none")
     for folder in unfinished_folders(home):
         yield Check(
-            area="ours",
+            area="bootwright",
             name="orphan",
             state="warning",
-            text=f"{folder.path}: a crash left it half made or half removed",
-            hint=_RERUN,
+            text=f"{folder.path}: incomplete, left behind by a crash",
+            hint=_RECLAIM,
             fixable=True,
         )
     for path in foreign_entries(home):
         yield Check(
-            area="ours",
+            area="bootwright",
             name=path.name,
             state="note",
-            text=f"{path} lies among the machines and is none of ours: it is left alone",
+            text=f"{path} is not a machine: left alone",
         )
 
 
 def machine(folder: MachineFolder) -> Check:
-    """Say how one machine is."""
+    """Check one machine."""
     name = f"machine {folder.name}"
     if folder.is_alive():
-        return _alive(name, folder)
+        return _running(name, folder)
     try:
         if not recovery.is_reclaimed(folder):
             return Check(
-                area="ours",
+                area="bootwright",
                 name=name,
                 state="warning",
                 text=f"orphaned: its monitor is dead{_left(folder)}",
-                hint=_RERUN,
+                hint=_RECLAIM,
                 fixable=True,
             )
         folder.spec()
         last = folder.last_end()
     except FormatError as error:
         return Check(
-            area="ours", name=name, state="problem", text=f"damaged: {error}", hint=error.hint
+            area="bootwright", name=name, state="problem", text=f"damaged: {error}", hint=error.hint
         )
     if last is None or not last.is_crash:
-        return Check(area="ours", name=name, state="ok", text="stopped")
+        return Check(area="bootwright", name=name, state="ok", text="stopped")
     since = age(last.ended_s, time.time())
     return Check(
-        area="ours",
+        area="bootwright",
         name=name,
         state="note",
         text=f"crashed: {last.text} ({'started' if last.reason == 'lost' else 'ended'} {since}); "
-        "its disk is as it was at that moment",
+        "its disk is unchanged since",
         hint=f"bootwright start {folder.name}, or bootwright rm {folder.name}",
     )
 
 
-def _alive(name: str, folder: MachineFolder) -> Check:
+def _running(name: str, folder: MachineFolder) -> Check:
     try:
         status = control.status(folder)
     except InputError:
-        return Check(area="ours", name=name, state="ok", text="ended just now")
+        return Check(area="bootwright", name=name, state="ok", text="ended just now")
     except GuestError as error:
         return Check(
-            area="ours",
+            area="bootwright",
             name=name,
             state="problem",
             text=f"unresponsive: {error}",
-            hint=f"bootwright rm --force {folder.name} kills its monitor, and with it the VMM",
+            hint=f"to kill its monitor and VMM: bootwright rm --force {folder.name}",
         )
     detail = f" ({status.detail})" if status.detail else ""
     return Check(
-        area="ours",
+        area="bootwright",
         name=name,
         state="warning" if status.state == "paused" else "ok",
-        text=f"alive, {status.state}{detail}; monitor {status.monitor_pid}, "
+        text=f"{status.state}{detail}; monitor {status.monitor_pid}, "
         f"VMM {status.vmm_pid or 'not started yet'}",
-        hint="free some space: it goes on by itself" if status.state == "paused" else "",
+        hint="free some space on the host: the machine then continues"
+        if status.state == "paused"
+        else "",
     )
 
 
 def _left(folder: MachineFolder) -> str:
-    """Say what a dead monitor had taken."""
+    """Describe the files and processes that a dead monitor left behind."""
     words = []
     for row in folder.journal.owned():
         if row.kind == "file":
@@ -134,35 +136,35 @@ def _left(folder: MachineFolder) -> str:
                 words.append(f"file {row.name}")
         else:
             words += [f"process {pid} ({row.name})" for pid in processes.with_token(row.token)]
-    return f"; it left {', '.join(words)}" if words else ""
+    return f"; left behind: {', '.join(words)}" if words else ""
 
 
-def _shelf(shelf: Store, home: Home) -> Iterator[Check]:
-    load = load_image if shelf.noun == "image" else load_kernel
-    names = shelf.names()
+def _stored(objects: Store, home: Home) -> Iterator[Check]:
+    load = load_image if objects.noun == "image" else load_kernel
+    names = objects.names()
     for name in names:
         try:
             load(home, name)
         except BootwrightError as error:
-            hint = error.hint or f"bootwright {shelf.noun} rm {name}"
+            hint = error.hint or f"bootwright {objects.noun} rm {name}"
             yield Check(
                 area="store",
-                name=f"{shelf.noun} {name}",
+                name=f"{objects.noun} {name}",
                 state="problem",
                 text=str(error),
                 hint=hint,
             )
-    for path in shelf.abandoned():
+    for path in objects.abandoned():
         yield Check(
             area="store",
             name="orphan",
             state="warning",
-            text=f"{path}: left half made by a process that was killed ({size(used_bytes(path))})",
-            hint=f"bootwright doctor --fix, or the next {shelf.noun} that is made, removes it",
+            text=f"{path}: incomplete, left behind by a killed process ({size(used_bytes(path))})",
+            hint="to remove it: bootwright doctor --fix",
             fixable=True,
         )
     text = f"{len(names)}: {', '.join(names)}" if names else "none yet"
-    yield Check(area="store", name=f"{shelf.noun}s", state="ok", text=text)
+    yield Check(area="store", name=f"{objects.noun}s", state="ok", text=text)
 
 
 def _trims(home: Home) -> Iterator[Check]:
@@ -191,7 +193,7 @@ def _history(home: Home) -> Iterator[Check]:
         yield Check(area="store", name="history", state="problem", text=str(error), hint=error.hint)
         return
     used = size(history.used_bytes())
-    text = f"{_boots(count)} in {home.history} ({used})" if count else "no boot yet"
+    text = f"{_boots(count)} in {home.history} ({used})" if count else "no boots yet"
     yield Check(area="store", name="history", state="ok", text=text)
     kind = mounts.kind(existing(home.state))
     if mounts.is_network(kind):
@@ -199,9 +201,9 @@ def _history(home: Home) -> Iterator[Check]:
             area="store",
             name="history",
             state="note",
-            text=f"{home.state} is on {kind}: where its locks fail, boots of two hosts at once may "
-            "damage the history",
-            hint="let BOOTWRIGHT_HOME, or XDG_STATE_HOME, name a folder on a local disk",
+            text=f"{home.state} is on {kind}: if file locks do not work there, two hosts that boot "
+            "at the same time may damage the history",
+            hint="set BOOTWRIGHT_HOME or XDG_STATE_HOME to a folder on a local disk",
         )
 
 
@@ -226,11 +228,11 @@ def _space(home: Home) -> Iterator[Check]:
         area="store",
         name="space",
         state="ok",
-        text=f"{size(sum(used.values()))} in all" + (f": {parts}" if parts else ""),
+        text=f"{size(sum(used.values()))} in total" + (f": {parts}" if parts else ""),
     )
-    idle = sum(item.used_bytes for item in find_prunable(home, everything=False).items)
-    if idle:
-        text = f"{size(idle)} is used by nobody"
+    unused = sum(item.used_bytes for item in find_prunable(home, everything=False).items)
+    if unused:
+        text = f"{size(unused)} unused"
         yield Check(
-            area="store", name="space", state="ok", text=text, hint="bootwright prune frees it"
+            area="store", name="space", state="ok", text=text, hint="to free it: bootwright prune"
         )

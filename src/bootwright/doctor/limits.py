@@ -1,4 +1,4 @@
-"""What bounds this process: open files, processes, its cgroup."""
+"""Checks of resource limits: open files, processes, cgroups."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bootwright.reports.text import size
 _FEW_FILES = 256
 # A machine is a monitor, a VMM with a handful of threads, and an ssh.
 _FEW_PROCESSES = 500
-# What the kernel takes for "no limit" is the largest number it can hold.
+# The kernel's "no limit" is the largest number that it can store.
 _UNLIMITED = 1 << 62
 
 
 def open_files(limits: tuple[int, int] | None = None) -> Iterator[Check]:
-    """Say how many files a process of ours may open.
+    """Check how many files a process may open.
 
     Args:
-        limits: The soft and the hard limit; this process's own where they are not given.
+        limits: The soft and the hard limit; default: those of this process.
     """
     soft, hard = limits or resource.getrlimit(resource.RLIMIT_NOFILE)
     few = hard != resource.RLIM_INFINITY and hard < _FEW_FILES
@@ -30,8 +30,8 @@ def open_files(limits: tuple[int, int] | None = None) -> Iterator[Check]:
         area="host",
         name="open files",
         state="warning" if few else "ok",
-        text=f"{_number(soft)} for each process"
-        + (f", which may raise that to {_number(hard)}" if soft != hard else ""),
+        text=f"{_number(soft)} per process"
+        + (f", can be raised to {_number(hard)}" if soft != hard else ""),
         hint="raise it: ulimit -n 1024 (as root), or LimitNOFILE= in the systemd unit"
         if few
         else "",
@@ -39,7 +39,7 @@ def open_files(limits: tuple[int, int] | None = None) -> Iterator[Check]:
 
 
 def processes(limits: tuple[int, int] | None = None) -> Iterator[Check]:
-    """Say so where the user may have few processes; else there is nothing to say.
+    """Warn if the user may run only a few processes.
 
     Source: getrlimit(2): RLIMIT_NPROC counts the threads of all of a user's processes.
     """
@@ -49,13 +49,13 @@ def processes(limits: tuple[int, int] | None = None) -> Iterator[Check]:
             area="host",
             name="processes",
             state="warning",
-            text=f"you may have {soft} processes and threads, and each machine takes some ten",
+            text=f"limited to {soft} processes and threads; each machine needs about ten",
             hint="raise it: ulimit -u 4096",
         )
 
 
 def files_of_the_system(file_nr: Path = descriptors.FILE_NR) -> Iterator[Check]:
-    """Say whether the host's table of open files is nearly full."""
+    """Check whether the host is running out of open files."""
     now, most = descriptors.system_wide(file_nr)
     full = now > most * 9 // 10
     yield Check(
@@ -64,15 +64,15 @@ def files_of_the_system(file_nr: Path = descriptors.FILE_NR) -> Iterator[Check]:
         state="warning" if full else "ok",
         text=f"{now} of {most} in use on the whole host"
         if most < _UNLIMITED
-        else f"{now} in use on the whole host, which sets no limit",
-        hint=f"end what holds them, or as root: sysctl fs.file-max={2 * most}" if full else "",
+        else f"{now} in use on the whole host; no limit",
+        hint=f"raise the limit: sudo sysctl fs.file-max={2 * most}" if full else "",
     )
 
 
 def cgroups(
     cpus: int, membership: Path = cgroup.MEMBERSHIP, root: Path = cgroup.ROOT
 ) -> Iterator[Check]:
-    """Say where a cgroup gives this process less than the host has.
+    """Report limits on memory and CPU time that a cgroup sets for this process.
 
     Args:
         cpus: How many CPUs this process may run on.
@@ -87,18 +87,18 @@ def cgroups(
             area="host",
             name="cgroup",
             state="note",
-            text=f"all that runs here together may use {size(min(limits))} of memory (memory.max): "
-            "machines beyond that are killed",
+            text=f"memory limited to {size(min(limits))} (memory.max): "
+            "machines that exceed it are killed",
         )
     if quotas and min(quotas) < cpus:
         yield Check(
             area="host",
             name="cgroup",
             state="note",
-            text=f"all that runs here together gets the time of {min(quotas):.2g} CPUs of {cpus} "
-            "(cpu.max): boots take longer",
+            text=f"CPU time limited to {min(quotas):.2g} of {cpus} CPUs (cpu.max): "
+            "boots take longer",
         )
 
 
 def _number(limit: int) -> str:
-    return "any number" if limit == resource.RLIM_INFINITY else str(limit)
+    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)

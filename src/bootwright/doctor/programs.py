@@ -1,4 +1,4 @@
-"""The programs that we run: which are here, in which version, and what their lack means."""
+"""Checks of the programs that bootwright runs: installed, working, and which version."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from bootwright.doctor.check import Check, asked
+from bootwright.doctor.check import Check, run_check
 from bootwright.errors import HostError
 from bootwright.guest import initramfs
 from bootwright.host import commands, tools
 
 BOOT = frozenset({"qemu-system-x86_64", "busybox", "ssh", "scp", "ssh-keygen", "setpriv"})
-"""Without these no machine boots, or nobody gets in."""
+"""Without these no machine boots, or nobody can log in."""
 
-# How each is asked for its version. None: it has no way to say it, and is of ssh's version. Never
-# ask by guessing: mmdebstrap -V builds a Debian.
-_ASK: dict[str, str | None] = {
+# The option that prints the version. None: there is none (the version is that of ssh). Do not
+# guess: mmdebstrap -V builds a Debian.
+_VERSION_OPTIONS: dict[str, str | None] = {
     "busybox": "--help",
     "mke2fs": "-V",
     "debugfs": "-V",
@@ -27,15 +27,15 @@ _ASK: dict[str, str | None] = {
     "scp": None,
     "ssh-keygen": None,
 }
-_ANSWER_S = 5.0
-# What a shell says, and a loader that lacks a library. Source: exit statuses in sh(1p).
+_TIMEOUT_S = 5.0
+# Exit statuses of a shell, and of a loader that finds no library. Source: exit statuses in sh(1p).
 _CANNOT_RUN = (126, 127)
 
 
 def examine(table: Mapping[str, tuple[str, str, str]] = tools.PROGRAMS) -> list[Check]:
-    """Look at all programs at the same time; return them in the table's order."""
+    """Check all programs concurrently; return the checks in the order of *table*."""
     with ThreadPoolExecutor(max_workers=8) as pool:
-        found = pool.map(lambda row: asked(row[0], lambda: _examine_one(*row)), table.items())
+        found = pool.map(lambda row: run_check(row[0], lambda: _examine_one(*row)), table.items())
         return [check for checks in found for check in checks]
 
 
@@ -61,7 +61,7 @@ def _examine_one(program: str, described: tuple[str, str, str]) -> Iterator[Chec
 
 
 def _version(program: str, path: Path) -> Check:
-    option = _ASK.get(program, "--version")
+    option = _VERSION_OPTIONS.get(program, "--version")
     if option is None:
         return Check(area="host", name=program, state="ok", text=str(path))
     commands.announce([path, option])
@@ -73,28 +73,28 @@ def _version(program: str, path: Path) -> Check:
             text=True,
             errors="replace",
             env=dict(os.environ, LC_ALL="C.UTF-8"),
-            timeout=_ANSWER_S,
+            timeout=_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
-        return _doubtful(program, f"{path} {option} gave no answer in {_ANSWER_S:g} s")
+        return _doubtful(program, f"{path} {option} did not answer within {_TIMEOUT_S:g} s")
     except OSError as error:
-        return _doubtful(program, f"{path} cannot be run: {error.strerror}", useless=True)
+        return _doubtful(program, f"cannot run {path}: {error.strerror}", useless=True)
     lines = (line.strip() for line in (*done.stdout.splitlines(), *done.stderr.splitlines()))
     first = next(filter(None, lines), "")
     if done.returncode or not first:
         useless = done.returncode in _CANNOT_RUN
-        how = f"{path} {option} ended with status {done.returncode}"
+        how = f"{path} {option} exited with status {done.returncode}"
         return _doubtful(program, f"{how}: {first}" if first else how, useless=useless)
     return Check(area="host", name=program, state="ok", text=first.removeprefix(f"{program} "))
 
 
 def _doubtful(program: str, text: str, *, useless: bool = False) -> Check:
-    """Return what is said of a program that is here and may not work."""
+    """Return the check of a program that is installed but may not work."""
     package = tools.PROGRAMS[program][0] if program in tools.PROGRAMS else program
     return Check(
         area="host",
         name=program,
         state="problem" if useless and program in BOOT else "warning",
         text=text,
-        hint=f"install it again; on Debian: sudo apt-get install --reinstall {package}",
+        hint=f"reinstall it; on Debian: sudo apt-get install --reinstall {package}",
     )

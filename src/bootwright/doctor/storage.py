@@ -1,4 +1,4 @@
-"""Room on the disks, and our folders: may we write there, and do our keys stay ours?"""
+"""Checks of disk space, of bootwright's folders, and that its keys are private."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bootwright.host.space import existing
 from bootwright.reports.text import size
 
 _LOW_BYTES, _FULL_BYTES = 1 << 30, 256 << 20
-# A minimal Debian system is some 11 000 files.
+# A minimal Debian system has about 11 000 files.
 _LOW_INODES, _FULL_INODES = 20_000, 1_000
 
 
 def space(home: Home) -> Iterator[Check]:
-    """Say what is free on each filesystem that holds folders of ours."""
+    """Check the free space of each filesystem that holds folders of bootwright."""
     places = {
         "data": home.data,
         "state": home.state,
@@ -32,8 +32,8 @@ def space(home: Home) -> Iterator[Check]:
             area="host",
             name="disk space",
             state="problem",
-            text=f"temporary files have no place: {error.strerror}",
-            hint="let TMPDIR name a folder of yours",
+            text=f"no usable folder for temporary files: {error.strerror}",
+            hint="set TMPDIR to a folder that you can write to",
         )
     filesystems: dict[int, list[str]] = {}
     for what, folder in places.items():
@@ -52,13 +52,13 @@ def space(home: Home) -> Iterator[Check]:
 def room(
     mounted: Path, holds: Iterable[str], *, free_bytes: int, free_inodes: int | None
 ) -> Iterator[Check]:
-    """Say whether what is free on one filesystem is enough.
+    """Check whether one filesystem has enough free space and inodes.
 
     Args:
         mounted: Where the filesystem is mounted.
-        holds: What of ours lies there.
-        free_inodes: How many files can still be made; None where the filesystem sets no limit, as
-            btrfs.
+        holds: What bootwright keeps there.
+        free_inodes: How many files can still be created; None if the filesystem has no limit,
+            such as btrfs.
     """
     state = _level(free_bytes, _LOW_BYTES, _FULL_BYTES)
     content = ", ".join(holds)
@@ -74,9 +74,9 @@ def room(
             area="host",
             name="disk space",
             state=_level(free_inodes, _LOW_INODES, _FULL_INODES),
-            text=f"{mounted} ({content}) has room for {free_inodes} more files only, "
-            "whatever their size; a small Debian system is some 11000",
-            hint="remove many small files there (df -i shows inodes)",
+            text=f"{free_inodes} free inodes on {mounted} ({content}); "
+            "a small Debian system needs about 11000",
+            hint="remove small files there; to see inodes: df -i",
         )
 
 
@@ -86,8 +86,8 @@ def _level(free: int, low: int, full: int) -> State:
 
 def _more_room(content: str) -> str:
     if content == "temporary files":
-        return "free some space, or let TMPDIR name a folder on another disk"
-    return "free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk"
+        return "free some space, or set TMPDIR to a folder on another disk"
+    return "free some space (bootwright prune), or set BOOTWRIGHT_HOME to a folder on another disk"
 
 
 def mount_point(folder: Path) -> Path:
@@ -99,14 +99,14 @@ def mount_point(folder: Path) -> Path:
 
 
 def writable(name: str, folder: Path) -> Iterator[Check]:
-    """Say whether one of our folders can be written to, or be made where it is not there yet.
+    """Check that a folder can be written to or created. Nothing is written.
 
-    Nothing is written. Source: access(2): EROFS on a read-only filesystem.
+    Source: access(2): EROFS on a read-only filesystem.
     """
     try:
         nearest = existing(folder)
         if not nearest.is_dir():
-            reason = f"{nearest} is no folder"
+            reason = f"{nearest} is not a folder"
         elif not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
             flags = os.statvfs(nearest).f_flag
             reason = (
@@ -120,29 +120,34 @@ def writable(name: str, folder: Path) -> Iterator[Check]:
         reason = error.strerror or str(error)
     if reason:
         yield Check(
-            area="ours",
+            area="bootwright",
             name=name,
             state="problem",
-            text=f"{folder} cannot be used: {reason}",
-            hint="let BOOTWRIGHT_HOME name a folder of yours",
+            text=f"cannot use {folder}: {reason}",
+            hint="set BOOTWRIGHT_HOME to a folder that you can write to",
         )
     else:
-        made = "" if nearest == folder else ", not made yet"
-        yield Check(area="ours", name=name, state="ok", text=f"{folder}{made}")
+        suffix = "" if nearest == folder else ", not created yet"
+        yield Check(area="bootwright", name=name, state="ok", text=f"{folder}{suffix}")
 
 
 def folders(home: Home) -> Mapping[str, Path]:
-    """Return our folders by what they hold."""
+    """Return bootwright's folders by what they hold."""
     return {"data": home.data, "state": home.state, "cache": home.cache}
 
 
 def keys(home: Home) -> Iterator[Check]:
-    """Say whether nobody but the user can read the private keys; ssh refuses one that others can.
+    """Check that only the user can read the private keys; ssh refuses others.
 
     Source: ssh(1), FILES, of identity files.
     """
     if not home.keys.is_dir():
-        yield Check(area="ours", name="keys", state="ok", text="not made yet; the first run does")
+        yield Check(
+            area="bootwright",
+            name="keys",
+            state="ok",
+            text="not created yet; the first run creates them",
+        )
         return
     private = sorted(path for path in home.keys.iterdir() if path.suffix != ".pub")
     wrong = [problem for path in private if (problem := _key_problem(path))]
@@ -151,29 +156,29 @@ def keys(home: Home) -> Iterator[Check]:
     if mode & 0o077:
         wrong.append(
             Check(
-                area="ours",
+                area="bootwright",
                 name="keys",
                 state="warning",
-                text=f"others can look into {home.keys} (mode {mode:04o})",
+                text=f"other users can list {home.keys} (mode {mode:04o})",
                 hint=f"chmod 0700 {home.keys}",
                 fixable=True,
             )
         )
         yield wrong[-1]
     if not wrong:
-        yield Check(area="ours", name="keys", state="ok", text=f"{home.keys}, yours alone")
+        yield Check(area="bootwright", name="keys", state="ok", text=f"{home.keys}, private")
 
 
 def close_keys(home: Home) -> list[Path]:
-    """Take the permissions away that others have on our keys and their folder; return on which."""
-    closed = []
+    """Remove other users' permissions on the keys and their folder; return the changed paths."""
+    changed = []
     for path in [home.keys, *home.keys.glob("*")] if home.keys.is_dir() else []:
         status = path.stat()
         mode = stat.S_IMODE(status.st_mode)
         if mode & 0o077 and path.suffix != ".pub" and status.st_uid == os.geteuid():
             path.chmod(mode & 0o700)
-            closed.append(path)
-    return closed
+            changed.append(path)
+    return changed
 
 
 def _key_problem(path: Path) -> Check | None:
@@ -183,8 +188,10 @@ def _key_problem(path: Path) -> Check | None:
         text = f"{path} belongs to user {status.st_uid}, not to you"
         hint, fixable = f"sudo chown {os.geteuid()} {path}", False
     elif mode & 0o077:
-        text = f"others can read {path} (mode {mode:04o}), so ssh refuses it"
+        text = f"other users can read {path} (mode {mode:04o}), so ssh refuses it"
         hint, fixable = f"chmod 0600 {path}", True
     else:
         return None
-    return Check(area="ours", name="keys", state="problem", text=text, hint=hint, fixable=fixable)
+    return Check(
+        area="bootwright", name="keys", state="problem", text=text, hint=hint, fixable=fixable
+    )

@@ -1,7 +1,7 @@
-"""Freeing loop and device-mapper devices that are ours and dead: the topmost first.
+"""Remove loop and device-mapper devices of dead machines, the topmost first.
 
-It is the net below the journal. A machine's own lock is held while a device of its is judged and
-freed; where the machine is gone altogether, none may begin meanwhile.
+This catches what the journal misses. The machine's lock is held while its device is checked and
+removed; if the machine no longer exists, no new machine can be created meanwhile.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _CLR_FD = 0x4C01
 
 
 def sweep(home: Home) -> list[str]:
-    """Free what is ours and whose machine is not alive; return what was done, a line each.
+    """Remove the devices of dead machines; return what was done, one line each.
 
-    A device that somebody holds stays, and so does all that is not ours.
+    Devices in use and foreign devices are kept.
     """
     return list(_swept(home))
 
@@ -44,30 +44,30 @@ def _swept(home: Home) -> Iterator[str]:
     while device := _next(home, tried):
         tried.add(device.name)
         with ExitStack() as stack:
-            if not _stays_dead(home, device, stack):
+            if not _block_start(home, device, stack):
                 continue
-            # Looked at once more under the lock: a number may belong to another by now.
+            # Check again under the lock: the number may have been reused.
             if device not in blockdevices.listed(home):
                 continue
             if _free(device):
-                yield f"freed {device.name}: machine {device.machine}'s, which is not alive"
+                yield f"removed {device.name}: machine {device.machine} is not running"
 
 
 def _next(home: Home, tried: set[str]) -> ListedDevice | None:
-    """Return a dead device that nothing lies on: device mapper, then what was below it."""
-    dead = [d for d in blockdevices.listed(home) if d.fate == "orphaned" and d.name not in tried]
+    """Return an orphaned device with nothing on top of it: device mapper first, then loop."""
+    dead = [d for d in blockdevices.listed(home) if d.state == "orphaned" and d.name not in tried]
     free = [d for d in dead if not d.holders and not d.mounts]
     return next(iter(sorted(free, key=lambda d: d.kind != "device mapper")), None)
 
 
-def _stays_dead(home: Home, device: ListedDevice, stack: ExitStack) -> bool:
-    """See that the device's machine does not start until *stack* is closed."""
+def _block_start(home: Home, device: ListedDevice, stack: ExitStack) -> bool:
+    """Prevent the device's machine from starting until *stack* is closed; False if it may run."""
     folder = home.machines / device.machine
     if device.machine in {known.name for known in all_machines(home)}:
         try:
             stack.enter_context(MachineFolder(folder).locked(at_once=True))
         except InputError:
-            return False  # it was started just now
+            return False  # it was just started
         return True
     home.machines.mkdir(parents=True, exist_ok=True)
     try:
@@ -75,7 +75,7 @@ def _stays_dead(home: Home, device: ListedDevice, stack: ExitStack) -> bool:
     except BlockingIOError:
         return False
     if folder.exists():
-        return False  # it was made just now
+        return False  # it was just created
     return not any(locks.is_held(new / "lock") for new in folders_being_made(home))
 
 
@@ -97,6 +97,6 @@ def _free(device: ListedDevice) -> bool:
         return False
     except OSError as error:
         if error.errno in (errno.EBUSY, errno.ENXIO, errno.ENODEV, errno.ENOENT):
-            return False  # it was taken, or let go, just now
+            return False  # it was just claimed or removed
         raise
     return True

@@ -1,1 +1,1 @@
-"""Booting machines to learn where their time goes: what a boot leaves behind, collected."""
+"""Booting machines and collecting the evidence of where their time goes."""

@@ -1,4 +1,4 @@
-"""Timelines of boots that are over: just taken, of the history, or of a user's own logs."""
+"""Timelines of finished boots: new ones, recorded ones, or those of a user's logs."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from bootwright.timelines.span import Timeline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootTimeline:
-    """A boot's timeline, and what is known of the boot."""
+    """A boot's timeline and facts about the boot."""
 
     timeline: Timeline
     title: str
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What it was and where it ran, for people."""
+    """What was booted and where, for display."""
     ran: Ran = field(default_factory=Ran)
-    """Where, for a comparison; of a boot of the history."""
+    """Where it ran, for comparisons; set for recorded boots."""
     evidence: Evidence | None = None
-    """What it was worked out from; None: logs that bootwright did not take."""
+    """Its evidence; None for a user's logs."""
     boot_id: int | None = None
-    """In the history; None: it is not there."""
+    """Its ID in the history; None if it is not recorded."""
 
     @property
     def stacks(self) -> tuple[Stack, ...]:
-        """Where its vCPU was, for a flame graph; worked out anew each time."""
+        """Where its vCPU was, for a flame graph; computed at each access."""
         return folded.stacks(self.timeline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoBoots:
-    """Two boots of the history, and how they differ."""
+    """Two recorded boots, and how they differ."""
 
     a: BootTimeline
     b: BootTimeline
@@ -53,10 +53,10 @@ class TwoBoots:
 
 
 def of_evidence(evidence: Evidence, *, title: str) -> BootTimeline:
-    """Return a boot as today's analysis sees it.
+    """Analyse a boot's evidence.
 
     Raises:
-        FormatError: the evidence does not tell when the boot began and ended.
+        FormatError: the evidence lacks the boot's begin or end.
     """
     return BootTimeline(
         timeline=timeline_of(evidence), title=title, facts=_facts(evidence), evidence=evidence
@@ -66,12 +66,12 @@ def of_evidence(evidence: Evidence, *, title: str) -> BootTimeline:
 def remembered(
     home: Home, boot: BootTimeline, *, image: str, kernel: str, observe: Observer = ignore
 ) -> BootTimeline:
-    """Store a boot that has just been taken, and return it with its id.
+    """Record a boot in the history, and return it with its ID.
 
     Args:
         image: As the user gave it; empty for the tiny guest.
         kernel: Likewise.
-        observe: Given a notice where it cannot be stored.
+        observe: Receives a notice if it cannot be recorded.
     """
     assert boot.evidence is not None, "only evidence can be stored"
     boot_id = remember(
@@ -87,12 +87,12 @@ def remembered(
 
 
 def stored(home: Home, boot_id: int) -> BootTimeline:
-    """Return a boot of the history, as today's analysis sees it.
+    """Load a recorded boot and analyse it.
 
     Raises:
         NotFoundError: there is no such boot.
         HostError: the history cannot be read.
-        FormatError: it is damaged, or its evidence does not tell when the boot began and ended.
+        FormatError: it is damaged, or its evidence lacks the boot's begin or end.
     """
     found = History(home.history).load(boot_id)
     ran = Ran(
@@ -104,7 +104,7 @@ def stored(home: Home, boot_id: int) -> BootTimeline:
 
 
 def two_boots(home: Home, a: int, b: int) -> TwoBoots:
-    """Return two boots of the history side by side; see `stored` for what is raised.
+    """Load two recorded boots and compare them; raises as `stored` does.
 
     Raises:
         InputError: they are on different clocks.
@@ -115,7 +115,7 @@ def two_boots(home: Home, a: int, b: int) -> TwoBoots:
 
 
 def of_logs(log: Path, units: Path | None = None) -> BootTimeline:
-    """Return the boot that a kernel log tells of, whoever booted it.
+    """Analyse a kernel log, from any machine.
 
     Args:
         log: A kernel log of dmesg, journalctl or a console; ``-`` reads standard input.
@@ -124,7 +124,7 @@ def of_logs(log: Path, units: Path | None = None) -> BootTimeline:
 
     Raises:
         InputError: a file cannot be read.
-        FormatError: it is not what was asked for; the hint says what to give instead.
+        FormatError: it has another format; the hint says which is expected.
     """
     lines = _read(log, TAKE_LOG)
     more = None if units is None else _read(units, TAKE_UNITS)
@@ -147,7 +147,7 @@ def _facts(evidence: Evidence) -> dict[str, str]:
         "machine": f"{machine}, {recipe.get('memory_mib')} MiB, {recipe.get('accelerator')}",
         "init": str(recipe.get("init")),
         "command line": " ".join(map(str, _words(recipe.get("cmdline")))),
-        "boots": "n = 1, and one more that was watched" if evidence.instrumented else "n = 1",
+        "boots": "n = 1, and one more that was instrumented" if evidence.instrumented else "n = 1",
     }
 
 

@@ -1,4 +1,4 @@
-"""Booting an image to see where every millisecond of its boot goes."""
+"""Booting an image to measure its timeline."""
 
 from __future__ import annotations
 
@@ -28,25 +28,24 @@ async def timeline(
     earlier: tuple[Mark, ...] = (),
     observe: Observer = ignore,
 ) -> BootTimeline:
-    """Boot what *draft* asks for, twice, keep the boot in the history, and return its timeline.
+    """Boot *draft* twice, record the boot in the history, and return its timeline.
 
     Args:
-        sample: On the virtual clock, boot a third time to see where the vCPU is; on the wall clock
-            the second boot tells that anyway.
-        timeout_s: How long each start-up may take; left out, what its accelerator needs.
-        earlier: Marks from before this call; the boot begins at `START`, which is now where none
-            of them is.
-        observe: Given each `MarkReached` of the first boot, too.
+        sample: On the virtual clock, boot a third time to sample the vCPU; on the wall clock the
+            second boot does that anyway.
+        timeout_s: How long each start-up may take; None: a default for its accelerator.
+        earlier: Marks from before this call; the boot begins at `START`, or now without one.
+        observe: Also receives each `MarkReached` of the first boot.
 
     Raises:
-        InputError: nobody can log in to such a guest, which is where a timeline ends.
+        InputError: the guest allows no log-in, where a timeline ends.
         BootwrightError: a boot failed.
     """
     if draft.init == "bare" or (draft.image is None and not draft.guest_clock.is_closed):
         raise InputError(
-            "a timeline ends when one can log in, and nobody can log in to this guest",
-            hint="name an image, with init systemd or tini; or look into a tiny guest with "
-            "--clock virtual; bootwright run shows others' phases",
+            "a timeline ends at the log-in, and this guest allows none",
+            hint="use an image with init systemd or tini; or a tiny guest with "
+            "--clock virtual; bootwright run shows the phases of any guest",
         )
     recorder = Recorder(lambda mark: observe(MarkReached(name=mark.name, time_ns=mark.time_ns)))
     if START not in {mark.name for mark in earlier}:
@@ -58,7 +57,7 @@ async def timeline(
     evidence = await passes.take(
         home, spec, recorder, timeout_s=timeout_s, sample=sample, observe=observe
     )
-    # Not at the start, which is part of the boot: it would be some 40 ms of it.
+    # Imported here: at the top it would add some 40 ms to the boot.
     from bootwright.evidence.analysis import of_evidence, remembered
 
     found = of_evidence(evidence, title=draft.image or "the tiny guest")

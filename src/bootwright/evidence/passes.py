@@ -17,9 +17,8 @@ from bootwright.timelines.evidence import Evidence, MarkSeen, Pass
 from bootwright.timelines.recorder import Recorder
 
 INSTRUMENTED = ("initcall_debug", "log_buf_len=1M", "nokaslr")
-"""What the second pass adds to the kernel's command line. The kernel tells of its initcalls at its
-debug level, so into its log and not onto the console. Its functions stay
-where they were linked, so that samples of the vCPU can be named.
+"""Kernel arguments of the second pass. The kernel logs its initcalls at debug level, so not on the
+console. Its functions stay where they were linked, so that vCPU samples can be resolved.
 
 Source: Documentation/admin-guide/kernel-parameters.txt.
 """
@@ -34,34 +33,34 @@ async def take(
     sample: bool = False,
     observe: Observer = ignore,
 ) -> Evidence:
-    """Boot *spec* twice, and return what the boots left behind.
+    """Boot *spec* twice, and return the evidence.
 
     Args:
-        sample: On the virtual clock, boot a third time to see where the vCPU is; on the wall clock
-            the second boot tells that anyway.
+        sample: On the virtual clock, boot a third time to sample the vCPU; on the wall clock the
+            second boot does that anyway.
 
     Raises:
         BootwrightError: a boot failed.
     """
 
-    async def boot(own: MachineSpec, marks: Recorder) -> Pass:
-        if own.recipe.guest_clock.is_closed:
-            return await _by_itself(home, own, marks, timeout_s, observe)
-        return await record_boot(home, own, marks, timeout_s=timeout_s, observe=observe)
+    async def boot(machine: MachineSpec, marks: Recorder) -> Pass:
+        if machine.recipe.guest_clock.is_closed:
+            return await _unattended(home, machine, marks, timeout_s, observe)
+        return await record_boot(home, machine, marks, timeout_s=timeout_s, observe=observe)
 
-    # Where instructions are counted, to stop the guest for a look takes none of its time.
-    looks_are_free = spec.recipe.guest_clock.counts_instructions
+    # Where instructions are counted, stopping the guest takes none of its time.
+    sampling_is_free = spec.recipe.guest_clock.counts_instructions
     clean = await boot(spec, recorder)
-    observe(Progress(step="again, with a kernel that tells of its initcalls"))
+    observe(Progress(step="booting again, with the kernel logging its initcalls"))
     watched = replace(
         spec,
         recipe=_instrumented(spec.recipe),
-        watch="accesses" if looks_are_free else "samples",
+        watch="accesses" if sampling_is_free else "samples",
     )
     instrumented = await boot(watched, Recorder())
     sampled = None
-    if sample and looks_are_free:
-        observe(Progress(step="once more, with a look at the vCPU every few 100 µs"))
+    if sample and sampling_is_free:
+        observe(Progress(step="booting a third time, sampling the vCPU every few 100 µs"))
         sampled = await boot(replace(spec, watch="samples"), Recorder())
     return Evidence(
         bootwright=__version__,
@@ -79,14 +78,14 @@ def _instrumented(recipe: Recipe) -> Recipe:
     return replace(recipe, cmdline=(*recipe.cmdline, *added))
 
 
-async def _by_itself(
+async def _unattended(
     home: Home, spec: MachineSpec, recorder: Recorder, timeout_s: float, observe: Observer
 ) -> Pass:
-    """Boot a guest that nobody logs in to, and that tells of its boot by itself."""
+    """Boot a guest without logging in; it sends its logs by itself."""
     recipe = spec.recipe
     if recipe.allows_login:
         recipe = with_collector(home, recipe, {"asked": ("sh", "-c", ASK)})
-    told = await collect(
+    collected = await collect(
         home,
         recipe,
         name=spec.name,
@@ -95,15 +94,15 @@ async def _by_itself(
         watch=spec.watch,
         observe=observe,
     )
-    asked = sections(told.logs.get("asked", b"").decode("utf-8", "replace"))
+    asked = sections(collected.logs.get("asked", b"").decode("utf-8", "replace"))
     return Pass(
-        marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in told.marks),
-        kernel_log=told.logs[KERNEL_LOG].decode("utf-8", "replace"),
+        marks=tuple(MarkSeen(mark.name, mark.time_ns) for mark in collected.marks),
+        kernel_log=collected.logs[KERNEL_LOG].decode("utf-8", "replace"),
         monotonic=asked.get("monotonic", ""),
         manager=asked.get("manager", ""),
         units=asked.get("units", ""),
         processes=asked.get("processes", ""),
-        samples=resolve_samples(home, spec.recipe, told.samples) if told.samples else (),
-        lines=told.lines,
-        accesses=told.accesses,
+        samples=resolve_samples(home, spec.recipe, collected.samples) if collected.samples else (),
+        lines=collected.lines,
+        accesses=collected.accesses,
     )

@@ -1,7 +1,7 @@
-"""Witness: boots a machine once and brings back all that the boot left behind, as evidence.
+"""Booting a machine once and collecting its evidence.
 
-While the guest boots nothing is asked of it. Afterwards ssh logs in, telling of its steps, and runs
-one command; then the guest's logs are fetched, and its clock is looked at.
+The guest is left alone while it boots. Afterwards ssh logs in verbosely and runs one command; then
+the guest's clock is compared and its logs are fetched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ANSWER_S = 30.0
 _FETCH_S = 120.0
 
 _COMMAND = "echo hello"
-"""The first command: what it does costs nothing, so its output is the end of the boot."""
+"""The first command. It takes no time itself, so its output marks the end of the boot."""
 
 _EXCHANGE = """\
 while read -r number; do
@@ -56,10 +56,10 @@ if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
     echo '=== manager'; {ASK_MANAGER}
     echo '=== units'; {ASK_UNITS}
 fi"""
-"""What a guest is asked after its boot, besides its kernel's log; its shell prints `sections`.
+"""The shell script that collects a guest's state after its boot, without the kernel log.
 
-Nothing is started between a look at CLOCK_MONOTONIC and the lines around it: a program's start took
-200 ms where the guest was busy. Source: kernel/time/timer_list.c; the third line has the time.
+No program is started between reading CLOCK_MONOTONIC and the log lines around it: on a busy guest
+that took 200 ms. Source: kernel/time/timer_list.c; the third line has the time.
 """
 _FETCH = f"{ASK}\necho '=== kernel_log'; dmesg"
 
@@ -72,16 +72,16 @@ async def record_boot(
     timeout_s: float,
     observe: Observer = ignore,
 ) -> Pass:
-    """Boot *spec* once; afterwards nothing of it is left.
+    """Boot *spec* once and return its evidence; the machine is removed afterwards.
 
-    One that is watched by samples has them named by its kernel's symbols.
+    Samples are resolved by the kernel's symbols.
 
     Args:
-        recorder: Has the marks of whatever came before.
+        recorder: Has any earlier marks.
         timeout_s: How long the start-up may take.
 
     Raises:
-        BootwrightError: the machine did not start, or its guest could not be asked.
+        BootwrightError: the machine did not start, or its guest did not answer.
     """
     details: dict[str, str] = {}
 
@@ -99,19 +99,19 @@ async def record_boot(
             MarkSeen(mark.name, mark.time_ns, details.get(mark.name, ""))
             for mark in recorder.marks()
         )
-        observe(Progress(step="asking the guest what it did"))
+        observe(Progress(step="fetching the guest's logs"))
         exchanges = await _exchange(machine.reach())
-        told = await _fetch(machine.reach())
+        answers = await _fetch(machine.reach())
         await machine.quit()
         samples = machine.samples
     return Pass(
         samples=resolve_samples(home, spec.recipe, samples) if samples else (),
         marks=marks,
-        kernel_log=told.get("kernel_log", ""),
-        monotonic=told.get("monotonic", ""),
-        manager=told.get("manager", ""),
-        units=told.get("units", ""),
-        processes=told.get("processes", ""),
+        kernel_log=answers.get("kernel_log", ""),
+        monotonic=answers.get("monotonic", ""),
+        manager=answers.get("manager", ""),
+        units=answers.get("units", ""),
+        processes=answers.get("processes", ""),
         exchanges=exchanges,
         ssh=ssh_lines,
     )
@@ -122,7 +122,7 @@ def resolve_samples(
 ) -> tuple[ResolvedSample, ...]:
     """Return *samples* with the kernel's functions in the addresses' place.
 
-    Guests are started by PVH or told ``nokaslr``, so addresses are as they were linked.
+    Guests are started by PVH or answers ``nokaslr``, so addresses are as they were linked.
     """
     symbols = Symbols.of(load_kernel(home, recipe.kernel))
     return tuple(
@@ -132,13 +132,13 @@ def resolve_samples(
 
 
 async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
-    """Log in, run a command, and return what ssh told, each line with its time."""
+    """Log in, run a command, and return ssh's debug lines with their times."""
     argv = machine.reach().ssh([_COMMAND])
     lines = [MarkSeen(sshlog.STARTED, now_ns())]
     process = await asyncio.create_subprocess_exec(
         argv[0],
         "-v",
-        # Of an option that is given twice ssh takes the first; ours makes it silent.
+        # ssh takes the first of repeated options; the default options make it silent.
         *("-o", "LogLevel=DEBUG1"),
         *argv[1:],
         stdin=asyncio.subprocess.DEVNULL,
@@ -165,7 +165,7 @@ async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
                 listen(process.stderr), await_output(process.stdout), process.wait()
             )
     except TimeoutError:
-        pass  # said below
+        pass  # reported below
     finally:
         if process.returncode is None:
             process.kill()
@@ -173,15 +173,15 @@ async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
     found = tuple(sorted(lines, key=lambda line: line.time_ns))
     if sshlog.end_ns(found) is None:
         raise GuestError(
-            "the guest's SSH server listens, but no command could be run",
-            hint="bootwright run IMAGE -- true says more",
+            "the guest's SSH server listens, but cannot run a command",
+            hint="to see why: bootwright run IMAGE -- true",
             evidence="\n".join(line.name for line in found[-5:]),
         )
     return found
 
 
 async def _exchange(reach: SshEndpoint) -> tuple[Exchange, ...]:
-    """Look at the guest's clock again and again: the quickest looks tell it best."""
+    """Compare the guest's clock repeatedly: the quickest exchanges are the most precise."""
     process = await asyncio.create_subprocess_exec(
         *reach.ssh([_EXCHANGE]),
         stdin=asyncio.subprocess.PIPE,
@@ -200,7 +200,7 @@ async def _exchange(reach: SshEndpoint) -> tuple[Exchange, ...]:
                     break
                 found.append(Exchange(number, before_ns, now_ns()))
     except (TimeoutError, ConnectionError):
-        pass  # the fewer looks there are, the larger the error that is printed
+        pass  # fewer exchanges mean a larger printed error
     finally:
         with suppress(ProcessLookupError):
             process.kill()
@@ -209,7 +209,7 @@ async def _exchange(reach: SshEndpoint) -> tuple[Exchange, ...]:
 
 
 async def _fetch(reach: SshEndpoint) -> dict[str, str]:
-    """Return what the guest tells of its boot, by section."""
+    """Fetch the guest's logs and state, by section."""
     process = await asyncio.create_subprocess_exec(
         *reach.ssh([_FETCH]),
         stdin=asyncio.subprocess.DEVNULL,
@@ -220,22 +220,22 @@ async def _fetch(reach: SshEndpoint) -> dict[str, str]:
         async with asyncio.timeout(_FETCH_S):
             output, complaint = await process.communicate()
     except TimeoutError:
-        raise GuestError(f"the guest did not tell of its boot within {_FETCH_S:g} s") from None
+        raise GuestError(f"the guest did not send its logs within {_FETCH_S:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    told = sections(output.decode("utf-8", "replace"))
-    if "kernel_log" not in told:
+    answers = sections(output.decode("utf-8", "replace"))
+    if "kernel_log" not in answers:
         raise GuestError(
-            "the guest could not tell of its boot",
+            "the guest could not send its logs",
             evidence=complaint.decode("utf-8", "replace").strip(),
         )
-    return told
+    return answers
 
 
 def sections(output: str) -> dict[str, str]:
-    """Return the parts of *output*, by the names in the lines ``=== NAME`` before them."""
+    """Split *output* at its ``=== NAME`` lines, and return the parts by name."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in output.splitlines(keepends=True):

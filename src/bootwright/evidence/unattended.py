@@ -1,10 +1,10 @@
-"""A boot that ends by itself and tells what it was: for guests that nobody logs in to.
+"""Unattended boots: guests that end by themselves and send their logs, without a log-in.
 
 The guest carries a script (`with_collector`) that its init starts once the SSH server listens.
-When the server answers on the guest's loopback the boot has ended; then the script sends what it
-was asked for over the mark port, and the machine ends. The tiny guest's boot ends when its command
-starts, which then sends the kernel's log. All times come from the guest's own kernel log, where
-every mark stands beside its host-stamped twin.
+When the server answers on the guest's loopback the boot has ended; then the script sends the
+requested logs over the mark port, and the machine ends. The tiny guest's boot ends when its command
+starts, which then sends the kernel's log. All times come from the guest's own kernel log, which
+contains every mark that the host also receives.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from bootwright.timelines.evidence import DeviceAccess, LogLineTime
 from bootwright.timelines.recorder import Mark, Recorder
 
 KERNEL_LOG = "kernel"
-"""The log that is always sent: what /dev/kmsg holds."""
+"""The name of the kernel's log, which is always sent."""
 
-# The tiny guest's output is the mark port; that it ended is told by the initramfs.
+# The tiny guest's output goes to the mark port; the initramfs reports its end.
 _TINY_COMMAND = f"""
 printf '%s log.start {KERNEL_LOG}\\n' "$token"
 echo '<6>bootwright: log.end' >/dev/kmsg
@@ -45,18 +45,18 @@ _MARK = re.compile(r"\d+,\d+,(\d+),[^;]*;bootwright: (\S+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What one boot told."""
+    """The results of one unattended boot."""
 
     marks: tuple[Mark, ...]
     """Every mark, on the host's clock."""
     logs: dict[str, bytes]
-    """What was asked for, by name, as the guest sent it."""
+    """The requested logs by name, as the guest sent them."""
     samples: tuple[VcpuSample, ...] = ()
-    """Where its vCPU was until the initramfs handed over, if that was watched."""
+    """Where its vCPU was until the initramfs was done, if sampled."""
     lines: tuple[LogLineTime, ...] = ()
-    """When its kernel log's lines came, on the clock of *samples*."""
+    """When its kernel log lines appeared, on the clock of *samples*."""
     accesses: tuple[DeviceAccess, ...] = ()
-    """What it did with its devices until the boot's end, if that was watched."""
+    """Its accesses to devices until the boot's end, if counted."""
 
     @property
     def kernel_log(self) -> list[str]:
@@ -82,14 +82,13 @@ class Collected:
 def with_collector(
     home: Home, recipe: Recipe, logs: Mapping[str, Sequence[str]] | None = None
 ) -> Recipe:
-    """Return *recipe* with the script that ends its boots.
+    """Return *recipe* with the script that ends its boots and sends logs.
 
     Args:
-        logs: Commands of the guest whose output is to be sent too, by name; the kernel's log
-            always comes last.
+        logs: Guest commands whose output is sent, by name; the kernel's log always comes last.
 
     Raises:
-        InputError: nothing listens in a guest of *recipe*.
+        InputError: a guest of *recipe* has no SSH server.
     """
     if not recipe.allows_login:
         raise InputError(
@@ -114,13 +113,13 @@ async def collect(
     watch: Watch | None = None,
     observe: Observer = ignore,
 ) -> Collected:
-    """Boot a recipe of `with_collector`, or a tiny guest, to its end.
+    """Boot a recipe of `with_collector`, or a tiny guest, until it ends.
 
     Args:
-        name: The machine's; nothing is left of it.
+        name: The machine's name; it is removed afterwards.
         timeout_s: How long the boot may take, on the host's clock.
-        recorder: Where marks are taken; left out: a fresh one.
-        watch: What is looked at while it boots.
+        recorder: Receives the marks; None: a new one.
+        watch: What to observe while it boots.
 
     Raises:
         GuestError: the guest failed, took too long, or its SSH server does not answer.

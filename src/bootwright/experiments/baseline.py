@@ -70,13 +70,13 @@ def read(path: Path) -> dict[str, Baseline]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise InputError(
             f"the baseline {path} is damaged: {error}",
-            hint="bootwright check --update writes a new one once it is removed",
+            hint="remove it, then run bootwright check --update",
         ) from error
     if found.version > VERSION:
         raise InputError(
-            f"the baseline {path} has version {found.version}, and this bootwright knows up to "
+            f"the baseline {path} has version {found.version}; this bootwright supports up to "
             f"{VERSION}",
-            hint="use the bootwright that wrote it, or a later one",
+            hint="use the bootwright that wrote it, or a newer one",
         )
     return found.boot
 
@@ -130,16 +130,17 @@ def host_of(host: Fingerprint) -> Host:
 def why_apart(baseline: Baseline, clock: Clock, accelerator: str, host: Fingerprint) -> str:
     """Say why figures taken now, on *host*, would not compare with a baseline; empty: they do."""
     if baseline.clock != clock:
-        return f"its baseline is of the {baseline.clock} clock, and this is the {clock} one"
+        return f"its baseline is of the {baseline.clock} clock, this run uses the {clock} clock"
     if CLOCKS[clock].is_repeatable:
         return ""
     if (baseline.host.cpu, baseline.host.cpus) != (host.cpu, host.cpus):
         return (
             f"its baseline was taken on {baseline.host.cpus} x {baseline.host.cpu}, "
-            f"and this is {host.cpus} x {host.cpu}"
+            f"this host has {host.cpus} x {host.cpu}"
         )
     if baseline.recipe.get("accelerator") != accelerator:
-        return f"its baseline is of {baseline.recipe.get('accelerator')}, and this of {accelerator}"
+        accepted = baseline.recipe.get("accelerator")
+        return f"its baseline ran on {accepted}, this run uses {accelerator}"
     return ""
 
 

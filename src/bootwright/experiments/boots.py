@@ -51,10 +51,14 @@ def names(recipe: Recipe) -> tuple[str, ...]:
 
 def ends(recipe: Recipe) -> tuple[str, str]:
     """Return what a sample of *recipe* begins and ends with, in words."""
-    runs = "the SSH server accepts" if recipe.allows_login else "the guest's command starts"
+    runs = "the guest's command starts"
+    if recipe.allows_login:
+        runs = "the SSH server accepts connections"
     if recipe.guest_clock.timed_by_guest:
         return "the kernel's clock starts", runs
-    return "the start is asked for", "a command can run over SSH" if recipe.allows_login else runs
+    if recipe.allows_login:
+        runs = "a command can run over SSH"
+    return "bootwright starts the machine", runs
 
 
 async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
@@ -80,7 +84,7 @@ async def boot(home: Home, recipe: Recipe, timeout_s: float) -> dict[str, int]:
     cut: tuple[Phase, ...] = phases(marks, wanted)
     if len(cut) < len(wanted):
         missing = " or ".join(wanted[len(cut)].ends)
-        raise GuestError(f"the guest never told the mark {missing}")
+        raise GuestError(f"the guest did not write the mark {missing}")
     return {phase.name: phase.duration_ns for phase in cut}
 
 

@@ -72,7 +72,7 @@ def read(path: Path) -> Budget:
     Raises:
         InputError: it is missing, no TOML, or one of its fields cannot be used.
     """
-    table = recipe_file.toml_table(path, "budget", "bootwright check --help has one to begin with")
+    table = recipe_file.toml_table(path, "budget", "see bootwright check --help for an example")
     file = _converted(table, _File, str(path))
     budget = Budget(boot=tuple(_wanted(file, one, str(path)) for one in file.boot))
     _check(path, budget)
@@ -104,22 +104,24 @@ def _converted(table: dict[str, Any], kind: type[T], where: str) -> T:
 
 def _check(path: Path, budget: Budget) -> None:
     if not budget.boot:
-        raise InputError(f"{path} has no boot", hint="write [[boot]], then name and image")
+        raise InputError(f"{path} has no [[boot]]", hint="add a [[boot]] with a name and an image")
     names = [one.name for one in budget.boot]
     for one in budget.boot:
         where = f"{path}, boot {one.name!r}"
         if not one.name.strip() or names.count(one.name) > 1:
-            raise InputError(f"{where}: names are not empty, and unlike", hint="name = 'web'")
+            raise InputError(f"{where}: names must be unique and not empty", hint="name = 'web'")
         draft = one.draft
         if [draft.tiny, draft.image is not None, one.recipe is not None].count(True) != 1:
             raise InputError(
-                f"{where} says not one thing to boot",
-                hint='give one of image = "web", recipe = "web.toml", tiny = true',
+                f"{where}: expected exactly one of image, recipe or tiny",
+                hint='such as image = "web", recipe = "web.toml" or tiny = true',
             )
         if one.boots is None or not 1 <= one.boots <= 100_000:
-            raise InputError(f"{where}: boots is {one.boots}", hint="give 1 to 100000")
+            raise InputError(f"{where}: invalid boots {one.boots}", hint="use 1 to 100000")
         if one.timeout_s is not None and one.timeout_s <= 0:
-            raise InputError(f"{where}: timeout-s is {one.timeout_s:g}", hint="give seconds")
+            raise InputError(
+                f"{where}: invalid timeout-s {one.timeout_s:g}", hint="use seconds, above 0"
+            )
         for phase, limit in one.budget.items():
             time_ns(limit, f"{where}, budget of {phase}")
         tolerated_ns(one.tolerance or "", 0, where)
@@ -144,7 +146,9 @@ def time_ns(text: str, where: str) -> int:
     """
     found = amount.parse(text)
     if found is None or found.share is not None:
-        raise InputError(f"{where}: {text!r} is no time", hint="such as '900ms' or '1.5s'")
+        raise InputError(
+            f"{where}: invalid time {text!r}", hint="use a number and a unit, such as 1.5s"
+        )
     return found.ns
 
 

@@ -114,7 +114,7 @@ def _check_comparable(prepared: Iterable[_Prepared], accepted: Mapping[str, Base
         if why:
             raise InputError(
                 f"boot {one.wanted.name!r} cannot be compared: {why}",
-                hint="--update accepts a new baseline; figures of the virtual clock hold anywhere",
+                hint="--update writes a new baseline; those of the virtual clock hold on any host",
             )
 
 
@@ -138,7 +138,7 @@ def check_phases(wanted: BudgetedBoot, recipe: Recipe) -> None:
     for phase in wanted.budget:
         if phase not in known:
             raise InputError(
-                f"boot {wanted.name!r} has a budget for {phase!r}, which is no phase of it",
+                f"boot {wanted.name!r} has a budget for an unknown phase {phase!r}",
                 hint=f"its phases on the {recipe.clock} clock are {', '.join(known)}",
             )
 
@@ -217,5 +217,5 @@ def _changed(accepted: Baseline, taken: Measurement) -> tuple[str, ...]:
     seeds = (accepted.boots, accepted.first_seed)
     if seeds != (len(figures.succeeded(taken)), taken.plan.first_seed):
         first = "" if accepted.first_seed is None else f" from seed {accepted.first_seed} on"
-        lines.append(f"the baseline is of {accepted.boots} boots{first}")
+        lines.append(f"the baseline has {accepted.boots} boots{first}")
     return tuple(lines)

@@ -55,7 +55,7 @@ async def compare(
         timeout_s, parallel, observe: As of `measure.measure`.
 
     Raises:
-        InputError: there is nothing to compare with; a change cannot be read, conflicts with
+        InputError: nothing to compare with; a change cannot be read, conflicts with
             another, or changes nothing; A and B are on different clocks.
         BootwrightError: no boot can work here. Boots that fail are part of the result.
     """
@@ -108,8 +108,8 @@ async def _sides(
 ) -> tuple[Subject, Subject]:
     if b is None and not changes:
         raise InputError(
-            "there is nothing to compare with",
-            hint="name B, or say what B has of its own, such as --with memory=1G",
+            "nothing to compare with",
+            hint="name B, or give a change for it, such as --with memory=1G",
         )
     first = await subject.completed(home, a, observe, title=titles[0])
     wanted = parse_all(changes, Stores(home))
@@ -133,7 +133,7 @@ def _plan(
     if smallest is None:
         return plan
     if not (smallest.share or smallest.ns):
-        raise InputError("the smallest effect of interest is 0", hint="such as 1%, 500us or 2ms")
+        raise InputError("invalid smallest effect '0'", hint="use 1%, 500us or 2ms, for example")
     return structs.replace(plan, smallest_share=smallest.share or 0.0, smallest_ns=smallest.ns)
 
 

@@ -18,22 +18,27 @@ def warnings(home: Home, host: Fingerprint, *, sys: Path = SYS) -> list[str]:
     """
     found = []
     if host.load is not None and host.cpus and host.load > max(0.3, host.cpus / 4):
-        found.append(f"the host is busy: load {host.load:.1f} on {host.cpus} CPUs; wait for others")
+        found.append(
+            f"the host is busy: load {host.load:.1f} on {host.cpus} CPUs; wait until it is idle"
+        )
     if host.governor not in ("", "performance"):
         found.append(
-            f"the CPU's frequency is governed by {host.governor}; cpupower frequency-set "
+            f"the CPU's frequency governor is {host.governor}; cpupower frequency-set "
             "--governor performance holds it"
         )
     if _text(sys / "devices/system/cpu/intel_pstate/no_turbo") == "0" or (
         _text(sys / "devices/system/cpu/cpufreq/boost") == "1"
     ):
-        found.append("the CPU may go faster while it is cool (turbo); switching it off steadies it")
+        found.append(
+            "turbo is on: the CPU is faster while it is cool; turn it off for steady times"
+        )
     supplies = (sys / "class/power_supply").glob("*/status")
     if any(_text(status) == "Discharging" for status in supplies):
-        found.append("the host runs on its battery; plug it in")
+        found.append("the host runs on battery; plug it in")
     alive = [machine.name for machine in all_machines(home) if machine.is_alive()]
     if alive:
-        found.append(f"other machines run: {', '.join(sorted(alive))}; bootwright stop ends them")
+        names = ", ".join(sorted(alive))
+        found.append(f"other machines are running: {names}; stop them with bootwright stop")
     return found
 
 

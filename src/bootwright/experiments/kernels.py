@@ -129,11 +129,11 @@ async def _watch(
     for number, (name, side) in enumerate(compared.sides.items()):
         recipe = replace(side.recipe, cmdline=(*side.recipe.cmdline, *_TELLING))
         limit_s = timeout_s or default_timeout_s(recipe)
-        step = f"{name}: with a kernel that tells of its initcalls"
+        step = f"{name}: boot with initcall_debug"
         observe(Progress(step=step, share=number / 2))
         spec = MachineSpec(name=_name(), recipe=recipe)
         evidence = await passes.take(home, spec, Recorder(), timeout_s=limit_s)
-        step = f"{name}: its bzImage and its vmlinux"
+        step = f"{name}: compare bzImage and vmlinux"
         observe(Progress(step=step, share=number / 2 + 0.3))
         kernel = load_kernel(home, recipe.kernel)
         has_both = {"vmlinux", "bzImage"} <= set(kernel.parts)

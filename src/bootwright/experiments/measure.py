@@ -102,8 +102,8 @@ def begin(home: Home, sides: Mapping[SideName, Subject], plan: MeasurementPlan) 
     clocks = {recipe.clock for recipe in recipes}
     if len(clocks) > 1:
         raise InputError(
-            "one is on the virtual clock and one on the wall's, whose figures never compare",
-            hint="give --clock, which goes for both",
+            "one side is on the virtual clock and one on the wall clock: they do not compare",
+            hint="give --clock, which applies to both",
         )
     [clock] = clocks
     if CLOCKS[clock].is_repeatable and plan.first_seed is None:
@@ -137,7 +137,7 @@ def resumed(home: Home, measurement_id: int, command: str) -> Measurement:
     found = measurements.load(History(home.history), measurement_id)
     if found.command != command:
         raise InputError(
-            f"{measurement_id} is a {found.command}, no {command}",
+            f"measurement {measurement_id} is from {found.command}, not from {command}",
             hint=f"bootwright {found.command} --resume {measurement_id}",
         )
     for name in found.sides:
@@ -145,9 +145,9 @@ def resumed(home: Home, measurement_id: int, command: str) -> Measurement:
         build = kvm_trial.remembered_build(home, VMMS[recipe.vmm])
         if build != recipe.vmm_build:
             raise InputError(
-                f"{measurement_id} was begun with {recipe.vmm} {recipe.vmm_build}, and here is "
+                f"measurement {measurement_id} ran {recipe.vmm} {recipe.vmm_build}, this host has "
                 f"{build}",
-                hint="another build is another experiment: begin a new one",
+                hint="start a new measurement: results of two builds do not mix",
             )
     return found
 
@@ -173,12 +173,12 @@ async def finish(
     found = warnings(home, begun)
     on_wall_clock = begun.clock == "wall"
     if on_wall_clock and (parallel or 1) > 1:
-        found.append(f"{parallel} boots ran at once, and slowed each other down")
+        found.append(f"{parallel} boots ran in parallel and slowed each other down")
     swapped = conditions.swapped_pages()
     executor = Local(home, parallel=parallel)
     taken = await take(home, begun, executor, is_over=is_over, observe=observe)
     if on_wall_clock and conditions.swapped_pages() != swapped:
-        found.append("the host swapped meanwhile; it has too little memory free")
+        found.append("the host swapped during the measurement; free some memory")
     return taken, tuple(found)
 
 
@@ -284,14 +284,15 @@ def warnings(home: Home, measurement: Measurement) -> list[str]:
     accelerators = {name: recipe_of(measurement, name).accelerator for name in measurement.sides}
     if len(set(accelerators.values())) > 1:
         found.append(
-            f"A runs on {accelerators['A']} and B on {accelerators['B']}: the difference is theirs"
+            f"A runs on {accelerators['A']} and B on {accelerators['B']}: the difference may come "
+            "from that"
         )
     points = {name: boots.ends(recipe_of(measurement, name))[1] for name in measurement.sides}
     if len(set(points.values())) > 1:
-        found.append(f"A ends where {points['A']}, and B where {points['B']}: not the same work")
+        found.append(f"A ends when {points['A']}, B when {points['B']}: the work is not the same")
     if not is_repeatable and (here.cpu, here.kernel) != (
         measurement.host.cpu,
         measurement.host.kernel,
     ):
-        found.append("it was begun on another host, and times of two hosts do not compare")
+        found.append("it was started on another host, and times of two hosts do not compare")
     return found

@@ -264,13 +264,13 @@ class TrendStep:
     """By how much the medians of the phases differ, where that is of interest; largest first."""
     differences: tuple[str, ...]
     """What is not as it was: of the recipe, the host, bootwright itself."""
-    mended_by: int | None = None
+    fixed_by: int | None = None
     """Of a slower one: the id of the later measurement that is as fast again."""
 
     @property
     def is_regression(self) -> bool:
         """Whether it is slower, and was not mended since."""
-        return self.verdict == "slower" and self.mended_by is None
+        return self.verdict == "slower" and self.fixed_by is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +285,7 @@ class TrendSeries:
     points: tuple[TrendPoint, ...]
     steps: tuple[TrendStep, ...]
     regressions: tuple[int, ...]
-    """The ids of the slower steps that were not mended, the first one first."""
+    """The ids of the slower steps that are not fixed, the first one first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

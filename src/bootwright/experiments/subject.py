@@ -60,7 +60,7 @@ def with_changes(
     for change in changes:
         if base is not None and change(base) == base:
             raise InputError(
-                f"{change} changes nothing: the recipe has it already, or nothing to drop",
+                f"{change} has no effect: the recipe already has it, or has nothing to remove",
                 hint="bootwright recipe show prints the recipe",
             )
     return replace(subject, recipe=recipe, changes=tuple(map(str, changes)))

@@ -173,7 +173,7 @@ def _wholes_ns(point: _Taken) -> list[int]:
 def _mended(step: TrendStep, point: _Taken) -> TrendStep:
     is_mended = point.whole_ns <= step.before_ns + smallest_effect_ns(step.before_ns)
     return (
-        replace(step, mended_by=point.measurement.id) if step.is_regression and is_mended else step
+        replace(step, fixed_by=point.measurement.id) if step.is_regression and is_mended else step
     )
 
 

@@ -1,1 +1,1 @@
-"""What we carry into a guest, and the little programs that run there."""
+"""The initramfs, and the scripts that run in a guest."""

@@ -1,4 +1,4 @@
-"""What makes one machine different from every other: its name, keys and addresses."""
+"""A machine's identity: its name, keys and addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bootwright.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """One machine's own; made once, kept for as long as the machine."""
+    """The identity of one machine, which lasts as long as the machine."""
 
     hostname: str
     machine_id: str
@@ -31,14 +31,14 @@ class Identity:
 
 
 def new_identity(hostname: str, scratch: Path | None) -> Identity:
-    """Make an identity from the host's random numbers.
+    """Create a random identity.
 
     The MAC address is locally administered and has 40 random bits: two machines never share one.
     Source: IEEE 802, bit 1 of the first byte (0x52).
 
     Args:
-        scratch: A folder of ours, in which the SSH host key lies while it is made; None: the guest
-            has no SSH server, and gets no key.
+        scratch: A private folder for creating the SSH host key; None: the guest has no SSH server
+            and needs no key.
 
     Raises:
         HostError: ssh-keygen is missing.
@@ -96,9 +96,9 @@ def _known_key(comment: str) -> tuple[str, str]:
 
 
 def user_key(home: Home) -> tuple[Path, str]:
-    """Return the private key that opens all machines of this user, and its public half.
+    """Return the private key that logs in to all machines of this user, and its public half.
 
-    It is made at the first call, readable by its owner only.
+    It is created at the first call, readable by its owner only.
 
     Raises:
         HostError: ssh-keygen is missing, or cannot read the key that is there.
@@ -116,7 +116,7 @@ def user_key(home: Home) -> tuple[Path, str]:
                 staged.touch(mode=0o600)
                 staged.write_text(private_text)
                 staged.rename(path)
-            # Whole or not at all: an empty public half would let nobody in.
+            # Whole or not at all: with an empty public half nobody could log in.
             staged.write_text(_public_half(path) + "\n")
             staged.rename(public)
         finally:
@@ -125,7 +125,7 @@ def user_key(home: Home) -> tuple[Path, str]:
 
 
 def _make_key(comment: str, path: Path) -> tuple[str, str]:
-    """Make a key at *path*, which is gone afterwards; return its halves."""
+    """Create a key, using *path* temporarily; return its halves."""
     [keygen] = tools.require("ssh-keygen")
     public = path.with_name(path.name + ".pub")
     for leftover in (path, public):
@@ -145,7 +145,8 @@ def _public_half(private: Path) -> str:
     done = commands.run([keygen, "-y", "-f", private])
     if done.returncode or not done.stdout.strip():
         raise HostError(
-            f"the key {private} cannot be read: {done.stderr.strip()}",
-            hint="remove it: the next machine gets a new one; those made before know only the old",
+            f"cannot read the key {private}: {done.stderr.strip()}",
+            hint="remove it: the next machine gets a new one; existing machines "
+            "accept only the old one",
         )
     return done.stdout.strip()

@@ -30,7 +30,7 @@ mark() {
 
 fail() {
     mark "initramfs.failed $*"
-    echo "seed: $*" >/dev/console
+    echo "initramfs: $*" >/dev/console
     sleep 1 # until the host has read it
     poweroff -f
 }
@@ -52,7 +52,7 @@ mark initramfs.modules
 echo "$hostname" >/proc/sys/kernel/hostname
 ip link set lo up
 if [ -n "$address" ]; then
-    ip link set eth0 up || fail "the kernel shows no network card eth0"
+    ip link set eth0 up || fail "the kernel has no network card eth0"
     ip address add "$address" dev eth0
     ip route add default via "$gateway"
 fi
@@ -88,7 +88,7 @@ done
 if [ -n "$volatile" ]; then
     # A flush waits for the host, and would keep what nobody can read again.
     mount -t sysfs sys /sys
-    echo 'write through' >"/sys/block/$volatile/queue/write_cache" || fail "cannot tame $volatile"
+    echo 'write through' >"/sys/block/$volatile/queue/write_cache" || fail "cannot turn off the write cache of $volatile"
     umount /sys
 fi
 point=/root
@@ -107,7 +107,7 @@ for needed in $needs; do
     [ -e "/root$needed" ] || [ -L "/root$needed" ] || fail "the image has no $needed"
 done
 
-# A guest that cannot write may fail in a hundred ways, so the host is told beforehand.
+# A guest that cannot write may fail in many ways, so warn the host first.
 free=$(($(stat -f -c '%f * %S' /root)))
 [ $free -ge 1048576 ] || mark "root.full $((free / 1024)) KiB are free"
 
@@ -221,7 +221,7 @@ if [ "$grow" = 1 ]; then
     done </proc/self/mountinfo
     PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /root sh -c \
         'resize2fs "$1" || /lib/systemd/systemd-growfs /' sh "$root" >/dev/console 2>&1 ||
-        fail "the image has no program that grows its filesystem (resize2fs, systemd-growfs)"
+        fail "the image has no program to grow its filesystem (resize2fs, systemd-growfs)"
     umount /root/proc /root/sys
 fi
 [ "$init" != /sbin/init ] || [ ! -s /root/etc/fstab ] || skip_mounts

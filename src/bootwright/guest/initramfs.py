@@ -1,4 +1,4 @@
-"""The initramfs: our one way into a guest, packed as a cpio archive behind the kernel's modules.
+"""The initramfs: a cpio archive that follows the kernel's modules and prepares the guest.
 
 Part of it belongs to the recipe (the program, busybox, the init's own files: `Recipe.guest_files`
 names them by digest) and part to the one machine (`Identity`).
@@ -38,12 +38,12 @@ _PT_INTERP = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootMount:
-    """What the initramfs is to mount as the guest's root; without a device: nothing."""
+    """How the initramfs mounts the guest's root; without a device there is none."""
 
     device: str = ""
     filesystem: str = ""
     options: str = ""
-    """What it is mounted with, such as ``dax``."""
+    """Mount options, such as ``dax``."""
     volatile: str = ""
     """The disk under the root, such as ``pmem0``, if it does not outlive the machine: nothing on
     it need be flushed."""
@@ -55,7 +55,7 @@ class RootMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitSettings:
-    """What the initramfs's program must know of the machine around it."""
+    """The settings of the initramfs's program."""
 
     modules: tuple[str, ...] = ()
     root: RootMount = RootMount()
@@ -108,12 +108,12 @@ def load_guest_file(home: Home, digest: Digest) -> bytes:
     except FileNotFoundError:
         raise FormatError(
             f"the recipe names a guest file {short_digest(digest)} that this host does not have",
-            hint="leave guest_files out of the recipe, so that this host's own are used",
+            hint="remove guest_files from the recipe, so that bootwright uses this host's",
         ) from None
     if digest_of_bytes(content) != digest:
         raise FormatError(
-            f"{path} is damaged: its content is not what its name says",
-            hint=f"rm {path}; what is our own is written again",
+            f"{path} is damaged: its content does not match its name",
+            hint=f"rm {path}; bootwright writes its own files again",
         )
     return content
 
@@ -122,7 +122,7 @@ def pack_initramfs(
     home: Home,
     guest_files: tuple[GuestFile, ...],
     identity: Identity,
-    wiring: InitSettings,
+    settings: InitSettings,
     *,
     authorized_key: str = "",
     command: tuple[str, ...] = (),
@@ -137,7 +137,7 @@ def pack_initramfs(
     from bootwright.guest import cpio  # here: the command packs nothing
 
     entries = [
-        # Before any mount, the initramfs writes its first mark here; 4:65 is the second serial port.
+        # The initramfs writes its first mark before any mount; 4:65 is the second serial port.
         # Source: Documentation/admin-guide/devices.txt.
         cpio.character_device("dev/console", 5, 1),
         cpio.character_device("dev/ttyS1", 4, 65),
@@ -148,7 +148,7 @@ def pack_initramfs(
         cpio.folder("sys"),
         cpio.folder("root"),
         cpio.folder(GUEST_RUN.strip("/")),
-        cpio.file("bootwright/machine", _machine(identity, wiring), 0o600),
+        cpio.file("bootwright/machine", _machine(identity, settings), 0o600),
     ]
     for guest_file in guest_files:
         content = load_guest_file(home, guest_file.digest)
@@ -160,7 +160,7 @@ def pack_initramfs(
     if identity.host_key:
         own["ssh_host_ed25519_key"] = (identity.host_key, 0o600)
         own["ssh_host_ed25519_key.pub"] = (identity.host_key_public + "\n", 0o644)
-    if wiring.root.device:
+    if settings.root.device:
         for name, (text, mode) in own.items():
             entries.append(
                 cpio.file(f"{GUEST_RUN.strip('/')}/bootwright/{name}", text.encode(), mode)
@@ -171,24 +171,24 @@ def pack_initramfs(
     return cpio.archive(entries)
 
 
-def _machine(identity: Identity, wiring: InitSettings) -> bytes:
+def _machine(identity: Identity, settings: InitSettings) -> bytes:
     variables = {
         "token": identity.token,
         "hostname": identity.hostname,
         "machine_id": identity.machine_id,
-        "modules": " ".join(wiring.modules),
-        "root": wiring.root.device,
-        "filesystem": wiring.root.filesystem,
-        "options": wiring.root.options,
-        "volatile": wiring.root.volatile,
-        "scratch": wiring.root.scratch,
-        "init": " ".join(wiring.init),
-        "needs": " ".join(wiring.needs),
-        "tools": "1" if wiring.tools else "",
-        "grow": "1" if wiring.root.grow else "",
-        "address": wiring.address,
-        "gateway": wiring.gateway,
-        "resolver": wiring.resolver,
+        "modules": " ".join(settings.modules),
+        "root": settings.root.device,
+        "filesystem": settings.root.filesystem,
+        "options": settings.root.options,
+        "volatile": settings.root.volatile,
+        "scratch": settings.root.scratch,
+        "init": " ".join(settings.init),
+        "needs": " ".join(settings.needs),
+        "tools": "1" if settings.tools else "",
+        "grow": "1" if settings.root.grow else "",
+        "address": settings.address,
+        "gateway": settings.gateway,
+        "resolver": settings.resolver,
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()).encode()
 
@@ -197,9 +197,9 @@ def _busybox() -> bytes:
     path = tools.find("busybox")
     if path is None or not _is_static(path):
         raise HostError(
-            "there is no busybox here that runs without libraries"
+            "no statically linked busybox on this host"
             if path is None
-            else f"{path} is no statically linked x86-64 program",
+            else f"{path} is not a statically linked x86-64 program",
             hint="on Debian: sudo apt-get install busybox-static; on Fedora: dnf install busybox",
         )
     return path.read_bytes()

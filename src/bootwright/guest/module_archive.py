@@ -1,4 +1,4 @@
-"""The initramfs of modules that a kernel needs to reach its root; nothing where it needs none."""
+"""The archive of modules that a kernel needs to mount its root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bootwright.kernels.modules import CONFIG_OF, ModuleTree, read_module
 from bootwright.values import dataclass
 
 _FORMAT = "3"
-"""Of what is cached; another one makes everything anew."""
+"""The version of the cached files; changing it invalidates them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +78,13 @@ def _recall(cached: Path, listed: Path) -> ModuleArchive | None:
 def _require_builtin(kernel: Kernel, drivers: list[str]) -> None:
     options = kernel.config()
     if not options:
-        return  # nothing tells; the initramfs will say so if its root does not appear
+        return  # unknown; the initramfs fails if its root does not appear
     for driver in drivers:
         option = CONFIG_OF[driver]
         value = options.get(option, "n")
         if value != "y":
             raise FormatError(
-                f"kernel {kernel.release} has {option}={value}, and came without its modules",
+                f"kernel {kernel.release} has {option}={value}, and was added without its modules",
                 hint="add it again with --modules, or build it with that option set to y",
             )
 

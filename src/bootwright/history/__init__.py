@@ -1,1 +1,1 @@
-"""Every boot ever taken, in one SQLite file: what it left behind, its recipe, its host."""
+"""The history: all boots with their evidence, recipe and host, in one SQLite file."""

@@ -1,6 +1,6 @@
-"""A boot as the history knows it: what is listed of it, and all that is kept. Values only.
+"""The values that the history stores of a boot.
 
-They are structs because those are made faster than dataclasses: each boot pays for this import.
+They are msgspec structs, which are defined faster than dataclasses: each boot imports this module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Command = Literal["run", "start", "timeline"]
 
 
 class LongPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the few long parts of a boot, as today's analysis cut it; times in nanoseconds."""
+    """One of the main parts of a boot, as analysed when it was stored; times in nanoseconds."""
 
     name: str
     start_ns: int
@@ -24,34 +24,34 @@ class LongPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BootSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What is listed of a boot. Figures are those of the analysis of the day it was stored."""
+    """The listed values of a boot, as analysed when it was stored."""
 
     began_s: int
-    """When its command was entered, in seconds since 1970."""
+    """When the command was entered, in seconds since 1970."""
     command: str
     """The command that booted it; see `Command`."""
     image: str
-    """As the user gave it; empty for the tiny guest."""
+    """The name that the user gave; empty for the tiny guest."""
     kernel: str
     image_digest: str
     """Empty for the tiny guest."""
     kernel_digest: str
     recipe_digest: str
-    """Equal for boots of one recipe."""
+    """The same for boots with the same recipe."""
     init: str
     clock: str
     accelerator: str
     seed: int | None
-    """Of the guest's random numbers; None: the host's own."""
+    """The seed of the guest's random numbers; None if the host provides them."""
     vmm_build: str
     bootwright: str
     total_ns: int | None
-    """The whole. Of ``timeline``, until the first output; of ``run`` and ``start``, until the
-    machine was gone or was left alone. None: the clock is virtual, and the guest was not asked."""
+    """The total time. ``timeline``: until the first output; ``run``, ``start``: until the machine
+    ended or was detached. None: on the virtual clock, without times from the guest."""
     start_up_ns: int | None
-    """Until a command could run in the guest; of ``timeline``, until the first output."""
+    """Until a command could run in the guest; ``timeline``: until the first output."""
     unaccounted_ns: int | None
-    """What no evidence explains; None: nobody looked inside."""
+    """The time that no evidence explains; None if the guest was not traced."""
     stretches: tuple[LongPart, ...]
 
 
@@ -59,7 +59,7 @@ class ListedBoot(BootSummary, frozen=True, kw_only=True):
     """A stored boot, as it is listed."""
 
     id: int
-    """Grows with each boot that is stored; never given twice."""
+    """Increases with each stored boot, and is never reused."""
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,32 +71,32 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredBoot(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored boot with all that is known of it."""
+    """A stored boot with its recipe, host and evidence."""
 
     row: ListedBoot
     recipe: dict[str, object]
-    """As it was; an older one may lack fields that `Recipe` has today."""
+    """As stored; an older one may not have all fields of `Recipe`."""
     host: Fingerprint
     evidence: Evidence
 
 
 class BootFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which boots are wanted; what is None does not matter."""
+    """Selects boots; a field that is None matches all."""
 
     image: str | None = None
-    """The name it was given by, or the beginning of its digest, eight digits or more."""
+    """Its name, or a prefix of its digest of at least eight digits."""
     kernel: str | None = None
     """Likewise."""
     init: str | None = None
     clock: str | None = None
     since_s: float | None = None
-    """Begun then or later, in seconds since 1970."""
+    """Begun at this time or later, in seconds since 1970."""
     before_s: float | None = None
-    """Begun before."""
+    """Begun before this time, in seconds since 1970."""
     skip: int = 0
-    """How many of the newest are left out."""
+    """Skip this many of the newest."""
     limit: int | None = None
-    """How many at most, the newest first."""
+    """The maximum number of boots, the newest first."""
 
 
 EVERY = BootFilter()

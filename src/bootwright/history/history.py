@@ -1,7 +1,7 @@
-"""The history's file. Every call opens it, does its work in one transaction, and closes it.
+"""The file of the history. Every call opens it, runs one transaction, and closes it.
 
-Any number of processes may do so at once: one writes, the others wait for it. What a killed process
-had not committed is not there afterwards, and all else is.
+Any number of processes can use it at once: one writes while the others wait. If a process is
+killed, only its uncommitted changes are lost.
 
 Source: sqlite.org/wal.html; sqlite.org/atomiccommit.html.
 """
@@ -27,24 +27,23 @@ from bootwright.host import mounts
 from bootwright.host.fingerprint import Fingerprint
 from bootwright.timelines.evidence import VERSION, Evidence
 
-_PATIENCE_MS = 5000
-"""How long another process may hold the file."""
-_LEVEL = 6
-"""Of zlib."""
-_DIGITS = 8
-"""With so many a word can be the beginning of a digest."""
+_BUSY_TIMEOUT_MS = 5000
+"""How long to wait for another process to release the file."""
+_ZLIB_LEVEL = 6
+_MIN_DIGITS = 8
+"""The shortest accepted prefix of a digest."""
 _SUMMARY = BootSummary.__struct_fields__
 _ROW = ListedBoot.__struct_fields__
-_AT_ONCE = 500
-"""Ids in one statement; SQLite's limit is 32766, and was 999."""
+_IDS_PER_STATEMENT = 500
+"""SQLite's limit is 32766, and was 999."""
 
 
 class History:
-    """Every boot that was stored.
+    """All stored boots.
 
     Args:
-        path: The file. It is made when a boot is first added.
-        steps: What makes its tables; tests give others.
+        path: The file. It is created when the first boot is added.
+        steps: The migrations that create its tables; tests pass others.
     """
 
     def __init__(self, path: Path, *, steps: Sequence[Step] = STEPS) -> None:
@@ -52,23 +51,25 @@ class History:
         self._steps = steps
 
     def add(self, boot: Boot) -> int:
-        """Store a boot, all of it or nothing, and return its id.
+        """Store a boot atomically, and return its id.
 
         Raises:
             HostError: the file cannot be written, or another process holds it for too long.
-            FormatError: the file is damaged, another program's, or a newer bootwright's.
+            FormatError: the file is damaged, or of another program or a newer bootwright.
         """
         values = {name: getattr(boot.summary, name) for name in _SUMMARY}
         values["stretches"] = msgspec.json.encode(boot.summary.stretches).decode()
         details = (
             msgspec.json.encode(boot.evidence.recipe).decode(),
             msgspec.json.encode(boot.host).decode(),
-            zlib.compress(msgspec.json.encode(boot.evidence), _LEVEL),
+            zlib.compress(msgspec.json.encode(boot.evidence), _ZLIB_LEVEL),
         )
         names = ", ".join(_SUMMARY)
-        marks = ", ".join(f":{name}" for name in _SUMMARY)
+        placeholders = ", ".join(f":{name}" for name in _SUMMARY)
         with self.writing() as connection:
-            done = connection.execute(f"INSERT INTO boots ({names}) VALUES ({marks})", values)
+            done = connection.execute(
+                f"INSERT INTO boots ({names}) VALUES ({placeholders})", values
+            )
             assert done.lastrowid is not None
             connection.execute(
                 "INSERT INTO details (boot, recipe, host, evidence) VALUES (?, ?, ?, ?)",
@@ -77,7 +78,7 @@ class History:
         return done.lastrowid
 
     def find(self, wanted: BootFilter = EVERY) -> list[ListedBoot]:
-        """Return the boots that are wanted, the newest first; see `add` for what is raised."""
+        """Return the matching boots, the newest first; raises the errors of `add`."""
         where, values = _conditions(wanted)
         limit = -1 if wanted.limit is None else wanted.limit
         with self.reading() as connection:
@@ -91,7 +92,7 @@ class History:
         return [self._row(row) for row in rows]
 
     def count(self) -> int:
-        """Return how many boots there are, changing nothing; see `add` for what is raised."""
+        """Return the number of boots; changes nothing. Raises the errors of `add`."""
         with self.reading(bring_up=False) as connection:
             if connection is None or schema.check(connection, self._steps) == 0:
                 return 0
@@ -102,8 +103,8 @@ class History:
         """Return one boot with its evidence.
 
         Raises:
-            NotFoundError: there is none with this id.
-            FormatError: what is stored of it is damaged, or a newer bootwright's; see also `add`.
+            NotFoundError: there is no boot with this id.
+            FormatError: the stored boot is damaged, or of a newer bootwright; see also `add`.
         """
         with self.reading() as connection:
             if connection is None:
@@ -126,21 +127,21 @@ class History:
         except (zlib.error, ValueError, TypeError) as error:
             raise FormatError(
                 f"boot {boot_id} in {self.path} is damaged: {error}",
-                hint=f"bootwright history rm {boot_id} removes it",
+                hint=f"to remove it: bootwright history rm {boot_id}",
             ) from error
         if stored.evidence.version > VERSION:
             raise FormatError(
-                f"boot {boot_id} has evidence of version {stored.evidence.version}, and this "
-                f"bootwright knows up to {VERSION}",
+                f"boot {boot_id} has evidence of version {stored.evidence.version}; this "
+                f"bootwright supports up to {VERSION}",
                 hint=f"use bootwright {stored.row.bootwright} or a later one",
             )
         return stored
 
     def remove(self, ids: Iterable[int], *, missing_ok: bool = False) -> None:
-        """Remove boots, all of them or none; their room goes back to the disk.
+        """Remove boots, all of them or none, and free their disk space.
 
         Raises:
-            NotFoundError: there is none with one of the ids, unless *missing_ok*; see also `add`.
+            NotFoundError: an id is unknown, unless *missing_ok*; see also `add`.
         """
         wanted = sorted(set(ids))
         if not self.path.exists():
@@ -153,7 +154,7 @@ class History:
             connection.executemany("DELETE FROM boots WHERE id = ?", ((one,) for one in wanted))
 
     def used_bytes(self) -> int:
-        """Return the space that the file, and SQLite's own beside it, take on the disk."""
+        """Return the disk space of the file and of SQLite's files beside it, in bytes."""
         used = 0
         for suffix in ("", "-wal", "-shm", "-journal"):
             try:
@@ -164,10 +165,10 @@ class History:
 
     def _present(self, connection: sqlite3.Connection, ids: list[int]) -> set[int]:
         found: set[int] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            holes = ", ".join("?" * len(some))
-            rows = connection.execute(f"SELECT id FROM boots WHERE id IN ({holes})", some)
+        for start in range(0, len(ids), _IDS_PER_STATEMENT):
+            some = ids[start : start + _IDS_PER_STATEMENT]
+            placeholders = ", ".join("?" * len(some))
+            rows = connection.execute(f"SELECT id FROM boots WHERE id IN ({placeholders})", some)
             found.update(boot_id for (boot_id,) in rows)
         return found
 
@@ -179,15 +180,15 @@ class History:
         except (ValueError, TypeError) as error:
             raise FormatError(
                 f"boot {known['id']} in {self.path} is damaged: {error}",
-                hint=f"bootwright history rm {known['id']} removes it",
+                hint=f"to remove it: bootwright history rm {known['id']}",
             ) from error
 
     # The file
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection in a transaction, which the end of the block commits."""
-        with self._told():
+        """Open a connection and a transaction, which is committed at the end of the block."""
+        with self._translated_errors():
             _make_file(self.path)
             with closing(self._connect()) as connection:
                 schema.bring_up(connection, self._steps)
@@ -204,17 +205,17 @@ class History:
 
     @contextmanager
     def reading(self, *, bring_up: bool = True) -> Iterator[sqlite3.Connection | None]:
-        """Give a connection to read from; None where there is no file yet."""
+        """Open a connection for reading; None if there is no file yet."""
         if not self.path.exists():
             yield None
             return
-        with self._told(), closing(self._connect()) as connection:
+        with self._translated_errors(), closing(self._connect()) as connection:
             if bring_up:
                 schema.bring_up(connection, self._steps)
             yield connection
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the file; in a folder that cannot be written, as it lies there.
+        """Open the file; in a read-only folder, without writing.
 
         Source: sqlite.org/wal.html, Read-Only Databases: without a -wal file and without a
         place to make one, only an immutable database can be opened.
@@ -224,14 +225,14 @@ class History:
             has_log = Path(f"{self.path}-wal").exists()
             mode = "ro" if has_log else "ro&immutable=1"
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
-        # Autocommit: transactions begin where we say so.
+        # Autocommit: transactions are explicit.
         connection = sqlite3.connect(address, uri=True, isolation_level=None)
         try:
             for setting in (
-                f"busy_timeout = {_PATIENCE_MS}",
+                f"busy_timeout = {_BUSY_TIMEOUT_MS}",
                 "foreign_keys = ON",
-                # With a write-ahead log what was committed outlives every process. It reaches the
-                # disk when the last who has the file open closes it, which most often are we.
+                # With a write-ahead log, commits survive a crash of the process. They reach the
+                # disk when the last process closes the file, usually this one.
                 "synchronous = NORMAL",
             ):
                 connection.execute(f"PRAGMA {setting}")
@@ -241,60 +242,60 @@ class History:
         return connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours, and say in all which file it is."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate SQLite's errors into bootwright's, and name the file in all of them."""
         try:
             yield
         except sqlite3.Error as error:
             self._raise(error)
         except UnicodeDecodeError as error:
-            # Of a damaged file even the words that SQLite quotes from it can be.
+            # In a damaged file, even the text that SQLite quotes may be invalid.
             raise FormatError(
-                f"the history {self.path} is damaged: {error}", hint=self._aside()
+                f"the history {self.path} is damaged: {error}", hint=self._move_away_hint()
             ) from error
         except NotFoundError:
             raise
         except OSError as error:
             raise HostError(
-                f"the history {self.path} cannot be used: {error.strerror}", hint=_ELSEWHERE
+                f"cannot use the history {self.path}: {error.strerror}", hint=_ELSEWHERE
             ) from error
         except FormatError as error:
-            hint = "; ".join(filter(None, (error.hint, self._aside())))
-            raise FormatError(
-                f"the history {self.path} cannot be used: {error}", hint=hint
-            ) from error
+            hint = "; ".join(filter(None, (error.hint, self._move_away_hint())))
+            raise FormatError(f"cannot use the history {self.path}: {error}", hint=hint) from error
 
     def _raise(self, error: sqlite3.Error) -> NoReturn:
-        """Raise what *error* means to whoever has this file.
+        """Raise the bootwright error for *error*.
 
         Source: sqlite.org/rescode.html; the low byte is the primary result code.
         """
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        told: BootwrightError
+        translated: BootwrightError
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            told = HostError(
-                f"the history {self.path} is held by another process for more than "
-                f"{_PATIENCE_MS // 1000} s",
-                hint=f"fuser {shlex.quote(str(self.path))} says which",
+            translated = HostError(
+                f"another process has locked the history {self.path} for more than "
+                f"{_BUSY_TIMEOUT_MS // 1000} s",
+                hint=f"to see which: fuser {shlex.quote(str(self.path))}",
             )
         elif code == sqlite3.SQLITE_FULL:
-            told = HostError(
+            translated = HostError(
                 f"the disk of the history {self.path} is full",
                 hint="free some space (bootwright prune; bootwright history prune --keep 1000)",
             )
         elif code in _HOST_CODES:
-            told = HostError(f"the history {self.path} cannot be used: {error}", hint=_ELSEWHERE)
+            translated = HostError(f"cannot use the history {self.path}: {error}", hint=_ELSEWHERE)
         else:
-            # Also what SQLite calls a plain error: our statements fit the tables of this version.
-            told = FormatError(f"the history {self.path} is damaged: {error}", hint=self._aside())
-        raise told from error
+            # Includes SQLITE_ERROR: the statements fit the tables of this version.
+            translated = FormatError(
+                f"the history {self.path} is damaged: {error}", hint=self._move_away_hint()
+            )
+        raise translated from error
 
-    def _aside(self) -> str:
+    def _move_away_hint(self) -> str:
         path = shlex.quote(str(self.path))
-        return f"mv {path} {path}.aside moves it away, and the next boot begins a new one"
+        return f"to start a new one: mv {path} {path}.aside"
 
 
-_ELSEWHERE = "its folder must be yours to write to; BOOTWRIGHT_HOME names another"
+_ELSEWHERE = "make its folder writable, or set BOOTWRIGHT_HOME to another folder"
 _HOST_CODES = (
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
@@ -307,17 +308,17 @@ _HOST_CODES = (
 
 
 def _make_file(path: Path) -> None:
-    """Make an empty file that only its owner reads; SQLite's own beside it will be like it."""
+    """Create an empty file that only its owner can read; SQLite's files inherit its mode."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers read while one writes; the file remembers it.
+    """Let others read during a write, permanently for this file.
 
-    Where others have the file open just now it stays as it is, which is as safe: a later boot
-    does it. It is not for network filesystems, where hosts share no memory.
+    While others have the file open it stays as it is, which is as safe; a later boot changes it.
+    Not for network filesystems, where hosts share no memory.
     """
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -327,14 +328,14 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _conditions(wanted: BootFilter) -> tuple[str, list[object]]:
-    """Return what stands behind WHERE, and its values."""
+    """Return the expression for WHERE, and its values."""
     terms, values = ["1"], list[object]()
     for column, word in (("image", wanted.image), ("kernel", wanted.kernel)):
         if word is None:
             continue
         terms.append(f"({column} = ? OR {column}_digest = ? OR {column}_digest GLOB ?)")
         digits = word.removeprefix("sha256-")
-        start = digits if len(digits) >= _DIGITS and digits.isalnum() else "no such digest"
+        start = digits if len(digits) >= _MIN_DIGITS and digits.isalnum() else "no such digest"
         values += [word, word, f"sha256-{start}*"]
     for term, value in (
         ("init = ?", wanted.init),
@@ -351,5 +352,5 @@ def _conditions(wanted: BootFilter) -> tuple[str, list[object]]:
 def _not_found(ids: list[int]) -> NotFoundError:
     words = ", ".join(map(str, ids))
     return NotFoundError(
-        f"the history has no boot {words}", hint="bootwright history lists those it has"
+        f"the history has no boot {words}", hint="to list boots: bootwright history"
     )

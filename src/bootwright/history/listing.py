@@ -1,4 +1,4 @@
-"""What the history gives out: lists of boots, one boot, and which old boots were removed."""
+"""The results of the history commands: listed boots, one boot, removed boots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bootwright.history.history import History
 from bootwright.host.fingerprint import Fingerprint
 
 VERSION = 1
-"""Of these values; docs/json.md says when there is another."""
+"""The version of these values; docs/json.md describes when it changes."""
 
 
 class BootList(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,17 +22,17 @@ class BootList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BootRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One boot, less its evidence."""
+    """One boot without its evidence."""
 
     version: int = VERSION
     boot: ListedBoot
     host: Fingerprint
     recipe: dict[str, object]
-    """As it was; an older one may lack fields that `Recipe` has today."""
+    """As stored; an older one may not have all fields of `Recipe`."""
 
     @classmethod
     def of(cls, stored: StoredBoot) -> BootRecord:
-        """Return what is told of a stored boot."""
+        """Return a stored boot without its evidence."""
         return cls(boot=stored.row, host=stored.host, recipe=stored.recipe)
 
 
@@ -40,13 +40,13 @@ class PrunedBoots(msgspec.Struct, frozen=True, kw_only=True):
     """Old boots, and whether they were removed."""
 
     boots: tuple[int, ...]
-    """The ids of those that can go."""
+    """The ids of the boots that can be removed."""
     removed: tuple[int, ...] = ()
     freed_bytes: int = 0
 
 
 def prune(history: History, boots: Iterable[ListedBoot]) -> PrunedBoots:
-    """Remove boots; one that was removed meanwhile is none the less gone.
+    """Remove boots; those already removed count as removed.
 
     Raises:
         HostError: the history cannot be written.

@@ -1,4 +1,4 @@
-"""A measurement as the history knows it: what was asked for, of which recipes, and each sample."""
+"""A measurement: its plan, its recipes and its samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     """The image or the recipe file, as the user gave it; empty for the tiny guest."""
     recipe: dict[str, object]
-    """With its changes; each boot of the virtual clock has a seed of its own in its place."""
+    """With its changes applied; on the virtual clock, each boot has another seed."""
     changes: tuple[str, ...] = ()
 
 
@@ -26,13 +26,13 @@ class MeasurementPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided before the first boot."""
 
     looks: tuple[int, ...]
-    """After how many boots of each side one looks, and may stop; the last is how many at most."""
+    """The numbers of boots per side after which it may stop; the last is the maximum."""
     first_seed: int | None = None
-    """On the virtual clock the i-th boot has the i-th seed from here."""
+    """The seed of the first boot on the virtual clock; each next boot adds 1."""
     timeout_s: float
-    """How long one boot may take."""
+    """The time limit of one boot, in seconds."""
     smallest_share: float = 0.01
-    """Of A's median; the larger of the two counts."""
+    """As a share of A's median; the larger of this and *smallest_ns* applies."""
     smallest_ns: int = 1_000_000
 
 
@@ -41,12 +41,12 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     side: SideName
     number: int
-    """From 0; those of two sides with one number are a pair."""
+    """From 0; samples of both sides with the same number are a pair."""
     seed: int | None
     began_s: float
     """In seconds since 1970."""
     phases: dict[str, int] = {}
-    """In order, without gaps, in nanoseconds; empty where the boot failed."""
+    """In order, without gaps, in nanoseconds; empty if the boot failed."""
     failure: str = ""
     """Why it failed."""
 
@@ -59,7 +59,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Boots of one recipe, or of two beside each other."""
 
     id: int = 0
-    """0: not yet stored."""
+    """0 if not yet stored."""
     began_s: int
     command: Literal["measure", "compare"]
     clock: ClockName
@@ -71,5 +71,5 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def guest_clock(self) -> GuestClock:
-        """What its clock means for a boot."""
+        """The properties of its clock."""
         return CLOCKS[self.clock]

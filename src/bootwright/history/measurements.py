@@ -1,4 +1,4 @@
-"""Measurements in the history's file: each sample is stored as soon as its boot is over."""
+"""Store and load measurements; each sample is stored as soon as its boot ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def begin(history: History, new: Measurement) -> Measurement:
 
 
 def add(history: History, measurement_id: int, sample: Sample) -> None:
-    """Store a sample; see `begin` for what is raised."""
+    """Store a sample; raises the errors of `begin`."""
     with history.writing() as connection:
         connection.execute(
             "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -54,19 +54,19 @@ def load(history: History, measurement_id: int) -> Measurement:
     """Return a measurement with its samples, in the order in which they were taken.
 
     Raises:
-        NotFoundError: there is none with this id.
+        NotFoundError: there is no measurement with this id.
         HostError, FormatError: as `History.add`.
     """
     for found in find(history, measurement_id):
         return found
     raise NotFoundError(
         f"the history has no measurement {measurement_id}",
-        hint="bootwright measure and compare say the number of theirs",
+        hint="bootwright measure and compare print the numbers of theirs",
     )
 
 
 def find(history: History, measurement_id: int | None = None) -> list[Measurement]:
-    """Return all measurements with their samples, the oldest first, or the one with an id."""
+    """Return all measurements with their samples, the oldest first, or only the one with the id."""
     with history.reading() as connection:
         if connection is None:
             return []

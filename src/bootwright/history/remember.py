@@ -1,4 +1,4 @@
-"""Storing a boot that has just been taken; that it cannot be stored is no failure of the boot."""
+"""Store a boot in the history; an error does not fail the boot."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def remember(
     timeline: Timeline | None = None,
     observe: Observer = ignore,
 ) -> int | None:
-    """Store a boot with the host that it was taken on, which is this one; takes some 10 ms.
+    """Store a boot and this host, on which it ran; takes about 10 ms.
 
     Args:
-        image: As the user gave it; None for the tiny guest.
-        kernel: Likewise.
-        timeline: What the evidence was assembled to; left out, its marks give the figures.
-        observe: Given a notice where it cannot be stored.
+        image: The name that the user gave; None for the tiny guest.
+        kernel: The name that the user gave.
+        timeline: The timeline of the evidence; without it, the marks give the times.
+        observe: Receives a notice if the boot cannot be stored.
 
     Returns:
-        Its id; None where it is not stored.
+        Its id; None if it is not stored.
     """
     boot = Boot(
         summary=_summary(evidence, command, image, kernel, timeline),
@@ -54,7 +54,7 @@ def remember(
         return History(home.history).add(boot)
     except BootwrightError as error:
         hint = f" ({error.hint})" if error.hint else ""
-        text = f"note: this boot is not kept in the history: {error}{hint}"
+        text = f"note: cannot store this boot in the history: {error}{hint}"
         observe(Notice(text=text))
         return None
 
@@ -93,9 +93,9 @@ def _summary(
 def _figures(
     evidence: Evidence, timeline: Timeline | None
 ) -> tuple[int | None, int | None, int | None, tuple[LongPart, ...]]:
-    """Return the whole, the start-up and what is unaccounted, in nanoseconds, and the stretches."""
+    """Return the total, start-up and unaccounted time, in nanoseconds, and the long parts."""
     if timeline is not None:
-        from bootwright.timelines.span import ROOT  # whoever has a timeline has it loaded
+        from bootwright.timelines.span import ROOT  # already loaded if there is a timeline
 
         stretches = tuple(
             LongPart(name=span.name, start_ns=span.start_ns, duration_ns=span.duration_ns)
@@ -112,16 +112,16 @@ def _figures(
         for phase in whole
     )
     if CLOCKS[evidence.clock].timed_by_guest or len(whole) < len(start_up):
-        # The marks' times are the host's, or do not reach to the boot's end.
+        # The marks have the host's times, or end before the boot does.
         return None, None, None, stretches
     start_up_ns = total_ns(whole[: len(start_up)])
     return total_ns(whole), start_up_ns, _unaccounted_ns(evidence, start_up_ns), stretches
 
 
 def _unaccounted_ns(evidence: Evidence, start_up_ns: int) -> int:
-    """Return how much of a start-up no evidence explains where the guest was not asked.
+    """Return the time of a start-up that no evidence of the host explains.
 
-    It is what `timelines.outline` says, without what that needs to be loaded.
+    The same as in `timelines.outline`, without its imports.
     """
     from bootwright.timelines import host
     from bootwright.timelines.span import covered_ns, merged
@@ -133,7 +133,7 @@ def _unaccounted_ns(evidence: Evidence, start_up_ns: int) -> int:
 
 
 def _began_s(evidence: Evidence) -> int:
-    """Return when the boot's command was entered, by the clock on the wall."""
+    """Return when the boot's command was entered, in seconds since 1970."""
     entered = (mark.time_ns for mark in evidence.clean.marks if mark.name == START)
     now = now_ns()
     return int(time.time() - (now - next(entered, now)) / 1e9)

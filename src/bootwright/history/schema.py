@@ -1,10 +1,10 @@
-"""What the history's file holds, and the steps that bring an older file to it.
+"""The tables of the history, and the migrations of older files.
 
-A step is never edited once it was released: another is appended. The file says how many of them it
-has seen (``PRAGMA user_version``).
+A released step is never edited: another is appended. The file stores how many steps it has had
+(``PRAGMA user_version``).
 
 Source: sqlite.org/pragma.html, user_version, application_id; sqlite.org/autoinc.html: with
-AUTOINCREMENT no id is given twice.
+AUTOINCREMENT no id is reused.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from bootwright.errors import FormatError
 Step = Callable[[sqlite3.Connection], None]
 
 APPLICATION_ID = 0x62577274
-"""``bWrt``: tells our file from anybody else's."""
+"""``bWrt``: identifies bootwright's files."""
 
 
 def _first(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    # What is listed is in a table of its own, so that listing reads no evidence.
+    # Listed values have their own table, so that listing reads no evidence.
     connection.execute("""
         CREATE TABLE boots (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -92,7 +92,7 @@ def _measurements(connection: sqlite3.Connection) -> None:
 
 
 def _machine_types(connection: sqlite3.Connection) -> None:
-    # QEMU's machine type was called `machine` in recipes, which is what all else calls a VM.
+    # The machine type was called `machine` in recipes, which elsewhere is a VM.
     for table in ("details", "sides"):
         connection.execute(f"""
             UPDATE {table} SET recipe = json_remove(
@@ -104,24 +104,24 @@ STEPS: tuple[Step, ...] = (_first, _measurements, _machine_types)
 
 
 def bring_up(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Make what is missing, in one transaction: after a crash the file is as it was.
+    """Run the missing steps in one transaction: a crash leaves the file unchanged.
 
     Args:
         connection: In autocommit mode.
 
     Raises:
-        FormatError: the file is of a newer bootwright, or another program's.
+        FormatError: the file is of a newer bootwright or of another program.
     """
     version = check(connection, steps)
     if version == len(steps):
         return
     if not version:
-        # What is removed gives its room back. It counts before there are tables, and is no setting
-        # to be made at every opening: it writes. Source: sqlite.org/pragma.html, auto_vacuum.
+        # Removed boots free their space. It must be set before there are tables, and not at
+        # every opening: it writes. Source: sqlite.org/pragma.html, auto_vacuum.
         connection.execute("PRAGMA auto_vacuum = FULL")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Another process may have been faster.
+        # Another process may have run them.
         for step in steps[check(connection, steps) :]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {len(steps)}")
@@ -133,19 +133,19 @@ def bring_up(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> N
 
 
 def check(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
-    """Return how many steps the file has seen; 0 for an empty one.
+    """Return how many steps the file has had; 0 if it is empty.
 
     Raises:
-        FormatError: the file is of a newer bootwright, or another program's.
+        FormatError: the file is of a newer bootwright or of another program.
     """
     [(version,)] = connection.execute("PRAGMA user_version")
     [(application,)] = connection.execute("PRAGMA application_id")
-    [(things,)] = connection.execute("SELECT count(*) FROM sqlite_master")
-    if application != APPLICATION_ID and (things or version):
-        raise FormatError("it is the database of another program")
+    [(objects,)] = connection.execute("SELECT count(*) FROM sqlite_master")
+    if application != APPLICATION_ID and (objects or version):
+        raise FormatError("it is a database of another program")
     if version > len(steps):
         raise FormatError(
-            f"it has version {version}, and bootwright {__version__} knows up to {len(steps)}",
+            f"it has version {version}, but bootwright {__version__} supports up to {len(steps)}",
             hint="use the bootwright that wrote it, or a later one",
         )
     return int(version)

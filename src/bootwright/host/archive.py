@@ -1,4 +1,4 @@
-"""The Debian archive as this host reaches it: its own apt configuration, or a mirror given."""
+"""The Debian archive that this host uses: from its apt configuration, or a given mirror."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ROLLING = {"sid", "unstable", "experimental", "testing"}
 def sources(suite: str, mirror: str | None) -> list[str]:
     """Return the lines of a sources.list for *suite*.
 
-    With a *mirror*, only that. Else what the host's apt uses for Debian, moved to *suite*: its
-    main archive, its updates and its security archive. An empty list where the host's apt knows no
-    Debian (another distribution): mmdebstrap then uses its own default.
+    With a *mirror*, only that. Otherwise the Debian sources of the host's apt, changed to *suite*:
+    main, updates and security. Empty if apt has no Debian sources (another distribution):
+    mmdebstrap then uses its default.
 
     Source: apt-get(8), indextargets.
     """

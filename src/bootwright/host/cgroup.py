@@ -1,4 +1,4 @@
-"""The cgroups that this process is in, and what they let it have.
+"""The cgroups of this process, and their limits.
 
 Only cgroup v2 is read: with v1, which is going away, no limit is seen.
 
@@ -14,9 +14,9 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 def own_folders(membership: Path = MEMBERSHIP, root: Path = ROOT) -> list[Path]:
-    """Return the folder of this process's cgroup and all above it: each of them may set limits.
+    """Return the folders of this process's cgroup and its ancestors: each may set limits.
 
-    Empty where the host has no cgroup v2, or where ours lies outside what this container sees.
+    Empty without cgroup v2, or if the cgroup is not visible in this container.
     """
     try:
         lines = membership.read_text().splitlines()

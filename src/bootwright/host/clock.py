@@ -1,4 +1,4 @@
-"""The host's clock, when this process began on it, and which boot of the host this is."""
+"""The host's monotonic clock, this process's start, and the host's boot ID."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def process_start_ns() -> int:
 
     A process that has waited for children before its first line was a shell when it was forked: a
     shell executes the last command of ``(make; bootwright run)`` in its own place, and no clock
-    tells when. Of such a process only that latest time is known; it errs by what the process slept
-    since it became ours.
+    tells when. Of such a process only that latest time is known; the error is the time that the
+    process slept since it executed Python.
 
     Source: proc(5), fields 11 (page faults of children waited for) and 22 of /proc/PID/stat;
     Documentation/scheduler/sched-stats.rst for /proc/PID/schedstat (second field: nanoseconds
@@ -44,6 +44,6 @@ def process_start_ns() -> int:
 
 
 def boot_id(proc: str | os.PathLike[str] = "/proc") -> str:
-    """Return what is different after every boot of this host. Source: random(4)."""
+    """Return the ID of the host's current boot. Source: random(4)."""
     with open(os.path.join(proc, "sys/kernel/random/boot_id")) as file:
         return file.read().strip()

@@ -11,9 +11,9 @@ Argument = str | os.PathLike[str]
 
 
 def announce(argv: Sequence[Argument]) -> None:
-    """Show *argv* to whoever listens."""
+    """Log *argv* at debug level."""
     if "logging" not in sys.modules:
-        return  # nobody does; a boot need not wait for its import
+        return  # not in use; a boot need not wait for its import
     import logging
     import shlex
 
@@ -23,7 +23,7 @@ def announce(argv: Sequence[Argument]) -> None:
 
 
 def run(argv: Sequence[Argument]) -> subprocess.CompletedProcess[str]:
-    """Run *argv* to its end without input; that it fails is for the caller to see."""
+    """Run *argv* without input; the caller checks its exit status."""
     announce(argv)
     return subprocess.run(
         argv,
@@ -31,6 +31,6 @@ def run(argv: Sequence[Argument]) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         errors="replace",
-        # We look for words in what programs say.
+        # Callers look for English words in the output.
         env=dict(os.environ, LC_ALL="C.UTF-8"),
     )

@@ -1,4 +1,4 @@
-"""File descriptors, asked for before they are needed."""
+"""Checking and raising the limit of open files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bootwright.errors import HostError
 
 FILE_NR = Path("/proc/sys/fs/file-nr")
 
-# What we leave of the system-wide table for everybody else.
+# How much of the system-wide table to leave for other processes.
 _LEFT_OVER = 256
 
 
@@ -29,7 +29,7 @@ def system_wide(file_nr: Path = FILE_NR) -> tuple[int, int]:
 
 
 def require(needed: int, *, file_nr: Path = FILE_NR) -> None:
-    """See that this process can open *needed* more file descriptors.
+    """Ensure that this process can open *needed* more file descriptors.
 
     Where its soft limit (RLIMIT_NOFILE) is too low for that, it is raised, for this process and its
     later children, by as much as is needed and never above the hard limit. No further: some
@@ -46,7 +46,7 @@ def require(needed: int, *, file_nr: Path = FILE_NR) -> None:
         return
     if hard != resource.RLIM_INFINITY and wanted > hard:
         raise HostError(
-            f"{needed} more files must be opened, but this process has {now} open "
+            f"cannot open {needed} more files: this process has {now} open "
             f"and its hard limit is {hard}",
             hint=f"raise it: ulimit -n {wanted} (as root), "
             f"or LimitNOFILE={wanted} in its systemd unit",
@@ -55,7 +55,7 @@ def require(needed: int, *, file_nr: Path = FILE_NR) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError) as error:  # above /proc/sys/fs/nr_open
         raise HostError(
-            f"the limit of open files cannot be raised from {soft} to {wanted}: {error}",
+            f"cannot raise the limit of open files from {soft} to {wanted}: {error}",
             hint="raise sysctl fs.nr_open",
         ) from error
 
@@ -67,7 +67,6 @@ def _require_of_the_system(needed: int, file_nr: Path) -> None:
         return  # a container without this file; the kernel will tell
     if now + needed + _LEFT_OVER > most:
         raise HostError(
-            f"{needed} more files must be opened, but {now} of the {most} "
-            "that the whole host can open are open",
-            hint=f"end what holds them, or as root: sysctl fs.file-max={2 * most}",
+            f"cannot open {needed} more files: {now} of the host's {most} are open",
+            hint=f"end processes that hold files open, or as root: sysctl fs.file-max={2 * most}",
         )

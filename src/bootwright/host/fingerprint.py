@@ -1,4 +1,4 @@
-"""What of a host decides how long a boot takes on it, as far as it can be read in a moment."""
+"""A fingerprint of the host: what affects how long a boot takes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ host of many CPUs all of it takes milliseconds."""
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """A host; what could not be read, as in many containers, is empty or None.
+    """A host; values that cannot be read, as in many containers, are empty or None.
 
-    Fields are only ever added, each with a default: it is stored.
+    It is stored, so fields are only added, each with a default.
     """
 
     cpu: str = ""
@@ -42,7 +42,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int = 0
     available_bytes: int = 0
     boot_id: str = ""
-    """Another after every boot of the host."""
+    """The ID of the host's current boot."""
 
 
 def read(proc: Path = PROC, sys: Path = SYS) -> Fingerprint:

@@ -1,7 +1,7 @@
-"""KVM, as far as it can be judged without booting anything.
+"""Checking KVM without booting a guest.
 
 A device node proves little: in some sandboxes it opens, makes VMs and vCPUs, and then cannot run an
-ordinary guest. Whether it can is found out by `defaults.kvm_trial`.
+ordinary guest. `defaults.kvm_trial` tests that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _API_VERSION = 12
 
 
 def unusable_because() -> str:
-    """Return why KVM cannot be used, or nothing where it may work.
+    """Return why KVM cannot be used; empty if it may work.
 
     Source: Documentation/virt/kvm/api.rst, KVM_GET_API_VERSION.
     """

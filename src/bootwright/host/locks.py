@@ -1,6 +1,6 @@
-"""Locks of an open file, not of a process: they end with the last descriptor, however that comes.
+"""Open file description locks: they are released when the last descriptor is closed.
 
-Whether one is held can be asked without taking it, which flock(2) cannot tell.
+Unlike flock(2), they can be tested without taking them.
 
 Source: fcntl(2), F_OFD_SETLK; struct flock on x86-64.
 """
@@ -19,7 +19,7 @@ _PAUSE_S = 0.01
 
 
 def is_held(path: Path) -> bool:
-    """Say whether somebody holds the lock of the file at *path*; a missing file has none."""
+    """Test whether the file at *path* is locked; a missing file is not."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -33,16 +33,16 @@ def is_held(path: Path) -> bool:
 
 
 def take(path: Path, *, wait_s: float = 0) -> int:
-    """Take the lock of the file at *path*, made where it is missing; return its descriptor.
+    """Lock the file at *path*, creating it if needed; return its descriptor.
 
-    Closing the descriptor, or the end of this process, gives the lock back.
+    Closing the descriptor, or the end of this process, releases the lock.
 
     Args:
-        wait_s: How long to wait for another who holds it.
+        wait_s: How long to wait for another holder.
 
     Raises:
         BlockingIOError: another still holds it.
-        FileNotFoundError: its folder is missing, or was removed just now.
+        FileNotFoundError: its folder is missing, or was just removed.
     """
     deadline = time.monotonic() + wait_s
     while True:

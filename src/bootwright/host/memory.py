@@ -13,7 +13,7 @@ MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What there is, and what can be had without pushing anybody out."""
+    """Total memory, and what is available without swapping."""
 
     total_bytes: int
     available_bytes: int
@@ -31,7 +31,7 @@ def read(
     for the host.
 
     Raises:
-        HostError: *meminfo* cannot be read, or says nothing of memory.
+        HostError: *meminfo* cannot be read, or lacks a field.
 
     Source: proc(5), MemTotal and MemAvailable; Documentation/admin-guide/cgroup-v2.rst, memory.max,
     memory.current and memory.stat.
@@ -41,7 +41,7 @@ def read(
         available = _field(meminfo, "MemAvailable")
     except OSError as error:
         raise HostError(
-            f"{meminfo} cannot be read: {error.strerror}", hint="mount -t proc proc /proc"
+            f"cannot read {meminfo}: {error.strerror}", hint="mount -t proc proc /proc"
         ) from error
     for folder in cgroup.own_folders(membership, cgroup_root):
         limit = cgroup.value(folder, "memory.max")
@@ -59,5 +59,6 @@ def _field(meminfo: Path, name: str) -> int:
         if words[:1] == [f"{name}:"] and len(words) > 1 and words[1].isdecimal():
             return int(words[1]) * 1024  # the file says kB and means KiB
     raise HostError(
-        f"{meminfo} has no {name}", hint="it takes Linux 3.14 or later, and its own /proc"
+        f"{meminfo} has no {name}",
+        hint="bootwright needs Linux 3.14 or later, and the kernel's own /proc",
     )

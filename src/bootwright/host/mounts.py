@@ -1,4 +1,4 @@
-"""What is mounted: which filesystem, from which device, where."""
+"""The host's mounts: filesystem, device and mount point."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Mount:
     read_only: bool
     """Whether the filesystem itself is read-only, not only this mount of it."""
     pid: int = 0
-    """A process that sees it, where the mount namespace is not our own."""
+    """A process in its mount namespace; 0 for this process's."""
 
 
 def table(mountinfo: Path = MOUNTINFO, *, pid: int = 0) -> list[Mount]:
@@ -59,10 +59,11 @@ def table(mountinfo: Path = MOUNTINFO, *, pid: int = 0) -> list[Mount]:
 
 
 def elsewhere(proc: Path = Path("/proc")) -> Iterator[Mount]:
-    """Yield what is mounted in other mount namespaces, as far as we may look into them.
+    """Yield the mounts of other mount namespaces that this user may read.
 
-    A namespace that no process lives in any more, and only a descriptor or a bind mount keeps, is
-    not seen. Source: namespaces(7), mount_namespaces(7).
+    Namespaces without a process, kept by a descriptor or a bind mount, are not found.
+
+    Source: namespaces(7), mount_namespaces(7).
     """
     try:
         seen = {os.readlink(proc / "self/ns/mnt")}
@@ -91,7 +92,7 @@ def kind(folder: Path, mountinfo: Path = MOUNTINFO) -> str:
 
 
 def is_network(kind: str) -> bool:
-    """Say whether other hosts can write to a filesystem of this type at the same time."""
+    """Test whether other hosts can write to a filesystem of this type."""
     return kind in _NETWORK or kind.startswith(("fuse.sshfs", "fuse.glusterfs", "fuse.s3"))
 
 

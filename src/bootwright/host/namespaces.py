@@ -1,4 +1,4 @@
-"""Namespaces that programs are run in: to be root without being root, or to leave nothing behind.
+"""Running programs in namespaces: as root without privileges, or without leaving anything behind.
 
 Source: unshare(1), subuid(5), namespaces(7).
 """
@@ -10,14 +10,12 @@ import subprocess
 
 from bootwright.host import tools
 
-NAMESPACE_HINT = (
-    "install uidmap and give yourself lines in /etc/subuid and /etc/subgid, or run as root"
-)
-"""What to try where `as_namespace_root` is refused."""
+NAMESPACE_HINT = "install uidmap and add your user to /etc/subuid and /etc/subgid, or run as root"
+"""The hint if `as_namespace_root` fails."""
 
 
 def as_namespace_root() -> list[str]:
-    """Return the start of a command line that runs a program as root of a user namespace.
+    """Return a command prefix that runs a program as root of a user namespace.
 
     Empty for root, who needs none. All of the user's subordinate ids are mapped, so that files of
     every user and group can be made.
@@ -29,7 +27,7 @@ def as_namespace_root() -> list[str]:
 
 
 def sealed() -> list[str]:
-    """Return the start of a command line that ends with us and leaves nothing; see `end_sealed`.
+    """Return a command prefix whose program ends with this process and leaves nothing behind.
 
     Root's mmdebstrap mounts /proc and /sys in its folder; in namespaces of their own, mounts and
     processes are gone with the first of them. An ordinary user's mmdebstrap makes its own

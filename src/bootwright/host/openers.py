@@ -1,4 +1,4 @@
-"""Which processes have a file or a device open, as far as we may look."""
+"""Processes that have a file or a device open, as far as this user may see."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Opener:
     writes: bool = False
     """Whether it was opened for writing."""
     target: tuple[int, int] = (0, 0)
-    """Which of those that were asked for it is."""
+    """The requested file or device that it has open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Openers:
-    """Who was found, and how many processes did not let us look."""
+    """The processes found, and how many could not be inspected."""
 
     found: tuple[Opener, ...] = ()
     unseen: int = 0
 
 
 def of_devices(numbers: Collection[tuple[int, int]], *, ourselves: bool = False) -> Openers:
-    """Return who has block devices open, by major and minor number.
+    """Return the processes that have block devices open, by major and minor number.
 
     Args:
         ourselves: Whether this process counts as well.
@@ -48,13 +48,13 @@ def of_devices(numbers: Collection[tuple[int, int]], *, ourselves: bool = False)
 
 
 def of_file(status: os.stat_result) -> Openers:
-    """Return who has one file open, by device and inode."""
+    """Return the processes that have a file open, by device and inode."""
     wanted = (status.st_dev, status.st_ino)
     return _scan(lambda s: wanted if (s.st_dev, s.st_ino) == wanted else None, links=("fd", "exe"))
 
 
 def of_filesystem(device: int) -> Openers:
-    """Return who has something open, stands or runs on a filesystem (``st_dev``)."""
+    """Return the processes that use a filesystem (``st_dev``)."""
     return _scan(
         lambda s: (device, 0) if s.st_dev == device else None, links=("fd", "cwd", "root", "exe")
     )
@@ -95,7 +95,7 @@ def _scan(match: Match, *, links: tuple[str, ...], ourselves: bool = False) -> O
 
 
 def _is_program(folder: Path) -> bool:
-    """Say whether it is more than a thread of the kernel's, which has no command line."""
+    """Test whether it is not a kernel thread: these have no command line."""
     try:
         return bool((folder / "cmdline").read_bytes())
     except OSError:

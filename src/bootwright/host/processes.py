@@ -1,7 +1,7 @@
-"""Processes that can be told from all others for as long as they live, whatever their pid.
+"""Finding processes by a token in their environment.
 
-A pid says little: after a crash it may belong to anybody. So a process that must be found again is
-given a *token*, random and written down before it starts, in its environment. Source: proc(5),
+A pid is not reliable: after a crash it may belong to another process. So a process that must be
+found again gets a random *token* in its environment, recorded before it starts. Source: proc(5),
 /proc/PID/environ, which holds what the process was executed with and no other process can change.
 """
 
@@ -23,7 +23,7 @@ _GONE_S = 10.0
 
 
 def new_token() -> str:
-    """Return a token that no process has."""
+    """Return a new random token."""
     return os.urandom(16).hex()
 
 
@@ -49,7 +49,7 @@ def with_token(token: str) -> list[int]:
 
 
 def end(token: str) -> None:
-    """Kill the processes that carry *token* and wait until they are gone; there may be none.
+    """Kill all processes with *token*, and wait until they are gone.
 
     A process is held by a descriptor while it is judged, so a pid that is given to another in
     between hits nobody. Source: pidfd_open(2).
@@ -79,13 +79,13 @@ def _kill(held: int, pid: int) -> None:
     poll.register(held, select.POLLIN)
     if not poll.poll(_GONE_S * 1000):
         raise HostError(
-            f"process {pid} was killed and has not ended after {_GONE_S:g} s",
-            hint=f"it waits in the kernel, for a disk perhaps: cat /proc/{pid}/stack",
+            f"process {pid} was killed but has not ended after {_GONE_S:g} s",
+            hint=f"it may be waiting for a disk: cat /proc/{pid}/stack",
         )
 
 
 def _is_executing(pid: int) -> bool:
-    """Say whether a process of ours seems to be in execve(2), where it has no environment yet.
+    """Test whether this user's process seems to be in execve(2), without an environment yet.
 
     Source: proc(5), /proc/PID/stat: a zombie's state is Z; PF_KTHREAD is 0x00200000.
     """

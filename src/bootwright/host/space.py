@@ -1,4 +1,4 @@
-"""Room on the disk, asked for before it is needed."""
+"""Checking for free disk space."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ MIB = 1 << 20
 
 
 def existing(folder: Path) -> Path:
-    """Return *folder*, or the nearest above it that is there."""
+    """Return *folder*, or its nearest existing ancestor."""
     while not folder.exists():
         folder = folder.parent
     return folder
 
 
 def free_bytes(folder: Path) -> int:
-    """Return what is free where *folder* is, or where it would be made."""
+    """Return the free bytes at *folder*, which need not exist."""
     status = os.statvfs(existing(folder))
     return status.f_bavail * status.f_frsize
 
 
 def require(folder: Path, needed_bytes: int, purpose: str) -> None:
-    """See that *needed_bytes* are free at *folder*.
+    """Check that *needed_bytes* are free at *folder*.
 
     Raises:
         HostError: they are not.
@@ -41,7 +41,7 @@ def require(folder: Path, needed_bytes: int, purpose: str) -> None:
 
 
 def raise_if_full(output: str) -> None:
-    """Raise what a full disk raises in our own code where a program's *output* tells of one.
+    """Raise ENOSPC if a program's *output* reports a full disk.
 
     Raises:
         OSError: ENOSPC; see `disk_full_explained`.

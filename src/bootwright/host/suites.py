@@ -1,4 +1,4 @@
-"""The names of Debian's suites, to help with a misspelt one."""
+"""Debian's suites, for hints."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing",
 
 
 def hint(suite: str) -> str:
-    """Return what to try where the archive has no *suite*."""
+    """Return a hint for an unknown *suite*."""
     close = difflib.get_close_matches(suite, SUITES, n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close else f"Debian's suites are {', '.join(SUITES)}"

@@ -1,4 +1,4 @@
-"""The programs that we run, and which package has each."""
+"""The programs that bootwright runs, and their packages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PROGRAMS = {
     "ssh": ("openssh-client", "openssh-clients", "logs in"),
     "scp": ("openssh-client", "openssh-clients", "copies files"),
     "ssh-keygen": ("openssh-client", "openssh-clients", "makes keys"),
-    "busybox": ("busybox-static", "busybox", "is the initramfs's program in the guest"),
+    "busybox": ("busybox-static", "busybox", "runs the initramfs"),
     "tini-static": ("tini", "tini-static", "is PID 1 with --init tini"),
-    "depmod": ("kmod", "kmod", "finds out which kernel module needs which"),
-    "dpkg-deb": ("dpkg", "dpkg", "takes Debian packages apart"),
-    "apt-get": ("apt", "apt", "knows the host's package mirror"),
+    "depmod": ("kmod", "kmod", "finds the dependencies of kernel modules"),
+    "dpkg-deb": ("dpkg", "dpkg", "unpacks Debian packages"),
+    "apt-get": ("apt", "apt", "tells the host's package mirror"),
     "tar": ("tar", "tar", "unpacks root filesystems"),
     "xz": ("xz-utils", "xz", "unpacks the source of a kernel, and .xz files"),
     "gzip": ("gzip", "gzip", "unpacks .gz files"),
@@ -31,14 +31,14 @@ PROGRAMS = {
     "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
     "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
 }
-"""``{program: (Debian package, Fedora package, what for)}``"""
+"""``{program: (Debian package, Fedora package, purpose)}``"""
 
 # Debian keeps these out of an ordinary user's PATH.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def find(program: str) -> Path | None:
-    """Return where *program* is, looking in the system folders too; None where it is missing."""
+    """Find *program* in PATH and the sbin folders; None if it is missing."""
     # Not by shutil.which: importing shutil takes longer than the rest of a boot's look-ups.
     for folder in (*os.get_exec_path(), *_SBIN.split(":")):
         path = os.path.join(folder, program)
@@ -48,7 +48,7 @@ def find(program: str) -> Path | None:
 
 
 def require(*programs: str) -> list[Path]:
-    """Return where each of *programs* is.
+    """Find all of *programs*.
 
     Raises:
         HostError: some are missing; the hint has the command that installs all of them.

@@ -1,4 +1,4 @@
-"""Folders with all below them."""
+"""Sizes and removal of directory trees."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ def used_bytes(folder: Path) -> int:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove *folder* with all below it; several processes may do so at once.
+    """Remove *folder* recursively; safe for concurrent callers.
 
-    What a build without root left behind belongs to other users of our user namespace; such files
-    are removed inside one.
+    Files of an unprivileged build belong to subordinate ids; they are removed in a user namespace.
 
     Raises:
         HostError: something is mounted below it, and nothing was removed; or it is another user's.
@@ -42,13 +41,13 @@ def remove_tree(folder: Path) -> None:
             done = commands.run([*as_namespace_root(), "rm", "-rf", "--", folder])
             if done.returncode:
                 raise HostError(
-                    f"{folder} cannot be removed: {done.stderr.strip()}",
+                    f"cannot remove {folder}: {done.stderr.strip()}",
                     hint=f"does it belong to another user? sudo rm -r {folder}",
                 ) from None
 
 
 def _open_up(folder: Path) -> None:
-    """Make every folder below *folder* one that its owner may empty."""
+    """Give the owner access to every folder below *folder*."""
     device = folder.stat().st_dev
     for parent, folders, _ in os.walk(folder):
         for name in folders:
@@ -57,6 +56,6 @@ def _open_up(folder: Path) -> None:
                 continue
             status = path.stat()
             if status.st_dev != device:
-                # A build's /proc or /sys, say: what lies in there is not ours to remove.
+                # For example a build's /proc or /sys.
                 raise HostError(f"something is mounted at {path}", hint=f"umount {path}")
             path.chmod(status.st_mode | stat.S_IRWXU)

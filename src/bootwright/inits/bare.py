@@ -1,4 +1,4 @@
-"""bare: one command, and around it what a computer has; the machine ends with it."""
+"""bare: runs one command with the usual mounts; the machine ends with it."""
 
 from __future__ import annotations
 

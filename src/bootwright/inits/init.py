@@ -1,4 +1,4 @@
-"""What runs as PID 1 after the initramfs: what every init must tell of itself."""
+"""The description of an init: what runs as PID 1 after the initramfs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Init:
 
     name: str
     summary: str
-    """One line for people."""
+    """A one-line description."""
     argv: tuple[str, ...]
     """What the initramfs executes in the image's root."""
     needs: tuple[str, ...]

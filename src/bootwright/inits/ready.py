@@ -1,7 +1,7 @@
-"""A script of ours that the guest starts by itself once its SSH server listens.
+"""A script that the guest runs once its SSH server listens.
 
-For guests that nobody logs in to: those without a network, and those on the virtual clock. A boot
-without such a script has nothing of it.
+It is used for unattended guests: those without a network, and those on the virtual clock. Other
+boots do not contain it.
 
 Source: systemd.unit(5) for drop-ins; systemd.service(5), Type=exec: the boot does not wait for it.
 """
@@ -18,7 +18,7 @@ CARRIED_PATH = f"{GUEST_RUN}/bootwright/ready"
 
 _UNIT = f"""\
 [Unit]
-Description=What bootwright asks of a guest that nobody logs in to
+Description=Send bootwright the logs of this boot
 After=multi-user.target ssh.service ssh.socket sshd.service sshd.socket
 
 [Service]

@@ -1,11 +1,11 @@
-"""What lets us into any guest by its own SSH server, whatever starts that."""
+"""The configuration for logging in to a guest by its own SSH server."""
 
 from __future__ import annotations
 
 from bootwright.guest.initramfs import MARK_PORT
 
 SERVER = "/usr/sbin/sshd"
-"""What an image must have so that one can log in."""
+"""The SSH server that an image needs."""
 
 _CONFIG = """\
 # For every option sshd takes the first value that it reads: these come before the image's own.

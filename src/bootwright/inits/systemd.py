@@ -1,7 +1,7 @@
-"""systemd as installed: what the initramfs lays into /run so that it lets us in and tells us when.
+"""systemd as installed: the files in /run that allow the log-in and report it.
 
 The image's own SSH server is started by the image's own unit. Drop-ins give it this machine's keys
-and let it tell, right after it has said that it is ready, that it listens.
+and send a mark as soon as it listens.
 
 Source: systemd.unit(5) for the search path and drop-ins; systemd.service(5): ExecStartPost= runs
 after READY=1 of a Type=notify service.
@@ -107,7 +107,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
 
 TRIMMED = Init(
     name="systemd-trimmed",
-    summary="systemd without what a trim leaves out",
+    summary="systemd without the units that a trim masks",
     argv=("/sbin/init",),
     needs=("/sbin/init", SERVER),
     tools=False,
@@ -115,7 +115,7 @@ TRIMMED = Init(
 )
 SYSTEMD = Init(
     name="systemd",
-    summary="systemd as the image has it",
+    summary="systemd as installed in the image",
     argv=("/sbin/init",),
     needs=("/sbin/init", SERVER),
     tools=False,

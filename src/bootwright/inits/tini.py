@@ -1,4 +1,4 @@
-"""tini: a PID 1 that reaps and passes signals on, and our script that makes a computer around it.
+"""tini: a PID 1 that reaps processes and forwards signals, and bootwright's start script.
 
 Source: tini's README; OpenSSH's sshd.c, which writes its pid file after it has begun to listen.
 """
@@ -42,7 +42,7 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
 
 TINI = Init(
     name="tini",
-    summary="tini and an SSH server: a computer without services",
+    summary="tini and an SSH server, no other services",
     argv=("/run/bootwright/tini", "--", "/run/bootwright/start"),
     needs=(sshd.SERVER,),
     tools=True,

@@ -1,4 +1,4 @@
-"""Which option brought a file into a kernel, as the kernel's own Makefiles say."""
+"""Find the option that builds a file, from the kernel's Makefiles."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LISTS = ("obj", "lib", "head", "core", "drivers", "net", "libs")
 
 
 def option_of(source: Path, target: str) -> str:
-    """Return the option that brings *target*, such as ``fs/ext4/inode.o``; empty where none does.
+    """Return the option that builds *target*, such as ``fs/ext4/inode.o``; empty if none.
 
-    A file may be a part of a larger object, and a folder may stand under an option as a whole: the
+    A file may be a part of a larger object, and an option may cover a whole folder: the
     nearest option counts.
     """
     path = Path(target)
-    for _ in range(len(path.parts) + 8):  # objects of objects; it ends sooner
+    for _ in range(len(path.parts) + 8):  # objects of objects: more than enough
         folder, name = path.parent, path.name
         found = _lookup(source / folder, name)
         if found is None and folder == Path("."):
@@ -38,10 +38,10 @@ def option_of(source: Path, target: str) -> str:
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each option of a folder's Makefile, without ``CONFIG_``, with the files it brings.
+    """Yield each option of a folder's Makefile, without ``CONFIG_``, with the files it builds.
 
     Files are objects, such as ``inode.o``; those of larger objects are under the option that
-    brings the larger one.
+    builds the larger one.
     """
     parts: dict[str, set[str]] = {}
     brought: list[tuple[str, str]] = []
@@ -60,10 +60,10 @@ def files_of(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lookup(folder: Path, name: str) -> str | None:
-    """Return the option of *name* in a folder's Makefile, or what it is a part of.
+    """Return the option of *name* in a folder's Makefile, or the object that it is part of.
 
     Returns:
-        Empty where it is always built; none where the Makefile does not name it.
+        Empty if it is always built; None if the Makefile does not name it.
     """
     wanted = {name} if name.endswith(".o") else {f"{name}/"}
     for line in _lines(folder):

@@ -1,4 +1,4 @@
-"""A kernel from a profile: source, config, make, and the result in the store."""
+"""Build a kernel from a profile: source, config, make, and the result in the store."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from bootwright.store import check_name
 
 _LOCK = ".bootwright-lock"
 _FORMAT = "1"
-"""Of what a build makes of its input; another one builds everything anew."""
+"""Of the build's result; a new value rebuilds everything."""
 _SMALL_BYTES, _LARGE_BYTES = 1 << 30, 6 << 30
-"""What a build takes without modules, and with a distribution's thousands of them."""
+"""Disk space for a build without modules, and with a distribution's thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +44,19 @@ class KernelBuild:
     release: str
     parts: tuple[Part, ...]
     built: bool
-    """Whether it was built just now; else it was there, from the same input."""
+    """Whether this call built it; False: the same input was built before."""
     options_on: int
     """How many options are y."""
     objects: int
-    """How many files were compiled in all."""
+    """How many files were compiled."""
     dropped: tuple[Dropped, ...]
-    """Options that the profile asks for, and that the kernel left out, with the reason."""
+    """Options that the profile sets and the kernel's scripts dropped, with reasons."""
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """What is remembered of a build, for the next one from the same input."""
+    """The record of a build, for the next one from the same input."""
 
     digest: Digest
     dropped: tuple[Dropped, ...]
@@ -74,24 +74,24 @@ def build(
     replace: bool = False,
     observe: Observer = ignore,
 ) -> KernelBuild:
-    """Build a kernel, or take the one that was built from the same input before.
+    """Build a kernel, or return the one built from the same input before.
 
     Args:
-        name: What it is called; the profile's name where there is none.
-        tree: The user's source; none: Debian's.
-        jobs: How many compilers run at once; one for each CPU where there is none.
+        name: The kernel's name; default: the profile's.
+        tree: The user's source; default: Debian's.
+        jobs: How many compilers run at once; default: one for each CPU.
         replace: Whether to take the name from another kernel that has it.
 
     Raises:
         InputError: another kernel has the name.
         BuildError: the kernel's scripts or compiler failed.
-        HostError: a program or space is missing, or the same is being built by another.
-        NotFoundError: the kernel whose config the profile starts from is not here.
+        HostError: a program or space is missing, or another command is building the same kernel.
+        NotFoundError: the profile starts from a kernel that is not in the store.
     """
     name = check_name(name or profile.name, "a kernel")
     toolchain.require()
-    base = profile.base_config(home)  # first: if it is not here, no source need be fetched
-    observe(Progress(step="looking at the source", share=0.0))
+    base = profile.base_config(home)  # first: if it is missing, no source need be fetched
+    observe(Progress(step="reading the source", share=0.0))
     source = (
         source_tree(tree)
         if tree
@@ -111,7 +111,8 @@ def build(
         lock = locks.take(folder / _LOCK)
     except BlockingIOError as error:
         raise HostError(
-            f"kernel {profile.name} is being built by another command", hint="wait until it is done"
+            f"kernel {profile.name} is being built by another command",
+            hint="wait until it has finished",
         ) from error
     try:
         with space.disk_full_explained(folder, "a kernel was built"):
@@ -127,7 +128,7 @@ def builds(home: Home) -> Path:
 
 
 def under_way(home: Home) -> bool:
-    """Say whether a kernel is being built here now, from whatever source."""
+    """Tell whether any kernel is being built now."""
     return any(locks.is_held(path) for path in builds(home).glob(f"*/*/{_LOCK}"))
 
 
@@ -149,7 +150,7 @@ def _build(
     if not (folder / "vmlinux").exists():
         needed = _LARGE_BYTES if has_modules else _SMALL_BYTES
         space.require(folder, needed, "building a kernel")
-    missing = configure.explained(configure.dropped(profile, config), source, folder)
+    left_out = configure.explained(configure.dropped(profile, config), source, folder)
     make.run(
         source,
         folder,
@@ -158,12 +159,12 @@ def _build(
         expected=make.expected_objects(config),
         observe=within(observe, 0.06, 0.96),
     )
-    observe(Progress(step="storing it", share=0.97))
+    observe(Progress(step="storing the kernel", share=0.97))
     with kernel_store(home).staged() as staged:
-        kernel = _shelve(home, profile, source, folder, staged, name, replace)
+        kernel = _store(home, profile, source, folder, staged, name, replace)
     built = Built(
         digest=kernel.digest,
-        dropped=missing,
+        dropped=left_out,
         options_on=sum(value == "y" for value in config.values()),
         objects=make.objects(folder),
     )
@@ -185,7 +186,7 @@ def _result(name: str, kernel: Kernel, built: Built, *, is_new: bool) -> KernelB
     )
 
 
-def _shelve(
+def _store(
     home: Home,
     profile: Profile,
     source: Source,
@@ -194,7 +195,7 @@ def _shelve(
     name: str,
     replace: bool,
 ) -> Kernel:
-    """Put the parts of a kernel that was built together, and store them."""
+    """Collect the parts of a built kernel and store them."""
     place = staged / "kernel"
     place.mkdir()
     _must(["objcopy", "--strip-all", folder / "vmlinux", place / "vmlinux"])
@@ -216,7 +217,7 @@ def _shelve(
 
 
 def _key(profile: Profile, source: Source, base_config: str) -> Digest:
-    """Name all that decides what comes of a build."""
+    """Return a digest of everything that determines a build's result."""
     parts = (
         _FORMAT,
         source.digest,

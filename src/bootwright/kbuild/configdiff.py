@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 Group = Literal["self-tests", "debug and tracing", "drivers", "initcalls", "other"]
 
 GROUPS: dict[Group, str] = {
-    "self-tests": "the kernel tries itself at boot: time, and nothing else",
-    "debug and tracing": "what helps developers; much of it costs at each step",
-    "drivers": "each looks for its devices at boot",
-    "initcalls": "no drivers, and yet they run at boot",
-    "other": "no code of their own that runs at boot, as far as can be told",
+    "self-tests": "the kernel tests itself at boot",
+    "debug and tracing": "for kernel developers; much of it slows down every call",
+    "drivers": "each probes for its devices at boot",
+    "initcalls": "not drivers, but they run code at boot",
+    "other": "no known code that runs at boot",
 }
-"""Every group with what it means, in the order in which they are shown."""
+"""Each group with its description, in display order."""
 
 _TESTS = re.compile(r"SELF_?TEST|KUNIT|_TESTS?(_|$)|BENCHMARK|RUNTIME_TESTING")
 _DEBUG = re.compile(
@@ -43,7 +43,7 @@ _SAME_AS_COMPILER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """An option that two configs have otherwise."""
+    """An option that differs between two configs."""
 
     name: str
     a: str
@@ -51,9 +51,9 @@ class Difference:
     b: str
     group: Group
     prompt: str = ""
-    """The kernel's own words for it; empty where no source is at hand, or it has none."""
+    """Its prompt in Kconfig; empty without a source or a prompt."""
     initcalls: tuple[str, ...] = ()
-    """Functions of its own files that run at boot; none where no source is at hand."""
+    """Functions of its files that run at boot; empty without a source."""
 
 
 def differences(
@@ -100,7 +100,7 @@ def _group(name: str, kconfig: str, has_initcalls: bool) -> Group:
 
 
 def _initcalls(source: Path, names: set[str]) -> dict[str, tuple[str, ...]]:
-    """Return the functions that run at boot in the files that each option brings."""
+    """Return the functions that run at boot in the files that each option builds."""
     found: dict[str, list[str]] = {}
     for folder, below, files in os.walk(source):
         place = Path(folder)

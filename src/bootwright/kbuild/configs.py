@@ -1,6 +1,6 @@
 """Configs by name: a kernel's, a profile's as the kernel's scripts complete it, or a file's.
 
-Two of them are compared, and of one it is explained why an option has its value.
+Compare two configs, or explain the value of an option in one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ConfigDiff:
     """How two configs differ."""
 
     a: str
-    """What was compared, as it was named."""
+    """The config as the user named it."""
     b: str
     differences: tuple[Difference, ...]
     """Group by group."""
@@ -34,7 +34,7 @@ class ConfigDiff:
     modules: tuple[int, int]
     """How many options are m in each."""
     source: Path | None
-    """The source tree that prompts and initcalls come from; None: they are not known."""
+    """The source tree that prompts and initcalls come from; None: no source was available."""
 
 
 def diff(
@@ -43,7 +43,7 @@ def diff(
     """Compare two configs; see `text_of` for what *a* and *b* may be, and what is raised.
 
     Args:
-        source: A kernel source tree; left out: Debian's, if it has been fetched.
+        source: A kernel source tree; default: Debian's, if it was fetched before.
     """
     first, second = (configure.parse(text_of(home, side, observe)) for side in (a, b))
     known = known_source(home)
@@ -67,10 +67,10 @@ def why(
     """Explain the value of *option* in the config that *what* names; see `text_of`.
 
     Args:
-        source: A kernel source tree; left out: Debian's, fetched where it is not there.
+        source: A kernel source tree; default: Debian's, fetched if necessary.
 
     Raises:
-        InputError: this kernel has no such option, or nothing is called *what*.
+        InputError: this kernel has no such option, or *what* names no config.
     """
     text = text_of(home, what, observe)
     tree = source or debian_source(home, observe=observe).path
@@ -86,19 +86,20 @@ def text_of(home: Home, what: str, observe: Observer = ignore) -> str:
 
     Args:
         what: The path of a ``.config``; a kernel in the store; a profile or the path of one, which
-            is completed by the scripts of Debian's source, fetched where it is not there.
-        observe: Given a notice of each option of a profile that the kernel drops, too.
+            is completed by the scripts of Debian's source, fetched if necessary.
+        observe: Also receives a notice for each option that the kernel's scripts drop.
 
     Raises:
-        InputError: nothing is called so.
-        FormatError: that kernel came without its config, or the file is none.
+        InputError: *what* names no config.
+        FormatError: that kernel was added without a config, or the file is not a config.
     """
     path = Path(what)
     if path.is_file() and not is_profile_file(what):
         text = path.read_text(errors="replace")
         if "CONFIG_" not in text:
             raise FormatError(
-                f"{path} is no kernel config", hint="it has lines such as CONFIG_SMP=y"
+                f"{path} is not a kernel config",
+                hint="a kernel config has lines such as CONFIG_SMP=y",
             )
         return text
     store = kernel_store(home)
@@ -108,13 +109,13 @@ def text_of(home: Home, what: str, observe: Observer = ignore) -> str:
         kernel = load_kernel(home, what)
         if "config" not in kernel.parts:
             raise FormatError(
-                f"kernel {what!r} came without its config", hint="add it again with --config"
+                f"kernel {what!r} was added without a config", hint="add it again with --config"
             )
         return (kernel.folder / "config").read_text()
     if what not in profile_names() and not is_profile_file(what):
         raise InputError(
-            f"{what!r} is no kernel, no profile and no file",
-            hint=f"kernels: {', '.join(store.names()) or 'none yet'}; "
+            f"{what!r} is not a kernel, a profile or a file",
+            hint=f"kernels: {', '.join(store.names()) or 'none'}; "
             f"profiles: {', '.join(profile_names())}",
         )
     chosen = load_profile(what)
@@ -129,7 +130,7 @@ def text_of(home: Home, what: str, observe: Observer = ignore) -> str:
 
 
 def _is_there(home: Home, reference: str) -> bool:
-    """Say whether *reference* is a digest, or the start of one."""
+    """Tell whether *reference* is a stored kernel's digest, or the start of one."""
     from bootwright.errors import NotFoundError
 
     try:

@@ -1,4 +1,4 @@
-"""From a profile to a kernel's ``.config``, by the kernel's own scripts."""
+"""Make a kernel's ``.config`` from a profile, with the kernel's own scripts."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from bootwright.kbuild.source import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """An option that a profile asked for, and that the kernel's scripts left out."""
+    """An option that a profile sets and the kernel's scripts dropped."""
 
     name: str
     asked: str
     got: str
     """``n`` where it is off."""
     reason: str = ""
-    """What it lacks."""
+    """The unmet dependency."""
 
     def __str__(self) -> str:
-        return f"CONFIG_{self.name}={self.asked} was asked for, and is {self.got}: {self.reason}"
+        return f"CONFIG_{self.name}={self.asked} was dropped and is now {self.got}: {self.reason}"
 
 
 def write(home: Home, profile: Profile, source: Source, folder: Path) -> dict[str, str]:
-    """Write ``.config`` into *folder*, the build's own; sources and other files stay as they are.
+    """Write ``.config`` into *folder*, the build's own; change no other file.
 
-    Nothing is compiled but the kernel's own config program.
+    Compile only the kernel's config program.
 
     Returns:
         The options that are set, without ``CONFIG_``.
 
     Raises:
-        BuildError: the kernel's scripts refuse; what they said is attached.
+        BuildError: the kernel's scripts failed; their output is attached.
 
     Source: Documentation/kbuild/kconfig.rst (KCONFIG_ALLCONFIG), scripts/kconfig/merge_config.sh.
     """
@@ -70,18 +70,18 @@ def parse(text: str) -> dict[str, str]:
 
 
 def dropped(profile: Profile, config: dict[str, str]) -> list[Dropped]:
-    """Return what *profile* asked for and *config* has not."""
+    """Return the options of *profile* that *config* does not have."""
     return [
         Dropped(name=option.name, asked=option.value, got=config.get(option.name, "n"))
         for option in profile.options
         if config.get(option.name, "n") != option.value
-        # Text that is asked to be empty may stand under a menu that is off.
+        # An empty string may belong to a menu that is off.
         and not (option.value == '""' and option.name not in config)
     ]
 
 
 def explained(missing: list[Dropped], source: Source, folder: Path) -> tuple[Dropped, ...]:
-    """Return what was dropped with the reasons, from the ``.config`` that is in *folder*."""
+    """Add the reasons to dropped options, from the ``.config`` that is in *folder*."""
     if not missing:
         return ()
     # Imported here: reading all Kconfig files takes two seconds.
@@ -106,6 +106,6 @@ def _run(argv: list[str], folder: Path) -> None:
     if done.returncode:
         space.raise_if_full(done.stdout)
         raise BuildError(
-            "the kernel's own config scripts failed",
+            "the kernel's config scripts failed",
             evidence="\n".join(done.stdout.splitlines()[-12:]),
         )

@@ -1,8 +1,8 @@
-"""Why a kernel option is on or off, as the kernel's own Kconfig files say.
+"""Explain why a kernel option is on or off, from the kernel's Kconfig files.
 
-They are read by kconfiglib. It has had no release for years, and Linux 5.14 brought one word that
-it does not know; with that word put in its older form it gives every option of Linux 6.1 the value
-that the kernel's own program gives it (tests/kernels/test_kconfig.py holds it to that).
+They are read by kconfiglib. It has had no release for years and does not know a keyword that
+Linux 5.14 introduced; with that keyword replaced by its older form, it gives every option of Linux
+6.1 the value that the kernel's own program gives it (see tests/kbuild/test_kconfig.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VALUES = {0: "n", 1: "m", 2: "y"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """One condition, and what it comes to."""
+    """A condition and its value."""
 
     condition: str
     value: str
@@ -33,32 +33,32 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Why one option has the value that it has."""
+    """Why an option has its value."""
 
     name: str
     value: str
     kind: str
     """bool, tristate, int, hex or string."""
     prompt: str
-    """What people are asked; empty: nobody is, others decide."""
+    """Its prompt; empty: users cannot set it."""
     where: tuple[str, ...]
     """``file:line`` of its definitions."""
     needs: tuple[Term, ...]
-    """All that must hold for it to be on."""
+    """Its dependencies; all must hold for it to be on."""
     selected_by: tuple[Term, ...]
     """Options that are on and force it on."""
     defaults: tuple[Term, ...]
     choice: str
-    """Of a group of which one is on, which; empty: it is in no such group."""
+    """The selected option of its choice group; empty: it is in no group."""
     reason: str
 
 
 class _Kconfig(kconfiglib.Kconfig):  # type: ignore[misc]  # it ships no types
-    """kconfiglib for one tree, wherever this process stands, with the word that Linux 5.14 brought.
+    """kconfiglib for one tree, from any folder, with the keyword that Linux 5.14 introduced.
 
-    kconfiglib takes the tree and what Kconfig files ask of their surroundings from the process's
-    folder and environment, which are the user's. The environment is what it asks last, after its
-    own functions: so each variable is a function here.
+    kconfiglib takes the tree and its variables from the process's folder and environment, which are
+    the user's. It looks for a function before an environment variable, so each variable is a
+    function here.
     """
 
     def __init__(self, source: Path) -> None:
@@ -68,7 +68,7 @@ class _Kconfig(kconfiglib.Kconfig):  # type: ignore[misc]  # it ships no types
         super().__init__("Kconfig", warn=False)
 
     def _open(self, filename: str, mode: str) -> Any:
-        if not self._is_set_up:  # before the first file, which is the tree's own
+        if not self._is_set_up:  # before the first file, the tree's Kconfig
             self._set_up()
             filename = str(self._source / "Kconfig")
         opened = super()._open(filename, mode)
@@ -116,7 +116,7 @@ class Options:
 
     Args:
         source: The tree.
-        config: A ``.config``; none: all options have their defaults.
+        config: A ``.config``; default: all options have their defaults.
     """
 
     def __init__(self, source: Path, config: Path | None = None) -> None:
@@ -125,17 +125,17 @@ class Options:
             self._kconfig.load_config(str(config))
 
     def prompt(self, name: str) -> str:
-        """Return the text by which people are asked for an option; empty where there is none."""
+        """Return the prompt of an option; empty if it has none."""
         symbol = self._kconfig.syms.get(name)
         return _prompt(symbol) if symbol is not None else ""
 
     def where(self, name: str) -> str:
-        """Return the Kconfig file that defines an option; empty where none does."""
+        """Return the Kconfig file that defines an option; empty if none does."""
         symbol = self._kconfig.syms.get(name)
         return symbol.nodes[0].filename if symbol is not None and symbol.nodes else ""
 
     def missing(self, name: str) -> str:
-        """Say in a line why an option cannot be on: what it depends on and is off."""
+        """Explain in one line why an option cannot be on, such as an unmet dependency."""
         if name not in self._kconfig.syms or not self._kconfig.syms[name].nodes:
             return "this kernel has no such option"
         answer = self.why(name)
@@ -143,16 +143,16 @@ class Options:
         if off:
             return "needs " + " and ".join(off)
         if answer.choice and answer.choice != name:
-            return f"of its group {answer.choice} was chosen"
+            return f"its choice group has {answer.choice} selected"
         if not answer.prompt:
-            return "nobody can ask for it: others select it"
+            return "only other options can select it"
         return answer.reason
 
     def why(self, name: str) -> Answer:
         """Explain the value of an option.
 
         Raises:
-            InputError: this kernel has none of that name.
+            InputError: this kernel has no such option.
         """
         name = name.removeprefix("CONFIG_")
         symbol = self._kconfig.syms.get(name)
@@ -192,7 +192,7 @@ class Options:
 
         known = [symbol.name for symbol in self._kconfig.unique_defined_syms]
         close = difflib.get_close_matches(name.upper(), known, n=3)
-        return f"did you mean {', '.join(close)}?" if close else "give a name such as VIRTIO_BLK"
+        return f"did you mean {', '.join(close)}?" if close else "use a name such as VIRTIO_BLK"
 
 
 def _with_reason(answer: Answer, symbol: Any) -> Answer:
@@ -201,19 +201,19 @@ def _with_reason(answer: Answer, symbol: Any) -> Answer:
         forcing = ", ".join(term.condition.split(" && ")[0] for term in answer.selected_by[:3])
         reason = f"selected by {forcing}"
     elif off:
-        reason = f"off: it needs {' and '.join(off)}"
+        reason = f"off: needs {' and '.join(off)}"
     elif answer.choice:
         reason = (
-            "chosen from its group"
+            "selected in its choice group"
             if answer.choice == answer.name
-            else (f"of its group {answer.choice} was chosen")
+            else (f"its choice group has {answer.choice} selected")
         )
     elif symbol.user_value is not None and answer.prompt:
-        reason = "the config says so"
+        reason = "set in the config"
     elif not answer.prompt:
-        reason = "nobody is asked: its default" if answer.defaults else "nothing selects it"
+        reason = "its default; users cannot set it" if answer.defaults else "nothing selects it"
     else:
-        reason = "its default: the config does not name it"
+        reason = "its default; the config does not set it"
     import dataclasses
 
     return dataclasses.replace(answer, reason=reason)
@@ -224,7 +224,7 @@ def _prompt(symbol: Any) -> str:
 
 
 def _split(expression: Any, operator: int) -> list[Any]:
-    """Return the parts of a sum or product; none where there is no condition."""
+    """Return the parts of an OR or AND expression; empty without a condition."""
     constant = getattr(expression, "is_constant", False)
     return [] if constant else list(kconfiglib.split_expr(expression, operator))
 
@@ -238,7 +238,7 @@ def _text(expression: Any) -> str:
 
 
 def _environment(source: Path) -> dict[str, str]:
-    """Return what the kernel's Makefile gives its Kconfig files; by it they ask the compiler."""
+    """Return the variables that the kernel's Makefile exports to its Kconfig files."""
     programs = {"CC": "gcc", "HOSTCC": "gcc", "HOSTCXX": "g++", "LD": "ld", "PAHOLE": "pahole"}
     programs |= {"RUSTC": "rustc", "BINDGEN": "bindgen", "CLANG_FLAGS": "", "RETPOLINE_CFLAGS": ""}
     tree = {"srctree": ".", "SRCARCH": "x86", "KERNELVERSION": _version(source)}

@@ -1,4 +1,4 @@
-"""The kernel's own make: how far it is, what went wrong, and an end in good order."""
+"""Run the kernel's make: report progress, explain failures, and end it cleanly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FAILED = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?: (?P<target>\S+)\] Er
 _COUNT = ".bootwright-objects"
 _LOG = "bootwright.log"
 _COMPILED_SHARE = 0.95
-"""Of the whole build; the rest is linking and packing, which nobody counts."""
+"""Of the whole build; the rest is linking and packing."""
 _END_S = 20
 
 
@@ -35,17 +35,17 @@ def run(
     expected: int,
     observe: Observer,
 ) -> None:
-    """Build *targets* in *folder*, or what is left to build of them.
+    """Build *targets* in *folder*, or continue an interrupted build.
 
-    make is ended with us, however we end; what it has built by then is whole, and is not built
-    again.
+    make ends with this process, however that ends. Objects built by then are complete and are
+    not built again.
 
     Args:
-        expected: How many objects a build from nothing makes, about; what the last whole build of
-            this folder counted comes before it.
+        expected: About how many objects a full build makes; the count of this folder's last
+            complete build takes precedence.
 
     Raises:
-        BuildError: it failed; the message names the file and the option that brought it.
+        BuildError: it failed; the message names the file and the option that builds it.
     """
     [setpriv] = tools.require("setpriv")
     command = [
@@ -53,11 +53,11 @@ def run(
         *("make", "-C", str(source.path), f"O={folder}", f"-j{jobs}", *targets),
     ]
     commands.announce(command)
-    # After a whole build, what is there may all be stale; after an interrupted one it counts.
+    # After a complete build, all objects may be stale; after an interrupted one they count.
     whole = _remembered(folder)
     (folder / _COUNT).unlink(missing_ok=True)
     log = MakeLog(observe, expected=whole or expected, there=0 if whole else objects(folder))
-    with (folder / _LOG).open("w", buffering=1) as written:  # people look while it grows
+    with (folder / _LOG).open("w", buffering=1) as written:  # so that it can be followed
         process = subprocess.Popen(
             command,
             env=toolchain.environment(),
@@ -66,7 +66,7 @@ def run(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # a terminal's Ctrl-C is for us, who then end it
+            start_new_session=True,  # Ctrl-C reaches this process, which then ends make
         )
         assert process.stdout is not None
         with process.stdout:
@@ -103,7 +103,7 @@ class MakeLog:
         self._tail: deque[str] = deque(maxlen=15)
 
     def read(self, line: str) -> None:
-        """Take in one line."""
+        """Process one line."""
         self._tail.append(line)
         if _OBJECT.match(line):
             self._done += 1
@@ -126,17 +126,17 @@ class MakeLog:
         return f", about {minutes:.0f} min left" if minutes >= 1 else ", less than a minute left"
 
     def failure(self, source: Path, folder: Path) -> BuildError:
-        """Say what went wrong, and which option brought the file in which it did."""
+        """Return the error, with the file that failed and the option that builds it."""
         evidence = "\n".join(self._errors[:6]) or "\n".join(self._tail)
         space.raise_if_full(evidence)
         target = self._target.removeprefix(f"{folder}/")
         option = blame.option_of(source, target) if target.endswith(".o") else ""
-        brought = f", which {option} brought" if option else ""
+        brought = f" ({option})" if option else ""
         return BuildError(
-            f"the kernel's build failed at {target or 'a step without a name'}{brought}",
+            f"the kernel's build failed at {target or 'an unnamed step'}{brought}",
             evidence=evidence,
-            hint=f"the whole output is in {folder / _LOG}; once mended, the same command goes on "
-            "where this one stopped",
+            hint=f"the full output is in {folder / _LOG}; once fixed, the same command "
+            "continues where this one stopped",
         )
 
 
@@ -192,7 +192,7 @@ def _remembered(folder: Path) -> int:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End make and all that it started: on SIGTERM they remove what is half made."""
+    """End make and its children: on SIGTERM they remove incomplete files."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

@@ -1,7 +1,7 @@
 """Profiles: small pieces of kernel config, each line with its reason, and what they start from.
 
-Ours are files of the package; users write their own, often from one of ours (``# base: profile
-micro``) and a few lines.
+bootwright's profiles are files of the package; users write their own, often from one of those
+(``# base: profile micro``) and a few lines.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a kernel is built from, beside its source."""
+    """The config that a kernel is built with: a base, and options on top of it."""
 
     name: str
     title: str
@@ -51,7 +51,7 @@ class Profile:
 
     @property
     def kind(self) -> Literal["allnoconfig", "config"]:
-        """Whether the base is nothing at all, or a whole config."""
+        """Whether the base is empty or a complete config."""
         return "allnoconfig" if self.base == "allnoconfig" else "config"
 
     def fragment(self) -> str:
@@ -63,7 +63,7 @@ class Profile:
 
         Raises:
             NotFoundError: it is a stored kernel's, and there is none.
-            FormatError: that kernel came without its config.
+            FormatError: that kernel was added without a config.
         """
         if self.kind == "allnoconfig":
             return ""
@@ -75,12 +75,13 @@ class Profile:
         except NotFoundError as error:
             raise NotFoundError(
                 f"profile {self.name} starts from the config of kernel {reference!r}, "
-                "which is not here",
+                "which is not in the store",
                 hint=f"bootwright kernel add {reference}",
             ) from error
         if "config" not in kernel.parts:
             raise FormatError(
-                f"kernel {reference!r} came without its config, from which {self.name} starts",
+                f"profile {self.name} starts from kernel {reference!r}, "
+                "which was added without a config",
                 hint="add it again with --config",
             )
         return (kernel.folder / "config").read_text()
@@ -96,7 +97,7 @@ def profile_names() -> list[str]:
 
 
 def is_profile_file(what: str) -> bool:
-    """Say whether *what* is the path of a profile, not a name."""
+    """Tell whether *what* is the path of a profile, not a name."""
     return what.endswith(_SUFFIX)
 
 
@@ -105,7 +106,7 @@ def load_profile(what: str) -> Profile:
 
     Raises:
         InputError: there is none.
-        FormatError: the file is no profile.
+        FormatError: the file is not a profile.
     """
     if is_profile_file(what):
         path = Path(what)
@@ -114,17 +115,17 @@ def load_profile(what: str) -> Profile:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
                 f"cannot read the profile {what}: {getattr(error, 'strerror', None) or error}",
-                hint="it is a text file with lines such as CONFIG_SMP=y  # why",
+                hint="a profile is a text file with lines such as CONFIG_SMP=y  # why",
             ) from error
         return _with_base(parse_profile(path.name.removesuffix(_SUFFIX), text))
     known = profile_names()
     if what not in known:
         close = difflib.get_close_matches(what, known, n=1)
         raise InputError(
-            f"there is no kernel profile {what!r}",
+            f"no kernel profile is called {what!r}",
             hint=f"did you mean {close[0]!r}?"
             if close
-            else f"there are: {', '.join(known)}; or give a file of your own, NAME{_SUFFIX}",
+            else f"use one of {', '.join(known)}, or the path of a file NAME{_SUFFIX}",
         )
     return _with_base(parse_profile(what, _folder().joinpath(what + _SUFFIX).read_text()))
 
@@ -132,7 +133,7 @@ def load_profile(what: str) -> Profile:
 def _with_base(profile: Profile) -> Profile:
     """Return *profile* with the options and the base of the profile that it starts from.
 
-    What stands in both is as *profile* has it.
+    Where both set an option, *profile* wins.
     """
     if not profile.base.startswith(_PROFILE):
         return profile
@@ -149,7 +150,7 @@ def parse_profile(name: str, text: str) -> Profile:
     ``kernel NAME``), other comments are for people.
 
     Raises:
-        FormatError: a line has no reason, an option stands twice, or the base is unknown.
+        FormatError: a line has no reason, an option is set twice, or the base is unknown.
     """
     title = base = ""
     options: dict[str, Option] = {}
@@ -163,18 +164,20 @@ def parse_profile(name: str, text: str) -> Profile:
         found = _LINE.fullmatch(line)
         if not found:
             raise FormatError(
-                f"profile {name}, line {number}: {line!r} is no option with a reason",
-                hint="write CONFIG_NAME=value  # why",
+                f"profile {name}, line {number}: invalid line {line!r}",
+                hint="write CONFIG_NAME=value  # reason",
             )
         option = Option(**found.groupdict())
         if option.name in options:
-            raise FormatError(f"profile {name}, line {number}: CONFIG_{option.name} stands twice")
+            raise FormatError(f"profile {name}, line {number}: CONFIG_{option.name} is set twice")
         options[option.name] = option
     if not _is_base(base):
         raise FormatError(
-            f"profile {name} starts from {base!r}" if base else f"profile {name} has no base",
-            hint="write # base: allnoconfig, or # base: kernel debian, or # base: profile and one "
-            f"of {', '.join(profile_names())}",
+            f"profile {name} has the unknown base {base!r}"
+            if base
+            else f"profile {name} has no base",
+            hint="write # base: allnoconfig, # base: kernel NAME, or # base: profile NAME "
+            f"({', '.join(profile_names())})",
         )
     return Profile(name=name, title=title, base=base, options=tuple(options.values()))
 
@@ -187,5 +190,5 @@ def _is_base(base: str) -> bool:
 
 
 def _folder() -> Path:
-    # Our package is always unpacked: the kernel's scripts are given files, not streams.
-    return Path(str(files("bootwright.kernels").joinpath("profiles")))
+    # The package is always unpacked: the kernel's scripts need files, not streams.
+    return Path(str(files("bootwright.kbuild").joinpath("profiles")))

@@ -29,7 +29,7 @@ class Source:
     """One kernel source tree."""
 
     key: str
-    """Names its folder of builds: where it is, not what it holds."""
+    """The name of its builds' folder; it depends on the path, not on the content."""
     path: Path
     title: str
     digest: Digest
@@ -37,14 +37,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Note:
-    """What stands beside an unpacked package, and stays when the tree is removed."""
+    """A record beside an unpacked package; it remains when the tree is removed."""
 
     title: str
     digest: Digest
 
 
 def known_source(home: Home) -> Source | None:
-    """Return the newest Debian source that was fetched, whether its tree is still there or not."""
+    """Return the newest Debian source that was fetched, even if its tree was removed."""
     notes = sorted(
         sources_folder(home).glob("debian-*.json"),
         key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)],
@@ -57,10 +57,10 @@ def known_source(home: Home) -> Source | None:
 
 
 def debian_source(home: Home, *, observe: Observer = ignore) -> Source:
-    """Return Debian's source, unpacked; it is fetched where it is not there.
+    """Return Debian's source, unpacked; fetch it first if necessary.
 
     Raises:
-        BuildError: the package cannot be had.
+        BuildError: the package cannot be fetched.
         HostError: a program is missing, or the disk is full.
     """
     source = known_source(home)
@@ -90,18 +90,18 @@ def source_tree(path: Path) -> Source:
     """Return the user's tree at *path*.
 
     Raises:
-        InputError: it is no kernel source tree, or was built in its own folder.
+        InputError: it is not a kernel source tree, or contains an in-tree build.
     """
     path = path.absolute()
     if not (path / "Kconfig").is_file() or not (path / "scripts" / "kconfig").is_dir():
         raise InputError(
-            f"{path} is no kernel source tree",
-            hint="give the folder that holds Kconfig and scripts/kconfig",
+            f"{path} is not a kernel source tree",
+            hint="give the directory that contains Kconfig and scripts/kconfig",
         )
     if (path / ".config").exists() or (path / "include" / "config").exists():
         raise InputError(
-            f"{path} was built in its own folder; the kernel then refuses to be built elsewhere",
-            hint="run make mrproper there (keep your .config elsewhere)",
+            f"{path} contains an in-tree build, so the kernel refuses to build out of tree",
+            hint="save its .config elsewhere, then run make mrproper there",
         )
     return Source(
         key="tree-" + short_digest(digest_of_bytes(os.fsencode(path))),
@@ -112,12 +112,12 @@ def source_tree(path: Path) -> Source:
 
 
 def sources_folder(home: Home) -> Path:
-    """Return the folder of all trees that were fetched."""
+    """Return the folder of fetched trees."""
     return home.cache / "kernel-source"
 
 
 def _digest(path: Path) -> Digest:
-    """Name a tree by its files, .git left out."""
+    """Return the digest of a tree's files, without .git."""
     lines = []
     for folder, below, names in os.walk(path):
         below[:] = sorted(name for name in below if name != ".git")
@@ -132,7 +132,7 @@ def _fetch(home: Home, staged: Path, dpkg_deb: Path, observe: Observer) -> Sourc
     observe(Progress(step="fetching Debian's linux-source (140 MB)", share=0.0))
     package = staged / "kernel.deb"
     download_package(
-        "linux-source", DEFAULT_SUITE, None, package, hint="give a tree of your own with --source"
+        "linux-source", DEFAULT_SUITE, None, package, hint="give a source tree with --source DIR"
     )
     title = package_title(package)
     version = title.split()[-1].replace(":", "-").replace("~", "-")
@@ -150,10 +150,10 @@ def _unpack(package: Path, staged: Path, dpkg_deb: Path, observe: Observer) -> P
     done = commands.run([dpkg_deb, "-x", package, staged / "package"])
     if done.returncode:
         space.raise_if_full(done.stderr)
-        raise BuildError("taking the source package apart failed", evidence=done.stderr)
+        raise BuildError("extracting the source package failed", evidence=done.stderr)
     archives = sorted((staged / "package" / "usr" / "src").glob("linux-source-*.tar.xz"))
     if not archives:
-        raise FormatError("the source package holds no usr/src/linux-source-*.tar.xz")
+        raise FormatError("the source package contains no usr/src/linux-source-*.tar.xz")
     command = ["tar", "--verbose", "-xf", str(archives[0]), "-C", str(staged)]
     commands.announce(command)
     log: list[str] = []

@@ -1,4 +1,4 @@
-"""What building a kernel needs of this host, and in which packages it is."""
+"""Programs and headers that a kernel build needs, and the packages that contain them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Need:
     debian: str
     fedora: str
     when: Callable[[Mapping[str, str]], bool] | None = None
-    """Says of a kernel's options whether they need it; None: every kernel does."""
+    """Tells from a kernel's options whether it is needed; None: always."""
 
 
 def builds_modules(config: Mapping[str, str]) -> bool:
-    """Say whether a kernel with such options has modules to build; it may load some without."""
+    """Tell whether a kernel with these options has modules to build."""
     return "m" in config.values()
 
 
@@ -69,15 +69,15 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "CCACHE_DIR")
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of every program that builds: fixed, so that builds are alike."""
+    """Return the environment of a build: fixed, so that builds are reproducible."""
     return {name: os.environ[name] for name in _KEPT if name in os.environ} | FIXED
 
 
 def require(config: Mapping[str, str] | None = None) -> None:
-    """See that everything is here that a build needs.
+    """Check that everything that a build needs is installed.
 
     Args:
-        config: The kernel's options, without ``CONFIG_``; none: what a look at its config needs.
+        config: The kernel's options, without ``CONFIG_``; none: check only what configuring needs.
 
     Raises:
         HostError: something is missing; the hint has the command that installs all of it.
@@ -92,15 +92,14 @@ def require(config: Mapping[str, str] | None = None) -> None:
         debian = sorted({need.debian for need in missing})
         fedora = sorted({need.fedora for need in missing})
         raise HostError(
-            "building a kernel needs what is not installed here: "
-            + ", ".join(need.name for need in missing),
+            "missing for a kernel build: " + ", ".join(need.name for need in missing),
             hint=f"on Debian: sudo apt-get install {' '.join(debian)}; "
             f"on Fedora: sudo dnf install {' '.join(fedora)}",
         )
 
 
 def versions() -> str:
-    """Return what compiler and linker say of themselves; two that differ build two kernels."""
+    """Return the versions of compiler and linker; other versions build other kernels."""
     said = [commands.run([program, "--version"]).stdout for program in ("gcc", "ld")]
     return "\n".join(text.partition("\n")[0] for text in said)
 

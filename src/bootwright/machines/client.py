@@ -1,4 +1,4 @@
-"""The side of a machine that a command holds: it starts the monitor and follows what it tells."""
+"""A machine as its command sees it: starts the monitor and follows its messages."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from bootwright.machines.spec import EndReason, MachineSpec
 from bootwright.timelines.evidence import DeviceAccess, LogLineTime
 from bootwright.timelines.recorder import Recorder
 
-_TOLD_GRACE_S = 10.0
-"""How long after the hand-over we rely on the guest to tell that its SSH server listens, before we
-also look ourselves."""
+_MARK_GRACE_S = 10.0
+"""How long after the initramfs to rely on the guest's mark that its SSH server listens, before
+probing the port as well."""
 _RESTART_GRACE_S = 10.0
-"""How long an SSH server that failed may take until it is started again and listens."""
+"""How long a failed SSH server may take to be restarted and listen."""
 _PROMPT_SHARE = 0.2
-"""How much of the time for the whole start-up an SSH server may take once the console asks for a
-log-in: then everything else is up."""
+"""The fraction of the start-up timeout that an SSH server may take once the console shows a login
+prompt: by then everything else is up."""
 _CLEAN_STOP_S = 30.0
-_NEWS_S = 1.0
-"""How long after a connection to its guest broke a machine's end is known."""
+_END_NOTICE_S = 1.0
+"""How long to wait for a machine's end after a connection to its guest broke."""
 
 
 class Machine:
@@ -66,18 +66,18 @@ class Machine:
         self.recorder = recorder
         self.folder = MachineFolder(home.machines / spec.name)
         self.ports: dict[int, int] = {}
-        """Which port of the host leads to which port of the guest: ``{guest: host}``."""
+        """Forwarded ports: ``{guest: host}``."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self.freed = False
-        """Whether it goes on without this process."""
+        self.detached = False
+        """Whether it continues without this process."""
         self.logged_in = False
         """Whether somebody has logged in."""
         self.samples: tuple[VcpuSample, ...] = ()
-        """Of one that is watched so, once its initramfs has handed over."""
+        """Where the vCPU was, if the machine is sampled; set when the initramfs is done."""
         self.lines: tuple[LogLineTime, ...] = ()
-        """Likewise, of one on the virtual clock."""
+        """When kernel log lines appeared, if sampled on the virtual clock."""
         self.accesses: tuple[DeviceAccess, ...] = ()
-        """Of one that is watched so, once it has ended."""
+        """Accesses to devices, if counted; set when the machine has ended."""
         self._home = home
         self._command_in, self._command_out = streams
         self._monitor = monitor
@@ -86,15 +86,15 @@ class Machine:
         """When each mark was seen, on the event loop's clock."""
         self._details: dict[str, str] = {}
         self._server_log: deque[str] = deque(maxlen=10)
-        """What the guest's SSH server said before it last failed, or what led to emergency mode."""
+        """What the guest logged before its SSH server last failed, or before emergency mode."""
         self._paused = ""
-        self._news = asyncio.Event()
-        """Set whenever the monitor has told anything."""
+        self._changed = asyncio.Event()
+        """Set at each message from the monitor."""
         self._handed_over = asyncio.Event()
         self._may_end = False
         self._log_ins = count()
         self._commands = 0
-        """How many run in the guest."""
+        """How many commands run in the guest."""
         self._failure: Exception | None = None
         self._follower = asyncio.create_task(self._follow())
 
@@ -102,7 +102,7 @@ class Machine:
         """Wait until the guest's SSH server listens, or until the guest runs its one command.
 
         Raises:
-            GuestError: that took longer than *timeout_s*, or the guest failed before.
+            GuestError: this took longer than *timeout_s*, or the guest failed.
             VmmError: the VMM failed.
             HostError: the host's disk ran full.
         """
@@ -124,7 +124,7 @@ class Machine:
         return int(self._details["command.end"])
 
     async def reached(self, mark: str, timeout_s: float) -> None:
-        """Wait until the guest has told *mark*; see `ready` for what is raised."""
+        """Wait until the guest has sent *mark*; raises as `ready` does."""
         await self._wait_for(mark, timeout_s)
 
     async def run(
@@ -135,7 +135,7 @@ class Machine:
         The mark ``ssh.login`` is observed before the command begins.
 
         Raises:
-            BootwrightError: the machine ended meanwhile, see `lost`; or as `ssh.run`.
+            BootwrightError: the machine ended, see `lost`; or as `ssh.run`.
         """
 
         async def logged_in() -> None:
@@ -152,9 +152,9 @@ class Machine:
                 capture=capture,
             )
             if done.exit_status == ssh.LOST_STATUS:
-                # ssh says 255 for a lost connection, but a command may end so as well: news of the
-                # machine's end, if there is any, comes now.
-                await asyncio.wait([self.ended], timeout=_NEWS_S)
+                # 255 means a lost connection, but a command may exit with it too: wait for the
+                # machine's end, in case it has ended.
+                await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
         return done
 
     async def copy(self, source: str, target: str) -> None:
@@ -167,7 +167,7 @@ class Machine:
             await ssh.copy(self.reach(), source, target)
 
     def lost(self) -> Exception | None:
-        """Return the error for a machine that has ended; None where it was told to."""
+        """Return the error for a machine that has ended; None if that was requested."""
         is_crash = self.ended.exception() is not None
         if self._failure is None and (is_crash or self._commands or not self._may_end):
             self._failure = self._why_ended(ssh.lost_guest if self._commands else _gone)
@@ -186,7 +186,7 @@ class Machine:
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
-        """Let something run in the guest for the length of the block, which ends with it."""
+        """Count a command in the guest during the block, which the machine's end cancels."""
         if self.ended.done():
             raise self._why_ended(_gone)
         self._commands += 1
@@ -207,40 +207,40 @@ class Machine:
         return (await asyncio.shield(self.ended)).reason
 
     def mark(self, name: str) -> None:
-        """Take a mark now."""
+        """Record a mark now."""
         self._reach(name, self.recorder.mark(name).time_ns)
 
     def reach(self) -> ssh.SshEndpoint:
         """Return how to log in.
 
         Raises:
-            GuestError: no network leads into it.
+            GuestError: it has no network.
         """
         return ssh.ssh_endpoint(self._home, self.folder, self.ports)
 
     def note_login(self) -> None:
-        """Note that it works: from now on a machine that is to be kept is worth keeping."""
+        """Tell the monitor that a log-in succeeded; only then is a kept machine worth keeping."""
         self.logged_in = True
         if not self.ended.done():
             self._command_out.write(messages.encode(messages.LoggedIn()))
 
     def detach(self) -> None:
-        """Let the machine go on without this process."""
+        """Let the machine continue without this process."""
         self._command_out.write(messages.encode(messages.Detach()))
-        self.freed = True
+        self.detached = True
 
     async def stop(self, timeout_s: float = _CLEAN_STOP_S) -> None:
-        """Shut the guest down, the hard way where that takes longer than *timeout_s*."""
+        """Shut the guest down; end the VMM if that takes longer than *timeout_s*."""
         self._may_end = True
         if not self.ended.done():
             self._command_out.write(messages.encode(messages.Stop(timeout_s=timeout_s)))
             await asyncio.wait([self.ended], timeout=timeout_s + control.GONE_S)
 
     async def quit(self, *, save_console: bool = False) -> str:
-        """End the VMM now and wait until everything is given back.
+        """End the VMM now and wait until all resources are released.
 
         Returns:
-            Where a copy of the console's log lies, if one was asked for.
+            The path of the console's saved log, if requested.
         """
         self._may_end = True
         if not self.ended.done() and not self._command_out.is_closing():
@@ -250,18 +250,18 @@ class Machine:
         return self.ended.result().console if good else ""
 
     async def close(self) -> None:
-        """Cut the leash."""
+        """Close the connection to the monitor."""
         self._command_out.close()
         with suppress(ConnectionError):
             await self._command_out.wait_closed()
         self._follower.cancel()
-        if self.freed:
-            self._monitor.returncode = 0  # not ours to wait for any more
+        if self.detached:
+            self._monitor.returncode = 0  # not to be waited for
         else:
             with suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(self._monitor.wait, control.GONE_S)
         if self.ended.done() and not self.ended.cancelled():
-            self.ended.exception()  # seen
+            self.ended.exception()  # mark as retrieved
 
     async def _follow(self) -> None:
         error: Exception = VmmError(
@@ -271,15 +271,15 @@ class Machine:
         while message := await self._message():
             try:
                 self._take(message)
-            except Exception as raised:  # by the observer: whoever waits for the machine is told
+            except Exception as raised:  # from the observer: passed on to whoever waits
                 error = raised
                 break
         if not self.ended.done():
             self.ended.set_exception(error)
-        self._news.set()
+        self._changed.set()
 
     async def _message(self) -> FromMonitor | None:
-        """Return what the monitor tells next; None: it has ended, perhaps in a line's middle."""
+        """Return the monitor's next message; None if it has ended, even in the middle of a line."""
         with suppress(ConnectionError, messages.MalformedMessage):
             if line := await self._command_in.readline():
                 return messages.from_monitor(line)
@@ -304,17 +304,17 @@ class Machine:
                 self._observe(Progress(step=message.step, share=message.share))
             case Paused():
                 self._paused = message.text
-                self.notice(f"paused, {message.text}; it goes on when there is room again")
+                self.notice(f"paused, {message.text}; it continues when there is space again")
             case Failed():
                 if not self.ended.done():
                     self.ended.set_exception(messages.error_of(message))
             case Ended():
                 if not self.ended.done():
                     self.ended.set_result(message)
-        self._news.set()
+        self._changed.set()
 
     def notice(self, text: str) -> None:
-        """Report what the user should know of this machine."""
+        """Send a notice about this machine to the observer."""
         self._observe(Notice(text=f"{self.name}: {text}"))
 
     def _reach(self, name: str, time_ns: int, detail: str = "") -> None:
@@ -331,7 +331,7 @@ class Machine:
             self.notice(f"not mounted in the guest: {detail}")
         if name in ("sshd.log", "emergency.log"):
             self._server_log.append(detail)
-        self._news.set()
+        self._changed.set()
 
     async def wait_started(self) -> None:
         """Wait until the VMM runs its guest."""
@@ -354,13 +354,13 @@ class Machine:
                         printed=tail(self.folder.console_log),
                         server_log="\n".join(self._server_log),
                     )
-            self._news.clear()
+            self._changed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    await self._news.wait()
+                    await self._changed.wait()
 
     def _early_deadlines(self, name: str, timeout_s: float) -> list[float]:
-        """Return the times at which it is clear that no SSH server comes."""
+        """Return the times after which no SSH server can be expected."""
         if name != "sshd.listening":
             return [float("inf")]
         if diagnosis.is_stuck(self._seen):
@@ -373,7 +373,7 @@ class Machine:
         return deadlines
 
     def _raise_failure(self, name: str) -> None:
-        """Raise where *name* will not come any more."""
+        """Raise if the mark *name* cannot arrive any more."""
         if "initramfs.failed" in self._seen:
             raise GuestError(
                 f"the guest could not start: {self._details['initramfs.failed']}",
@@ -391,7 +391,7 @@ class Machine:
 
     async def _look_for_server(self) -> None:
         await self._handed_over.wait()
-        await asyncio.sleep(_TOLD_GRACE_S)
+        await asyncio.sleep(_MARK_GRACE_S)
         await ssh.wait_for_banner(self.reach().port)
         self.mark("sshd.banner")
         self._see("sshd.listening")
@@ -407,36 +407,37 @@ async def started(
     again: bool = False,
     requested: MonitorProcess | None = None,
 ) -> AsyncIterator[Machine]:
-    """Start a machine and own it for the length of the block.
+    """Run a machine for the length of the block.
 
-    After the block it is gone, with all that it had; a kept one has been shut down and lies ready
-    to start; one that was set free goes on.
+    After the block it is removed, with all its resources; a kept machine is shut down and can be
+    started again; a detached one continues.
 
     Args:
-        observe: Given each mark, the output that the guest sends over its mark port, the progress
-            of what takes a while, and notices.
-        again: Start the machine of that name that lies there, instead of making one.
-        requested: What `request` returned for this machine, where that was called already.
+        observe: Receives each mark, output from the guest's mark port, progress, and notices.
+        again: Start an existing machine of that name instead of creating one.
+        requested: What `request` returned for this machine, if it was called already.
 
     Raises:
-        BootwrightError: it could not be started; nothing is left.
+        BootwrightError: it could not be started; nothing is left behind.
     """
     monitor = requested or request(home, spec, observe, again=again)
     begun = recorder.mark("monitor.exec", monitor.started_ns)
     try:
-        streams = await asyncio.open_unix_connection(sock=monitor.leash, limit=messages.LINE_BYTES)
+        streams = await asyncio.open_unix_connection(
+            sock=monitor.connection, limit=messages.LINE_BYTES
+        )
     except BaseException:
-        monitor.leash.close()  # cut: what it has started ends
+        monitor.connection.close()  # ends whatever it has started
         raise
     observe(MarkReached(name=begun.name, time_ns=begun.time_ns))
     machine = Machine(home, spec, recorder, streams, monitor.process, observe)
     try:
         await machine.wait_started()
         yield machine
-        if spec.kept and not machine.freed:
+        if spec.kept and not machine.detached:
             await machine.stop()
     except asyncio.CancelledError:
-        if spec.kept and machine.logged_in and not machine.freed:
+        if spec.kept and machine.logged_in and not machine.detached:
             machine.notice("shutting down; interrupt again to end it at once")
             await machine.stop()
         raise
@@ -445,10 +446,10 @@ async def started(
             error.hint = "; ".join(filter(None, [error.hint, f"the whole console is in {saved}"]))
         raise
     finally:
-        if not machine.freed:
+        if not machine.detached:
             await machine.quit()
         await machine.close()
-        if not machine.freed:
+        if not machine.detached:
             machine.mark("machine.gone")
 
 

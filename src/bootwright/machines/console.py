@@ -1,4 +1,4 @@
-"""The guest's console: logged from its first byte; who attaches reads the log and may type."""
+"""The guest's console: logged from its first byte; clients read the log and can type."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ _CHUNK_BYTES = 1 << 16
 _BACKLOG_BYTES = 4 << 20
 _RETRY_S = 1.0
 _END_BYTES = 512
-"""What is looked at of the end, for what the guest asks."""
-_GAP = b"\r\n[bootwright: output is missing here, the host's disk was full]\r\n"
+"""How much of the latest output is searched for a prompt."""
+_GAP = b"\r\n[bootwright: output is missing here: the host's disk was full]\r\n"
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Console:
-    """Carries what the guest prints into a log file, and what is typed to the guest.
+    """Copies the guest's output to a log file, and typed input to the guest.
 
-    Readers follow the log at their own pace, so no one misses a byte, however slow, and no one
-    holds up the guest or another reader.
+    Readers follow the log at their own pace: a slow reader misses nothing and delays nobody.
 
     Args:
-        on_prompt: Called with a mark when the guest first asks for something; see `diagnosis`.
+        on_prompt: Called with a mark at the guest's first prompt of each kind; see `diagnosis`.
     """
 
     def __init__(
@@ -50,12 +49,12 @@ class Console:
         self._readers = 0
 
     async def pump(self) -> None:
-        """Carry what the guest prints until it prints no more."""
+        """Copy the guest's output until it ends."""
         try:
             with self._log.open("ab", buffering=0) as log:
                 while True:
                     try:
-                        # What waits for room on the disk is tried again, printed to or not.
+                        # While the backlog waits for disk space, retry even without new output.
                         async with asyncio.timeout(_RETRY_S if self._backlog else None):
                             data = await self._reader.read(_CHUNK_BYTES)
                     except TimeoutError:
@@ -75,10 +74,10 @@ class Console:
     async def attach(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_byte: int
     ) -> None:
-        """Show the console on *writer* and type what *reader* brings, until either ends.
+        """Copy the console to *writer* and *reader* to the console, until either ends.
 
         Args:
-            from_byte: Where in the log to begin; negative: so many bytes before its end.
+            from_byte: Where in the log to begin; negative: bytes before its end.
         """
         self._readers += 1
         showing = asyncio.create_task(self._show(writer, from_byte))
@@ -94,13 +93,13 @@ class Console:
                 self._grown.notify_all()
 
     async def read_out(self, timeout_s: float) -> None:
-        """Wait until all who are attached have read to the end, or for *timeout_s*."""
+        """Wait until all readers have reached the end, at most *timeout_s*."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), self._grown:
                 await self._grown.wait_for(lambda: self._readers == 0)
 
     async def _append(self, log: FileIO, data: bytes) -> None:
-        """Add to the log; while the disk is full, what is printed waits for room, up to a bound."""
+        """Append to the log; while the disk is full, keep a bounded backlog."""
         self._backlog += data
         try:
             written = log.write(self._backlog)
@@ -145,7 +144,7 @@ class Console:
 
 
 def panic(log: Path) -> str:
-    """Return why the kernel panicked, or nothing where its console tells of no panic.
+    """Return the reason of a kernel panic in the log, or an empty string.
 
     Source: kernel/panic.c, ``Kernel panic - not syncing: REASON``.
     """
@@ -154,7 +153,7 @@ def panic(log: Path) -> str:
 
 
 def tail(log: Path, lines: int = 12) -> str:
-    """Return the last lines of a console's log that hold something."""
+    """Return the last nonblank lines of a console's log."""
     try:
         text = log.read_bytes()[-8192:].decode("utf-8", "replace")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a command does to a machine that another one started: it talks to its monitor."""
+"""Controlling a machine that another command started, through its monitor."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bootwright.machines.messages import AskStatus, Ended, Failed, Message, Quit
 from bootwright.machines.spec import MONITOR
 
 GONE_S = 15.0
-"""How long a monitor may take to give everything back."""
+"""How long a monitor may take to release all resources."""
 _ANSWER_S = 2.0
 _BEGIN_S = 5.0
-"""How long a monitor may take between its lock and its socket."""
+"""How long a monitor may take from its lock to its socket."""
 _BEGIN_PAUSE_S = 0.02
 
 
 def status(folder: MachineFolder) -> Status:
-    """Ask a machine's monitor how the machine is.
+    """Ask a machine's monitor for its status.
 
     Raises:
         InputError: it is not running.
@@ -61,7 +61,7 @@ async def connect(folder: MachineFolder) -> tuple[asyncio.StreamReader, asyncio.
             with folder.control_address() as address:
                 return await asyncio.open_unix_connection(address, limit=messages.LINE_BYTES)
         except OSError as error:
-            # A monitor that has just begun, or is about to end: its lock tells which.
+            # The monitor has just started, or is about to end: its lock shows which.
             if asyncio.get_running_loop().time() > deadline:
                 raise _no_answer(folder) from error
         await asyncio.sleep(_BEGIN_PAUSE_S)
@@ -71,21 +71,21 @@ async def end(folder: MachineFolder) -> None:
     """End a running machine at once and wait until it is gone.
 
     Raises:
-        GuestError: its monitor did not give everything back in time.
+        GuestError: its monitor did not release its resources in time.
     """
-    await _tell(folder, Quit(), GONE_S)  # how it failed meanwhile is no news
+    await _send(folder, Quit(), GONE_S)  # an earlier failure does not matter
 
 
 async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
-    """Shut a running machine down: cleanly if it does so within *timeout_s*, else at once.
+    """Shut down a running machine; end it at once after *timeout_s*.
 
-    The monitor sees to it, so it comes about even if this process is killed.
+    The monitor does the work, so it continues if this process is killed.
 
     Raises:
-        GuestError: its monitor did not give everything back in time, or the guest died.
+        GuestError: its monitor did not release its resources in time, or the guest died.
         VmmError: the VMM died.
     """
-    ended, failure = await _tell(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
+    ended, failure = await _send(folder, Stop(timeout_s=timeout_s), timeout_s + GONE_S)
     if failure is not None:
         raise failure
     return ended
@@ -94,7 +94,7 @@ async def stop(folder: MachineFolder, timeout_s: float) -> Ended:
 def force(folder: MachineFolder) -> None:
     """Kill a monitor that does not answer; its VMM goes with it.
 
-    What it had taken is given back by `recovery.settle`.
+    `recovery.reclaim` releases its resources.
 
     Raises:
         HostError: it does not end.
@@ -105,19 +105,19 @@ def force(folder: MachineFolder) -> None:
 
 
 def not_running(folder: MachineFolder) -> InputError:
-    """Return the error for a machine that does not run."""
+    """Return the error for a machine that is not running."""
     return InputError(
         f"machine {folder.name!r} is not running", hint=f"bootwright start {folder.name}"
     )
 
 
-async def _tell(
+async def _send(
     folder: MachineFolder, message: Message, timeout_s: float
 ) -> tuple[Ended, BootwrightError | None]:
-    """Send *message*, and read until the monitor has given everything back and closes.
+    """Send *message*, and read until the monitor has released everything and closes.
 
     Returns:
-        How the machine ended, and the error, where that was no good end.
+        How the machine ended, and the error if it failed.
     """
     reader, writer = await connect(folder)
     ended = Ended(reason="lost", text="its monitor was killed")
@@ -125,14 +125,14 @@ async def _tell(
     try:
         writer.write(messages.encode(message))
         async with asyncio.timeout(timeout_s):
-            # A monitor that is killed may leave half a line.
+            # A killed monitor may leave half a line.
             with suppress(ConnectionError, messages.MalformedMessage):
                 while line := await reader.readline():
-                    told = messages.from_monitor(line)
-                    if isinstance(told, Failed):
-                        failure = messages.error_of(told)
-                    elif isinstance(told, Ended):
-                        ended = told
+                    answer = messages.from_monitor(line)
+                    if isinstance(answer, Failed):
+                        failure = messages.error_of(answer)
+                    elif isinstance(answer, Ended):
+                        ended = answer
     except TimeoutError as error:
         raise _not_ended(folder, timeout_s) from error
     finally:
@@ -150,5 +150,5 @@ def _not_ended(folder: MachineFolder, timeout_s: float) -> GuestError:
 def _no_answer(folder: MachineFolder) -> GuestError:
     return GuestError(
         f"the monitor of machine {folder.name!r} does not answer",
-        hint=f"try again; if it stays so: bootwright rm --force {folder.name}",
+        hint=f"try again, or end it by force: bootwright rm --force {folder.name}",
     )

@@ -1,4 +1,4 @@
-"""What kept a guest from becoming ready, told from how far it came and what it printed. Pure."""
+"""Why a guest did not become ready, judged by its marks and its console. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from bootwright.errors import GuestError
 
-_LOOK = "give more time with --timeout, or look at its console below"
+_LOOK = "raise --timeout, or look at its console below"
 
 # What a console shows when somebody is to type there, and the mark that says so; the first that
 # fits counts. Source: systemd's sulogin-shell.c and emergency.service; sulogin(8); cryptsetup(8)
@@ -50,12 +50,12 @@ def not_ready(
     """Return the error for a guest that did not become ready.
 
     Args:
-        waited_s: How long was waited for it.
-        seen: The marks that were seen, each with its detail.
-        last_mark: The last of them.
+        waited_s: How long it had.
+        seen: Its marks and their details.
+        last_mark: The last mark.
         printed: The last lines of its console.
-        server_log: The last lines that it logged of what failed: its SSH server, or what led to
-            emergency mode.
+        server_log: The last lines that it logged before its SSH server failed, or before emergency
+            mode.
     """
     what, hint = _explain(seen, printed, server_log)
     evidence = "\n".join(filter(None, [server_log, printed]))
@@ -67,18 +67,18 @@ def not_ready(
 
 
 def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, str]:
-    """Return what seems to be wrong, and what to try."""
+    """Return the likely cause, and what to try."""
     if "root.full" in seen or "No space left on device" in printed:
         return (
             f"its disk is full ({seen.get('root.full', 'see below')})",
-            "an image's disk grows with --disk-size 8G",
+            "use a larger disk, such as --disk-size 8G",
         )
     if "sshd.failed" in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
-            "correct its configuration in the image, /etc/ssh/sshd_config; what it said is below"
+            "correct /etc/ssh/sshd_config in the image; its log is below"
             if "sshd.given-up" in seen
-            else "what it said is below; bootwright console shows more",
+            else "its log is below; bootwright console shows more",
         )
     if "console.password" in seen:
         return (
@@ -91,19 +91,19 @@ def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, s
             return _emergency(f"{logged}\n{printed}")
         if "console.prompt" in seen:
             return (
-                "the system is up (its console asks for a log-in), but its SSH server does not "
-                "listen",
+                "the system is up (its console shows a login prompt), but its SSH server does "
+                "not listen",
                 "is openssh-server installed and its unit enabled in the image?",
             )
         return "its init runs, but its SSH server does not listen yet", _LOOK
     if "initramfs.start" in seen:
         return "the initramfs has not handed over to the image's init", _LOOK
     if printed:
-        return "its kernel runs, but has not come to the initramfs", _LOOK
+        return "its kernel runs, but has not reached the initramfs", _LOOK
     return (
         "its kernel printed nothing: it hangs before its console, or the kernel argument quiet "
-        "hides how far it came",
-        "give more time with --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
+        "hides its progress",
+        "raise --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
     )
 
 
@@ -129,4 +129,4 @@ def _emergency(said: str) -> tuple[str, str]:
             f"boot without it: --append 'systemd.mask={found[1]}'; or write nofail into its line "
             "in the image's /etc/fstab",
         )
-    return what, "the lines below say why; --append systemd.unit=multi-user.target may pass by it"
+    return what, "the cause is below; --append systemd.unit=multi-user.target may skip it"

@@ -1,4 +1,4 @@
-"""How a machine ended: what the VMM told, seen together with what was asked of it."""
+"""How a machine ended: the VMM's exit, judged by what was requested."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bootwright.vmms.protocol import VmmExit
 
 @dataclass(slots=True, kw_only=True)
 class Circumstances:
-    """What happened to one run of a machine before its end."""
+    """What happened during one run of a machine."""
 
     logged_in: bool = False
     """Somebody logged in."""
@@ -25,11 +25,11 @@ class Circumstances:
     stopped: bool = False
     """The guest was asked to shut down."""
     save_console: bool = False
-    """Whoever follows it takes it for failed."""
+    """The command considers it failed."""
 
 
 def lost(started_s: int) -> LastEnd:
-    """Return the end that is written down before a run: it stands if nobody can write another."""
+    """Return the end recorded before a run, which remains if the monitor is killed."""
     return LastEnd(
         reason="lost",
         text="its monitor was killed, or the host went down, while it ran",
@@ -38,10 +38,10 @@ def lost(started_s: int) -> LastEnd:
 
 
 def not_started(why: str) -> LastEnd:
-    """Return the end of a machine that was given up, or failed, before its guest ran."""
+    """Return the end of a machine that was cancelled or failed before its guest ran."""
     return LastEnd(
         reason="vmm-died" if why else "ended",
-        text=f"it did not start: {why}" if why else "it was ended before it had started",
+        text=f"it did not start: {why}" if why else "it was ended before it started",
         ended_s=int(time.time()),
     )
 
@@ -49,7 +49,7 @@ def not_started(why: str) -> LastEnd:
 def judge(
     ending: VmmExit, folder: MachineFolder, circumstances: Circumstances, logs: Path
 ) -> tuple[LastEnd, BootwrightError | None]:
-    """Say how a machine ended, and raise nothing: the error, where it was no good end, is returned.
+    """Return how a machine ended, and the error if it failed.
 
     The console of a machine that failed and is about to be removed is copied to *logs*.
     """
@@ -69,17 +69,17 @@ def _judged(
 
     printed = tail(folder.console_log)
     match ending.reason:
-        case "told-to-quit" if circumstances.stopped:
+        case "quit-requested" if circumstances.stopped:
             return "ended", "did not shut down in time and was ended", None
-        case "told-to-quit":
-            return "ended", "ended at once, when told to, without shutting down", None
+        case "quit-requested":
+            return "ended", "ended at once as requested, without a shutdown", None
         case "powered-off" if circumstances.stopped:
-            return "stopped", "shut down when told to", None
+            return "stopped", "shut down as requested", None
         case "powered-off":
             text = "the guest powered itself off"
             if circumstances.logged_in or circumstances.finished:
                 return "powered-off", text, None
-            before = " before it let anybody in, or its command had ended"
+            before = " before anybody logged in or its command ended"
             return "powered-off", text, GuestError(text + before, evidence=printed)
         case "reset":
             reason = panic(folder.console_log)
@@ -90,12 +90,12 @@ def _judged(
             output = folder.vmm_log.read_text(errors="replace").strip()
             hint = ""
             if ending.exit_status == -signal.SIGKILL:
-                hint = "somebody killed it; the kernel does when memory runs out (see dmesg)"
+                hint = "it was killed; the kernel does this when memory runs out (see dmesg)"
             return "vmm-died", text, VmmError(text, hint=hint, evidence=output[-1500:] or printed)
 
 
 def _kept_console(folder: MachineFolder, logs: Path) -> str:
-    """Return where the console's log can be read later; "" where there is none, or no room."""
+    """Save the console's log and return its path; "" if there is none, or no space."""
     try:
         if folder.is_worth_keeping():
             return str(folder.console_log)

@@ -1,4 +1,4 @@
-"""What a machine reports while it boots and runs."""
+"""Events of a machine while it boots and runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bootwright.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkReached(Event):
-    """A mark of the boot was taken; docs/json.md lists them."""
+    """A mark of the boot; docs/json.md lists them."""
 
     name: str
     time_ns: int
@@ -18,6 +18,6 @@ class MarkReached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputReceived(Event):
-    """The guest sent output over its mark port: its one command's, or a log that was asked for."""
+    """Output from the guest's mark port: of its command, or a requested log."""
 
     data: bytes

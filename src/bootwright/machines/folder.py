@@ -1,7 +1,7 @@
-"""A machine's folder: all that a machine owns on disk lies in it.
+"""A machine's folder, which holds all its files.
 
-Its lock is held by the machine's monitor for as long as that lives; a pid is never asked. Whatever
-has no lock file is none of our machines, whatever its name.
+The machine's monitor holds its lock for as long as it lives; pids are not used. A folder without a
+lock file is not a bootwright machine, whatever its name.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from bootwright.machines.spec import LastEnd, MachineSpec
 T = TypeVar("T")
 
 _NEW, _GONE = ".new-", ".gone-"
-"""How a folder is called before its machine is whole, and while it is removed."""
-_SETTLE_S = 12.0
-"""How long it may take to give back what a dead monitor left: a process may end slowly."""
+"""Prefixes of folders that are being made, and removed."""
+_RECLAIM_S = 12.0
+"""How long another process may take to release what a dead monitor left."""
 _GLANCE_S = 0.5
-"""How long a lock may be held by a command that only looks whether anything was left behind."""
+"""How long a command may hold a lock to check for leftovers."""
 
 
 def _remove_device(name: str) -> None:
@@ -61,17 +61,17 @@ class MachineFolder:
         return self.path.name
 
     def spec(self) -> MachineSpec:
-        """Return what the machine was made from."""
+        """Return the machine's specification."""
         return self._read("machine.json", MachineSpec)
 
     def identity(self) -> Identity:
-        """Return the machine's own name, keys and addresses."""
+        """Return the machine's name, keys and addresses."""
         return self._read("identity.json", Identity)
 
     def last_end(self) -> LastEnd | None:
-        """Return how the machine last ended; None where it has not run.
+        """Return how the machine last ended; None if it has never run.
 
-        While it runs, this is how it will have ended should its monitor be killed.
+        While it runs, this is the end that applies if its monitor is killed.
         """
         path = self.path / "end.json"
         try:
@@ -79,12 +79,12 @@ class MachineFolder:
         except FormatError:
             if not path.exists():
                 return None
-            # No reason to call the whole machine damaged: the next start writes it anew.
+            # This does not make the machine damaged: the next start rewrites the file.
             ended_s = int(path.stat().st_mtime)
-            return LastEnd(reason="lost", text="nobody knows how it ended", ended_s=ended_s)
+            return LastEnd(reason="lost", text="how it ended is unknown", ended_s=ended_s)
 
     def write(self, value: MachineSpec | Identity | LastEnd) -> None:
-        """Write *value* whole or not at all, readable by its owner only."""
+        """Write *value* atomically, readable by its owner only."""
         file_name = {
             MachineSpec: "machine.json",
             Identity: "identity.json",
@@ -96,14 +96,14 @@ class MachineFolder:
         staged.rename(self.path / file_name)
 
     def is_worth_keeping(self) -> bool:
-        """Say whether the machine is to be kept and has once let somebody in."""
+        """Test whether the machine is kept and somebody has logged in to it once."""
         if self._visit.exists() and not locks.is_held(self._visit):
             return False
-        return (self.path / "let-in").exists() and self.spec().kept
+        return (self.path / "logged-in").exists() and self.spec().kept
 
     @contextmanager
     def visited(self) -> Iterator[None]:
-        """Let the machine be kept for the length of the block only, however that ends."""
+        """Keep the machine for the length of the block only."""
         lock = locks.take(self._visit)
         try:
             yield
@@ -111,36 +111,36 @@ class MachineFolder:
             os.close(lock)
 
     def note_login(self) -> None:
-        """Note that the machine has let somebody in."""
-        (self.path / "let-in").touch()
+        """Record that somebody has logged in."""
+        (self.path / "logged-in").touch()
 
     def begin_logs(self) -> None:
-        """Set the logs of the last run aside."""
+        """Rename the last run's console log, and remove its VMM log."""
         with suppress(FileNotFoundError):
             self.console_log.rename(self.previous_console_log)
         self.vmm_log.unlink(missing_ok=True)
 
     def give_back(self, *, except_token: str = "") -> None:
-        """Give back all that a run has taken, and forget it; the lock must be held.
+        """Release all resources of a run; the lock must be held.
 
         Args:
-            sparing: The token of the process that calls this; see `Journal.undo_all`.
+            except_token: The token of the calling process; see `Journal.undo_all`.
 
         Raises:
             HostError: a process does not end.
         """
-        with suppress(FileNotFoundError):  # another gives the same back, and was faster
+        with suppress(FileNotFoundError):  # another process was faster
             for half_written in self.path.glob(".*.json"):
                 half_written.unlink(missing_ok=True)
         self.journal.undo_all(except_token=except_token)
 
     def is_alive(self) -> bool:
-        """Say whether a monitor holds the lock."""
+        """Test whether a monitor holds the lock."""
         return locks.is_held(self.lock)
 
     @contextmanager
     def control_address(self) -> Iterator[str]:
-        """Give the control socket's address; the whole path may be too long for one (unix(7))."""
+        """Provide the control socket's address; the full path may be too long for one (unix(7))."""
         opened = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             yield str(Path(f"/proc/self/fd/{opened}") / self.control.name)
@@ -163,7 +163,7 @@ class MachineFolder:
             yield made
 
     def listens(self) -> bool:
-        """Say whether a monitor listens on the control socket."""
+        """Test whether a monitor listens on the control socket."""
         with socket.socket(socket.AF_UNIX) as connection:
             try:
                 with self.control_address() as address:
@@ -177,11 +177,11 @@ class MachineFolder:
         """Hold the machine's lock for the length of the block.
 
         Args:
-            at_once: Do not wait for one who only looks, or gives back what a dead monitor left.
+            at_once: Do not wait for a process that holds the lock for a moment.
 
         Raises:
-            InputError: the machine runs already.
-            NotFoundError: it was removed just now.
+            InputError: the machine is already running.
+            NotFoundError: it was just removed.
         """
         try:
             try:
@@ -189,16 +189,16 @@ class MachineFolder:
             except BlockingIOError:
                 if at_once or self.listens():
                     raise
-                # Nobody lives there: what a dead monitor left is being given back.
-                lock = locks.take(self.lock, wait_s=_SETTLE_S)
+                # No monitor: another process releases what a dead one left.
+                lock = locks.take(self.lock, wait_s=_RECLAIM_S)
         except BlockingIOError:
             raise InputError(
-                f"machine {self.name!r} is running already",
+                f"machine {self.name!r} is already running",
                 hint=f"bootwright ssh {self.name}",
             ) from None
         except FileNotFoundError:
             raise NotFoundError(
-                f"machine {self.name!r} was removed just now", hint="bootwright ps"
+                f"machine {self.name!r} was just removed", hint="bootwright ps"
             ) from None
         try:
             yield
@@ -211,17 +211,16 @@ class MachineFolder:
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except (OSError, ValueError, InputError) as error:  # msgspec's errors are ValueErrors
             raise FormatError(
-                f"{path} cannot be read: {error}",
+                f"cannot read {path}: {error}",
                 hint=f"bootwright rm --force {self.name}",
             ) from error
 
 
 @contextmanager
 def claimed_folder(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
-    """Make a new machine's folder and hold its lock.
+    """Create a new machine's folder and hold its lock.
 
-    The folder gets its name only once the lock is held, so whoever sees it unlocked sees a machine
-    without a monitor.
+    The folder is renamed once the lock is held, so an unlocked folder has no monitor.
 
     Raises:
         InputError: a machine has that name.
@@ -231,19 +230,19 @@ def claimed_folder(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
     try:
         staged.write(spec)
         try:
-            # rename(2) would take the place of an empty folder, whoever made it.
+            # rename(2) replaces an empty folder.
             if target.exists() or target.is_symlink():
                 raise FileExistsError
             staged.path.rename(target)
         except OSError:
-            if _is_ours(target):
+            if _is_machine(target):
                 raise InputError(
-                    f"a machine is called {spec.name!r} already",
+                    f"a machine named {spec.name!r} already exists",
                     hint=f"choose another --name, or: bootwright rm --force {spec.name}",
                 ) from None
             if target.exists() or target.is_symlink():
                 raise InputError(
-                    f"{target} is in the way, and is no machine of ours",
+                    f"{target} exists and is not a bootwright machine",
                     hint="choose another --name, or move it away",
                 ) from None
             raise
@@ -254,10 +253,10 @@ def claimed_folder(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
 
 
 def _begin(home: Home) -> tuple[MachineFolder, int]:
-    """Make a folder without a name and take its lock."""
+    """Create a folder with a temporary name and take its lock."""
     home.machines.mkdir(parents=True, exist_ok=True)
     folder = MachineFolder(home.machines / f"{_NEW}{os.urandom(4).hex()}")
-    # While this is held, a folder without a lock is just being made; see `unfinished`.
+    # While this is held, a folder without a lock is being made; see `unfinished_folders`.
     held = block_new_folders(home)
     try:
         folder.path.mkdir(mode=0o700)
@@ -267,40 +266,40 @@ def _begin(home: Home) -> tuple[MachineFolder, int]:
 
 
 def block_new_folders(home: Home) -> int:
-    """Let no machine's folder be made until the descriptor that is returned is closed.
+    """Prevent new machine folders until the returned descriptor is closed.
 
-    Those that `beginning` returns have one already.
+    The folders that `folders_being_made` returns exist already.
 
     Raises:
-        BlockingIOError: another does the same for too long.
+        BlockingIOError: another process blocks them for too long.
     """
     return locks.take(home.state / "beginning.lock", wait_s=30)
 
 
 def folders_being_made(home: Home) -> list[Path]:
-    """Return the folders that have no name yet."""
+    """Return the folders that still have a temporary name."""
     return list(home.machines.glob(f"{_NEW}*/"))
 
 
 def unfinished_folders(home: Home) -> list[MachineFolder]:
-    """Return the folders that a crash left without a name: half made, or half removed."""
+    """Return the folders that a crash left half made or half removed."""
     found = [MachineFolder(path) for path in home.machines.glob(f"{_GONE}*/")]
     if new := [MachineFolder(path) for path in folders_being_made(home)]:
-        # Waits for those that are between folder and lock.
+        # Wait for processes between creating a folder and taking its lock.
         os.close(block_new_folders(home))
         found += [folder for folder in new if not folder.is_alive() and folder.path.exists()]
     return found
 
 
 def remove_machine(folder: MachineFolder) -> None:
-    """Remove a machine's folder, whose lock is held or which has no name any more.
+    """Remove a machine's folder; its lock must be held, unless a crash left it unfinished.
 
-    It loses its name first: nobody ever sees half a machine.
+    It is renamed first, so that nobody sees half a machine.
     """
     gone = folder.path
     if not gone.name.startswith(_GONE):
         gone = folder.path.with_name(f"{_GONE}{os.urandom(4).hex()}")
-        with suppress(FileNotFoundError):  # taken away under us
+        with suppress(FileNotFoundError):  # just removed
             folder.path.rename(gone)
     remove_tree(gone)
 
@@ -318,19 +317,19 @@ def find_machine(home: Home, name: str) -> MachineFolder:
             f"no machine is called {name!r}",
             hint=f"there are: {known}"
             if known
-            else "there is no machine; bootwright run makes one",
+            else "there are no machines; bootwright run makes one",
         )
     return folders[name]
 
 
 def all_machines(home: Home) -> list[MachineFolder]:
     """Return the folders of all machines, running or not, sorted by name."""
-    return [MachineFolder(path) for path in _entries(home) if _is_ours(path)]
+    return [MachineFolder(path) for path in _entries(home) if _is_machine(path)]
 
 
 def foreign_entries(home: Home) -> list[Path]:
-    """Return what lies among the machines and is none of ours: it is never touched."""
-    return [path for path in _entries(home) if not _is_ours(path)]
+    """Return entries among the machines that bootwright did not create, and never touches."""
+    return [path for path in _entries(home) if not _is_machine(path)]
 
 
 def _entries(home: Home) -> list[Path]:
@@ -339,8 +338,8 @@ def _entries(home: Home) -> list[Path]:
     return [path for path in sorted(home.machines.iterdir()) if path.name[0] != "."]
 
 
-def _is_ours(path: Path) -> bool:
-    # A link leads to a folder that somebody else has made or moved.
+def _is_machine(path: Path) -> bool:
+    # A link leads to a folder that somebody else created or moved.
     return (path / "lock").is_file() and not path.is_symlink()
 
 

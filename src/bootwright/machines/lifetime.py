@@ -1,4 +1,4 @@
-"""Work that ends with its machine."""
+"""Cancelling work when its machine ends."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 def cancelled_at(
     ended: asyncio.Future[Any], failure: Callable[[], Exception | None]
 ) -> Iterator[None]:
-    """Cancel the block when *ended* is done, and raise *failure* in the cancellation's place.
+    """Cancel the block when *ended* is done, and raise *failure* instead of the cancellation.
 
-    A cancellation that comes from elsewhere passes through. So does any other exception of the
-    block; where *ended* came before it, it gets a note that says so. Blocks may be nested.
+    Other cancellations and exceptions pass through; an exception after *ended* gets a note with
+    the failure. Blocks may be nested.
 
     Args:
-        failure: Called once, when *ended* is done; None: that end was wanted, the block goes on.
+        failure: Called once, when *ended* is done; None: that was requested, the block continues.
 
     Raises:
         Exception: *failure*.
@@ -31,14 +31,14 @@ def cancelled_at(
 
     def end(_: asyncio.Future[Any]) -> None:
         nonlocal error, is_cancelled
-        # A callback that is scheduled already cannot be removed.
+        # A scheduled callback cannot be removed.
         if not is_over:
             error = failure()
             # False: the task has ended, and another one leaves the block (a test's fixture).
             is_cancelled = error is not None and task.cancel()
 
     def is_from_elsewhere() -> bool:
-        """Take our cancellation back, and say whether there is another one."""
+        """Undo this block's cancellation, and test for another one."""
         return not is_cancelled or task.uncancel() > cancelling
 
     ended.add_done_callback(end)

@@ -1,7 +1,6 @@
-"""What a machine needs of its host, checked before it starts.
+"""Host limits, checked before a machine starts.
 
-What it cannot do without is an error. Promising guests more memory or vCPUs than there are is said,
-never forbidden.
+Missing descriptors or disk space are errors. Overcommitted memory and vCPUs are only warnings.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from bootwright.machines.folder import all_machines
 from bootwright.recipes.recipe import MIB, Recipe
 
 DISK_FLOOR_BYTES = 64 << 20
-"""What must be free for a machine to start, and for one that ran out of room to go on."""
+"""Free space that a machine needs to start, or to continue after its disk was full."""
 DESCRIPTORS = 96
-"""More than a monitor or its VMM opens, with room for commands that attach and for a guest's
-connections. Seen while Debian 12 ran: 15 and 22."""
+"""More than a monitor or its VMM opens, with reserve for attached commands and the guest's
+connections. Debian 12 used 15 and 22."""
 
 
 def check(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> None:
-    """See that a machine of *recipe* can start.
+    """Check that a machine of *recipe* can start.
 
     Args:
-        notice: Told of each promise that the host cannot keep.
+        notice: Called with each warning about overcommitment.
 
     Raises:
-        HostError: too few file descriptors, or too little room on the disk.
+        HostError: too few file descriptors, or too little disk space.
     """
     descriptors.require(DESCRIPTORS)
     space.require(home.machines, DISK_FLOOR_BYTES, "a machine's disk")
@@ -47,8 +46,8 @@ def check(home: Home, recipe: Recipe, notice: Callable[[str], None]) -> None:
 def overcommit(recipe: Recipe, others: Sequence[Recipe], memory: Memory, cpus: int) -> list[str]:
     """Return warnings, one line each, at most one about memory and one about vCPUs.
 
-    A guest takes its memory only as it touches it, so machines may promise more than is free now.
-    That is said where this machine alone does so, or where all together promise more than there is.
+    A guest's memory is allocated when first used, so machines may be assigned more than is free.
+    This warns if this machine alone needs more, or all together need more than the host has.
 
     Args:
         recipe: The machine about to start.

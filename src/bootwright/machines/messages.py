@@ -1,8 +1,8 @@
-"""What a machine's monitor and a command say to each other: one JSON object a line.
+"""The messages between a monitor and commands: one JSON object a line.
 
-They talk over two kinds of socket. The *leash* joins a monitor to the command that started it:
-when it is cut before the machine was set free, the machine ends. The *control* socket in the
-machine's folder is for every other command.
+There are two kinds of socket. The *command's connection* joins a monitor to the command that
+started it: when it closes before the machine is detached, the machine ends. Other commands use the
+*control socket* in the machine's folder.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from bootwright.timelines.evidence import DeviceAccess, LogLineTime
 from bootwright.vmms.protocol import CpuMode
 
 State = Literal["starting", "running", "paused", "stopping"]
-"""``paused``: the guest is held as the host's disk is full, or nearly; it goes on by itself."""
+"""``paused``: the guest is stopped until the host's disk has space again."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Base of all messages; the field ``type`` tells them apart."""
+    """Base of all messages; the field ``type`` names the class."""
 
 
 # To the monitor.
 
 
 class Start(Message, frozen=True, kw_only=True):
-    """Make this machine and start it; or start again the one that lies there."""
+    """Create and start this machine, or start an existing one again."""
 
     home: Home
-    """Absolute, as all its folders are: the monitor works in another folder."""
+    """With absolute paths: the monitor has another working folder."""
     spec: MachineSpec
     again: bool
 
 
 class Detach(Message, frozen=True):
-    """Go on without the command that started you."""
+    """Continue without the command that started the monitor."""
 
 
 class LoggedIn(Message, frozen=True):
-    """The guest has let us in: from now on a machine that is to be kept is worth keeping."""
+    """Somebody has logged in: from now on a kept machine is worth keeping."""
 
 
 class Stop(Message, frozen=True, kw_only=True):
-    """Shut the guest down; after *timeout_s* end the VMM. This goes on without who asked for it."""
+    """Shut the guest down; end the VMM after *timeout_s*, even if the sender is gone."""
 
     timeout_s: float
 
@@ -56,21 +56,21 @@ class Quit(Message, frozen=True, kw_only=True):
     """End the VMM now."""
 
     save_console: bool = False
-    """Keep a copy of the console's log; the machine failed."""
+    """Save the console's log, as the machine failed."""
 
 
 class AskStatus(Message, frozen=True):
-    """Say how you are; the answer is a `Status`."""
+    """Request a `Status`."""
 
 
 class AttachConsole(Message, frozen=True, kw_only=True):
-    """From here on this connection is the guest's console: what is sent is typed.
+    """Turn this connection into the guest's console: input is typed.
 
-    All that the guest prints is shown, however slowly it is read: it comes from the log.
+    Output comes from the log, so a slow reader misses nothing.
     """
 
     from_byte: int
-    """Where in the console's log to begin; negative: so many bytes before its end."""
+    """Where in the console's log to begin; negative: bytes before its end."""
 
 
 # From the monitor.
@@ -106,36 +106,36 @@ class VcpuSample(msgspec.Struct, frozen=True):
 
 
 class SamplesTaken(Message, frozen=True, kw_only=True):
-    """All samples of a machine's start-up, in order; told when the initramfs hands over."""
+    """All samples of a machine's start-up, in order; sent when the initramfs is done."""
 
     samples: tuple[VcpuSample, ...]
     lines: tuple[LogLineTime, ...] = ()
-    """Of a guest that was stopped for each look, where its kernel's symbols are known."""
+    """If the guest was stopped for each sample and its kernel's symbols are known."""
 
 
 class AccessesCounted(Message, frozen=True, kw_only=True):
-    """What the guest did with its devices until its boot's end; told when its VMM has ended."""
+    """The guest's accesses to its devices during the boot; sent when its VMM has ended."""
 
     accesses: tuple[DeviceAccess, ...]
 
 
 class Status(Message, frozen=True, kw_only=True):
-    """What is known of a live machine."""
+    """The status of a live machine."""
 
     state: State
     detail: str = ""
-    """What a machine that starts is doing (its last mark), or why it is paused."""
+    """The last mark of a starting machine, or why it is paused."""
     monitor_pid: int
     vmm_pid: int
-    """0: there is none yet, or none any more."""
+    """0: none."""
     started_s: int
     """When, in seconds since 1970."""
     ports: dict[int, int]
-    """Which port of the host's 127.0.0.1 leads to which port of the guest: ``{guest: host}``."""
+    """Ports forwarded from the host's 127.0.0.1: ``{guest: host}``."""
 
 
 class Progressed(Message, frozen=True, kw_only=True):
-    """What takes a while has come this far."""
+    """The progress of a long step."""
 
     step: str
     share: float
@@ -143,13 +143,13 @@ class Progressed(Message, frozen=True, kw_only=True):
 
 
 class Paused(Message, frozen=True, kw_only=True):
-    """The VMM holds the guest until the host has room on its disk again."""
+    """The guest is stopped until the host's disk has space again."""
 
     text: str
 
 
 class Failed(Message, frozen=True, kw_only=True):
-    """A foreseen error; `error` is its class in `bootwright.errors`."""
+    """An error; `error` is its class in `bootwright.errors`."""
 
     error: str
     text: str
@@ -158,22 +158,22 @@ class Failed(Message, frozen=True, kw_only=True):
 
 
 class Ended(Message, frozen=True, kw_only=True):
-    """The VMM is gone and what was to be given back is given back."""
+    """The VMM is gone, and all resources are released."""
 
     reason: EndReason
     text: str = ""
     console: str = ""
-    """Where a copy of the console's log lies."""
+    """The path of the console's saved log."""
     printed: str = ""
     """The console's last lines."""
 
 
 LINE_BYTES = 8 << 20
-"""The longest line that either side reads; output and long commands go in one."""
+"""The longest line that either side reads, for output and long commands."""
 
 
 class MalformedMessage(ValueError):
-    """A line that is no message."""
+    """A line that is not a message."""
 
 
 ToMonitor = Start | LoggedIn | Detach | Stop | Quit | AskStatus | AttachConsole
@@ -192,12 +192,12 @@ FromMonitor = (
 
 
 def error_of(failed: Failed) -> BootwrightError:
-    """Return the error that a monitor tells of."""
+    """Return the error in a monitor's message."""
     return by_name(failed.error)(failed.text, hint=failed.hint, evidence=failed.evidence)
 
 
 def _path(kind: type[Any], text: Any) -> Any:
-    """Make what JSON does not know: paths, the only such values in messages."""
+    """Decode paths, the only values in messages that JSON does not have."""
     assert kind is Path
     return Path(text)
 
@@ -211,7 +211,7 @@ def to_monitor(line: bytes) -> ToMonitor:
     """Read a line that was sent to a monitor.
 
     Raises:
-        Garbled: it is no message.
+        MalformedMessage: it is not a message.
     """
     try:
         message: ToMonitor = msgspec.json.decode(line, type=ToMonitor, dec_hook=_path)
@@ -224,7 +224,7 @@ def from_monitor(line: bytes) -> FromMonitor:
     """Read a line that a monitor sent.
 
     Raises:
-        Garbled: it is no message.
+        MalformedMessage: it is not a message.
     """
     try:
         message: FromMonitor = msgspec.json.decode(line, type=FromMonitor)

@@ -1,8 +1,8 @@
-"""Starting a monitor: a process that waits on its leash, a socket, to be told what to do.
+"""Starting a monitor, which waits for its request on a socket.
 
-A monitor imports as much as the command that starts it. So it can be started ahead of time, and
-both import at once; this module itself imports next to nothing. Until it is told, a monitor owns
-nothing, and it ends when its leash is cut.
+A monitor imports as much as the command that starts it, so it can be started ahead of time, and
+both import in parallel; this module imports very little. Until its request arrives, a monitor owns
+nothing, and it ends when its command's connection closes.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ _ahead: ContextVar[list[MonitorProcess] | None] = ContextVar("_ahead", default=N
 
 
 class MonitorProcess:
-    """A monitor that has not been told yet what to do."""
+    """A monitor that waits for its request."""
 
     def __init__(self) -> None:
         """Start it."""
         self.started_ns = now_ns()
-        self.leash, theirs = socket.socketpair()
+        self.connection, remote = socket.socketpair()
         try:
             self.process = subprocess.Popen(
-                # -P: a folder called bootwright in the user's working folder is not our package.
+                # -P: do not import a folder named bootwright in the user's working folder.
                 [sys.executable, "-P", "-c", _PROGRAM],
                 env=processes.environment_with_token(processes.new_token()),
-                stdin=theirs.fileno(),
+                stdin=remote.fileno(),
                 stdout=subprocess.DEVNULL,
-                # Our own stderr, for what happens before the monitor knows where its log is.
+                # This process's stderr, until the monitor knows where its log is.
                 stderr=None,
                 start_new_session=True,
             )
         except BaseException:
-            self.leash.close()
+            self.connection.close()
             raise
         finally:
-            theirs.close()
+            remote.close()
 
     def end(self) -> None:
-        """End it; it must not have been told anything."""
-        self.leash.close()
+        """End it; only before a request was sent."""
+        self.connection.close()
         self.process.kill()
         self.process.wait()
 

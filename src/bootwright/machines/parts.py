@@ -1,4 +1,4 @@
-"""Parts: what a recipe names on this host, looked up once for each boot."""
+"""The parts that a recipe names, looked up on this host once for each boot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bootwright.vmms.table import VMMS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """What a guest's root filesystem is made of."""
+    """A guest's root filesystem."""
 
     image: Image
     disk: DiskKind
@@ -26,7 +26,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a recipe is made of, on this host."""
+    """The parts of a recipe on this host."""
 
     recipe: Recipe
     kernel: Kernel
@@ -38,7 +38,7 @@ class Parts:
 
 
 def parts_of(home: Home, recipe: Recipe) -> Parts:
-    """Return the parts of a recipe.
+    """Look up the parts of a recipe.
 
     Raises:
         NotFoundError: its kernel or its image is gone.

@@ -1,7 +1,7 @@
-"""What a dead monitor left behind is given back, by the next command that looks at machines.
+"""Reclaiming what dead monitors left behind, before a command looks at machines.
 
-A live machine is left alone: its monitor answers on its control socket, and whoever asks works with
-it. This is cheap where nothing is to be done: a look at each machine's folder, no lock taken.
+Live machines are not touched. If nothing is to be done this is cheap: it checks each machine's
+folder without taking a lock.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from bootwright.machines.folder import (
 
 
 def reclaim(home: Home) -> list[str]:
-    """Give back what dead monitors left; return what was done, a line each.
+    """Reclaim what dead monitors left; return what was done, a line each.
 
-    The VMM should be gone with its monitor, as the kernel kills it (see `vmms.qemu`); the journal
-    tells where it is not. A machine that was to be kept stays, with its disk.
+    The kernel kills a VMM with its monitor (see `vmms.qemu`); the journal finds it if not. Kept
+    machines stay, with their disks.
 
     Raises:
         HostError: a process does not end, or something is mounted in a machine's folder.
@@ -35,28 +35,28 @@ def reclaim(home: Home) -> list[str]:
             continue
         try:
             with folder.locked(at_once=True):
-                done.append(f"{folder.name}: {_settle(folder)}")
+                done.append(f"{folder.name}: {_reclaim(folder)}")
         except InputError:
             continue  # it was started, or removed, just now
     return done
 
 
 def is_reclaimed(folder: MachineFolder) -> bool:
-    """Say whether nothing is left to give back: it is alive, or kept and at rest."""
+    """Test whether nothing is left to reclaim: it is alive, or kept and stopped."""
     if folder.is_alive():
         return True
     try:
         return folder.is_worth_keeping() and not folder.journal.path.exists()
     except FormatError:
-        return not folder.journal.path.exists()  # damaged: said by ps, removed by rm
+        return not folder.journal.path.exists()  # damaged: ps shows it, rm removes it
 
 
-def _settle(folder: MachineFolder) -> str:
+def _reclaim(folder: MachineFolder) -> str:
     folder.give_back()
     try:
         if folder.is_worth_keeping():
-            return "its monitor was dead; what it had taken is given back, its disk is kept"
+            return "its monitor was dead; its resources were released, its disk is kept"
     except FormatError as error:
-        return f"its monitor was dead; what it had taken is given back; damaged: {error}"
+        return f"its monitor was dead; its resources were released; damaged: {error}"
     remove_machine(folder)
-    return "removed: its monitor was dead, and it was not to be kept"
+    return "removed: its monitor was dead, and it was not a kept machine"

@@ -1,6 +1,6 @@
-"""Requesting a machine: a monitor is told what to start.
+"""Requesting a machine from a monitor.
 
-This needs no event loop, and imports nothing that follows the machine.
+This needs no event loop, and does not import the code that follows the machine.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from bootwright.machines.spec import MachineSpec
 def request(
     home: Home, spec: MachineSpec, observe: Observer, *, again: bool = False
 ) -> MonitorProcess:
-    """Tell a monitor to start a machine, which ends when the connection to the monitor is cut.
+    """Tell a monitor to start a machine, which ends when the connection closes.
 
     Args:
-        observe: Given notices about the host.
-        again: Start the machine of that name that lies there, instead of making one.
+        observe: Receives notices about the host.
+        again: Start an existing machine of that name instead of creating one.
 
     Raises:
-        HostError: the host lacks what the machine needs.
+        HostError: the host cannot run the machine.
     """
     limits.check(home, spec.recipe, lambda text: observe(Notice(text=text)))
     monitor = monitor_process.take()
     start = messages.Start(home=home.absolute(), spec=spec, again=again)
     try:
-        monitor.leash.sendall(messages.encode(start))
+        monitor.connection.sendall(messages.encode(start))
     except ConnectionError:
-        pass  # it died; whoever follows it hears of it
+        pass  # it died; its follower reports that
     except BaseException:
         monitor.end()
         raise

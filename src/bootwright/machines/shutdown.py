@@ -13,14 +13,14 @@ from bootwright.machines.ssh import LOST_STATUS, SshEndpoint
 _NOT_FOUND_STATUS = 127
 """What a shell exits with when a program is missing. Source: POSIX, Shell Command Language."""
 _AGAIN_S = 1.0
-"""How long to wait before asking again a guest whose SSH server did not answer."""
+"""How long to wait before asking again if the SSH server did not answer."""
 
 COMMAND = (
     "if [ -x /run/bootwright/poweroff ]; then /run/bootwright/poweroff; "
     "else systemctl poweroff --no-block || poweroff; fi"
 )
-"""What shuts a guest down, for its shell: ours, where our init runs; systemd, where it is; else
-whatever the guest calls poweroff."""
+"""Shell command that shuts a guest down: bootwright's script under its own inits, systemctl with
+systemd, otherwise the guest's poweroff."""
 
 
 async def shut_down(
@@ -31,11 +31,11 @@ async def shut_down(
 ) -> bool:
     """Ask a guest to shut down, and wait until it has.
 
-    Over SSH first: the power button needs a driver and a daemon that small guests do not have. It
-    is pressed where SSH cannot help. A guest that is still starting is asked again and again.
+    Over SSH first, as the power button needs a driver and a daemon that small guests do not have;
+    by the power button if SSH fails. A guest that is still starting is asked repeatedly.
 
     Args:
-        reach: How to log in; none for a guest without a network.
+        reach: How to log in; None for a guest without a network.
         gone: Done once the VMM has ended.
 
     Returns:
@@ -51,16 +51,16 @@ async def shut_down(
 
 
 async def _ask(reach: SshEndpoint | None, press_button: Callable[[], Awaitable[None]]) -> None:
-    heard = False
+    accepted = False
     if reach is not None:
-        with suppress(HostError):  # no ssh here
-            heard = await _ask_over_ssh(reach)
-    if not heard:
+        with suppress(HostError):  # no ssh on this host
+            accepted = await _ask_over_ssh(reach)
+    if not accepted:
         await press_button()
 
 
 async def _ask_over_ssh(reach: SshEndpoint) -> bool:
-    """Return whether the guest has heard us; not, where it will never let us in."""
+    """Return whether the guest accepted the command; False if it refuses the log-in."""
     while True:
         process = await asyncio.create_subprocess_exec(
             *reach.ssh([COMMAND]),

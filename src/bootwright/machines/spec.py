@@ -1,4 +1,4 @@
-"""What a machine is made from, and how it ended."""
+"""A machine's specification, and how it last ended."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def check_host_name(name: str) -> str:
-    """Return *name* where it can name a machine, whose host name it will be.
+    """Return *name* if it is valid for a machine, whose host name it will be.
 
     Raises:
-        InputError: it cannot.
+        InputError: it is invalid.
     """
     if not _HOST_NAME.fullmatch(name):
         raise InputError(
@@ -32,7 +32,7 @@ def check_host_name(name: str) -> str:
 
 
 def fresh_name(image: str | None) -> str:
-    """Return a name that no machine has: 30 random bits behind what it boots."""
+    """Return a unique machine name: the image's name and 30 random bits."""
     letters = "abcdefghijklmnopqrstuvwxyz234567"
     return f"{_base_name(image)}-" + "".join(letters[byte % 32] for byte in os.urandom(6))
 
@@ -45,15 +45,15 @@ def _base_name(image: str | None) -> str:
 
 
 MONITOR = "monitor"
-"""The role under which a monitor is written down in its machine's journal."""
+"""The monitor's role in its machine's journal."""
 
 Watch = Literal["samples", "accesses"]
-"""``samples``: where the vCPU is, again and again. ``accesses``: each access to a device."""
+"""``samples``: where the vCPU is, repeatedly. ``accesses``: each access to a device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
-    """One machine: a recipe, and what two machines of that recipe may differ in."""
+    """One machine: a recipe, and what may differ between machines of that recipe."""
 
     name: str
     recipe: Recipe
@@ -61,9 +61,9 @@ class MachineSpec:
     command: tuple[str, ...] = ()
     """What the tiny guest runs."""
     watch: Watch | None = None
-    """What is looked at while it boots, at a price: it is another boot then."""
+    """What to observe while it boots; this slows the boot."""
     kept: bool = False
-    """Whether it stays, with its disk, once it has stopped."""
+    """Whether it remains, with its disk, once it has stopped."""
 
     def __post_init__(self) -> None:
         check_host_name(self.name)
@@ -76,9 +76,9 @@ class MachineSpec:
 
 
 EndReason = Literal["stopped", "ended", "powered-off", "panicked", "vmm-died", "lost"]
-"""How a run of a machine came to its end.
+"""How a run of a machine ended.
 
-``stopped``: shut down when told to. ``ended``: at once, when told to. ``powered-off``: by itself.
+``stopped``: shut down as requested. ``ended``: ended at once. ``powered-off``: by itself.
 ``panicked``: its kernel panicked or reset. ``vmm-died``: the VMM failed or was killed.
 ``lost``: its monitor was killed, or the host went down.
 """
@@ -86,17 +86,17 @@ EndReason = Literal["stopped", "ended", "powered-off", "panicked", "vmm-died", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastEnd:
-    """How a machine last ended; kept with a machine that is kept."""
+    """How a kept machine last ended."""
 
     reason: EndReason
     text: str
-    """The same for people, with what is known beside."""
+    """A description, with details."""
     ended_s: int
     """When, in seconds since 1970; for ``lost``: when it was started."""
     console: str = ""
-    """Where a copy of the console's log lies."""
+    """The path of the console's saved log."""
 
     @property
     def is_crash(self) -> bool:
-        """Whether it came unasked: the guest did not shut down, and nobody ended it."""
+        """Whether the end was unexpected: no shutdown, and nobody ended it."""
         return self.reason in ("panicked", "vmm-died", "lost")

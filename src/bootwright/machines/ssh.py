@@ -1,6 +1,6 @@
-"""Logging in by the real ssh, with the keys that we made and no others.
+"""Logging in with OpenSSH, using only keys that bootwright created.
 
-The host key is the one that we gave the machine; nothing is trusted on first use.
+The host key is known beforehand; nothing is trusted on first use.
 
 Source: ssh(1), ssh_config(5).
 """
@@ -26,7 +26,7 @@ from bootwright.networks.user import SSH_PORT
 from bootwright.values import dataclass
 
 LOST_STATUS = 255
-"""What ssh exits with when it was ssh that failed, not the command. Source: ssh(1)."""
+"""The exit status of ssh if ssh itself failed, not the command. Source: ssh(1)."""
 
 _PROBE_PAUSE_S = 0.25
 
@@ -54,20 +54,20 @@ class SshEndpoint:
             "HostKeyAlias": self.name,
             "UpdateHostKeys": "no",
             "LogLevel": "ERROR",
-            # A guest that is gone takes its port along; these are for one that hangs.
+            # For a guest that hangs: the port of one that is gone refuses connections.
             "ConnectTimeout": "60",
             "ServerAliveInterval": "15",
             "ServerAliveCountMax": "8",
         }
 
     def config(self) -> str:
-        """Return a configuration for ssh, scp and sftp in which the machine is called guest."""
+        """Return an OpenSSH configuration with the machine as host ``guest``."""
         place = {"HostName": self.host, "Port": str(self.port), "User": self.user}
         settings = place | self._settings()
         return "Host guest\n" + "".join(f"{key} {value}\n" for key, value in settings.items())
 
     def options(self) -> list[str]:
-        """Return the options that ssh and scp have in common, the port aside."""
+        """Return the options common to ssh and scp, except the port."""
         options = ["-F", "none"]
         for option, value in self._settings().items():
             options += ["-o", f"{option}={value}"]
@@ -78,28 +78,28 @@ class SshEndpoint:
         command: Sequence[str] = (),
         *,
         terminal: bool = False,
-        doorway: LoginHook | None = None,
+        hook: LoginHook | None = None,
     ) -> list[str]:
         """Return the argv of ssh.
 
         Args:
-            command: One word is a shell line, several are an argv; none is the user's prompt.
-            terminal: Whether the command gets a terminal; a prompt always does.
-            doorway: Where ssh tells that it is logged in, and waits.
+            command: One word is a shell line, several are an argv; none starts a login shell.
+            terminal: Whether the command gets a terminal; a login shell always does.
+            hook: Where ssh reports the log-in and waits.
         """
         [program] = tools.require("ssh")
         argv = [str(program), *self.options(), "-p", str(self.port)]
         if terminal:
             argv.append("-t")
-        if doorway is not None:
-            argv += doorway.options()
+        if hook is not None:
+            argv += hook.options()
         argv.append(f"{self.user}@{self.host}")
         if command:
             argv += ["--", command[0] if len(command) == 1 else shlex.join(command)]
         return argv
 
     def scp(self, sources: Sequence[str], target: str) -> list[str]:
-        """Return the argv of scp; a guest's path begins with ``guest:``."""
+        """Return the argv of scp; a path in the guest begins with ``guest:``."""
         [program] = tools.require("scp")
 
         def translate(path: str) -> str:
@@ -117,21 +117,21 @@ class Completed:
 
     exit_status: int
     stdout: str = ""
-    """What it printed, where that was captured; bytes that are not UTF-8 are replaced."""
+    """Its output, if captured; bytes that are not UTF-8 are replaced."""
     stderr: str = ""
     duration_ns: int
     """From the log-in to the command's end."""
 
 
 class LoginHook:
-    """Where ssh waits between its log-in and its command, so that the log-in is told, not guessed.
+    """A pause of ssh between log-in and command, so that the log-in is reported, not guessed.
 
-    ssh runs its LocalCommand once it is logged in, and waits for its end. Ours knocks at one named
-    pipe and reads from another until we let it through. We hold both open at both ends, so that
-    nobody waits in an open(2); should we die, the pipes' removal lets it through.
+    ssh runs its LocalCommand after the log-in and waits for it. That command writes to one named
+    pipe and reads from another until `release`. Both pipes are held open at both ends, so no
+    open(2) blocks; if this process dies, removing the pipes releases ssh.
 
     Args:
-        number: Of several that are open at once each has another.
+        number: Unique among the hooks of a machine that are open at once.
 
     Source: ssh_config(5), LocalCommand; fifo(7).
     """
@@ -139,19 +139,20 @@ class LoginHook:
     def __init__(self, folder: MachineFolder, number: int = 0) -> None:
         ending = f"-{number}" if number else ""
         self._folder = folder
-        self._knock = folder.path / f"knock{ending}"
-        self._pass = folder.path / f"pass{ending}"
+        self._login_pipe = folder.path / f"login{ending}"
+        self._release_pipe = folder.path / f"release{ending}"
         self.log = folder.path / f"ssh{ending}.log"
-        self.knocked = asyncio.Event()
+        self.logged_in = asyncio.Event()
 
     def options(self) -> list[str]:
-        """Return what makes ssh go through here; its own complaints go to `log`."""
-        # A percent sign begins a token of ssh's own.
-        knock, let = (
-            shlex.quote(str(path)).replace("%", "%%") for path in (self._knock, self._pass)
+        """Return the ssh options for this hook; ssh logs its errors to `log`."""
+        # A percent sign begins one of ssh's tokens.
+        login, release = (
+            shlex.quote(str(path)).replace("%", "%%")
+            for path in (self._login_pipe, self._release_pipe)
         )
-        # The line is read by the user's own shell, whatever that is, and is plain in all of them.
-        steps = shlex.quote(f"echo >{knock}; read -r go <{let}")
+        # The user's shell reads this line; it is valid in all shells.
+        steps = shlex.quote(f"echo >{login}; read -r go <{release}")
         return [
             *("-E", str(self.log)),
             *("-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=exec sh -c {steps}"),
@@ -159,28 +160,28 @@ class LoginHook:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Set the doorway up for the length of the block."""
+        """Create the hook's pipes for the length of the block."""
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
-            for path in (self._knock, self._pass, self.log):
+            for path in (self._login_pipe, self._release_pipe, self.log):
                 stack.enter_context(self._folder.journal.taking("file", path.name))
             held = []
-            for path in (self._knock, self._pass):
+            for path in (self._login_pipe, self._release_pipe):
                 remove_file(path)  # of a command that was killed
                 os.mkfifo(path, 0o600)
                 held.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
                 stack.callback(os.close, held[-1])
-            self._held = held[1]
-            loop.add_reader(held[0], self.knocked.set)
+            self._release_fd = held[1]
+            loop.add_reader(held[0], self.logged_in.set)
             stack.callback(loop.remove_reader, held[0])
             yield
 
     def release(self) -> None:
-        """Let ssh go on to its command."""
-        os.write(self._held, b"\n")
+        """Let ssh run its command."""
+        os.write(self._release_fd, b"\n")
 
     def complaint(self) -> str:
-        """Return what ssh said of a failure."""
+        """Return ssh's error messages."""
         try:
             return self.log.read_text(errors="replace").strip()
         except FileNotFoundError:
@@ -191,7 +192,7 @@ def ssh_endpoint(home: Home, folder: MachineFolder, ports: Mapping[int, int]) ->
     """Return how to reach the machine in *folder*.
 
     Args:
-        ports: Which host port leads to which port of the guest: ``{guest: host}``.
+        ports: Forwarded ports: ``{guest: host}``.
 
     Raises:
         GuestError: it has no network.
@@ -209,7 +210,7 @@ def ssh_endpoint(home: Home, folder: MachineFolder, ports: Mapping[int, int]) ->
 async def run(
     reach: SshEndpoint,
     command: Sequence[str],
-    doorway: LoginHook,
+    hook: LoginHook,
     on_login: Callable[[], Awaitable[None]],
     *,
     terminal: bool,
@@ -220,37 +221,37 @@ async def run(
     What *on_login* prints comes before the first byte of the command's output.
 
     Args:
-        command: As for `Access.ssh`.
+        command: As for `SshEndpoint.ssh`.
         terminal: Whether the command gets a terminal.
         capture: Whether to return the output instead of passing it through.
 
     Raises:
         GuestError: ssh ended before it was logged in; the message says why.
-        HostError: it was our own key that could not be used.
+        HostError: ssh cannot read bootwright's key.
     """
     output = asyncio.subprocess.PIPE if capture else None
-    with doorway.open():
+    with hook.open():
         process = await asyncio.create_subprocess_exec(
-            *reach.ssh(command, terminal=terminal, doorway=doorway),
+            *reach.ssh(command, terminal=terminal, hook=hook),
             stdin=asyncio.subprocess.DEVNULL if capture else None,
             stdout=output,
             stderr=output,
         )
         communication = asyncio.create_task(process.communicate())
-        knocked = asyncio.create_task(doorway.knocked.wait())
+        logged_in = asyncio.create_task(hook.logged_in.wait())
         try:
-            either: list[asyncio.Future[Any]] = [communication, knocked]
+            either: list[asyncio.Future[Any]] = [communication, logged_in]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not doorway.knocked.is_set():
-                raise refusal(doorway.complaint(), reach.key)
+            if not hook.logged_in.is_set():
+                raise refusal(hook.complaint(), reach.key)
             try:
                 await on_login()
             finally:
                 begin_ns = now_ns()
-                doorway.release()
+                hook.release()
             stdout, stderr = await communication
         finally:
-            knocked.cancel()
+            logged_in.cancel()
             await _end(process)
     assert process.returncode is not None
     return Completed(
@@ -265,7 +266,7 @@ async def copy(reach: SshEndpoint, source: str, target: str) -> None:
     """Copy a file or folder into or out of a guest.
 
     Args:
-        source: As for `Access.scp`, one of the two on the guest.
+        source: As for `SshEndpoint.scp`, one of the two on the guest.
         target: Likewise.
 
     Raises:
@@ -295,39 +296,39 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def refusal(complaint: str, key: Path) -> BootwrightError:
-    """Return the error for an ssh that was not let in, from what it said."""
+    """Return the error for a failed log-in, judged by ssh's messages."""
     if f'Load key "{key}"' in complaint:
         return HostError(
-            f"the key {key} cannot be read by ssh",
-            hint="remove it and its .pub: the next machine gets a new one; those made before "
-            "know only the old key",
+            f"ssh cannot read the key {key}",
+            hint="remove it and its .pub: the next machine gets a new one; existing machines "
+            "accept only the old one",
             evidence=complaint,
         )
     if "Permission denied" in complaint:
         return GuestError(
-            "the guest refused our key",
+            "the guest refused bootwright's SSH key",
             hint="does the image's sshd_config forbid root, or keys (PermitRootLogin, "
             "PubkeyAuthentication, AllowUsers)?",
             evidence=complaint,
         )
     if "Host key verification failed" in complaint or "IDENTIFICATION HAS CHANGED" in complaint:
         return GuestError(
-            "the guest showed another host key than the one that it was given",
+            "the guest's host key is not the one that bootwright gave it",
             hint="does something else answer on its port?",
             evidence=complaint,
         )
     return GuestError(
-        "the guest did not let us in",
-        hint="its console says more: bootwright logs",
+        "cannot log in to the guest",
+        hint="see its console: bootwright logs",
         evidence=complaint,
     )
 
 
 async def wait_for_banner(port: int) -> None:
-    """Return when an SSH server has greeted on *port* of 127.0.0.1.
+    """Wait until an SSH server sends its banner on *port* of 127.0.0.1.
 
-    User-mode networking accepts at once and closes when the guest refuses, so a refusal comes back
-    as an end of file, and a guest that does not answer yet as silence.
+    User-mode networking accepts every connection, and closes it if the guest refuses; a guest that
+    does not answer yet sends nothing.
     """
     while True:
         writer = None

@@ -1,4 +1,4 @@
-"""All machines, and how each is: those that run are asked, of the others their folders tell."""
+"""The status of all machines, from their monitors or their folders."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from bootwright.machines.folder import MachineFolder, all_machines
 MachineState = Literal[
     "starting", "running", "paused", "stopping", "stopped", "crashed", "unresponsive", "damaged"
 ]
-"""``crashed``: kept, and ended without shutting down and without being told to. ``unresponsive``:
-its monitor lives and does not answer. ``damaged``: its description cannot be read."""
+"""``crashed``: kept, and ended unexpectedly. ``unresponsive``: its monitor lives but does not
+answer. ``damaged``: its description cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineStatus:
-    """How one machine is."""
+    """The status of one machine."""
 
     name: str
     state: MachineState = "stopped"
     detail: str = ""
-    """What a starting machine does, why one is paused, how one crashed."""
+    """The last mark of a starting machine, or why it is paused or crashed."""
     image: str = ""
-    """Its name, or where it has none the first digits of its digest."""
+    """Its name, or the first digits of its digest."""
     kernel: str = ""
     accelerator: str = ""
     ports: dict[int, int] = field(default_factory=dict)
-    """Which port of the host's 127.0.0.1 leads to which port of the guest: ``{guest: host}``."""
+    """Ports forwarded from the host's 127.0.0.1: ``{guest: host}``."""
     started_s: int | None = None
     """When, in seconds since 1970."""
     ended_s: int | None = None
@@ -43,9 +43,9 @@ class MachineStatus:
 
 
 def machines(home: Home) -> tuple[MachineStatus, ...]:
-    """Return all machines, changing nothing; see `recovery` for what dead ones leave behind."""
+    """Return the status of all machines, without reclaiming anything; see `recovery`."""
     found = [_status(home, folder) for folder in all_machines(home)]
-    # One that was removed while we looked is no damaged machine.
+    # Leave out machines that were removed meanwhile.
     return tuple(one for one in found if one.state != "damaged" or one.folder.exists())
 
 
@@ -59,13 +59,13 @@ def _status(home: Home, folder: MachineFolder) -> MachineStatus:
             kernel=kernel_store(home).name_of(recipe.kernel),
             accelerator=recipe.accelerator,
         )
-        return _with_life(found, folder)
+        return _with_state(found, folder)
     except FormatError as error:
         return replace(found, state="damaged", detail=str(error))
 
 
-def _with_life(found: MachineStatus, folder: MachineFolder) -> MachineStatus:
-    """Add what a machine does, or how it ended."""
+def _with_state(found: MachineStatus, folder: MachineFolder) -> MachineStatus:
+    """Add a machine's state, or how it ended."""
     try:
         status = control.status(folder)
     except InputError:

@@ -1,4 +1,4 @@
-"""Who is connected to a monitor: the command on its leash, and those that came later."""
+"""The connections to a monitor: of the command that started it, and of other commands."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from bootwright.machines import messages
 from bootwright.machines.messages import Message, ToMonitor
 
 _DRAIN_S = 5.0
-"""How long a command may take to read the last that it is told."""
+"""How long a command may take to read the last message."""
 
-Heard = Callable[[ToMonitor, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[[ToMonitor, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Connections:
-    """Reads what commands ask of a monitor, and tells all of them what happens.
+    """Receives requests from commands, and sends messages to all of them.
 
     Args:
-        heard: Called with each message and the connection that it came over. While it works, no
-            more is read from there: an attached console takes the connection over.
+        handle: Called with each message and its connection. Until it returns, nothing more is read
+            from the connection: an attached console takes it over.
     """
 
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
         self._writers: set[asyncio.StreamWriter] = set()
         self._mute: set[asyncio.StreamWriter] = set()
 
     def add(self, writer: asyncio.StreamWriter) -> None:
-        """Tell a connection what happens from now on."""
+        """Send future messages to this connection."""
         self._writers.add(writer)
 
-    def tell(self, message: Message) -> None:
-        """Send *message* to all who listen."""
+    def broadcast(self, message: Message) -> None:
+        """Send *message* to all connections."""
         line = messages.encode(message)
         for writer in self._writers - self._mute:
             if not writer.is_closing():
                 writer.write(line)
 
     def mute(self, writer: asyncio.StreamWriter) -> None:
-        """Send no more messages to a connection that carries something else from now on."""
+        """Send no more messages to a connection."""
         self._mute.add(writer)
 
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read messages until the connection ends or sends what is no message."""
+        """Read messages until the connection ends or sends something else."""
         self.add(writer)
         try:
             while line := await reader.readline():
-                await self._heard(messages.to_monitor(line), reader, writer)
+                await self._handle(messages.to_monitor(line), reader, writer)
         except (ConnectionError, ValueError):
-            # The command has ended, or is none of ours (no message, an endless line).
+            # The command has ended, or this is not a bootwright command.
             pass
         finally:
             self._writers.discard(writer)
@@ -74,7 +74,7 @@ class Connections:
             server.close()
 
     async def close(self) -> None:
-        """Close all connections once what was told is sent."""
+        """Close all connections once their messages are sent."""
         await asyncio.gather(*(_close(writer) for writer in self._writers))
 
 

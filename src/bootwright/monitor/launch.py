@@ -1,7 +1,7 @@
-"""A monitor's first moments: from what it is told to the VMM's process.
+"""Launching a machine: from the command's request to the VMM's process.
 
-A boot waits for what is done here, so it is done one thing after the other. asyncio is imported
-afterwards, while the VMM starts: its import takes longer than all of this.
+The boot waits for this code, so it is synchronous. asyncio is imported afterwards, while the VMM
+starts: its import takes longer than all of this.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from bootwright.timelines.recorder import Recorder
 from bootwright.vmms.protocol import LaunchPlan, StartedVmm
 
 _DEVICE_LETTERS = 32
-"""What of a machine's name is in that of its device, so that there is room for the rest."""
+"""How much of a machine's name is part of its device's name."""
 
 
 class EndWanted(Exception):
-    """The machine is to end before it has begun."""
+    """The machine must end before it has started."""
 
 
 class Launch:
-    """One machine until its VMM's process runs."""
+    """The launch of one machine, until its VMM's process runs."""
 
     folder: MachineFolder
     parts: Parts
@@ -59,19 +59,19 @@ class Launch:
         self.recorder = Recorder()
         self.started_s = int(time.time())
         self.stack = ExitStack()
-        """Gives back what was taken, in reverse order."""
-        self.own_disk: tuple[DiskKind, DiskLocation] | None = None
-        """The kind of the machine's disk, and where it lies."""
+        """Releases the resources in reverse order."""
+        self.disk_location: tuple[DiskKind, DiskLocation] | None = None
+        """The machine's disk: its kind and location."""
         self.slow_disk: tuple[DiskKind, DiskLocation] | None = None
-        """A disk that is still to be made, as that takes a while, before `start_vmm`."""
+        """A disk that takes long to create, and must be made before `start_vmm`."""
         self.failure: BaseException | None = None
         self.end_wanted = False
-        """Whether this process was asked to end."""
+        """Whether this process has been asked to end."""
 
     def begin(self) -> None:
-        """Take every resource in order and start the VMM, unless there is a slow disk to be made.
+        """Acquire all resources and start the VMM, unless a slow disk must be made first.
 
-        Raises nothing: a failure is kept for `bootwright.monitor.monitor`, which can tell of it.
+        Raises nothing: a failure is stored for `bootwright.monitor.monitor`, which reports it.
         """
         self.recorder.mark("monitor.begun")
         try:
@@ -83,7 +83,7 @@ class Launch:
             self.failure = error
 
     def _hold(self) -> None:
-        """Take the folder, the lock, and the sockets and files in it."""
+        """Acquire the folder, its lock, and the sockets and files in it."""
         _begin_log(self.home)
         descriptors.require(DESCRIPTORS)
         spec, stack = self.spec, self.stack
@@ -92,11 +92,11 @@ class Launch:
         self.listener = stack.enter_context(folder.listening())
         self.recorder.mark("machine.claimed")
         self.parts = parts_of(self.home, spec.recipe)
-        self.own_disk = disk_of(self.home, folder, spec, self.parts, _device_name(spec))
+        self.disk_location = disk_of(self.home, folder, spec, self.parts, _device_name(spec))
         stack.enter_context(folder.journal.taking("file", folder.initrd.name))
 
     def _make_identity(self) -> None:
-        """Make the machine's own keys and names, and its disk if that is quick."""
+        """Create the machine's identity, and its disk if that is quick."""
         recipe = self.spec.recipe
         if self.again:
             self.folder.begin_logs()
@@ -104,15 +104,15 @@ class Launch:
         is_shared = recipe.guest_clock.shares_identity
         scratch = self.folder.path if recipe.allows_login else None
         self.folder.write(fixed_identity() if is_shared else new_identity(self.spec.name, scratch))
-        if self.own_disk is not None:
-            kind, place = self.own_disk
+        if self.disk_location is not None:
+            kind, place = self.disk_location
             if kind.is_slow:
-                self.slow_disk = self.own_disk
+                self.slow_disk = self.disk_location
             else:
                 kind.make(place, ignore)
 
     def start_vmm(self) -> None:
-        """Start the VMM; the disk is made."""
+        """Start the VMM; the disk must exist."""
         self.recorder.mark("disk.made")
         self._write_initrd()
         self.disk = self._open_disk()
@@ -134,7 +134,7 @@ class Launch:
         if identity.host_key_public:
             known = f"{self.spec.name} {identity.host_key_public}\n"
             self.folder.known_hosts.write_text(known)
-        # Where nobody can log in, a key is but bytes to read, and another user's are others.
+        # Where nobody can log in, a key is useless, and would make boots differ between users.
         authorized = recipe.allows_login and not recipe.guest_clock.is_closed
         write_initrd(
             self.home,
@@ -148,10 +148,10 @@ class Launch:
         self.recorder.mark("initrd.made")
 
     def _open_disk(self) -> OpenedDisk:
-        """Take what the machine's disk needs of the kernel while it runs."""
-        if self.own_disk is None:
+        """Open the machine's disk, and its block device if it needs one."""
+        if self.disk_location is None:
             return OpenedDisk(drives=())
-        kind, place = self.own_disk
+        kind, place = self.disk_location
         if kind.opened is None:
             return OpenedDisk(drives=kind.drives(place))
         taking = self.folder.journal.taking("device", f"{DEVICE_PREFIX}{place.device}")
@@ -162,13 +162,13 @@ class Launch:
 
 
 def _device_name(spec: MachineSpec) -> str:
-    # Such names are the whole host's: the machine's own would not do.
+    # Device names are unique on the host; machine names only within a home.
     return f"{spec.name[:_DEVICE_LETTERS]}-{os.urandom(4).hex()}"
 
 
 @contextmanager
 def noting_failure(folder: MachineFolder) -> Iterator[None]:
-    """Write down, where the block fails, that the machine did not start."""
+    """If the block fails, record that the machine did not start."""
     try:
         yield
     except (BootwrightError, EndWanted) as error:
@@ -179,7 +179,7 @@ def noting_failure(folder: MachineFolder) -> Iterator[None]:
 
 @contextmanager
 def _held(home: Home, spec: MachineSpec, again: bool) -> Iterator[MachineFolder]:
-    """Hold the machine's folder and its lock; at the end the folder is gone, or ready to start."""
+    """Hold the machine's folder and lock; afterwards the folder is removed, or can be started."""
     reclaim(home)  # a dead machine must not hold the name
     token = os.environ[processes.VARIABLE]
     with _found(home, spec) if again else claimed_folder(home, spec) as folder:
@@ -202,10 +202,10 @@ def _found(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
 
 
 def _begin_log(home: Home) -> None:
-    """Let what this process prints, and what Python prints when it fails, go to the monitors' log.
+    """Redirect this process's output to the monitors' log.
 
     Raises:
-        HostError: the log cannot be written to.
+        HostError: the log cannot be written.
     """
     path = home.logs / "monitors.log"
     try:
@@ -214,14 +214,17 @@ def _begin_log(home: Home) -> None:
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
     except OSError as error:
-        raise HostError(f"the system refused: {error}", hint=f"see to {path.parent}") from error
+        raise HostError(
+            f"cannot write the monitors' log: {error}",
+            hint=f"check the permissions of {path.parent}",
+        ) from error
 
 
-def _first_line(leash: socket.socket) -> tuple[bytes, bytes]:
-    """Wait for a line; return it, and what came with it of the next. Nothing: the leash was cut."""
+def _first_line(command: socket.socket) -> tuple[bytes, bytes]:
+    """Read a line; return it and any bytes after it. Empty: the connection was closed."""
     received = b""
     while b"\n" not in received:
-        data = leash.recv(1 << 16)
+        data = command.recv(1 << 16)
         if not data:
             return b"", b""
         received += data
@@ -230,11 +233,11 @@ def _first_line(leash: socket.socket) -> tuple[bytes, bytes]:
 
 
 def main() -> None:
-    """Serve the machine that standard input, the leash, tells of."""
-    # A terminal's Ctrl-C is for the command; what it means for us comes over the leash.
+    """Serve the machine that is requested on standard input, the command's connection."""
+    # A terminal's Ctrl-C is for the command, which then sends a message or closes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leash = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    line, more = _first_line(leash)
+    command = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    line, more = _first_line(command)
     if line:
         start = messages.to_monitor(line)
         assert isinstance(start, Start), start
@@ -251,6 +254,6 @@ def main() -> None:
         # See `monitor_process`; what is imported by now stays.
         gc.freeze()
         gc.enable()
-        monitor.serve(launch, leash, more)
-    # All is given back: the command that waits for our end need not wait for the interpreter's.
+        monitor.serve(launch, command, more)
+    # All is released: the command need not wait for the interpreter's shutdown.
     os._exit(0)

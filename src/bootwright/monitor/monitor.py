@@ -1,9 +1,9 @@
-"""The monitor: one small process per machine, which owns the VMM and all the machine's resources.
+"""The monitor: a small process for each machine, which owns the VMM and all other resources.
 
-It is started by a command, over whose *leash* (its standard input, a socket) it is told what to
-start (see `launch`) and tells what happens. When the leash is cut, the command is gone, and unless
-the machine was set free, the machine ends and everything is given back. Its own end, however it
-comes, ends the VMM, and its lock says to all others that it lives.
+A command starts it, sends its request over *the command's connection* (the monitor's standard
+input, a socket; see `launch`), and receives its messages there. When that connection closes, the
+machine ends and all resources are released, unless the machine was detached. When the monitor ends,
+for whatever reason, the VMM ends too. The monitor's lock shows that it is alive.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WATCH_S = 1.0
-"""How often to look whether the machine's folder is still there, and room on a full disk."""
-_LAST_WORDS_S = 10.0
-"""How long to wait for what the guest sent last and what was counted, once its VMM has ended: a
-busy host may need seconds to read it."""
+"""How often to check that the machine's folder exists, and whether a full disk has space."""
+_LAST_OUTPUT_S = 10.0
+"""How long to wait for the guest's last output and counts once its VMM has ended: a busy host may
+need seconds to read them."""
 _PROGRESS_SHARE = 0.01
-"""How far apart two news of a disk that is being made are."""
+"""The least progress of a disk's creation that is reported."""
 _READ_OUT_S = 5.0
-"""How long an attached console may take to show the rest."""
+"""How long an attached console may take to read the rest."""
 _STOP_S = 30.0
-"""How long a guest may take to shut down where nobody says."""
+"""How long a guest may take to shut down by default."""
 _READY_MARKS = ("command.start", "sshd.listening")
 _LAST_MARKS = ("command.end", "boot.end")
 
@@ -78,74 +78,74 @@ class Monitor:
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._home = launch.home
-        self._board = Connections(self._hear)
+        self._connections = Connections(self._handle)
         self._recorder = launch.recorder
         self._last_mark = ""
         self._end_wanted = asyncio.Event()
         self._circumstances = Circumstances()
-        self._free = False
-        self._lets_in, self._is_kept = launch.spec.recipe.allows_login, launch.spec.kept
+        self._detached = False
+        self._allows_login, self._is_kept = launch.spec.recipe.allows_login, launch.spec.kept
         self._ready = False
         self._paused = ""
-        """Why the guest is held; empty: it is not."""
+        """Why the guest is paused; empty if it is not."""
         self._stopping: asyncio.Task[None] | None = None
-        # What there is of the machine; each is set once.
+        # The machine's parts; each is set once.
         self._running: RunningVmm | None = None
         self._console: asyncio.Future[Console] = asyncio.get_running_loop().create_future()
         self._ports: dict[int, int] = {}
         self._samplers: list[Sampler] = []
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Do what the leash tells; returns when all is gone."""
-        # At once, not when the task first runs: the machine may fail before that.
-        self._board.add(writer)
-        leash = asyncio.create_task(self._hold_leash(reader, writer))
+        """Serve the command's connection until the machine is gone."""
+        # Now, not when the task first runs: the machine may fail before that.
+        self._connections.add(writer)
+        following = asyncio.create_task(self._follow_command(reader, writer))
         for mark in self._recorder.marks():
-            self._took_mark(mark)
-        self._recorder.listen(self._took_mark)
+            self._send_mark(mark)
+        self._recorder.listen(self._send_mark)
         ended = Ended(reason="vmm-died")
         try:
             ended = await self._live()
         except EndWanted:
             ended = Ended(reason="ended")
         except BootwrightError as error:
-            self._tell_failure(error)
+            self._report_failure(error)
         except OSError as error:
-            # A folder without permission, say. Where it came from is in our log.
+            # For example a folder without permission. The traceback is in the monitors' log.
             traceback.print_exc()
             hint = f"see {self._home.logs / 'monitors.log'}"
-            self._tell_failure(HostError(f"the system refused: {error}", hint=hint))
-        self._board.tell(ended)
-        await self._board.close()
-        leash.cancel()
+            self._report_failure(HostError(f"a system call failed: {error}", hint=hint))
+        self._connections.broadcast(ended)
+        await self._connections.close()
+        following.cancel()
 
     def shut_down_in_order(self) -> None:
-        """End the machine in the best order that is left: nobody is there to say how."""
+        """End the machine; shut its guest down first if it is a kept one."""
         if self._circumstances.logged_in and self._is_kept:
-            self.stop(_STOP_S)  # its disk is to be in order
+            self.stop(_STOP_S)  # leave its filesystem clean
         else:
             self.end()
 
     def stop(self, timeout_s: float) -> None:
         """Shut the guest down, and end the VMM if that takes longer than *timeout_s*."""
-        if self._running is None or not self._lets_in:
+        if self._running is None or not self._allows_login:
             self.end()
         elif self._stopping is None:
             self._circumstances.stopped = True
             self._stopping = asyncio.create_task(self._stop(self._running, timeout_s))
 
     def end(self) -> None:
-        """End the machine and give everything back."""
+        """End the machine and release all resources."""
         self._end_wanted.set()
 
     async def _live(self) -> Ended:
-        """Go on with what was launched, wait for the machine's end, give all back in reverse."""
+        """Run the launched machine until its end, then release all resources."""
         launch, spec = self._launch, self._launch.spec
         async with AsyncExitStack() as stack:
             stack.push(launch.stack)
             if launch.failure is not None:
                 raise launch.failure
-            await stack.enter_async_context(self._board.open(launch.listener))
+            await stack.enter_async_context(self._connections.open(launch.listener))
             if launch.slow_disk is not None:
                 await self._make(*launch.slow_disk)
                 launch.start_vmm()
@@ -172,37 +172,37 @@ class Monitor:
                     sampler = sampler_of(running, spec.recipe.guest_clock, launch.parts.kernel)
                     self._samplers.append(sampler)
                     stack.callback(sampler.stop)
-            self._board.tell(Started(ports=self._ports))
+            self._connections.broadcast(Started(ports=self._ports))
             watch = asyncio.create_task(self._watch(running, folder, disk))
             stack.callback(watch.cancel)
             ending = await self._until_end(running)
-            await asyncio.wait(pumps, timeout=_LAST_WORDS_S)
+            await asyncio.wait(pumps, timeout=_LAST_OUTPUT_S)
             await console.read_out(_READ_OUT_S)
             return self._judge(ending, folder)
 
     async def _make(self, kind: DiskKind, place: DiskLocation) -> None:
         # In a thread, so that the machine can be ended meanwhile.
         loop = asyncio.get_running_loop()
-        told = 0.0
+        reported = 0.0
 
         def observe(event: Event) -> None:
-            nonlocal told
+            nonlocal reported
             if self._end_wanted.is_set():
                 raise EndWanted
             if not isinstance(event, Progress) or event.share is None:
                 return
-            if event.share - told >= _PROGRESS_SHARE or event.share == 1:
-                told = event.share
+            if event.share - reported >= _PROGRESS_SHARE or event.share == 1:
+                reported = event.share
                 message = Progressed(step=event.step, share=event.share)
-                loop.call_soon_threadsafe(self._board.tell, message)
+                loop.call_soon_threadsafe(self._connections.broadcast, message)
 
         await asyncio.to_thread(kind.make, place, observe)
 
     async def _unless_ended(self, work: Awaitable[T]) -> T:
-        """Wait for *work*, and give it up if the machine is to end before it is done.
+        """Wait for *work*; cancel it if the machine must end first.
 
         Raises:
-            EndWanted: it was given up.
+            EndWanted: it was cancelled.
         """
         doing = asyncio.ensure_future(work)
         wanted = asyncio.create_task(self._end_wanted.wait())
@@ -236,10 +236,10 @@ class Monitor:
             self.end()
 
     def _judge(self, ending: VmmExit, folder: MachineFolder) -> Ended:
-        """Write down how the machine ended.
+        """Record how the machine ended.
 
         Raises:
-            GuestError: the guest died, or ended before it was of use.
+            GuestError: the guest died, or ended too early.
             VmmError: the VMM died.
         """
         last, error = endings.judge(ending, folder, self._circumstances, self._home.logs)
@@ -251,8 +251,7 @@ class Monitor:
         return Ended(reason=last.reason, text=last.text, console=last.console, printed=printed)
 
     async def _watch(self, running: RunningVmm, folder: MachineFolder, disk: OpenedDisk) -> None:
-        """See that the machine's folder stays, hold a guest before its disk fails for want of room,
-        and let one go on that waits for room."""
+        """End the machine if its folder is removed; pause the guest while its disk lacks space."""
         from bootwright.machines.limits import DISK_FLOOR_BYTES
 
         while True:
@@ -263,18 +262,18 @@ class Monitor:
                     async with asyncio.timeout(min(_WATCH_S, disk.watch_s)):
                         await running.stalled.wait()
             if not folder.lock.exists():
-                self.end()  # somebody has removed it: the machine has no disk and no name any more
+                self.end()  # somebody has removed the machine
                 return
-            strain = disk.low_on_space()
+            shortage = disk.low_on_space()
             if not self._paused:
                 if running.stalled.is_set():
-                    strain = f"the disk of {folder.path} is full"
-                elif strain:
+                    shortage = f"the disk of {folder.path} is full"
+                elif shortage:
                     await running.pause()
-                if strain:
-                    self._paused = strain
-                    self._board.tell(Paused(text=strain))
-            elif not strain and space.free_bytes(folder.path) >= DISK_FLOOR_BYTES:
+                if shortage:
+                    self._paused = shortage
+                    self._connections.broadcast(Paused(text=shortage))
+            elif not shortage and space.free_bytes(folder.path) >= DISK_FLOOR_BYTES:
                 self._paused = ""
                 await running.resume()
 
@@ -283,39 +282,40 @@ class Monitor:
         while data := await running.marks.read(1 << 16):
             for found in reader.feed(data, now_ns()):
                 if isinstance(found, bytes):
-                    self._board.tell(Output(data=found))
+                    self._connections.broadcast(Output(data=found))
                     continue
                 mark, detail = found
-                self._took_mark(mark, detail)
+                self._send_mark(mark, detail)
                 if mark.name in _LAST_MARKS:
-                    # The guest has nothing more to say, and not every machine type lets a guest
-                    # switch it off.
+                    # The guest is done, and cannot power off every machine type.
                     self._circumstances.finished = True
                     self.end()
         if rest := reader.rest():
-            self._board.tell(Output(data=rest))
+            self._connections.broadcast(Output(data=rest))
 
     async def _count_accesses(self, running: RunningVmm) -> None:
-        self._board.tell(AccessesCounted(accesses=await running.accesses()))
+        self._connections.broadcast(AccessesCounted(accesses=await running.accesses()))
 
-    async def _hold_leash(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._board.listen(reader, writer)
-        if not self._free:
+    async def _follow_command(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await self._connections.listen(reader, writer)
+        if not self._detached:
             self.shut_down_in_order()
 
-    async def _hear(
+    async def _handle(
         self,
         message: messages.ToMonitor,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """Do what a command asks."""
+        """Handle a command's message."""
         match message:
             case LoggedIn():
                 self._circumstances.logged_in = True
                 self._launch.folder.note_login()
             case Detach():
-                self._free = True
+                self._detached = True
             case Stop():
                 self.stop(message.timeout_s)
             case Quit():
@@ -324,7 +324,7 @@ class Monitor:
             case AskStatus():
                 writer.write(messages.encode(self._status()))
             case AttachConsole():
-                self._board.mute(writer)
+                self._connections.mute(writer)
                 await (await self._console).attach(reader, writer, message.from_byte)
                 writer.close()
 
@@ -346,39 +346,39 @@ class Monitor:
             ports=self._ports,
         )
 
-    def _took_mark(self, mark: Mark, detail: str = "") -> None:
+    def _send_mark(self, mark: Mark, detail: str = "") -> None:
         self._last_mark = mark.name
         self._ready |= mark.name in _READY_MARKS
         if self._samplers and self._samplers[0].ends_with(mark.name):
             sampler = self._samplers.pop()
-            self._board.tell(SamplesTaken(samples=sampler.stop(), lines=sampler.lines))
-        self._board.tell(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
+            self._connections.broadcast(SamplesTaken(samples=sampler.stop(), lines=sampler.lines))
+        self._connections.broadcast(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
     def _prompted(self, mark: str) -> None:
         self._recorder.mark(mark)
 
-    def _tell_failure(self, error: BootwrightError) -> None:
+    def _report_failure(self, error: BootwrightError) -> None:
         kind = type(error).__name__
-        self._board.tell(
+        self._connections.broadcast(
             Failed(error=kind, text=str(error), hint=error.hint, evidence=error.evidence)
         )
 
 
-def serve(launch: Launch, leash: socket.socket, received: bytes) -> None:
-    """Run the machine that was launched until it is gone.
+def serve(launch: Launch, command: socket.socket, received: bytes) -> None:
+    """Run the launched machine until it is gone.
 
     Args:
-        received: What has come over the leash already.
+        received: Bytes already read from the command's connection.
     """
-    asyncio.run(_serve(launch, leash, received))
+    asyncio.run(_serve(launch, command, received))
 
 
-async def _serve(launch: Launch, leash: socket.socket, received: bytes) -> None:
+async def _serve(launch: Launch, command: socket.socket, received: bytes) -> None:
     reader = asyncio.StreamReader(limit=messages.LINE_BYTES)
     reader.feed_data(received)
     protocol = asyncio.StreamReaderProtocol(reader)
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_unix_connection(lambda: protocol, sock=leash)
+    transport, _ = await loop.create_unix_connection(lambda: protocol, sock=command)
     monitor = Monitor(launch)
     loop.add_signal_handler(signal.SIGTERM, monitor.shut_down_in_order)
     if launch.end_wanted:

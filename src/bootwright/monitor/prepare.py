@@ -1,4 +1,4 @@
-"""What a VMM is given: from a recipe and an identity to files and a placement."""
+"""Preparing the files and the launch plan of a VMM from a recipe and an identity."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ def write_initrd(
     command: tuple[str, ...] = (),
     new_disk: bool = True,
 ) -> None:
-    """Write the modules that the kernel needs, and behind them the initramfs, to *target*.
+    """Write the kernel's modules, followed by the initramfs, to *target*.
 
     Args:
-        new_disk: Whether no guest has run on the machine's disk yet, so that its filesystem may be
-            smaller than the disk.
+        new_disk: Whether the disk is new, so that its filesystem may be smaller than the disk.
 
     Raises:
         FormatError: the kernel lacks a driver, or a guest file is not on this host.
@@ -53,12 +52,12 @@ def write_initrd(
         drivers = [*drivers, image.filesystem, *kind.modules]
     modules = None
     if drivers:
-        from bootwright.guest import module_archive  # here: many kernels have all built in
+        from bootwright.guest import module_archive  # here: many kernels have all drivers built in
 
         modules = module_archive.make_module_archive(
             parts.kernel, drivers, home.cache / "initramfs"
         )
-    wiring = initramfs.InitSettings(
+    settings = initramfs.InitSettings(
         modules=modules.modules if modules else (),
         root=root,
         init=init.argv if init else (),
@@ -72,11 +71,11 @@ def write_initrd(
         home,
         recipe.guest_files,
         identity,
-        wiring,
+        settings,
         authorized_key=authorized_key,
         command=command,
     )
-    # The host key is in it: nobody else may read it.
+    # It contains the host key: only its owner may read it.
     target.touch(mode=0o600)
     with target.open("wb") as file:
         file.write(modules.archive if modules else b"")
@@ -86,10 +85,10 @@ def write_initrd(
 def disk_of(
     home: Home, folder: MachineFolder, spec: MachineSpec, parts: Parts, device: str = ""
 ) -> tuple[DiskKind, DiskLocation] | None:
-    """Return which kind of disk a machine has, and where; None for a machine without one.
+    """Return a machine's kind of disk and its location; None if it has no disk.
 
     Args:
-        device: What a block device of this run may be called.
+        device: The name for a block device of this run.
     """
     if parts.root is None:
         return None
@@ -115,7 +114,7 @@ def placement(
     drives: tuple[Drive, ...] = (),
     token: str = "",
 ) -> LaunchPlan:
-    """Return where the parts of a machine lie."""
+    """Return the launch plan of a machine."""
     forwards: tuple[Forward, ...] = ()
     if spec.recipe.network == "user":
         forwards = (Forward(host_port=0, guest_port=SSH_PORT), *spec.publish)
@@ -140,8 +139,8 @@ def planned(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Return the commands that a start of *spec* would run, each with a comment.
 
-    What is known only then stands for itself: the MAC address, the numbers of the sockets that the
-    VMM inherits from the monitor, and the port that leads to the guest's SSH server.
+    Values known only at the start are placeholders: the MAC address, the numbers of the
+    inherited sockets, and the forwarded SSH port.
     """
     folder = MachineFolder(home.machines / spec.name)
     parts = parts_of(home, spec.recipe)
@@ -149,7 +148,7 @@ def planned(
     drives = found[0].drives(found[1]) if found else ()
     place = placement(folder, spec, parts, mac="52:54:00:00:00:00", drives=drives)
     argv = parts.vmm.plan(spec.recipe, place)
-    steps = [("the VMM; sockets 3, 4, 5: QMP, console, mark port; paused until told to run", argv)]
+    steps = [("the VMM, started paused; sockets 3, 4, 5: QMP, console, mark port", argv)]
     if spec.recipe.allows_login:
         from bootwright.machines.ssh import SshEndpoint
 
@@ -160,6 +159,9 @@ def planned(
             known_hosts=folder.known_hosts,
         )
         steps.append(
-            ("the log-in; port 0 stands for the one the VMM got", tuple(reach.ssh(command)))
+            (
+                "the log-in; port 0 is a placeholder for the forwarded port",
+                tuple(reach.ssh(command)),
+            )
         )
     return steps

@@ -1,13 +1,12 @@
-"""The kernel's log as it grows, read from the stopped guest's memory: when each line was written.
+"""When each kernel log line was written, read from the stopped guest's memory.
 
-The log tells when a line was written on the guest's own clock; that nobody had written it at one
-look and that it was there at the next tells the same on the VMM's. So lines join the two clocks,
-also where the guest's steps.
+The log has the time of a line on the guest's clock; between which two samples the line appeared is
+known on the VMM's clock. So lines align the two clocks, even if the guest's clock steps.
 
 Source: struct printk_info in kernel/printk/printk_ringbuffer.h, the same in Linux 5.10 to 6.12: the
 sequence number and the time in nanoseconds come first, 88 bytes make a record, and the records of
-the first ring lie in ``_printk_rb_static_infos``. A kernel that was told of a larger log_buf_len
-has another ring soon.
+the first ring lie in ``_printk_rb_static_infos``. With a larger log_buf_len the kernel
+soon switches to another ring.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from bootwright.timelines.evidence import LogLineTime
 
 SYMBOL = "_printk_rb_static_infos"
 RECORDS = 8
-"""How many records are looked at each time."""
+"""How many records are read at a time."""
 _WORDS = 11
-"""Of 8 bytes in a record."""
+"""The size of a record, in words of 8 bytes."""
 
 
 class Ring:
     """Follows the log of one guest.
 
     Args:
-        address: Of the first record.
+        address: Of the first record, in the guest.
     """
 
     def __init__(self, address: int) -> None:
         self._address = address
         self._next = 0
         self._absent_ns = 0
-        """The last look at which no line was there that has not been told."""
+        """The last sample without a new line."""
         self.lines: list[LogLineTime] = []
 
     @property
@@ -43,22 +42,22 @@ class Ring:
         return self._address + 8 * _WORDS * self._next, _WORDS * RECORDS
 
     def take(self, words: Sequence[int], vm_ns: int) -> None:
-        """Take in what lay in `window` at *vm_ns*; nothing, where it could not be read."""
+        """Parse the contents of `window` at *vm_ns*; *words* is empty if it could not be read."""
         if len(words) < _WORDS * RECORDS:
             return
         new = 0
         for number in range(RECORDS):
             sequence, time_ns = words[_WORDS * number : _WORDS * number + 2]
-            # A record that was never written is all zeros, as the first one is: its time tells.
+            # A record that was never written is all zeros, like the first record's number.
             if sequence != self._next or (sequence == 0 and not self._is_first_written(words)):
                 break
             self.lines.append(LogLineTime(time_ns, self._absent_ns, vm_ns))
             self._next += 1
             new += 1
         if new < RECORDS:
-            self._absent_ns = vm_ns  # else there may be more, and they may have been there before
+            self._absent_ns = vm_ns  # else there may be more lines, written earlier
 
     def _is_first_written(self, words: Sequence[int]) -> bool:
-        """Say whether the first record was written: then the second has a number, or the first a
-        length of its text (its third word)."""
+        """Test whether the first record was written: then the second has a number, or the first has
+        the length of its text (its third word)."""
         return words[_WORDS] == 1 or words[2] != 0

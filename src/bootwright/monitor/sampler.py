@@ -1,4 +1,4 @@
-"""Sampler: looks again and again where a guest's vCPU is, until the initramfs hands over to PID 1."""
+"""The sampler: records where a guest's vCPU is until the initramfs hands over to PID 1."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from bootwright.timelines.evidence import LogLineTime
 from bootwright.vmms.protocol import RunningVmm
 
 SAMPLED_UNTIL = ("initramfs.done", "command.start")
-"""The marks with which sampling ends: from here on the guest's own init tells what it does, or the
+"""The marks with which sampling ends: after it the guest's init logs what it does, or the
 tiny guest's command runs."""
 
 _PAUSE_S = 0.001
 _MOST = 50_000
-"""More than any start-up has; a guest that never gets so far is not sampled for ever. So many go
-into one message, see `messages.LINE_BYTES`."""
+"""The most samples of one boot: more than any start-up needs, and few enough for one message, see
+`messages.LINE_BYTES`."""
 
 
 _WRAP_NS = (1 << 24) * 1_000_000_000 // 3_579_545
-"""After so long the clock that `Sighting.vm_ns` is read from begins anew."""
+"""When the clock behind `VcpuState.vm_ns` wraps."""
 
 
 class Sampler:
-    """Samples a running guest from its making until `stop`.
+    """Samples a running guest until `stop`.
 
     Args:
-        stopped: Stop the guest for each look and tell the times of the VMM's own clock. On the
-            virtual clock that costs the guest nothing: it takes the same time to the microsecond.
-        ring: With *stopped*, the kernel's log, which is looked at as well.
+        stopped: Stop the guest for each sample and use the VMM's clock. On the virtual clock this
+            does not slow the guest: it takes the same time to the microsecond.
+        ring: With *stopped*, the kernel's log, which is read too.
     """
 
     def __init__(
@@ -49,29 +49,29 @@ class Sampler:
         self._task = asyncio.create_task(self._sample())
 
     def ends_with(self, mark: str) -> bool:
-        """Say whether sampling ends with *mark*."""
+        """Test whether sampling ends with *mark*."""
         return mark in SAMPLED_UNTIL
 
     def stop(self) -> tuple[VcpuSample, ...]:
-        """Look no more, and return what was seen.
+        """Stop sampling and return the samples.
 
-        A look that is under way is finished: it may have stopped the guest.
+        A sample in progress is completed, as it may have stopped the guest.
         """
         self._is_over = True
         return tuple(self._samples)
 
     @property
     def lines(self) -> tuple[LogLineTime, ...]:
-        """The lines that came into the kernel's log meanwhile."""
+        """The kernel log lines that appeared meanwhile."""
         return tuple(self._ring.lines) if self._ring else ()
 
     async def _sample(self) -> None:
-        with suppress(VmmError):  # it has ended; whoever waits for that hears of it
+        with suppress(VmmError):  # it has ended; its waiter reports that
             while len(self._samples) < _MOST and not self._is_over:
                 before_ns = now_ns()
                 window = self._ring.window if self._ring else None
                 seen = await self._running.vcpu_state(stopped=self._stopped, window=window)
-                # It was looked at somewhere between the question and the answer.
+                # The sample was taken between the request and the answer.
                 time_ns = (before_ns + now_ns()) // 2
                 if self._stopped:
                     if seen.vm_ns is not None:
@@ -84,7 +84,7 @@ class Sampler:
 
 
 def sampler_of(running: RunningVmm, clock: GuestClock, kernel: Kernel) -> Sampler:
-    """Return what samples a guest of *kernel*, as suits its clock; it has begun."""
+    """Start a sampler that suits the guest's clock and *kernel*."""
     if not clock.counts_instructions:
         return Sampler(running)
     from bootwright.kernels.symbols import address_of  # here: few boots are sampled

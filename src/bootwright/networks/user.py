@@ -27,7 +27,7 @@ class Forward:
     def __post_init__(self) -> None:
         if not 0 <= self.host_port <= 65535 or not 1 <= self.guest_port <= 65535:
             raise InputError(
-                f"{self.host_port}:{self.guest_port} is no pair of ports",
+                f"{self.host_port}:{self.guest_port} is not a pair of ports",
                 hint="ports are 1 to 65535, such as --publish 8080:80",
             )
 
@@ -41,7 +41,7 @@ def forward(rule: str) -> Forward:
     host, _, guest = rule.rpartition(":")
     if not re.fullmatch("[0-9]{1,5}:[0-9]{1,5}", rule):
         raise InputError(
-            f"--publish {rule!r} is no pair of ports", hint="such as --publish 8080:80"
+            f"--publish {rule!r} is not a pair of ports", hint="such as --publish 8080:80"
         )
     return Forward(host_port=int(host), guest_port=int(guest))
 

@@ -1,1 +1,1 @@
-"""What a real computer must be able to do, checked in a booted machine."""
+"""Probes: checks in a booted machine that it works like a real computer."""

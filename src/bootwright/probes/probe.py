@@ -1,4 +1,4 @@
-"""Probe: one thing that a real computer can do, and what came of trying it."""
+"""Probe: a check of something that a real computer can do, and its outcome."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from bootwright.errors import InputError
 from bootwright.events import Event
 
 RunsOn = Literal["guest", "client", "host"]
-"""Who tries it. ``guest``: a shell in the guest, as root. ``client``: whoever logs in, with its SSH
-client; the host, or the guest itself where no network leads in. ``host``: us, from outside."""
+"""Where a probe runs. ``guest``: in a shell in the guest, as root. ``client``: at the SSH client,
+on the host or, without a network, in the guest itself. ``host``: in bootwright."""
 ProbeResult = Literal["pass", "fail", "does-not-apply"]
 
 Judge = Callable[[str, str, float], str]
-"""Looks at what a passing script said, the machine's name and the host's time in seconds since
-1970; says why it failed all the same, or nothing."""
+"""Gets the output of a passing script, the machine's name and the host's time in seconds since
+1970; returns why the probe failed nevertheless, or ""."""
 
 LONGEST_LIMIT_S = 3600
 
 
-def _content(said: str, machine: str, now_s: float) -> str:
+def _accept(said: str, machine: str, now_s: float) -> str:
     return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One thing that a real computer can do.
+    """A check of something that a real computer can do.
 
     Raises:
-        InputError: the time limit cannot be used.
+        InputError: the time limit is invalid.
     """
 
     name: str
     summary: str
-    """What passes, one line for people."""
+    """What must work to pass, in one line."""
     side: RunsOn
     script: str = ""
-    """For a POSIX shell; see ``scripts/prelude.sh`` for what it may call. Exit status 0: it passes;
-    77: it does not apply; its output says what was seen, and why."""
+    """For a POSIX shell, with the functions of ``scripts/prelude.sh``. Exit status 0: it passes;
+    77: it does not apply. Its output is the text of the outcome."""
     limit_s: int = 20
-    """How long it may take before it has failed, in seconds."""
-    judge: Judge = _content
+    """The time limit, in seconds; a probe that takes longer fails."""
+    judge: Judge = _accept
 
     @property
     def info(self) -> ProbeInfo:
-        """What a list of probes has of it."""
+        """The probe as it is listed."""
         return ProbeInfo(name=self.name, summary=self.summary, limit_s=self.limit_s)
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit_s <= LONGEST_LIMIT_S:
             raise InputError(
-                f"limit_s of probe {self.name!r} is {self.limit_s}, but it is 1 to "
+                f"invalid limit_s of probe {self.name!r}: {self.limit_s}: it must be 1 to "
                 f"{LONGEST_LIMIT_S} seconds",
-                hint="write limit_s = 20",
+                hint="for example: limit_s = 20",
             )
 
 
@@ -69,23 +69,23 @@ class ProbeInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one probe."""
+    """The outcome of one probe."""
 
     name: str
-    """The probe's."""
+    """The name of the probe."""
     summary: str
     result: ProbeResult
     text: str
-    """What was seen; why it failed, or does not apply. May have several lines."""
-    cure: str = ""
-    """What would make it pass, where that is known."""
+    """What was seen, or why it failed or does not apply. May have several lines."""
+    fix: str = ""
+    """How to make it pass, if known."""
     duration_ns: int = 0
-    """How long it took, on the host's monotonic clock; 0 where it was not tried."""
+    """How long it took, on the host's monotonic clock; 0 if it did not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeTried(Event):
-    """A probe has an outcome."""
+    """A probe has finished."""
 
     outcome: Outcome
 
@@ -102,7 +102,7 @@ def passed(probe: Probe, text: str, *, duration_ns: int) -> Outcome:
 
 
 def does_not_apply(probe: Probe, why: str, *, duration_ns: int = 0) -> Outcome:
-    """Return the outcome of a probe that means nothing for this machine."""
+    """Return the outcome of a probe that does not apply to this machine."""
     return Outcome(
         name=probe.name,
         summary=probe.summary,
@@ -112,13 +112,13 @@ def does_not_apply(probe: Probe, why: str, *, duration_ns: int = 0) -> Outcome:
     )
 
 
-def failed(probe: Probe, why: str, *, cure: str = "", duration_ns: int = 0) -> Outcome:
+def failed(probe: Probe, why: str, *, fix: str = "", duration_ns: int = 0) -> Outcome:
     """Return the outcome of a probe that failed."""
     return Outcome(
         name=probe.name,
         summary=probe.summary,
         result="fail",
         text=why,
-        cure=cure,
+        fix=fix,
         duration_ns=duration_ns,
     )

@@ -1,4 +1,4 @@
-"""Probing an image: is what boots from it a real computer?"""
+"""Probe an image: boot it, and check that it works like a real computer."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bootwright.recipes.recipe import Accelerator, InitName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What came of probing one image."""
+    """The outcomes of probing one image."""
 
     name: str
-    """The machine's; nothing is left of it."""
+    """The name of the machine, which is removed afterwards."""
     image: Digest | None
     init: InitName
     accelerator: Accelerator
     passed: bool
-    """Whether nothing failed."""
+    """Whether no probe failed."""
     probes: tuple[Outcome, ...]
-    """One outcome for each probe, in their order."""
+    """One outcome per probe, in their order."""
 
 
 async def probe(
@@ -39,22 +39,22 @@ async def probe(
     timeout_s: float | None = None,
     observe: Observer = ignore,
 ) -> Probed:
-    """Boot what *draft* asks for, and try *probes* in it; afterwards nothing of it is left.
+    """Boot the machine of *draft*, run *probes* in it, and remove it.
 
     Args:
-        probes: What to try; see `own` for probes of the user's own.
-        timeout_s: How long each start-up may take; left out, what its accelerator needs.
-        observe: Given `Prepared` and each `ProbeTried`, too.
+        probes: The probes to run; see `user_probes` for adding probes.
+        timeout_s: How long each start-up may take; default: depends on the accelerator.
+        observe: Also receives `Prepared` and each `ProbeTried`.
 
     Raises:
-        InputError: it has no image.
-        BootwrightError: the machine did not start, or went away while it was probed.
+        InputError: *draft* has no image.
+        BootwrightError: the machine did not start, or ended while it was probed.
     """
     if draft.image is None:
         raise InputError("the recipe has no image", hint="name one: bootwright probe IMAGE")
     spec = await prepare(home, draft, observe)
     recipe = spec.recipe
-    found = await session.take(
+    found = await session.run_probes(
         home, spec, probes, timeout_s=timeout_s or default_timeout_s(recipe), observe=observe
     )
     return Probed(

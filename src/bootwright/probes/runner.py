@@ -1,6 +1,6 @@
-"""The runner: one text for a POSIX shell that runs probes, on the host, over SSH or in the guest.
+"""The runner: a POSIX shell script that runs probes on the host, over SSH or in the guest.
 
-The same text runs wherever it is, so a probe's result does not depend on the way in.
+It is the same script everywhere, so the result of a probe does not depend on where it runs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from bootwright.machines.shutdown import COMMAND as POWER_OFF
 from bootwright.probes.probe import Outcome, Probe, does_not_apply, failed, passed
 
 DONE = "probe.done"
-"""The last word of a guest that probes itself."""
+"""The last message of a guest that probes itself."""
 
 _TIMED_OUT = (124, 137)
-"""What timeout(1) exits with when the time was up: it sent SIGTERM, or then SIGKILL."""
+"""The exit statuses of timeout(1) after a time-out: it sent SIGTERM, or then SIGKILL."""
 _DOES_NOT_APPLY = 77
 _LONGEST_TEXT = 4000
 
@@ -30,11 +30,11 @@ say() {{ printf '%s %s\\n' "$token" "$*" >{MARK_PORT}; }}"""
 
 
 def text(probes: Iterable[Probe], variables: Mapping[str, str], *, remember: bool = False) -> str:
-    """Return the runner for *probes*; it tells of them on its standard output.
+    """Return the runner for *probes*; it reports on its standard output.
 
     Args:
-        variables: What ``scripts/prelude.sh`` names.
-        remember: Whether to write what a second boot is to find.
+        variables: The variables that ``scripts/prelude.sh`` lists.
+        remember: Whether to write the file that the second boot looks for.
     """
     lines = [_SAY_HERE, _head(variables), *map(_call, probes)]
     return "\n".join([*lines, *(["remember"] if remember else []), ""])
@@ -43,11 +43,11 @@ def text(probes: Iterable[Probe], variables: Mapping[str, str], *, remember: boo
 def text_for_port(
     probes: Iterable[Probe], second_boot: Probe | None, variables: Mapping[str, str], *, end: bool
 ) -> str:
-    """Return the runner for a guest that probes itself; it tells over the mark port.
+    """Return the runner for a guest that probes itself; it reports over the mark port.
 
     Args:
-        second_boot: What is tried in the second boot of a disk, and nothing else then.
-        end: Whether the guest is to shut down afterwards.
+        second_boot: The only probe to run in the second boot of a disk.
+        end: Whether the guest shuts down afterwards.
     """
     lines = [_SAY_OVER_PORT, _head(variables), "become_client"]
     if second_boot is None:
@@ -75,13 +75,13 @@ def _call(probe: Probe) -> str:
 
 
 class Reader:
-    """Makes outcomes of what a runner tells.
+    """Turns the messages of a runner into outcomes.
 
     Args:
-        host_name: Of the machine that is probed.
-        probes: Those that the runner has.
-        on_begin: Called with each probe as it begins.
-        on_outcome: Called with each outcome as it comes.
+        host_name: The host name that the machine should have.
+        probes: The probes of the runner.
+        on_begin: Called when a probe begins.
+        on_outcome: Called when a probe ends.
     """
 
     def __init__(
@@ -95,53 +95,53 @@ class Reader:
         self._probes = {probe.name: probe for probe in probes}
         self._on_begin = on_begin
         self._on_outcome = on_outcome
-        self._said: list[str] = []
+        self._output: list[str] = []
         self._began_ns = 0
         self.running: Probe | None = None
-        """The one that has begun and not ended."""
+        """The probe that is running."""
         self.done: set[str] = set()
-        """The names of those that have ended."""
+        """The names of the probes that have ended."""
 
     def take(self, line: str) -> None:
-        """Take in a line; one that is none of the runner's is passed over."""
+        """Process a line; lines that are not from the runner are ignored."""
         word, _, rest = line.partition(" ")
         name, _, detail = rest.partition(" ")
         probe = self._probes.get(name)
         if probe is None:
             return
         if word == "probe.begin":
-            self._said, self._began_ns, self.running = [], now_ns(), probe
+            self._output, self._began_ns, self.running = [], now_ns(), probe
             self._on_begin(probe)
-        elif word == "probe.says" and sum(map(len, self._said)) < _LONGEST_TEXT:
-            self._said.append(detail)
+        elif word == "probe.says" and sum(map(len, self._output)) < _LONGEST_TEXT:
+            self._output.append(detail)
         elif word == "probe.end" and detail.isdecimal():
             self.running = None
             self.done.add(name)
             self._on_outcome(self._outcome(probe, int(detail), now_ns() - self._began_ns))
 
     def give_up(self, probes: Iterable[Probe], why: str) -> None:
-        """Let those of *probes* that have not ended fail."""
+        """Fail those of *probes* that have not ended."""
         for probe in probes:
             if probe.name not in self.done:
-                tried = probe == self.running
-                text = "there was no answer any more" if tried else "it was not tried"
+                began = probe == self.running
+                text = "no answer" if began else "did not run"
                 self.done.add(probe.name)
                 self._on_outcome(failed(probe, f"{text}: {why}"))
         self.running = None
 
     def _outcome(self, probe: Probe, status: int, duration_ns: int) -> Outcome:
-        cure = "; ".join(
-            line.removeprefix("cure: ") for line in self._said if line.startswith("cure: ")
+        fix = "; ".join(
+            line.removeprefix("fix: ") for line in self._output if line.startswith("fix: ")
         )
-        said = "\n".join(line for line in self._said if not line.startswith("cure: ")).strip()
+        output = "\n".join(line for line in self._output if not line.startswith("fix: ")).strip()
         if status == _DOES_NOT_APPLY:
-            return does_not_apply(probe, said, duration_ns=duration_ns)
+            return does_not_apply(probe, output, duration_ns=duration_ns)
         if status in _TIMED_OUT:
-            said = f"it took longer than {probe.limit_s} s" + (f": {said}" if said else "")
+            output = f"timed out after {probe.limit_s} s" + (f": {output}" if output else "")
         elif status == 0:
-            why = probe.judge(said, self._host_name, time.time())
+            why = probe.judge(output, self._host_name, time.time())
             if not why:
-                return passed(probe, said, duration_ns=duration_ns)
-            said = why
-        why = said or f"its script ended with exit status {status}"
-        return failed(probe, why, cure=cure, duration_ns=duration_ns)
+                return passed(probe, output, duration_ns=duration_ns)
+            output = why
+        why = output or f"script exited with status {status}"
+        return failed(probe, why, fix=fix, duration_ns=duration_ns)

@@ -1,6 +1,6 @@
-# Runs probes one after the other, and tells of each: where it begins, what it says, how it ends.
-# Before this text stand the variables that prelude.sh names, $prelude itself and the function say;
-# behind it, a line for each probe.
+# Run probes one after the other, and report the begin, output and exit status of each.
+# The variables that prelude.sh lists, $prelude itself and the function say are defined before this
+# text; one line per probe follows it.
 
 # probe NAME LIMIT SCRIPT: run a script for at most LIMIT seconds.
 probe() {
@@ -8,14 +8,14 @@ probe() {
     output=$(timeout -k 2 "$2" sh -uc "$prelude
 $3" </dev/null 2>&1)
     status=$?
-    tell "$1" "$output" "$status"
+    report "$1" "$output" "$status"
 }
 
-# client_probe NAME LIMIT SCRIPT: the same for a script that logs in.
+# client_probe NAME LIMIT SCRIPT: run a script that logs in.
 client_probe() {
     if [ -z "$ssh_config" ]; then
         say "probe.begin $1"
-        tell "$1" "the image has no SSH client, and no network leads in" 77
+        report "$1" "the image has no SSH client, and the machine no network" 77
         return
     fi
     export scratch="$scratches/$1"
@@ -24,12 +24,12 @@ client_probe() {
     rm -r "$scratch"
 }
 
-tell() {
+report() {
     printf '%s\n' "$2" | while IFS= read -r line; do say "probe.says $1 $line"; done
     say "probe.end $1 $3"
 }
 
-# In a guest that nobody can reach: let it log in to itself.
+# For a guest without a network: set up an SSH client that logs in to the guest itself.
 become_client() {
     client=/run/bootwright/client
     scratches=$client
@@ -56,6 +56,6 @@ END
     export ssh_config
 }
 
-# The last act of a first boot; the second one looks for it. Nothing is synced: a clean shutdown is
-# to see that it lasts.
+# At the end of a first boot, write the file that the second one looks for. Without a sync: a clean
+# shutdown must write it to the disk.
 remember() { cat /etc/machine-id >/var/lib/bootwright-probe; }

@@ -1,4 +1,4 @@
-"""Two ways of probing a booted machine: from the host over SSH, or the guest by itself."""
+"""Run probes in a booted machine: from the host over SSH, or by the guest itself."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bootwright.probes.probe import Probe
 from bootwright.probes.runner import Reader
 
 _GRACE_S = 30.0
-"""How long it may be silent beyond the time limit of what is being tried."""
+"""How long a runner may be silent beyond the time limit of the running probe."""
 
 
 class SshRunner:
-    """Tries from the host what logs in, and all else by a shell in the guest."""
+    """Runs client probes on the host, and the others in a shell in the guest."""
 
     def __init__(self, machine: Machine, reader: Reader, variables: Mapping[str, str]) -> None:
         self._machine = machine
@@ -27,13 +27,13 @@ class SshRunner:
         self._variables = variables
 
     async def probe(self, probes: Sequence[Probe], *, remember: bool) -> None:
-        """Try *probes*; those that could not be tried have failed.
+        """Run *probes*; those that cannot run fail.
 
         Args:
-            remember: Whether to write what a second boot is to find.
+            remember: Whether to write the file that the second boot looks for.
 
         Raises:
-            GuestError: the machine went away.
+            GuestError: the machine ended.
         """
         reach = self._machine.reach()
         outside = [probe for probe in probes if probe.side == "client"]
@@ -50,35 +50,35 @@ class SshRunner:
             await self._run(reach.ssh(["sh -s"]), text, inside)
 
     async def _run(self, argv: Sequence[str], text: str, probes: Sequence[Probe]) -> None:
-        """Let a shell run *text*, and follow what it tells."""
+        """Run *text* in a shell, and follow its messages."""
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # so that all that it has started can be ended
+            start_new_session=True,  # so that its children can be killed too
         )
         following = asyncio.create_task(self._follow(process))
         try:
-            _, said = await asyncio.gather(following, _feed(process, text))
+            _, errors = await asyncio.gather(following, _feed(process, text))
         finally:
             following.cancel()
             _end(process)
             await process.wait()
         if self._machine.ended.done():
-            what = self._reader.running
+            probe = self._reader.running
             raise GuestError(
-                "the machine went away"
-                + (f" while probe {what.name} was tried" if what else "")
+                "the machine ended"
+                + (f" during probe {probe.name}" if probe else "")
                 + f": {self._machine.ended.result().text}"
             )
-        self._reader.give_up(probes, said or "the shell that tries it ended")
+        self._reader.give_up(probes, errors or "the shell that ran it exited")
 
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while True:
-            what = self._reader.running
-            limit_s = (what.limit_s if what else 0) + _GRACE_S
+            probe = self._reader.running
+            limit_s = (probe.limit_s if probe else 0) + _GRACE_S
             try:
                 line = await asyncio.wait_for(process.stdout.readline(), limit_s)
             except TimeoutError:
@@ -90,7 +90,7 @@ class SshRunner:
 
 
 async def _feed(process: asyncio.subprocess.Process, text: str) -> str:
-    """Give *text* to a process, and return what it complains of."""
+    """Write *text* to a process, and return its standard error."""
     assert process.stdin is not None
     assert process.stderr is not None
     with suppress(ConnectionError):  # it ended before it had read all
@@ -101,47 +101,47 @@ async def _feed(process: asyncio.subprocess.Process, text: str) -> str:
 
 
 def _end(process: asyncio.subprocess.Process) -> None:
-    # Its pid, and so its session's, is ours until it has been waited for.
+    # The pid cannot be reused before the process has been waited for.
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
 class GuestRunner:
-    """Follows a guest that probes itself, by what it tells over the mark port."""
+    """Follows a guest that probes itself and reports over the mark port."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._news = asyncio.Event()
-        self._through = False
+        self._progress = asyncio.Event()
+        self._finished = False
 
-    def hear(self, mark: str, detail: str) -> None:
-        """Take in a mark of the machine's."""
+    def on_mark(self, mark: str, detail: str) -> None:
+        """Process a mark of the machine."""
         self._reader.take(f"{mark} {detail}")
-        self._through |= mark == runner.DONE
-        self._news.set()
+        self._finished |= mark == runner.DONE
+        self._progress.set()
 
     async def probe(self, machine: Machine) -> None:
-        """Wait until the guest is through.
+        """Wait until the guest has run all probes.
 
         Raises:
-            GuestError: the machine went away, or the guest fell silent.
+            GuestError: the machine ended, or the guest stopped responding.
         """
-        while not self._through:
-            what = self._reader.running
-            limit_s = (what.limit_s if what else 0) + 2 * _GRACE_S
-            self._news.clear()
-            news = asyncio.create_task(self._news.wait())
-            either: list[asyncio.Future[object]] = [news, machine.ended]  # type: ignore[list-item]
+        while not self._finished:
+            probe = self._reader.running
+            limit_s = (probe.limit_s if probe else 0) + 2 * _GRACE_S
+            self._progress.clear()
+            progress = asyncio.create_task(self._progress.wait())
+            either: list[asyncio.Future[object]] = [progress, machine.ended]  # type: ignore[list-item]
             try:
                 done, _ = await asyncio.wait(
                     either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
-                news.cancel()
-            while_what = f" while probe {what.name} was tried" if what else ""
-            if machine.ended.done() and not self._through:
+                progress.cancel()
+            during = f" during probe {probe.name}" if probe else ""
+            if machine.ended.done() and not self._finished:
                 text = machine.ended.result().text
-                raise GuestError(f"the machine went away{while_what}: {text}")
+                raise GuestError(f"the machine ended{during}: {text}")
             if not done:
-                raise GuestError(f"the guest fell silent{while_what}")
+                raise GuestError(f"the guest stopped responding{during}")

@@ -1,8 +1,8 @@
-"""The course of probing: boot, try everything, shut down, boot the same disk again.
+"""Probe a machine: boot, run the probes, shut down, boot the same disk again.
 
-Over SSH where a network leads in: what logs in is tried from the host, all else by a shell in the
-guest. Without a network the guest probes itself, its log-ins over its own loopback, and tells over
-the mark port. The text that tries is the same; see runner.py.
+With a network, client probes log in from the host, and the others run in a shell over SSH. Without
+one, the guest probes itself, logs in over its loopback, and reports over the mark port. The script
+is the same; see runner.py.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from bootwright.recipes.recipe import Recipe
 from bootwright.timelines.recorder import Recorder
 
 _RESOLVABLE = "example.com"
-"""A name that every public resolver knows. Source: RFC 2606, section 3."""
-_RESOLVING_S = 3.0
+"""A name that every public resolver resolves. Source: RFC 2606, section 3."""
+_RESOLVER_TIMEOUT_S = 3.0
 
 
 def goes_over_ssh(recipe: Recipe) -> bool:
-    """Say whether the host logs in; else the guest probes itself."""
+    """Whether the host probes over SSH; otherwise the guest probes itself."""
     return recipe.allows_login and recipe.network != "none"
 
 
@@ -48,12 +48,12 @@ def _is_lasting(recipe: Recipe) -> bool:
     return recipe.disk == "none" or disk(recipe.disk).can_be_kept
 
 
-def why_not(probe: Probe, recipe: Recipe) -> str:
-    """Say why *probe* does not apply to a recipe; empty: it does."""
+def why_inapplicable(probe: Probe, recipe: Recipe) -> str:
+    """Return why *probe* does not apply to a recipe; "" if it does."""
     if probe.name == "clock" and recipe.guest_clock.counts_instructions:
-        return "on the virtual clock time is what the recipe says, not what it is"
+        return "on the virtual clock, the recipe sets the time"
     if probe == SECOND_BOOT and not _is_lasting(recipe):
-        return f"what a guest writes to disk {recipe.disk!r} is gone with its machine"
+        return f"disk {recipe.disk!r} is removed with its machine"
     if recipe.allows_login:
         return ""
     if probe.side == "client":
@@ -63,7 +63,7 @@ def why_not(probe: Probe, recipe: Recipe) -> str:
     return ""
 
 
-async def take(
+async def run_probes(
     home: Home,
     spec: MachineSpec,
     probes: Iterable[Probe],
@@ -71,31 +71,31 @@ async def take(
     timeout_s: float,
     observe: Observer = ignore,
 ) -> tuple[Outcome, ...]:
-    """Boot a machine and try *probes* in it; afterwards nothing of it is left.
+    """Boot a machine, run *probes* in it, and remove it.
 
     Args:
         spec: A machine that is not kept, and runs no command.
         timeout_s: How long each start-up may take.
-        observe: Given each `ProbeTried`, too.
+        observe: Also receives each `ProbeTried`.
 
     Returns:
-        One outcome for each probe, in their order.
+        One outcome per probe, in their order.
 
     Raises:
-        BootwrightError: the machine did not start, or went away while it was probed.
+        BootwrightError: the machine did not start, or ended while it was probed.
     """
     chosen = tuple(probes)
-    course = _Course(home, spec, chosen, observe, timeout_s)
+    session = _Session(home, spec, chosen, observe, timeout_s)
     for probe in chosen:
-        if why := why_not(probe, spec.recipe):
-            course.note(does_not_apply(probe, why))
-    if course.open():
-        await course.run()
-    return tuple(course.outcomes[probe.name] for probe in chosen)
+        if why := why_inapplicable(probe, spec.recipe):
+            session.record(does_not_apply(probe, why))
+    if session.pending():
+        await session.run()
+    return tuple(session.outcomes[probe.name] for probe in chosen)
 
 
-class _Course:
-    """One machine's way through its probes."""
+class _Session:
+    """The probing of one machine."""
 
     def __init__(
         self,
@@ -114,45 +114,45 @@ class _Course:
         self._timeout_s = timeout_s
         is_shared = spec.recipe.guest_clock.shares_identity
         host_name = fixed_identity().hostname if is_shared else spec.name
-        self._reader = Reader(host_name, probes, self._begin, self.note)
+        self._reader = Reader(host_name, probes, self._begin, self.record)
         self._variables: dict[str, str] = {}
         self.outcomes: dict[str, Outcome] = {}
 
-    def open(self) -> list[Probe]:
-        """Return the probes that have no outcome yet."""
+    def pending(self) -> list[Probe]:
+        """Return the probes without an outcome."""
         return [probe for probe in self._probes if probe.name not in self.outcomes]
 
-    def note(self, outcome: Outcome) -> None:
-        """Take in an outcome, and tell of it."""
+    def record(self, outcome: Outcome) -> None:
+        """Record and report an outcome."""
         self.outcomes[outcome.name] = outcome
         self._observe(ProbeTried(outcome=outcome))
 
     async def run(self) -> None:
-        """Try all that is open."""
+        """Run the pending probes."""
         recipe = self._spec.recipe
-        names_are_asked = recipe.network != "none" and any(
-            probe.name == "resolver" for probe in self.open()
+        needs_resolver = recipe.network != "none" and any(
+            probe.name == "resolver" for probe in self.pending()
         )
         self._variables = {
             "init": recipe.init,
             "network": recipe.network,
-            "resolves": await _resolvable() if names_are_asked else "",
+            "resolves": await _resolvable() if needs_resolver else "",
         }
         if not self._over_ssh:
-            self._let_it_probe_itself()
+            self._prepare_guest_runner()
         with ExitStack() as stack:
             try:
                 await self._first_boot(stack)
-                if SECOND_BOOT in self.open():
+                if SECOND_BOOT in self.pending():
                     await self._second_boot()
             finally:
                 stack.close()
-                reclaim(self._home)  # which removes it, as nobody visits it any more
+                reclaim(self._home)  # removes the machine, which is no longer visited
 
-    def _let_it_probe_itself(self) -> None:
-        """Put the runner among what the initramfs carries."""
+    def _prepare_guest_runner(self) -> None:
+        """Add the runner to the files of the initramfs."""
         recipe = self._spec.recipe
-        inside = [probe for probe in self.open() if probe.side != "host"]
+        inside = [probe for probe in self.pending() if probe.side != "host"]
         text = runner.text_for_port(
             [probe for probe in inside if probe != SECOND_BOOT],
             SECOND_BOOT if SECOND_BOOT in inside else None,
@@ -166,21 +166,21 @@ class _Course:
 
     async def _first_boot(self, stack: ExitStack) -> None:
         self._observe(Progress(step="booting"))
-        by_itself = runners.GuestRunner(self._reader)
-        async with self._started(by_itself) as machine:
+        guest_runner = runners.GuestRunner(self._reader)
+        async with self._started(guest_runner) as machine:
             stack.enter_context(machine.folder.visited())
             await machine.ready(self._timeout_s)
-            now = [probe for probe in self.open() if probe not in (SHUTDOWN, SECOND_BOOT)]
+            now = [probe for probe in self.pending() if probe not in (SHUTDOWN, SECOND_BOOT)]
             if self._over_ssh:
-                remember = SECOND_BOOT in self.open()
-                over = runners.SshRunner(machine, self._reader, self._variables)
-                await over.probe(now, remember=remember)
+                remember = SECOND_BOOT in self.pending()
+                ssh_runner = runners.SshRunner(machine, self._reader, self._variables)
+                await ssh_runner.probe(now, remember=remember)
             else:
-                await by_itself.probe(machine)
+                await guest_runner.probe(machine)
             for probe in now:
-                if probe in self.open():
-                    self.note(failed(probe, "it was not tried"))
-            if SHUTDOWN in self.open() or SECOND_BOOT in self.open():
+                if probe in self.pending():
+                    self.record(failed(probe, "did not run"))
+            if SHUTDOWN in self.pending() or SECOND_BOOT in self.pending():
                 await self._shut_down(machine)
             else:
                 await machine.quit()
@@ -191,43 +191,43 @@ class _Course:
         begin_ns = now_ns()
         if self._over_ssh:
             await machine.stop(SHUTDOWN.limit_s)
-        else:  # it does so by itself, as its last act
+        else:  # the guest shuts itself down
             await asyncio.wait([machine.ended], timeout=SHUTDOWN.limit_s)
             await machine.quit()
         ended = machine.ended.result()
-        if SHUTDOWN not in self.open():
+        if SHUTDOWN not in self.pending():
             return
         duration_ns = now_ns() - begin_ns
         if ended.reason in ("stopped", "powered-off"):
-            self.note(passed(SHUTDOWN, ended.text, duration_ns=duration_ns))
+            self.record(passed(SHUTDOWN, ended.text, duration_ns=duration_ns))
         else:
-            why = f"it had not shut down after {SHUTDOWN.limit_s} s"
-            cure = "its console says what it waits for: bootwright run IMAGE, then poweroff"
-            self.note(failed(SHUTDOWN, why, cure=cure, duration_ns=duration_ns))
+            why = f"it did not shut down within {SHUTDOWN.limit_s} s"
+            fix = "its console shows what it waits for: bootwright run IMAGE, then poweroff"
+            self.record(failed(SHUTDOWN, why, fix=fix, duration_ns=duration_ns))
 
     async def _second_boot(self) -> None:
         self._begin(SECOND_BOOT)
-        by_itself = runners.GuestRunner(self._reader)
+        guest_runner = runners.GuestRunner(self._reader)
         try:
-            async with self._started(by_itself, again=True) as machine:
+            async with self._started(guest_runner, again=True) as machine:
                 await machine.ready(self._timeout_s)
                 if self._over_ssh:
-                    over = runners.SshRunner(machine, self._reader, self._variables)
-                    await over.probe([SECOND_BOOT], remember=False)
+                    ssh_runner = runners.SshRunner(machine, self._reader, self._variables)
+                    await ssh_runner.probe([SECOND_BOOT], remember=False)
                 else:
-                    await by_itself.probe(machine)
+                    await guest_runner.probe(machine)
                 await machine.quit()
         except GuestError as error:
-            self.note(failed(SECOND_BOOT, f"the second boot failed: {error}", cure=error.hint))
-        if SECOND_BOOT in self.open():
-            self.note(failed(SECOND_BOOT, "it was not tried"))
+            self.record(failed(SECOND_BOOT, f"the second boot failed: {error}", fix=error.hint))
+        if SECOND_BOOT in self.pending():
+            self.record(failed(SECOND_BOOT, "did not run"))
 
     def _started(
-        self, by_itself: runners.GuestRunner, *, again: bool = False
+        self, guest_runner: runners.GuestRunner, *, again: bool = False
     ) -> AbstractAsyncContextManager[Machine]:
         def listen(event: Event) -> None:
             if isinstance(event, MarkReached):
-                by_itself.hear(event.name, event.detail)
+                guest_runner.on_mark(event.name, event.detail)
             elif isinstance(event, Notice):
                 self._observe(event)
 
@@ -238,10 +238,10 @@ class _Course:
 
 
 async def _resolvable() -> str:
-    """Return a name that this host resolves; empty where it resolves none."""
+    """Return a name that this host resolves; "" if it resolves none."""
     loop = asyncio.get_running_loop()
     try:
-        await asyncio.wait_for(loop.getaddrinfo(_RESOLVABLE, None), _RESOLVING_S)
+        await asyncio.wait_for(loop.getaddrinfo(_RESOLVABLE, None), _RESOLVER_TIMEOUT_S)
     except (socket.gaierror, TimeoutError):
         return ""
     return _RESOLVABLE

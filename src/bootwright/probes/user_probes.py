@@ -1,4 +1,4 @@
-"""Probes of the user's own: a command, or a TOML file of them."""
+"""Probes that the user adds: a command, or a TOML file of probes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bootwright.recipes.recipe_file import toml_table
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
 _LIMIT_S = 30
 
-# What the user's command needs may still be starting: it is asked when the start-up is over.
-_SETTLED = """\
+# What the command needs may still be starting: wait for the end of the start-up.
+_WAIT_FOR_STARTUP = """\
 case $init in systemd*) systemctl is-system-running --wait >/dev/null 2>&1 || : ;; esac
 """
 
@@ -38,66 +38,69 @@ def probe_of_command(command: str) -> Probe:
     """Return the probe that passes if *command*, run by the guest's shell as root, exits with 0.
 
     Raises:
-        InputError: there is no command.
+        InputError: the command is empty.
     """
     words = re.findall(r"[a-z0-9]+", command.lower())
     if not command.strip():
-        raise InputError("--probe has no command", hint="such as --probe 'curl -fs localhost:8080'")
-    return _probe("-".join(words)[:40].strip("-") or "own", _Entry(command=command))
+        raise InputError(
+            "--probe has no command", hint="for example: --probe 'curl -fs localhost:8080'"
+        )
+    return _probe("-".join(words)[:40].strip("-") or "command", _Entry(command=command))
 
 
 def read_probes(path: Path) -> tuple[Probe, ...]:
-    """Read a file of probes: a table for each, with its ``command``.
+    """Read a TOML file of probes: one table each, with its ``command``.
 
     Raises:
-        InputError: it is missing, no TOML, or has a field that is unknown or of the wrong kind.
+        InputError: it does not exist, is not TOML, or has an unknown field or a field of the
+            wrong type.
     """
-    table = toml_table(path, "probes", f"such as:\n{EXAMPLE}")
+    table = toml_table(path, "probes", f"for example:\n{EXAMPLE}")
     if not table:
-        raise InputError(f"{path} has no probe", hint=f"such as:\n{EXAMPLE}")
+        raise InputError(f"{path} has no probes", hint=f"for example:\n{EXAMPLE}")
     probes = []
     for name, entry in table.items():
         if not _NAME.fullmatch(name):
             raise InputError(
-                f"{path}: {name!r} cannot name a probe",
-                hint="lower-case letters, digits, dots, - and _, at most 40",
+                f"{path}: invalid probe name {name!r}",
+                hint="use lower-case letters, digits, ., - and _; at most 41",
             )
         try:
             probes.append(_probe(name, msgspec.convert(entry, type=_Entry)))
         except msgspec.ValidationError as error:
             text = str(error).replace("`$.", "`").replace("Object contains", "it contains")
             raise InputError(
-                f"{path}: [{name}]: {text.replace('Object missing', 'it misses')}",
+                f"{path}: [{name}]: {text.replace('Object missing', 'it lacks')}",
                 hint=f"the fields are {', '.join(_Entry.__struct_fields__)}",
             ) from error
     return tuple(probes)
 
 
-def select_probes(own: tuple[Probe, ...], only: tuple[str, ...]) -> tuple[Probe, ...]:
-    """Return the probes to try: ours and *own*, or those that *only* names.
+def select_probes(added: tuple[Probe, ...], only: tuple[str, ...]) -> tuple[Probe, ...]:
+    """Return the built-in probes and *added*, or only those named in *only*.
 
-    The user's own come before the shutdown.
+    The added probes run before the shutdown.
 
     Raises:
-        InputError: two have one name, or *only* names none.
+        InputError: two have the same name, or a name in *only* is unknown.
     """
     last = [probe for probe in PROBES if probe.name in ("shutdown", "second-boot")]
-    every = [*(probe for probe in PROBES if probe not in last), *own, *last]
+    every = [*(probe for probe in PROBES if probe not in last), *added, *last]
     names = [probe.name for probe in every]
     for name in names:
         if names.count(name) > 1:
             raise InputError(
-                f"two probes are called {name!r}", hint="give your own another name, in a file"
+                f"two probes are named {name!r}", hint="rename yours in a file: --probes FILE"
             )
     for name in only:
         if name not in names:
-            raise InputError(f"no probe is called {name!r}", hint=f"there are: {', '.join(names)}")
+            raise InputError(f"unknown probe {name!r}", hint=f"choose from: {', '.join(names)}")
     return tuple(probe for probe in every if not only or probe.name in only)
 
 
 def _probe(name: str, entry: _Entry) -> Probe:
-    # An exit status of the user's own means nothing but failure, whatever the number.
-    script = f'{_SETTLED}sh -c {shlex.quote(entry.command)} || fail "exit status $?"\n'
+    # Any other exit status of the command means failure, even 77.
+    script = f'{_WAIT_FOR_STARTUP}sh -c {shlex.quote(entry.command)} || fail "exit status $?"\n'
     return Probe(
         name=name,
         summary=entry.summary or entry.command,

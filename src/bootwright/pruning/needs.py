@@ -1,4 +1,4 @@
-"""What machines need: the images, kernels and guest files that their recipes name."""
+"""The images, kernels and guest files that machines need."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Needs:
     users: dict[str, list[str]] = field(default_factory=dict)
     """``{digest: names of machines}``"""
     unknown: list[str] = field(default_factory=list)
-    """The machines that do not tell: they may need anything."""
+    """Machines whose recipe cannot be read: they may need anything."""
 
     def may_include(self, digest: str) -> bool:
-        """Say whether *digest* is needed, or nobody can tell."""
+        """Whether a machine needs *digest*, or may need it."""
         return bool(self.unknown) or digest in self.users
 
-    def told(self, digest: str) -> str:
-        """Say that no other machine uses *digest*."""
+    def why_unused(self, digest: str) -> str:
+        """Describe in words why *digest* is unused."""
         users = self.users.get(digest)
         if users:
             return f"only {', '.join(users)} used it"
-        return "no machine is known to use it" if self.unknown else "no machine uses it"
+        return "not known to be used by a machine" if self.unknown else "not used by any machine"
 
 
 def needs_of(machines: Iterable[MachineFolder]) -> Needs:
@@ -38,7 +38,7 @@ def needs_of(machines: Iterable[MachineFolder]) -> Needs:
         try:
             recipe = folder.spec().recipe
         except FormatError:
-            if folder.lock.is_file():  # else it was removed just now, or is no machine
+            if folder.lock.is_file():  # else it was just removed, or is not a machine
                 needs.unknown.append(folder.name)
             continue
         for digest in (recipe.kernel, recipe.image, *(f.digest for f in recipe.guest_files)):
@@ -53,5 +53,5 @@ def needs_now(home: Home) -> Needs:
 
 
 def foreign(home: Home) -> list[MachineFolder]:
-    """Return what only looks like machines: one that was moved behind a link may come back."""
+    """Return entries that only look like machines: one behind a link may be moved back."""
     return [MachineFolder(path) for path in foreign_entries(home)]

@@ -1,4 +1,4 @@
-"""One thing that nobody uses, and how it is told."""
+"""An unused object, and how it is shown."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from bootwright.host.trees import used_bytes
 
 PrunableKind = Literal["image", "kernel", "machine", "guest file", "cache", "log"]
 
-HALF = "half made or half removed: whoever did that was killed"
-"""Why such things can go."""
+INCOMPLETE = "incomplete: left behind by a killed process"
+"""Why an object that is only partly there can be removed."""
 _DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prunable:
-    """One thing that nobody uses."""
+    """An unused object on disk."""
 
     kind: PrunableKind
     name: str
-    """What a person calls it."""
+    """Its name for the user."""
     why: str
-    """Why it can go, and what is lost with it."""
+    """Why it can be removed, and what is lost with it."""
     used_bytes: int
     path: Path
     changed_ns: int
-    """When its file or folder last changed, in nanoseconds since 1970; one that has changed since
-    the survey is in use."""
+    """When its file or folder last changed, in nanoseconds since 1970; if it changed later, it is
+    in use."""
     tags: tuple[str, ...] = ()
-    """The names in its store that stand for it, and go with it."""
+    """Its names in the store, which are removed with it."""
 
     @classmethod
     def at(
         cls, path: Path, kind: PrunableKind, name: str, why: str, *, tags: tuple[str, ...] = ()
     ) -> Prunable | None:
-        """Return what is at *path*; None where it was removed just now, all of it or a part."""
+        """Describe the object at *path*; None if it is being removed."""
         try:
             status = path.lstat()
-            # A link counts, and goes, as a link: what it leads to is not ours.
+            # A link is counted and removed as a link: its target is not ours to remove.
             is_folder = stat.S_ISDIR(status.st_mode)
             used = used_bytes(path) if is_folder else status.st_blocks * 512
         except FileNotFoundError:
@@ -58,7 +58,7 @@ class Prunable:
 
 
 def days_ago(when_s: float) -> str:
-    """Say when something was, in seconds since 1970, in words."""
+    """Format a time, in seconds since 1970, as the days since then."""
     days = int((time.time() - when_s) // _DAY_S)
     if days < 1:
         return "less than a day ago"
@@ -66,7 +66,7 @@ def days_ago(when_s: float) -> str:
 
 
 def changed_s(path: Path) -> float:
-    """Return when *path* last changed, in seconds since 1970; one that is gone changed just now."""
+    """Return when *path* last changed, in seconds since 1970; now if it is gone."""
     try:
         return path.lstat().st_mtime
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""What nobody uses: found first, told, and only then removed, a thing at a time.
+"""Find unused objects, then remove them one by one.
 
-Images, kernels and guest files are used by the machines whose recipes name them, so a machine that
-cannot be read and stays holds on to all of them. A machine's folder has its name before its image
-is read: what is hidden first, and looked for in the recipes afterwards, is not taken away from
-under a machine that starts meanwhile.
+Machines use the images, kernels and guest files that their recipes name; while a recipe cannot be
+read, all of these are kept. A machine's folder gets its name before its image is read. So an object
+is hidden first, and searched for in the recipes afterwards: a machine that starts meanwhile does
+not lose it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from bootwright.machines.folder import (
 )
 from bootwright.pruning import files
 from bootwright.pruning.needs import Needs, foreign, needs_now, needs_of
-from bootwright.pruning.prunable import HALF, Prunable, changed_s, days_ago
+from bootwright.pruning.prunable import INCOMPLETE, Prunable, changed_s, days_ago
 from bootwright.reports.text import size
 from bootwright.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneList:
-    """What can be removed, in the order in which to do it, and what could not be judged."""
+    """Objects that can be removed, in the order of removal, and notes on what is kept."""
 
     items: tuple[Prunable, ...]
     notes: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class PruneList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed(Event):
-    """A thing was removed."""
+    """An object was removed."""
 
     item: Prunable
     freed_bytes: int
@@ -52,21 +52,21 @@ class Removed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What was found, and what has become of it."""
+    """What was found and what was removed."""
 
     items: tuple[Prunable, ...]
     removed: tuple[str, ...] = ()
     """Names of items."""
     freed_bytes: int = 0
     notes: tuple[str, ...] = ()
-    """What could not be judged, then what could not be removed."""
+    """What is kept and why, then what could not be removed."""
     failed: tuple[str, ...] = ()
-    """Names of items that could not be removed; notes say why."""
+    """Names of items that could not be removed; the notes give the reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunedImages:
-    """What was removed of images that nobody uses."""
+    """The unused images that were removed."""
 
     removed: tuple[Digest, ...]
     freed_bytes: int
@@ -74,45 +74,49 @@ class PrunedImages:
 
 
 def find_prunable(home: Home, *, everything: bool) -> PruneList:
-    """Find what nobody uses, removing nothing.
+    """Find unused objects; removes nothing.
 
     Args:
-        everything: Also machines that are stopped, with their disks, and images and kernels that
-            have names but no machine.
+        everything: Also stopped machines, with their disks, and named images and kernels that no
+            machine uses.
     """
     machines = all_machines(home)
-    going = {folder.name: why for folder in machines if (why := _why_gone(folder, everything))}
-    leaving = needs_of(folder for folder in machines if folder.name in going)
-    staying = needs_of([*(f for f in machines if f.name not in going), *foreign(home)])
+    removable = {
+        folder.name: why for folder in machines if (why := _why_removable(folder, everything))
+    }
+    released = needs_of(folder for folder in machines if folder.name in removable)
+    needed = needs_of([*(f for f in machines if f.name not in removable), *foreign(home)])
     notes = []
-    found = [Prunable.at(home.machines / name, "machine", name, why) for name, why in going.items()]
-    found += [Prunable.at(f.path, "machine", f.name, HALF) for f in unfinished_folders(home)]
-    found += _things("image", image_store(home), staying, leaving, everything)
-    found += _things("kernel", kernel_store(home), staying, leaving, everything)
-    found += files.guest_files(home, staying, leaving)
-    if staying.unknown:
+    found = [
+        Prunable.at(home.machines / name, "machine", name, why) for name, why in removable.items()
+    ]
+    found += [Prunable.at(f.path, "machine", f.name, INCOMPLETE) for f in unfinished_folders(home)]
+    found += _unused("image", image_store(home), needed, released, everything)
+    found += _unused("kernel", kernel_store(home), needed, released, everything)
+    found += files.guest_files(home, needed, released)
+    if needed.unknown:
         notes.append(
-            f"machine {', '.join(staying.unknown)} is damaged, and nothing tells what it needs: "
-            "all images, kernels and guest files are kept "
-            f"(bootwright rm --force {' '.join(staying.unknown)} removes it)"
+            f"machine {', '.join(needed.unknown)} is damaged, and may need any image, kernel or "
+            "guest file: all are kept "
+            f"(to remove it: bootwright rm --force {' '.join(needed.unknown)})"
         )
     if any(f.resolve().is_relative_to(home.cache.resolve()) for f in (home.data, home.state)):
-        notes.append(f"{home.cache} holds more than caches, so nothing in it is removed")
+        notes.append(f"{home.cache} does not hold only caches: nothing in it is removed")
     else:
         found += files.caches(home)
     found += files.consoles(home)
     if kept := History(home.history).used_bytes():
         notes.append(
-            f"the history stays ({size(kept)}); bootwright history prune removes old boots from it"
+            f"the history is kept ({size(kept)}); to remove old boots: bootwright history prune"
         )
     return PruneList(items=tuple(item for item in found if item), notes=tuple(notes))
 
 
 def remove(home: Home, found: PruneList, observe: Observer = ignore) -> Pruned:
-    """Remove what a survey has found, one by one; what cannot be removed does not keep the others.
+    """Remove what `find_prunable` found, one by one; continues after errors.
 
     Args:
-        observe: Given each `Removed`, too.
+        observe: Also receives each `Removed`.
     """
     removed: list[str] = []
     freed_bytes = 0
@@ -130,7 +134,7 @@ def remove(home: Home, found: PruneList, observe: Observer = ignore) -> Pruned:
             continue
         freed_bytes += freed
         if os.path.lexists(item.path):
-            notes.append(f"{called}: kept, as it is in use now")
+            notes.append(f"{called}: kept, now in use")
         elif was_there:
             removed.append(item.name)
             observe(Removed(item=item, freed_bytes=freed))
@@ -144,7 +148,7 @@ def remove(home: Home, found: PruneList, observe: Observer = ignore) -> Pruned:
 
 
 def prune_images(home: Home) -> PrunedImages:
-    """Remove images that no name stands for and no machine uses.
+    """Remove images that have no name and no machine.
 
     Raises:
         HostError: something is mounted in one.
@@ -155,29 +159,29 @@ def prune_images(home: Home) -> PrunedImages:
         if item.kind != "image" or not is_digest(item.path.name):
             continue
         size_bytes = remove_prunable(home, item)
-        if not item.path.exists():  # else it came into use just now
+        if not item.path.exists():  # else it just came into use
             freed[Digest(item.path.name)] = size_bytes
     return PrunedImages(removed=tuple(freed), freed_bytes=sum(freed.values()), notes=found.notes)
 
 
 def remove_prunable(home: Home, item: Prunable) -> int:
-    """Remove *item*, unless it came into use since the survey.
+    """Remove *item*, unless it has come into use.
 
     Returns:
-        The bytes that were freed; 0 where it is used, or was gone already.
+        The freed bytes; 0 if it is in use or already gone.
 
     Raises:
-        HostError: something is mounted in it, or a process that it left does not end.
+        HostError: something is mounted in it, or a process of it does not end.
     """
     try:
         if item.path.lstat().st_mtime_ns != item.changed_ns:
             return 0
         match item.kind:
             case "image":
-                is_freed = _free_thing(home, image_store(home), item)
+                is_freed = _free_object(home, image_store(home), item)
                 _forget_builds(home)
             case "kernel":
-                is_freed = _free_thing(home, kernel_store(home), item)
+                is_freed = _free_object(home, kernel_store(home), item)
             case "machine":
                 is_freed = _free_machine(item)
             case "guest file":
@@ -188,28 +192,28 @@ def remove_prunable(home: Home, item: Prunable) -> int:
                 item.path.unlink()
                 is_freed = True
     except FileNotFoundError:
-        return 0  # somebody was faster
+        return 0  # another process was faster
     return item.used_bytes if is_freed else 0
 
 
 # Machines
 
 
-def _why_gone(folder: MachineFolder, everything: bool) -> str:
-    """Say why a machine can go; nothing where it stays."""
+def _why_removable(folder: MachineFolder, everything: bool) -> str:
+    """Return why a machine can be removed; "" if it is kept."""
     if folder.is_alive():
         return ""
     try:
         folder.spec()
         if not folder.is_worth_keeping():
-            return "its monitor was killed, and it was not to be kept"
+            return "its monitor was killed, and it was not kept"
         last = folder.last_end()
     except FormatError:
-        return "damaged; its disk is lost with it" if everything else ""
+        return "damaged; its disk is lost too" if everything else ""
     if not everything:
         return ""
     ended_s = last.ended_s if last else changed_s(folder.path)
-    return f"stopped {days_ago(ended_s)}; its disk is lost with it"
+    return f"stopped {days_ago(ended_s)}; its disk is lost too"
 
 
 def _free_machine(item: Prunable) -> bool:
@@ -219,36 +223,36 @@ def _free_machine(item: Prunable) -> bool:
             folder.give_back()
             remove_machine(folder)
     except InputError:
-        return False  # it was started, or removed, just now
+        return False  # it was just started or removed
     return True
 
 
 # Images and kernels
 
 
-def _things(
+def _unused(
     kind: Literal["image", "kernel"],
     store: Store,
-    staying: Needs,
-    leaving: Needs,
+    needed: Needs,
+    released: Needs,
     everything: bool,
 ) -> Iterator[Prunable | None]:
     for folder in store.abandoned():
-        yield Prunable.at(folder, kind, f"staging/{folder.name}", HALF)
+        yield Prunable.at(folder, kind, f"staging/{folder.name}", INCOMPLETE)
     tags: dict[Digest, tuple[str, ...]] = {}
     for name, digest in store.names().items():
         tags[digest] = (*tags.get(digest, ()), name)
     for digest in sorted(store.digests(), key=lambda digest: tags.get(digest, ())):
-        own = tags.get(digest, ())
-        if staying.may_include(digest) or (own and not everything):
+        names = tags.get(digest, ())
+        if needed.may_include(digest) or (names and not everything):
             continue
-        why = ("" if own else "no name stands for it and ") + leaving.told(digest)
+        why = ("" if names else "no name and ") + released.why_unused(digest)
         yield Prunable.at(
-            store.path(digest), kind, ", ".join(own) or short_digest(digest), why, tags=own
+            store.path(digest), kind, ", ".join(names) or short_digest(digest), why, tags=names
         )
 
 
-def _free_thing(home: Home, store: Store, item: Prunable) -> bool:
+def _free_object(home: Home, store: Store, item: Prunable) -> bool:
     if item.path.parent != store.root:
         store.sweep()
         return not item.path.exists()
@@ -257,9 +261,9 @@ def _free_thing(home: Home, store: Store, item: Prunable) -> bool:
     if needs_now(home).may_include(digest) or not tags <= set(item.tags):
         return False
     try:
-        # Before the thing: however we are interrupted, no name is left that stands for nothing.
+        # Names first: an interruption then leaves no name without an object.
         for name in tags:
-            with suppress(NotFoundError):  # somebody was faster
+            with suppress(NotFoundError):  # another process was faster
                 store.untag(name)
         return store.remove(
             digest,
@@ -268,15 +272,16 @@ def _free_thing(home: Home, store: Store, item: Prunable) -> bool:
     finally:
         if item.path.exists():
             for name in tags - set(store.names()):
-                store.tag(name, digest)
+                with suppress(InputError):  # another command gave it away meanwhile
+                    store.tag(name, digest)
 
 
 def _tags(store: Store, digest: Digest) -> set[str]:
-    return {name for name, stands_for in store.names().items() if stands_for == digest}
+    return {name for name, named in store.names().items() if named == digest}
 
 
 def _forget_builds(home: Home) -> None:
-    """Remove the notes of which image came from which description where the image is gone."""
+    """Remove build records whose image is gone."""
     for link in (home.images / "built").glob("*"):
         if link.is_symlink() and not (home.images / link.readlink().name).is_dir():
             link.unlink(missing_ok=True)

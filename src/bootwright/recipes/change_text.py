@@ -41,7 +41,7 @@ FORMS = (
     ("mask=UNIT", "do not start a unit of systemd's"),
     ("drop-generator=NAME", "do not run a generator of systemd's"),
     ("init=NAME", "another PID 1"),
-    ("trim=NAME", "systemd without what a trim leaves out"),
+    ("trim=NAME", "systemd without the units that a trim masks"),
     ("kernel=NAME", "another kernel"),
     ("config:CONFIG_X=VALUE", "a kernel built with this option"),
     *(

@@ -32,7 +32,7 @@ def summary(result: CheckResult) -> str:
     if not failed:
         count = len(result.boots)
         return f"within budget: {count} boot{'s' * (count != 1)}"
-    return f"over budget, or failed: {', '.join(failed)}"
+    return f"over budget or failed: {', '.join(failed)}"
 
 
 def verdict(row: LimitCheck) -> str:
@@ -40,7 +40,7 @@ def verdict(row: LimitCheck) -> str:
     if row.median_ns is None:
         return "not measured"
     word = "over" if row.is_over else "within"
-    return word if row.is_sure else f"{word}, but not surely"
+    return word if row.is_sure else f"{word}, but not certain"
 
 
 def limit(row: LimitCheck) -> str:
@@ -60,11 +60,11 @@ def reasons(boot: BootCheck) -> Iterator[str]:
     yield from notes(boot)
     missing = boot.wanted - boot.boots - len(boot.failed)
     if missing > 0:
-        yield f"failed: {missing} more were not tried, as none had succeeded"
+        yield f"{missing} more boots were skipped, as none had succeeded"
     for line in boot.changed:
         yield f"since the baseline: {line}"
     if not boot.rows:
-        yield "nothing to keep: it has no budget, and --update accepts a baseline"
+        yield "nothing to check: no budget and no baseline; --update writes a baseline"
 
 
 def _text_of(boot: BootCheck, color: bool) -> Iterator[str]:

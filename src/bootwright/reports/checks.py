@@ -8,7 +8,7 @@ from typing import Protocol
 
 _WIDTH = 100
 _MARKS = {"ok": "✓ ok", "note": "· note", "warning": "! warning", "problem": "✗ problem"}
-_HEADINGS = {"host": "This host", "ours": "What is ours", "store": "Images and kernels"}
+_HEADINGS = {"host": "This host", "ours": "Created by bootwright", "store": "Images and kernels"}
 
 
 class Checked(Protocol):
@@ -54,7 +54,7 @@ def summary(checks: Sequence[Checked]) -> str:
         if count := sum(check.state == state for check in checks):
             counts.append(f"{count} {state}" + ("s" if count > 1 else ""))
     looked_at = f"{len(checks)} check" + ("s" if len(checks) != 1 else "")
-    return f"{looked_at}: {', '.join(counts) or 'all is well'}"
+    return f"{looked_at}: {', '.join(counts) or 'no problems'}"
 
 
 def _wrapped(words: str, width: int, first: str, later: str) -> list[str]:

@@ -37,7 +37,9 @@ def verdict(result: CompareResult) -> str:
         return f"no difference larger than {smallest} ({between})"
     if whole.verdict == "cannot-tell":
         more = result.may_tell
-        how = f"some {more} boots of each may (-n {more})" if more else "more boots may not either"
+        how = "more boots may not help"
+        if more:
+            how = f"about {more} boots of each may tell (-n {more})"
         return f"cannot tell yet whether B differs by more than {smallest}; {how}"
     near, far = sorted((abs(low), abs(high)))
     share = abs(whole.effect_ns) / whole.a_median_ns if whole.a_median_ns else 0
@@ -84,7 +86,7 @@ def _how(result: CompareResult) -> Iterator[str]:
         return
     looks = " or ".join(map(str, result.looks))
     pairing = "of one seed" if result.clock == "virtual" else "interleaved A B B A"
-    yield f"{result.pairs} pairs of boots, {pairing}; decided before the first: {looks}"
-    yield "A and B are medians, B - A is by pairs; p by signs, for phases adjusted (Holm)"
-    yield f"from where {result.begins} until {result.ends}"
+    yield f"{result.pairs} pairs of boots, {pairing}; number fixed in advance: {looks}"
+    yield "A and B: medians; B - A: paired; p: signed-rank test, adjusted over phases (Holm)"
+    yield f"from when {result.begins} until {result.ends}"
     yield host_line(result)

@@ -10,7 +10,7 @@ from bootwright.reports.text import BOLD, DIM, duration, styled
 from bootwright.timelines.diff import LEAST_NS, Diff, SpanChange, SpanSide, What
 from bootwright.timelines.span import Layer
 
-ONE_EACH = "one boot each: what differs may be chance"
+ONE_EACH = "one boot each: differences may be chance"
 """What nobody may forget who reads a difference of two boots."""
 
 _NAME_WIDTH = 46
@@ -54,7 +54,7 @@ def _tree(
     if rest:
         before = sum(child.before.part_ns for child in rest)
         after = sum(child.after.part_ns for child in rest)
-        name = f"{margin}{len(rest)} smaller change{'s' * (len(rest) > 1)}, in sum"
+        name = f"{margin}{len(rest)} smaller change{'s' * (len(rest) > 1)}, in total"
         yield styled(_row(name, before, after), DIM, color)
     if change.own_ns:
         row = _row(f"{margin}itself", change.before.own_ns, change.after.own_ns)
@@ -80,7 +80,7 @@ def _largest(diff: Diff, color: bool) -> Iterator[str]:
     moved = [change for change in diff.changes if abs(change.own_ns) >= LEAST_NS]
     moved.sort(key=lambda c: -abs(c.own_ns))
     if not moved:
-        yield "no span's part of the boot changed"
+        yield "no span changed its part of the boot"
         return
     yield "largest changes, each moment counted once:"
     for change in moved[:_LONGEST]:
@@ -91,7 +91,7 @@ def _largest(diff: Diff, color: bool) -> Iterator[str]:
     listed = {change.id for change in moved[:_LONGEST]}
     if rest := [change for change in diff.changes if change.own_ns and change.id not in listed]:
         summed = sum(change.own_ns for change in rest)
-        yield f"{summed / 1e6:>+11.1f}   {len(rest)} others, in sum"
+        yield f"{summed / 1e6:>+11.1f}   {len(rest)} others, in total"
 
 
 def _footnotes(diff: Diff, names: tuple[str, str]) -> Iterator[str]:
@@ -100,8 +100,8 @@ def _footnotes(diff: Diff, names: tuple[str, str]) -> Iterator[str]:
         f"{duration(diff.after_ns)}; change: {signed(diff.change_ns)}"
     )
     yield counts(diff)
-    yield "a moment counts for the innermost span, if it can for one on the critical path"
-    yield "* on the critical path of either"
+    yield "a moment counts for the innermost span, preferably on the critical path"
+    yield "* on the critical path of either boot"
     yield from (f"warning: {warning}" for warning in diff.warnings)
     yield from caution(diff)
 

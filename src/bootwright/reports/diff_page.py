@@ -126,7 +126,7 @@ def _answer(diff: Diff, report: str) -> str:
     if report:
         return (
             f"<pre>{escape(report)}</pre>\n"
-            f'<p class="quiet">below: one watched boot of each; {about}</p>'
+            f'<p class="quiet">below: one instrumented boot of each; {about}</p>'
         )
     side = "less" if diff.change_ns < 0 else "more" if diff.change_ns > 0 else "quiet"
     cautions = "".join(f'\n<p class="note">{escape(text)}</p>' for text in caution(diff))
@@ -136,9 +136,9 @@ def _answer(diff: Diff, report: str) -> str:
 
 
 _CLOCKS = {
-    "wall": "by the host's clock",
+    "wall": "on the host's clock",
     "virtual": "on the virtual clock, where an instruction is a nanosecond",
-    "guest": "by the guest's own clock",
+    "guest": "on the guest's own clock",
 }
 
 
@@ -159,8 +159,8 @@ def _table(diff: Diff, names: tuple[str, str]) -> str:
     more = f" The {left_out} smallest changes are left out." if left_out > 0 else ""
     return f"""<table>
 <caption>A span's own part is the time of the boot that belongs to it alone: each moment counts
-for the innermost span, and for one on the critical path (*) if it can. Own changes sum to the
-boot's change; lengths do not, since spans run beside each other.{more}</caption>
+for the innermost span, preferably one on the critical path (*). Own changes sum to the
+boot's change; lengths do not, since spans run in parallel.{more}</caption>
 <thead><tr>{heads}</tr></thead>
 <tbody>
 {rows}
@@ -174,10 +174,10 @@ def _heads(first: str, second: str) -> Iterator[str]:
         ("Span", "", ""),
         ("What", "", ""),
         ("Own change", "", sort),
-        ("With what is below", "length", ""),
+        ("With children", "length", ""),
         (f"Length in {first}", "length", ""),
         (f"Length in {second}", "length", ""),
-        ("Change of length", "", ""),
+        ("Length change", "", ""),
     ):
         cell = f' class="{css}"' if css else ""
         yield f'<th scope="col"{cell}{sorted_by}><button type="button">{name}</button></th>'

@@ -37,21 +37,21 @@ class Explained(Protocol):
     @property
     def reasons(self) -> Sequence[str]: ...
     @property
-    def cures(self) -> Sequence[str]: ...
+    def fixes(self) -> Sequence[str]: ...
     @property
     def notes(self) -> Sequence[str]: ...
 
 
 def text(found: Explained) -> str:
     """Return first whether anything is in the way, then who holds what, why, and what to do."""
-    verdict = "something stands in the way" if found.is_busy else "nothing stands in the way"
-    lines = [f"{found.path} ({found.kind}): {verdict}"]
+    verdict = "is busy" if found.is_busy else "is not busy"
+    lines = [f"{found.path} ({found.kind}) {verdict}"]
     for device in found.devices:
         lines += ["", *_wrapped(f"{device.name}  {device.text}", "  ")]
         lines += [line for h in device.holders for line in _wrapped(f"held: {h.text}", "    ")]
     for heading, words in (
         ("Why", found.reasons),
-        ("What to do", found.cures),
+        ("What to do", found.fixes),
         ("Also", found.notes),
     ):
         if words:

@@ -34,7 +34,7 @@ def _facts(result: KernelCompareResult) -> Iterator[str]:
         files = ", ".join(f"{name} {size(count)}" for name, count in fact.file_bytes.items())
         yield f"{side}: {fact.release}, boots its {fact.boots} ({files})"
         if fact.memory_bytes is not None:
-            yield f"   keeps {size(fact.memory_bytes)} of the guest's memory for itself"
+            yield f"   reserves {size(fact.memory_bytes)} of the guest's memory"
         if fact.unpacking_ns is not None:
             yield (
                 f"   as a bzImage its clock would start {duration(fact.unpacking_ns)} later: "
@@ -50,13 +50,13 @@ def _reasons(found: Reasons) -> Iterator[str]:
         ("initcalls that differ", found.differ),
         ("waits that differ", found.waits),
         ("other parts that the log names", found.steps),
-        ("stretches in which nothing says what was done", found.unnamed),
+        ("time that the log does not explain", found.unnamed),
     ):
         yield from _table(title, parts)
     yield ""
     yield (
-        f"{found.explained_share:.0%} of the difference has a name, by one watched boot of each; how "
-        "large it is, the boots above say"
+        f"{found.explained_share:.0%} of the difference is explained, from one instrumented boot "
+        "of each; its size is measured by the boots above"
     )
 
 
@@ -73,7 +73,7 @@ def _table(title: str, parts: Sequence[Part]) -> Iterator[str]:
     rest = moved[len(shown) :]
     a_ns, b_ns = (sum(part.a_ns for part in rest), sum(part.b_ns for part in rest))
     if abs(b_ns - a_ns) >= _SMALLEST_NS:
-        yield _row("  smaller ones, in sum", a_ns, b_ns, b_ns - a_ns)
+        yield _row("  smaller ones, in total", a_ns, b_ns, b_ns - a_ns)
 
 
 def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:

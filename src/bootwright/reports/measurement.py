@@ -37,7 +37,7 @@ def _table(result: MeasureResult, color: bool) -> Iterator[str]:
         if phase.outliers:
             numbers = ", ".join(map(str, phase.outliers))
             many = len(phase.outliers) > 1
-            yield f"far from the rest in {name}, and kept: boot{'s' * many} {numbers}"
+            yield f"outliers in {name}, kept: boot{'s' * many} {numbers}"
 
 
 def notes(result: Experiment) -> Iterator[str]:
@@ -54,8 +54,8 @@ def host_line(result: Experiment) -> str:
     """Return the host and the clock in one line."""
     host = result.host
     if result.clock == "virtual":
-        return "virtual clock: a nanosecond an instruction, whatever the host; a boot is a seed"
-    virtual = ", a VM itself" if host.is_virtual else ""
+        return "virtual clock: 1 ns per instruction on any host; one seed per boot"
+    virtual = ", itself a VM" if host.is_virtual else ""
     load = "" if host.load is None else f", load {host.load:.1f}"
     return f"wall clock on {host.cpus} x {host.cpu or 'unknown CPU'}{virtual}{load}"
 
@@ -78,5 +78,5 @@ def _how(result: MeasureResult) -> Iterator[str]:
         f", seeds {min(seeds)} to {max(seeds)}" if result.clock == "virtual" and seeds else ""
     )
     yield f"{what(result.title, result.changes)}: n = {result.boots}{of_seeds}"
-    yield f"from where {result.begins} until {result.ends}"
+    yield f"from when {result.begins} until {result.ends}"
     yield host_line(result)

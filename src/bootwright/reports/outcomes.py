@@ -25,13 +25,13 @@ class Tried(Protocol):
     @property
     def text(self) -> str: ...
     @property
-    def cure(self) -> str: ...
+    def fix(self) -> str: ...
     @property
     def duration_ns(self) -> int: ...
 
 
 def line(outcome: Tried) -> str:
-    """Return an outcome as a line; a failure has more below it: all that was said, and a cure."""
+    """Return an outcome as a line; a failure has more below it: all that was said, and a fix."""
     took = duration(outcome.duration_ns) if outcome.result != "does-not-apply" else ""
     head = f"{outcome.name:<{_NAME_WIDTH}}  {_WORDS[outcome.result]:<4}  {took:>8}  "
     said = outcome.text.splitlines() or [outcome.summary]
@@ -41,8 +41,8 @@ def line(outcome: Tried) -> str:
         return (head + textwrap.shorten(said[0], _WIDTH - len(head), placeholder=" ...")).rstrip()
     margin = " " * len(head)
     lines = [head + said[0], *(margin + more for more in said[1:])]
-    if outcome.cure:
-        lines.append(f"{margin}cure: {outcome.cure}")
+    if outcome.fix:
+        lines.append(f"{margin}fix: {outcome.fix}")
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ from bootwright.reports.text import duration
 from bootwright.timelines.span import ROOT, Kind, Layer, Timeline, gaps, merged
 
 _SCRIPTS = (
-    "data", "layout", "theme", "text", "draw", "view", "hands", "card", "search", "table", "flame",
+    "data", "layout", "theme", "text", "draw", "view", "input", "card", "search", "table", "flame",
     "paper", "main",
 )  # fmt: skip
 """In this order they are one script; each knows what stands before it."""
@@ -27,8 +27,8 @@ _LAYERS: tuple[str, ...] = get_args(Layer)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _CLOCKS = {
     "wall": "wall, the host's monotonic",
-    "virtual": "virtual, 1 ns an instruction",
-    "guest": "the guest's, as its logs tell it",
+    "virtual": "virtual, 1 ns per instruction",
+    "guest": "the guest's, from its logs",
 }
 
 
@@ -93,7 +93,7 @@ def _own_facts(timeline: Timeline) -> dict[str, str]:
     if timeline.overhead_ns is not None:
         # Noise can make the watched pass the faster one.
         watching = f"{timeline.overhead_ns / 1e6:.1f}".replace("-", "\N{MINUS SIGN}")
-        facts["watching cost"] = f"{watching} ms, in a second boot"
+        facts["instrumentation"] = f"{watching} ms, in a second boot"
     return facts
 
 

@@ -277,8 +277,8 @@ def _legend(y: float, undrawn: int, least_ns: int) -> Iterator[str]:
     if undrawn > 0:
         which = "1 span is" if undrawn == 1 else f"{undrawn} spans are"
         yield (
-            f'<text class="quiet" x="{_LEFT}" y="{y + 18:.2f}">{which} shorter than '
-            f"{duration(least_ns)}, or inside such, and not drawn</text>"
+            f'<text class="quiet" x="{_LEFT}" y="{y + 18:.2f}">{which} not drawn: '
+            f"shorter than {duration(least_ns)}, or inside such a span</text>"
         )
 
 

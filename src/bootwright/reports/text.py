@@ -8,7 +8,7 @@ from bootwright.timelines.phases import Phase, total_ns
 
 BOLD, DIM = "\x1b[1m", "\x1b[2m"
 _PLAIN = "\x1b[0m"
-_BAR_WIDTH = 20
+_BAR_WIDTH = 17
 
 
 def duration(time_ns: int) -> str:

@@ -107,7 +107,7 @@ def _tree(
     if shown and len(shown) < len(below):
         rest = [child for child in below if child not in shown]
         summed = sum(child.duration_ns for child in rest)
-        text = f"{len(rest)} shorter ones, in sum" if len(rest) > 1 else "1 shorter one"
+        text = f"{len(rest)} shorter ones, in total" if len(rest) > 1 else "1 shorter one"
         open_ns = sum(unaccounted[child.id] for child in rest)
         yield _row(timeline, margin, text, None, summed, open_ns)
 
@@ -170,7 +170,7 @@ def _longest(timeline: Timeline) -> Iterator[str]:
 
 
 def _silences(timeline: Timeline) -> Iterator[str]:
-    yield "no line of the log and nothing else explains these, longest first:"
+    yield "gaps that nothing explains, between these lines, longest first:"
     for silence in timeline.silences:
         share = 100 * silence.duration_ns / timeline.total_ns
         figures = f"{silence.duration_ns / 1e6:>10.1f} {share:>5.1f} %"
@@ -191,14 +191,14 @@ def _quoted(line: str) -> str:
 
 
 def _accesses(accesses: Sequence[DeviceAccess]) -> Iterator[str]:
-    yield "what costs a VM exit on real hardware: accesses by device"
+    yield "accesses by device; on real hardware each is a VM exit"
     yield f"  {'':<{_DEVICE_WIDTH}} {'reads':>11} {'writes':>11} {'bytes':>12}"
     rest = accesses[_DEVICES:]
     for access in accesses[:_DEVICES]:
         yield _access(access.device, [access])
     if rest:
-        yield _access(f"{len(rest)} others, in sum", rest)
-    yield "  loops that poll a clock (HPET, PM timer, PIT) get round more often here"
+        yield _access(f"{len(rest)} others, in total", rest)
+    yield "  loops that poll a clock (HPET, PM timer, PIT) run more often here"
 
 
 def _access(name: str, accesses: Sequence[DeviceAccess]) -> str:
@@ -216,7 +216,7 @@ def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[s
     share = 100 * open_ns / total if total else 0.0
     yield f"whole {duration(total)}, unaccounted {duration(open_ns)} ({share:.1f} %)"
     if open_ns >= _LEAST_NS:
-        yield "unaccounted: no initcall, probe, unit, process or look at the vCPU explains it"
+        yield "unaccounted: no initcall, probe, unit, process or vCPU sample explains it"
     if timeline.clock == "wall":
         yield (
             f"the guest's times may be off by {duration(timeline.clock_error_ns)} "
@@ -225,7 +225,7 @@ def _footnotes(timeline: Timeline, unaccounted: Mapping[str, int]) -> Iterator[s
     if timeline.overhead_ns is not None:
         by = duration(abs(timeline.overhead_ns))
         yield (
-            "initcalls are a second boot's, fitted in; its watched kernel took "
+            "initcalls come from a second, instrumented boot; its kernel took "
             f"{by} {'more' if timeline.overhead_ns >= 0 else 'less'}"
         )
     yield "times in ms; * on the critical path"

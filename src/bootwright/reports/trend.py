@@ -9,7 +9,7 @@ from bootwright.experiments.results import Trend, TrendSeries, TrendStep
 from bootwright.reports.measurement import ms, what
 from bootwright.reports.text import BOLD, duration, styled
 
-NOTHING = "no measurement of it is in the history"
+NOTHING = "no measurements in the history"
 
 
 def trend(found: Trend, *, color: bool = False) -> str:
@@ -43,7 +43,7 @@ def when(began_s: float) -> str:
 def step_words(step: TrendStep) -> str:
     """Return a step in one sentence."""
     low, high = sorted(abs(bound) for bound in step.ci_ns)
-    mended = "" if step.mended_by is None else f"; mended by {step.mended_by}"
+    mended = "" if step.fixed_by is None else f"; fixed by {step.fixed_by}"
     return (
         f"{step.verdict} than {step.against} by {duration(abs(step.effect_ns))} "
         f"({duration(low)} to {duration(high)}){mended}"
@@ -78,7 +78,7 @@ def _regress(series: TrendSeries) -> Iterator[str]:
         mended = sum(step.verdict == "slower" for step in series.steps)
         few = "; it takes two" if len(series.points) < 2 else ""
         yield f"  none is slower than those before it{few}" + (
-            f" ({mended} was, and was mended)" if mended else ""
+            f" ({mended} was, and is fixed)" if mended else ""
         )
     for index, step in enumerate(standing):
         first = "first became slower" if not index else "then again"
@@ -86,10 +86,10 @@ def _regress(series: TrendSeries) -> Iterator[str]:
         yield f"    {step_words(step)}: {ms(step.before_ns)} → {ms(step.after_ns)} ms"
         for phase, off_ns in step.phases.items():
             yield f"    {phase}: {ms(off_ns, '+')} ms"
-        for line in step.differences or ["neither recipe nor bootwright differ"]:
+        for line in step.differences or ["nothing in recipe or bootwright"]:
             yield f"    differs: {line}"
     if standing and series.clock == "wall":
         yield (
             "  measurements of different days are not interleaved, so the host may have changed: "
-            "bootwright compare tells for sure"
+            "confirm with bootwright compare"
         )

@@ -101,7 +101,7 @@ class Search:
         self._names = [name for group in given for name in group]
         for name in self._names:
             if self._names.count(name) > 1:
-                raise InputError(f"the change {name} is named twice", hint="name it once")
+                raise InputError(f"the change {name} is given twice", hint="give it once")
         self._needs: Needs = needs or {}
         self._groups = in_order(given, self._needs)
         self._goal = goal

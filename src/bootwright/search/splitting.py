@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from bootwright.errors import InputError
 
 Holds = Callable[[frozenset[str]], Coroutine[Any, Any, bool]]
-"""Whether all is well once these items are gone."""
+"""Whether no problems once these items are gone."""
 Needs = Mapping[str, Collection[str]]
 """What else has to be gone before an item can go."""
 _T = TypeVar("_T")
@@ -37,10 +37,10 @@ def in_order(groups: Iterable[Iterable[str]], needs: Needs) -> list[list[str]]:
     def visit(item: str, path: tuple[str, ...]) -> list[str]:
         if item in path:
             circle = " needs ".join((*path[path.index(item) :], item))
-            raise InputError(f"{circle}: a circle", hint="make one change of those")
+            raise InputError(f"circular needs: {circle}", hint="merge these changes into one")
         if item not in names:
             raise InputError(
-                f"{path[-1]} needs {item}, which is not among what is searched",
+                f"{path[-1]} needs {item}, which is not among the changes",
                 hint=f"add {item}, or leave {path[-1]} out",
             )
         if item in placed:

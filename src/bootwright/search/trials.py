@@ -208,7 +208,7 @@ class Trials:
         elif heading.search != self.subject:
             raise InputError(
                 f"{path} is the journal of another search ({heading.search})",
-                hint="name another journal, or remove this one",
+                hint="use another journal, or remove this one",
             )
 
 

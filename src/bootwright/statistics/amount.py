@@ -44,6 +44,7 @@ def read(text: str, what: str) -> Amount:
     found = parse(text)
     if found is None:
         raise InputError(
-            f"{what} {text!r} is neither a share nor a time", hint="such as 2%, 500us or 5ms"
+            f"{what}: invalid value {text!r}",
+            hint="use a percentage or a time, such as 2%, 500us or 5ms",
         )
     return found

@@ -35,9 +35,9 @@ class LookPlan:
     def __post_init__(self) -> None:
         if not self.looks or list(self.looks) != sorted({n for n in self.looks if n > 0}):
             raise InputError(
-                f"looks after {', '.join(map(str, self.looks)) or 'no'} pairs of boots, "
-                "but they have to rise, from 1 upwards",
-                hint="give one number of boots, or several such as 8, 16, 32",
+                f"invalid interim looks after {', '.join(map(str, self.looks)) or 'no'} pairs: "
+                "the numbers must be positive and increasing",
+                hint="give one number of boots, or several, such as 8, 16, 32",
             )
 
     @property

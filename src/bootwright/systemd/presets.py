@@ -1,7 +1,7 @@
 """Whether a unit is enabled, and whether its presets would have it so.
 
-systemd applies presets on a machine's first boot alone. By the machine-id that the initramfs writes no
-boot of ours is one, so they tell what the vendor meant, and start nothing.
+systemd applies presets on a machine's first boot alone. By the machine-id that the initramfs writes
+no boot of ours is one, so they tell what the vendor meant, and start nothing.
 
 Source: systemd.preset(5); machine-id(5), "First Boot Semantics"; systemctl(1), is-enabled.
 """

@@ -73,13 +73,13 @@ def assemble(evidence: Evidence) -> Timeline:
     marks = clean.first_times()
     end_ns = sshlog.end_ns(clean.ssh)
     if START not in marks or end_ns is None:
-        raise FormatError("the evidence does not tell when the boot began and ended")
+        raise FormatError("the evidence has no start or no end of the boot")
     shift_ns = -marks[START]
     root = _span(ROOT, "", "host", "boot", 0, end_ns + shift_ns, f"mark {START}; first output")
     spans = [root, *host.spans(marks, shift_ns)]
     alignment = align(_bounds(guest.log, clean))
     if alignment is None:
-        guest.warnings.append("nothing tells how the guest's clock stands to the host's")
+        guest.warnings.append("the offset of the guest's clock from the host's is unknown")
         alignment = Alignment(offset_ns=0, error_ns=0)
     else:
         offset_ns = alignment.offset_ns + shift_ns
@@ -128,10 +128,10 @@ def _virtual(guest: _Guest, watched: Pass | None, looked: Pass | None) -> Timeli
     if listening_ns is not None and listening_ns < end_ns:
         source = "marks sshd.listening, sshd.accepting"
         spans.append(
-            _span("ssh", ROOT, "ssh", "sshd greets on the loopback", listening_ns, end_ns, source)
+            _span("ssh", ROOT, "ssh", "sshd greets on loopback", listening_ns, end_ns, source)
         )
     if watched is not None and not watched.accesses:
-        guest.warnings.append("QEMU told of no access to a device; was it built to trace to a log?")
+        guest.warnings.append("QEMU reported no device access; does it have the log trace backend?")
     placed = placing.tree(spans)
     samples = _on_log_clock(looked) if looked is not None else ()
     return Timeline(
@@ -236,10 +236,10 @@ def _fitted(
 
 
 def _add_initramfs(guest: _Guest) -> None:
-    done_ns, last = guest.moment("initramfs.done"), ("root", "root mounted, files laid")
+    done_ns, last = guest.moment("initramfs.done"), ("root", "root mounted, files written")
     if done_ns is None:
         # The tiny guest has no root: the initramfs goes on to its command.
-        done_ns, last = guest.moment("command.start"), ("tiny", "a place for the command")
+        done_ns, last = guest.moment("command.start"), ("tiny", "preparation for the command")
     cuts = [
         ("exec", "exec of the initramfs", guest.init_ns),
         ("modules", "modules", guest.moment("initramfs.start")),
@@ -255,7 +255,7 @@ def _add_initramfs(guest: _Guest) -> None:
     for (name, text, start), (_, _, end) in pairwise(cuts):
         if start is None or end is None or end < start:
             continue
-        # The modules' own initcalls explain what they took; the initramfs's other steps are its own.
+        # The modules' own initcalls explain what they took; its other steps have no children.
         kind: Kind = "frame" if name == "modules" and start < end else "work"
         guest.spans.append(
             _span(f"initramfs.{name}", "initramfs", "initramfs", text, start, end, source, kind)

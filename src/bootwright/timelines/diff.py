@@ -138,7 +138,7 @@ def diff(a: Timeline, b: Timeline, *, ran_a: Ran = _NOT_KNOWN, ran_b: Ran = _NOT
     if a.clock != b.clock:
         raise InputError(
             f"the first boot is on the {a.clock} clock and the second on the {b.clock} clock, "
-            "and a figure of one says nothing about the other",
+            "whose times do not compare",
             hint="boot both with the same --clock",
         )
     before, after = _groups(a), _groups(b)

@@ -85,7 +85,7 @@ SHORT_UNIX = _form("journalctl -o short-unix", "log", rf"^[0-9]{{9,11}}\.[0-9]{{
 SHORT_PRECISE = _form(
     "journalctl -o short-precise", "log", rf"^{_MONTH} [ 0-9][0-9] {_CLOCK}\.[0-9]{{6}} {_WHO}"
 )
-_SECONDS = "has no more than seconds"
+_SECONDS = "has whole seconds only"
 DMESG_T = _form(
     "dmesg -T",
     "log",
@@ -110,7 +110,7 @@ BARE = _form(
 )
 
 _NO_TIMES = "does not say when or how long a unit started"
-_UNITS_ONLY = "is about units, and not a kernel's log"
+_UNITS_ONLY = "is about units, not a kernel log"
 
 FORMS = (
     *(SHOW, MANAGER, DUMP, PLOT, PLOT_JSON),
@@ -121,7 +121,7 @@ FORMS = (
         "systemd-analyze time",
         "neither",
         r"^Startup finished in ",
-        "tells how long the boot took, and of no unit when it started",
+        "has the length of the boot, but no unit's start",
     ),
     _form("systemctl list-units", "neither", r"^\s{0,4}UNIT\s+LOAD\s+ACTIVE\s+SUB\b", _NO_TIMES),
     _form("systemctl list-unit-files", "neither", r"^UNIT FILE\s+STATE\b", _NO_TIMES),
@@ -140,12 +140,12 @@ FORMS = (
         "a unit file",
         "neither",
         r"^\[(?:Unit|Service|Socket|Mount|Timer|Path|Install)\]$",
-        "says what a unit is to do, and not when it did",
+        "says what a unit does, not when it did",
     ),
-    _form("a trace of ftrace", "neither", r"^# tracer: ", "is no kernel log"),
-    _form("a page of HTML", "neither", r"^\s{0,9}<(?:!DOCTYPE html|html)\b", "is no plain text"),
+    _form("an ftrace trace", "neither", r"^# tracer: ", "is not a kernel log"),
+    _form("an HTML page", "neither", r"^\s{0,9}<(?:!DOCTYPE html|html)\b", "is not plain text"),
     _form(
-        "what a boot loader printed",
+        "a boot loader's output",
         "neither",
         r"^(?:U-Boot (?:SPL )?[0-9]{4}\.|OpenSBI v|NOTICE:  BL[123])",
         "ends before the kernel's first line",
@@ -202,19 +202,19 @@ def refused(
     if is_empty:
         return FormatError(f"{name} is empty", hint=f"such as: {command}")
     if form is None:
-        what = "a kernel's log" if wanted == "log" else "anything that systemd says of its units"
+        what = "a kernel log" if wanted == "log" else "systemd's output about its units"
         return FormatError(f"{name} does not hold {what}", hint=f"such as: {command}")
     if form.holds == "neither" or (form.only and form.holds == wanted):
         instead = form.instead if wanted == "log" and form.instead else command
-        return FormatError(f"{name} is {form.name}, which {form.only}", hint=f"take {instead}")
+        return FormatError(f"{name} is {form.name}, which {form.only}", hint=f"use {instead}")
     if wanted == "log":
         return FormatError(
             f"{name} is {form.name}, which {_UNITS_ONLY}",
-            hint=f"give it to --units, and to --log: {command}",
+            hint=f"pass it to --units, and for --log use: {command}",
         )
     return FormatError(
-        f"{name} is {form.name}, which is a kernel's log, and tells of no unit",
-        hint=f"give it to --log, and to --units: {command}",
+        f"{name} is {form.name}, which is a kernel log and has no units",
+        hint=f"pass it to --log, and for --units use: {command}",
     )
 
 
@@ -245,7 +245,7 @@ def decoded(data: bytes, name: str = "the text") -> str:
         except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
             raise FormatError(
                 f"{name} is compressed ({kind}) and cannot be unpacked: {error}",
-                hint="it may be cut short: copy it again",
+                hint="it may be truncated: copy it again",
             ) from error
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as PowerShell and Windows' terminals save
         return data.decode("utf-16", "replace").removeprefix("\ufeff")
@@ -287,7 +287,7 @@ def _unbzip2(data: bytes) -> bytes:
 
 def _all_of(found: bytes, *, is_whole: bool) -> bytes:
     if not is_whole:
-        raise EOFError(f"it ends inside, or holds more than {_MOST_BYTES >> 20} MiB")
+        raise EOFError(f"it is truncated, or holds more than {_MOST_BYTES >> 20} MiB")
     return found
 
 

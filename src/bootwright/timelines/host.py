@@ -8,15 +8,15 @@ from bootwright.timelines.span import Layer, Span
 
 # What lies between two marks that follow each other, and what did it.
 _STEPS: tuple[tuple[str, str, str, str], ...] = (
-    ("host.python", "command.entered", "command.begun", "Python's start and our imports"),
+    ("host.python", "command.entered", "command.begun", "Python start-up and imports"),
     ("host.recipe", "command.begun", "monitor.exec", "recipe, image, kernel and checks"),
-    ("host.monitor", "monitor.exec", "monitor.begun", "the monitor process's start"),
+    ("host.monitor", "monitor.exec", "monitor.begun", "start of the monitor process"),
     ("host.folder", "monitor.begun", "machine.claimed", "machine's folder and lock"),
     ("host.disk", "machine.claimed", "disk.made", "identity, keys and disk"),
     ("host.initrd", "disk.made", "initrd.made", "modules and initramfs"),
     ("host.sockets", "initrd.made", "vmm.exec", "sockets of the VMM"),
     ("vmm.load", "vmm.exec", "vmm.ready", "VMM process: devices, kernel, initrd"),
-    ("vmm.resume", "vmm.ready", "vmm.running", "ports, and the word to run"),
+    ("vmm.resume", "vmm.ready", "vmm.running", "ports, then resume"),
 )
 MARKS = tuple(dict.fromkeys(mark for _, start, end, _ in _STEPS for mark in (start, end)))
 

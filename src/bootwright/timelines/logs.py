@@ -79,9 +79,8 @@ def from_logs(kernel_log: str | bytes, units: str | bytes | None = None) -> Time
         return _without_times(log, form)
     if log.end_ns == 0:
         raise FormatError(
-            "nothing can be told of this boot: the log ends at 0.000000, before the kernel's "
-            "clock ran",
-            hint=f"capture it until init has started: {TAKE_LOG}",
+            "cannot analyse this boot: the log ends at 0.000000, before the kernel's clock started",
+            hint=f"capture it until init starts: {TAKE_LOG}",
         )
     boot = _kernel(log)
     boot.warnings[:0] = given.warnings
@@ -101,8 +100,8 @@ def _kernel(log: KernelLog) -> _Boot:
     boot.spans[0] = replace(boot.spans[0], source=f"printk clock; {source}")
     if not init_ran(log) and pid1.first_ns is None:
         hanging = [span for span in boot.spans if span.kind == "frame" and _is_initcall(span)]
-        where = f", inside of {hanging[-1].name}" if hanging else ""
-        boot.warnings.append(f"the log ends before init was started{where}")
+        where = f", inside {hanging[-1].name}" if hanging else ""
+        boot.warnings.append(f"the log ends before init starts{where}")
     return boot
 
 
@@ -129,8 +128,8 @@ def _untimed_end(log: KernelLog) -> list[str]:
     if not later:
         return []
     return [
-        f"{len(later)} lines after line {log.lines[last].number} have no time of the kernel's: "
-        "what they took is not known"
+        f"{len(later)} lines after line {log.lines[last].number} have no kernel timestamp: "
+        "their duration is unknown"
     ]
 
 
@@ -160,8 +159,8 @@ def _log_end(boot: _Boot) -> tuple[int, list[str]]:
     if not later or times[-1][0] - end_ns < _NOTABLE_NS:
         return end_ns, []
     return end_ns, [
-        f"the boot is taken to end at {end_ns / 1e9:.3f} s ({why}); {later} later lines, up to "
-        f"{_long(times[-1][0])}, are left out"
+        f"the boot is assumed to end at {end_ns / 1e9:.3f} s ({why}); {later} later lines, up to "
+        f"{_long(times[-1][0])}, are ignored"
     ]
 
 
@@ -185,17 +184,16 @@ def _add_units(boot: _Boot, text: str) -> None:
     last_ns = max([spans[0].end_ns, *(span.end_ns for span in lengths)])
     if last_ns <= start_ns:
         raise FormatError(
-            f"by the text about units nothing started after init was executed, at "
-            f"{_long(start_ns)} of the log",
-            hint=f"both are to be of one boot; take {TAKE_UNITS}",
+            f"no unit started after init, which the log has at {_long(start_ns)}",
+            hint=f"both must be of the same boot; use {TAKE_UNITS}",
         )
     boot.spans += [replace(spans[0], end_ns=last_ns, critical=True, slack_ns=0), *spans[1:]]
     boot.spans += lengths
     boot.end_ns = max(boot.end_ns, last_ns)
     if boot.log.end_ns > boot.end_ns + _NOTABLE_NS:
         boot.warnings.append(
-            f"the log goes on until {_long(boot.log.end_ns)}; what comes after the units' last "
-            "is left out"
+            f"the log continues until {_long(boot.log.end_ns)}; what follows the last unit "
+            "is ignored"
         )
 
 
@@ -213,8 +211,8 @@ def _units_end(systemd: Systemd, start_ns: int) -> tuple[int | None, list[str]]:
     if not later or max(later) - end_ns < _NOTABLE_NS:
         return end_ns, []
     return end_ns, [
-        f"the boot is taken to end at {end_ns / 1e9:.3f} s, when its targets were up; {len(later)} "
-        f"units that started later, up to {_long(max(later))}, are left out"
+        f"the boot is assumed to end at {end_ns / 1e9:.3f} s, when its targets were up; "
+        f"{len(later)} units that started later, up to {_long(max(later))}, are ignored"
     ]
 
 
@@ -230,8 +228,8 @@ def _stepped(systemd: Systemd) -> list[str]:
     if odd:
         took_ns, name = max(odd)
         return [
-            f"{name} seems to have taken {_long(took_ns)}: the wall clock, whose times a dump has, "
-            f"was most likely set meanwhile; take {TAKE_UNITS}"
+            f"{name} seems to have taken {_long(took_ns)}: the wall clock, which a dump uses, "
+            f"was probably set during the boot; use {TAKE_UNITS}"
         ]
     back = [
         unit.name
@@ -243,8 +241,8 @@ def _stepped(systemd: Systemd) -> list[str]:
     ]
     if back:
         return [
-            f"{back[0]} was up before it was started: the wall clock, whose times a dump has, was "
-            f"set back meanwhile; take {TAKE_UNITS}"
+            f"{back[0]} was up before it was started: the wall clock, which a dump uses, was "
+            f"set back during the boot; use {TAKE_UNITS}"
         ]
     return []
 
@@ -327,25 +325,26 @@ def _without_times(log: KernelLog, form: forms.Form) -> Timeline:
             raise forms.refused(form, "the log", "log")
         raise FormatError(
             f"the log ({form.name}) has no line with a time",
-            hint="boot with printk.time=1, or take what dmesg prints",
+            hint="boot with printk.time=1, or use the output of dmesg",
         )
     own = [call for call in calls if not call.module and call.task in (0, 1, None)]
     end_ns = sum(call.told_ns or 0 for call in own)
+    source = "lengths that the kernel reports"
     spans = [
-        _span(ROOT, "boot", 0, end_ns, "the initcalls' own figures", layer="kernel", parent=""),
-        _span("kernel", "initcalls, end to end", 0, end_ns, "their own figures", layer="kernel"),
+        _span(ROOT, "boot", 0, end_ns, source, layer="kernel", parent=""),
+        _span("kernel", "initcalls, end to end", 0, end_ns, source, layer="kernel"),
     ]
     at_ns = 0
     for call in own:
         spans.append(_laid(call, at_ns))
         at_ns = spans[-1].end_ns
     warnings = [
-        f"the log ({form.name}) {form.only or 'has no times'}: initcalls stand end to end, with "
-        "the lengths that the kernel itself tells; what lay between them, and when, is not known; "
-        f"take {form.instead or TAKE_LOG}"
+        f"the log ({form.name}) {form.only or 'has no times'}: initcalls are placed end to end, "
+        "with the lengths that the kernel reports; the time between them is unknown; "
+        f"use {form.instead or TAKE_LOG}"
     ]
     if beside := len(calls) - len(own):
-        warnings.append(f"{beside} initcalls of modules ran beside others and are left out")
+        warnings.append(f"{beside} initcalls of modules ran in parallel and are left out")
     missing = [warning for warning in log.warnings if not warning.startswith("no line has a time")]
     return Timeline(
         spans=placing.tree(spans), clock="guest", clock_error_ns=0, warnings=(*warnings, *missing)
@@ -362,8 +361,7 @@ def _laid(call: Initcall, at_ns: int) -> Span:
         kind="work",
         start_ns=at_ns,
         end_ns=at_ns + (call.told_ns or 0),
-        source=f"line {call.returned_line}: returned; the length is the kernel's own figure, the "
-        "place its order",
+        source=f"line {call.returned_line}: returned; the kernel's own length, placed in order",
         critical=True,
         slack_ns=0,
     )

@@ -22,14 +22,16 @@ def further_looks(timeline: Timeline) -> tuple[str, ...]:
         return ()
     found = []
     if timeline.clock == "virtual" and not timeline.samples:
-        found.append("--sample boots once more and tells where the vCPU was in that time")
+        found.append("--sample boots once more to see where the vCPU was in that time")
     if timeline.clock == "guest":
         has_initcalls = any(".initcall." in span.id for span in timeline.spans)
         if not has_initcalls and unaccounted.get("kernel", 0) >= least_ns:
             found.append(
-                "the log names no initcall: with initcall_debug log_buf_len=8M on its command "
-                "line the kernel tells which function ran in each of its stretches, and how long"
+                "the log has no initcalls: boot with initcall_debug log_buf_len=8M on the kernel "
+                "command line to see which functions ran, and how long each took"
             )
         if unaccounted.get(AFTER_INIT, 0) >= least_ns:
-            found.append(f"where PID 1 is systemd, --units tells of each unit; take {TAKE_UNITS}")
+            found.append(
+                f"if PID 1 is systemd, add its units with --units; get them with {TAKE_UNITS}"
+            )
     return tuple(found)

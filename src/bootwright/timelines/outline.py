@@ -14,10 +14,10 @@ from bootwright.timelines.recorder import Mark
 from bootwright.timelines.span import ROOT, Layer, Span, Timeline
 
 _NOTE = (
-    "only marks are known of this boot, as of all that bootwright run and start do; "
-    "bootwright timeline IMAGE looks inside one"
+    "this boot has only marks, as all boots of bootwright run and start; "
+    "bootwright timeline IMAGE shows what happens inside one"
 )
-_VIRTUAL_NOTE = "these are the host's times: the guest's own, on its virtual clock, are not known"
+_VIRTUAL_NOTE = "these are the host's times: times on the guest's virtual clock are unknown"
 
 # How a phase's span is called where a whole timeline has one like it.
 _SPANS: dict[str, tuple[str, Layer]] = {
@@ -56,7 +56,7 @@ def outline(evidence: Evidence) -> Timeline:
     """
     cut = start_up(evidence)
     if not cut:
-        raise FormatError("the evidence does not tell when the boot began and ended")
+        raise FormatError("the evidence has no start or no end of the boot")
     spans = [_span(ROOT, "", "host", "boot", 0, total_ns(cut), f"mark {cut[0].start_mark}")]
     times = evidence.clean.first_times()
     spans += host.spans(times, -times[cut[0].start_mark])

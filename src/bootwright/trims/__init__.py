@@ -1,1 +1,1 @@
-"""Trims: what a boot of systemd leaves out, worked out from the unit graph."""
+"""Trims: the units that a boot of systemd does not start, found from the unit graph."""

@@ -1,8 +1,8 @@
-"""What becomes of calls over D-Bus in a trimmed boot: who is called may be masked.
+"""D-Bus activation in a trimmed boot: the service that a call would start may be masked.
 
-A service that only a call starts costs a boot nothing, so it is left as it is. One that goes is
-masked by its own name alone, and D-Bus starts it by an alias: systemd 252 and 257 fail to load that
-("File exists") until the alias is masked too, which gives the caller a clear error at once.
+A service that only a call starts costs a boot nothing, so it is not masked. D-Bus starts a service
+by an alias: while only its real name is masked, systemd 252 and 257 fail to load the alias
+("File exists"). With the alias masked too, the caller gets a clear error at once.
 
 Source: signal_activation_request() in src/core/dbus.c, which answers a failure without a delay;
 merge_by_names() in src/core/load-fragment.c.
@@ -19,49 +19,49 @@ from bootwright.systemd.graph import NEEDS, Graph
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The services that D-Bus would start when they are called."""
+    """The services that D-Bus starts on demand."""
 
     graph: Graph
-    staying: Mapping[str, str]
-    """``{unit: why it stays}``"""
+    kept: Mapping[str, str]
+    """``{unit: why it is kept}``"""
     masked: frozenset[str]
     """The units that are masked by their own names."""
 
     def aliases(self) -> Iterator[tuple[str, str]]:
-        """Yield each name by which D-Bus would start a unit that is masked, with the reason."""
+        """Yield each alias by which D-Bus would start a masked unit, with the reason."""
         for _, alias, unit in self._startable():
             if unit in self.masked and alias != unit:
-                yield alias, f"D-Bus starts {unit} by this name, which goes too"
+                yield alias, f"D-Bus starts {unit} by this name, which is masked too"
 
     def notes(self) -> Iterator[str]:
-        """Yield what callers will meet, in words."""
+        """Yield a note for each call that will fail, and one for those that still work."""
         if not self.masked:
             return
-        as_before = []
+        on_demand = []
         for bus_name, _, unit in self._startable():
             if unit in self.masked:
                 yield (
-                    f"D-Bus stays, and {unit} goes: who calls {bus_name} gets an error at once; "
-                    f"--keep {unit} changes that"
+                    f"D-Bus is kept but {unit} is masked: calls to {bus_name} fail at once; "
+                    f"--keep {unit} keeps it"
                 )
-            elif missing := self._misses(unit):
-                yield f"D-Bus stays, but cannot start {unit}, which requires {missing}, which goes"
-            elif unit not in self.staying:
-                as_before.append(unit)
-        if as_before:
-            yield f"D-Bus starts these when they are called, as before: {', '.join(as_before)}"
+            elif missing := self._masked_need(unit):
+                yield f"D-Bus cannot start {unit}: it requires {missing}, which is masked"
+            elif unit not in self.kept:
+                on_demand.append(unit)
+        if on_demand:
+            yield f"D-Bus still starts these on demand: {', '.join(on_demand)}"
 
     def _startable(self) -> Iterator[tuple[str, str, str]]:
-        """Yield bus name, alias and unit of each, where D-Bus itself stays."""
-        if not any(self.graph.real_name(name) in self.staying for name in BUS):
+        """Yield bus name, alias and unit of each service, if D-Bus itself is kept."""
+        if not any(self.graph.real_name(name) in self.kept for name in BUS):
             return
         for bus_name, alias in sorted(self.graph.bus_names.items()):
             unit = self.graph.real_name(alias)
             if unit in self.graph.units and self.graph.units[unit].state == "loaded":
                 yield bus_name, alias, unit
 
-    def _misses(self, unit: str) -> str:
-        """Return what is masked of all that a unit needs to start; empty: nothing."""
+    def _masked_need(self, unit: str) -> str:
+        """Return the first masked unit among all that *unit* needs to start; empty: none."""
         seen = {unit}
         queue = [unit]
         while queue:

@@ -1,8 +1,8 @@
-"""Baking a trim into a new image, for those who boot it elsewhere; the old image is not changed.
+"""Apply a trim to a copy of an image, to boot it without bootwright; the original is not changed.
 
-What the initramfs would lay into /run is written where systemd reads it on any boot: masks and drop-ins
-into /etc/systemd/system.control, which comes before /etc/systemd/system, so that nothing of the
-image's own is replaced; generators' masks into /etc/systemd/system-generators.
+The files that the initramfs would write to /run go where systemd reads them on any boot: masks and
+drop-ins to /etc/systemd/system.control, which takes precedence over /etc/systemd/system, so that no
+file of the image is replaced; generators' masks to /etc/systemd/system-generators.
 
 Source: systemd.unit(5), systemd.generator(7); debugfs(8), mkdir, symlink and write.
 """
@@ -27,27 +27,27 @@ GENERATORS = "/etc/systemd/system-generators"
 
 
 def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
-    """Store a copy of *image* with *trim* in it, under *name*.
+    """Store a copy of *image* with *trim* applied, under *name*.
 
     Raises:
-        InputError: the image has a file in the way, as one that was baked before has.
+        InputError: the image already has one of the files, for instance from an applied trim.
         HostError: the filesystem is not ext4, or there is no room for the copy.
         BuildError: writing failed.
     """
     check_name(name, "an image")
     if image.filesystem != "ext4":
         raise HostError(
-            f"a trim can be written into ext4 only, and the image has {image.filesystem}",
-            hint="make the image again from a tar archive, which gives ext4",
+            f"a trim can be applied to ext4 images only; this one is {image.filesystem}",
+            hint="import the image from a tar archive, which makes ext4",
         )
     script = _script(image, trim)
     [debugfs] = tools.require("debugfs")
-    space.require(home.images, image.disk.stat().st_blocks * 512, f"baking {name}")
+    space.require(home.images, image.disk.stat().st_blocks * 512, f"image {name}")
     with image.disk.open("rb") as file:
         offset = disklayout.start_bytes(file, image.partition)
     with (
         image_store(home).staged() as staged,
-        space.disk_full_explained(home.images, "a trim was baked"),
+        space.disk_full_explained(home.images, "the trim was applied"),
     ):
         folder = staged / "image"
         folder.mkdir()
@@ -56,7 +56,7 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
         disk.chmod(0o644)
         lines = list(script)
         for drop_in in trim.drop_ins:
-            # Each has a file of its own until debugfs has read it.
+            # One file each, until debugfs has read it.
             source = staged / f"drop-in-{len(lines)}"
             source.write_text(drop_in.content)
             lines.append(f'write "{source}" {CONTROL}/{drop_in.path}')
@@ -69,8 +69,8 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
         if done.returncode or problems:
             space.raise_if_full(done.stderr)
             raise BuildError(
-                f"writing the trim into a copy of the image failed: {(problems or ['?'])[0]}",
-                hint="e2fsck -fn says what is wrong with the filesystem",
+                f"writing the trim to the copy of the image failed: {(problems or ['?'])[0]}",
+                hint="check the image's filesystem with e2fsck -fn",
                 evidence="\n".join(problems[:10]),
             )
         return store_image(
@@ -85,26 +85,28 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
 
 
 def _script(image: Image, trim: Trim) -> list[str]:
-    """Return debugfs commands that make the folders and links. All names in them were checked."""
+    """Return the debugfs commands that make the folders and links; all names were checked."""
     links = [f"{CONTROL}/{mask.unit}" for mask in trim.masks]
     links += [f"{GENERATORS}/{posixpath.basename(gone.path)}" for gone in trim.generators]
-    there = read(image, Wanted(contents=(CONTROL, GENERATORS), names=("/etc/systemd",)))
+    existing = read(image, Wanted(contents=(CONTROL, GENERATORS), names=("/etc/systemd",)))
     drop_ins = [f"{CONTROL}/{drop_in.path}" for drop_in in trim.drop_ins]
     for path in (*links, *drop_ins):
-        if there.resolve(path) is not None or there.target(path) is not None:
+        if existing.resolve(path) is not None or existing.target(path) is not None:
             raise InputError(
-                f"the image has a {path} already", hint="give the image that the trim is of"
+                f"the image already has {path}", hint="give the image that the trim was made from"
             )
-    if not there.is_there("/etc/systemd"):
-        raise InputError("the image has no /etc/systemd", hint="give one that boots with systemd")
+    if not existing.is_there("/etc/systemd"):
+        raise InputError(
+            "the image has no /etc/systemd", hint="give an image that boots with systemd"
+        )
     folders = dict.fromkeys(
         folder
         for path in (*links, *drop_ins)
         for folder in (CONTROL if path.startswith(CONTROL) else GENERATORS, posixpath.dirname(path))
     )
-    made = [f"mkdir {folder}" for folder in folders if not there.is_there(folder)]
-    # debugfs takes a backslash as it is, and a name from here has no blank or quote.
-    return [*made, *(f"symlink {path} /dev/null" for path in links)]
+    mkdirs = [f"mkdir {folder}" for folder in folders if not existing.is_there(folder)]
+    # debugfs takes backslashes literally, and these names have no blanks or quotes.
+    return [*mkdirs, *(f"symlink {path} /dev/null" for path in links)]
 
 
 def _run(argv: list[str | Path]) -> None:

@@ -1,4 +1,4 @@
-"""What of a boot stays, and why: what was asked for, what that needs, and the frame of a boot."""
+"""Which units a trim keeps, and why: the requested ones, what they need, and the boot's frame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_KEEP = (
     "sys-kernel-tracing.mount",
     "sys-kernel-config.mount",
 )
-"""One can log in, the root can be written, the log can be read."""
+"""Enough to log in, write to the root filesystem and read the journal."""
 
 FRAME = ("target", "slice", "device", "scope")
 """Types of units that run nothing."""
@@ -32,7 +32,7 @@ _DEVICE_MANAGER = (
     *("systemd-udevd.service", "systemd-udev-trigger.service"),
     *("systemd-udevd-control.socket", "systemd-udevd-kernel.socket"),
 )
-"""Without these no device unit ever becomes active, and who waits for one waits in vain."""
+"""Without these no device unit becomes active, and units that wait for one never start."""
 
 _LOGINS = "systemd-user-sessions.service"
 
@@ -41,17 +41,17 @@ _VERBS = {"Wants": "wants", "Upholds": "wants", "Triggers": "starts"}
 
 @dataclass(slots=True)
 class KeptUnits:
-    """Finds the units that stay.
+    """Determine the units that a trim keeps.
 
     Args:
-        graph: The image's.
+        graph: The image's unit graph.
         keep: Units to keep, and globs of them.
     """
 
     graph: Graph
     keep: tuple[str, ...]
     reasons: dict[str, str] = field(default_factory=dict)
-    """``{unit: why it stays}``"""
+    """``{unit: why it is kept}``"""
     notes: list[str] = field(default_factory=list)
     _boot: dict[str, Edge | None] = field(init=False)
     _bus: tuple[str, ...] = field(init=False)
@@ -59,7 +59,7 @@ class KeptUnits:
     _called: dict[str, str] = field(default_factory=dict)
     """``{unit: the D-Bus name whose first caller starts it}``"""
     _kept: set[str] = field(default_factory=set)
-    """Units whose wishes count as needs: what was asked for, and what that needs."""
+    """Units whose Wants= count too: the requested ones, and what they need."""
 
     def __post_init__(self) -> None:
         self._boot = self._reached()
@@ -73,20 +73,20 @@ class KeptUnits:
             if self.graph.units[unit].type in FRAME:
                 self.reasons[unit] = "it runs nothing"
             elif self.graph.units[unit].state == "implicit":
-                self.reasons[unit] = "it is there before systemd"
+                self.reasons[unit] = "it exists before systemd starts"
         self._keep_asked()
         for unit in self._boot:
             made = self.graph.units[unit]
             if made.state == "generated" and made.type in ("mount", "swap", "automount"):
-                self._stay(unit, "/etc/fstab names it")
-        looked_at: set[str] = set()
-        while new := [unit for unit in self.reasons if unit not in looked_at]:
+                self._keep(unit, "/etc/fstab names it")
+        visited: set[str] = set()
+        while new := [unit for unit in self.reasons if unit not in visited]:
             for unit in new:
                 self._keep_needed_by(unit, NEEDS)
-            looked_at.update(new)
+            visited.update(new)
 
     def _reached(self) -> dict[str, Edge | None]:
-        """Return what a boot starts, and what it may start by sockets, timers and paths."""
+        """Return the units that a boot starts, or may start by sockets, timers and paths."""
         reached = self.graph.started_by()
         queue = list(reached)
         while queue:
@@ -113,26 +113,26 @@ class KeptUnits:
                 self.reasons.setdefault(unit, f"kept by {pattern}")
             asked += usable
         for unit in asked:
-            self._stay(unit, self.reasons[unit])
+            self._keep(unit, self.reasons[unit])
         if not any(unit in self.reasons for unit in _SERVERS):
-            self.notes.append("no SSH server is kept: there will be no way to log in")
+            self.notes.append("no SSH server is kept, so you cannot log in")
 
     def _why_not(self, pattern: str, found: list[str]) -> str:
-        """Say why nothing that *pattern* means can stay."""
+        """Explain why no unit that matches *pattern* can be kept."""
         if not found:
-            return f"--keep {pattern} is no unit of the image, or a masked one"
-        said = f"--keep {pattern}: no boot of the image starts it"
+            return f"--keep {pattern}: the image has no such unit, or it is masked"
+        text = f"--keep {pattern}: a boot of the image does not start it"
         if len(found) > 1:
-            return said
+            return text
         file = self.graph.units[found[0]].file
         by = [edge.source for edge in self.graph.edges_to(found[0], (*STARTS, "Triggers"))]
         enabled = [unit for unit in by if unit in presets.wanted_by(file)]
         if enabled or (by and presets.is_static(file)):
-            return f"{said}, as none starts {(enabled or by)[0]}, which would"
-        return f"{said}: {presets.why_not_started(found[0], file, self.graph.presets)}"
+            return f"{text}, nor {(enabled or by)[0]}, which would start it"
+        return f"{text}: {presets.why_not_started(found[0], file, self.graph.presets)}"
 
-    def _stay(self, unit: str, reason: str) -> None:
-        """Let a unit stay, with all that it would start and all that would start it in time."""
+    def _keep(self, unit: str, reason: str) -> None:
+        """Keep a unit, with all that it starts and all that triggers it."""
         if unit in self._kept:
             return
         self.reasons.setdefault(unit, reason)
@@ -140,7 +140,7 @@ class KeptUnits:
         self._keep_needed_by(unit, (*STARTS, "Triggers"))
         for edge in self.graph.edges_to(unit, ("Triggers",)):
             if edge.source in self._boot:
-                self._stay(edge.source, f"it starts {unit}")
+                self._keep(edge.source, f"it starts {unit}")
         self._keep_bus_of(unit)
         self._keep_makers_for(unit)
 
@@ -153,34 +153,34 @@ class KeptUnits:
                 self.reasons.setdefault(target.name, "it runs nothing")
                 continue
             verb = _VERBS.get(edge.kind, "requires")
-            self._stay(target.name, f"{unit} {verb} it")
+            self._keep(target.name, f"{unit} {verb} it")
 
     def _keep_device_manager(self, unit: str) -> None:
         for name in _DEVICE_MANAGER:
             if name in self._boot and name not in self._kept:
-                self._stay(name, f"{unit} waits for a device")
+                self._keep(name, f"{unit} waits for a device")
 
     def _keep_bus_of(self, unit: str) -> None:
-        """Keep D-Bus for who is called over it, or says by an order that it calls."""
+        """Keep D-Bus for a unit with a bus name, or one that is ordered after D-Bus."""
         bus_name = self.graph.units[unit].file.last("Service", "BusName") or self._called.get(unit)
         for name in self._bus:
             if unit in self._bus or name in self._kept:
                 continue
             if bus_name:
-                self._stay(name, f"{unit} is called over it, as {bus_name}")
+                self._keep(name, f"{unit} has the bus name {bus_name}")
             elif any(edge.target in self._bus for edge in self.graph.edges_from(unit, ("After",))):
-                self._stay(name, f"{unit} comes after it")
+                self._keep(name, f"{unit} is ordered after it")
 
     def _keep_makers_for(self, unit: str) -> None:
-        """Keep who makes the paths and users of a unit, and what undoes the side effect of that."""
+        """Keep the services that create a unit's paths and users, and what removes /run/nologin."""
         file = self.graph.units[unit].file
         path = tmpfiles.needed_by(unit, file, self.graph.paths)
         if path and tmpfiles.SERVICE in self._boot:
-            self._stay(tmpfiles.SERVICE, f"{unit} needs {path.path}, which {path.origin} makes")
+            self._keep(tmpfiles.SERVICE, f"{unit} needs {path.path}, created by {path.origin}")
         user = sysusers.needed_by(file, self.graph.users)
         if user and sysusers.SERVICE in self._boot:
-            self._stay(sysusers.SERVICE, f"{unit} runs as {user.name}, whom {user.origin} makes")
+            self._keep(sysusers.SERVICE, f"{unit} runs as {user.name}, created by {user.origin}")
         if unit == tmpfiles.SERVICE and _LOGINS in self._boot:
             for made in self.graph.paths:
                 if made.path == tmpfiles.NOLOGIN:
-                    self._stay(_LOGINS, f"it removes {made.path}, which {made.origin} makes")
+                    self._keep(_LOGINS, f"it removes {made.path}, created by {made.origin}")

@@ -1,4 +1,4 @@
-"""The trims that a user has: small TOML files, which people may read and edit."""
+"""Stored trims: small TOML files that users can read and edit."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _DROP_IN = re.compile(r"([^/]+)\.d/[A-Za-z0-9_.-]+\.conf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTrim(Trim):
-    """A trim that is kept under its name."""
+    """A trim in the store."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedTrim:
-    """A trim's file that cannot be used."""
+    """A trim whose file cannot be read."""
 
     name: str
     damaged: str
@@ -44,14 +44,14 @@ class DamagedTrim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrimDiff:
-    """What only one of two trims leaves out or adds: ``{name: content}``."""
+    """What only one of two trims masks or adds: ``{name: content}``."""
 
     only_a: dict[str, str]
     only_b: dict[str, str]
 
 
 def path(home: Home, name: str) -> Path:
-    """Return where the trim called *name* is kept."""
+    """Return the file of the trim called *name*."""
     return home.trims / f"{name}.toml"
 
 
@@ -64,13 +64,13 @@ def names(home: Home) -> list[str]:
 
 
 def save(home: Home, trim: Trim, *, replace: bool = False) -> bool:
-    """Keep *trim* under its name.
+    """Store *trim* under its name.
 
     Args:
         replace: Whether to take the name from another trim that has it.
 
     Returns:
-        Whether it is new; False: the same was there already.
+        Whether it is new; False: the same trim was already stored.
 
     Raises:
         InputError: another trim has the name.
@@ -87,8 +87,8 @@ def save(home: Home, trim: Trim, *, replace: bool = False) -> bool:
             return False
         if not replace:
             raise InputError(
-                f"there is a trim called {trim.name!r} already",
-                hint="give another --name, or --replace to take this one from it",
+                f"another trim is called {trim.name!r}",
+                hint="use another --name, or add --replace to reuse this one",
             ) from None
         staged.rename(target)
     finally:
@@ -97,7 +97,7 @@ def save(home: Home, trim: Trim, *, replace: bool = False) -> bool:
 
 
 def every(home: Home) -> tuple[StoredTrim | DamagedTrim, ...]:
-    """Return all trims, by their names."""
+    """Return all trims, sorted by name."""
     found: list[StoredTrim | DamagedTrim] = []
     for name in names(home):
         try:
@@ -108,7 +108,7 @@ def every(home: Home) -> tuple[StoredTrim | DamagedTrim, ...]:
 
 
 def stored(home: Home, name: str) -> StoredTrim:
-    """Return the trim called *name* with where it is kept; see `load` for what is raised."""
+    """Return the trim called *name* with its path; raises as `load`."""
     trim = load(home, name)
     return StoredTrim(
         name=trim.name,
@@ -122,7 +122,7 @@ def stored(home: Home, name: str) -> StoredTrim:
 
 
 def diff(home: Home, a: str, b: str) -> TrimDiff:
-    """Compare what two trims leave out; see `load` for what is raised."""
+    """Compare two trims; raises as `load`."""
     first, second = (_left_out(load(home, name)) for name in (a, b))
     return TrimDiff(
         only_a={key: value for key, value in first.items() if second.get(key) != value},
@@ -131,7 +131,7 @@ def diff(home: Home, a: str, b: str) -> TrimDiff:
 
 
 def _left_out(trim: Trim) -> dict[str, str]:
-    """Return what a trim leaves out or adds: ``{name: content}``."""
+    """Return what a trim masks or adds: ``{name: content}``."""
     return {
         **{mask.unit: "masked" for mask in trim.masks},
         **{generator.path: "does not run" for generator in trim.generators},
@@ -144,7 +144,7 @@ def load(home: Home, name: str) -> Trim:
 
     Raises:
         NotFoundError: there is none.
-        FormatError: the file is no trim; the message names the field.
+        FormatError: the file is not a valid trim; the message names the field.
     """
     file = path(home, name)
     if not NAME_PATTERN.fullmatch(name) or not file.is_file():
@@ -154,12 +154,12 @@ def load(home: Home, name: str) -> Trim:
     except (InputError, UnicodeDecodeError) as error:
         raise FormatError(
             f"trim {name!r} is damaged: {file}: {error}",
-            hint=f"mend the file, or bootwright trim rm {name}",
+            hint=f"fix the file, or: bootwright trim rm {name}",
         ) from error
     if trim.name != name:
         raise FormatError(
             f"trim {name!r} is damaged: {file}: `name` is {trim.name!r}",
-            hint=f'write name = "{name}"',
+            hint=f'set name = "{name}" in the file',
         )
     return trim
 
@@ -179,7 +179,7 @@ def remove(home: Home, name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
+class _DropIn:
     """A drop-in, in the file."""
 
     content: str
@@ -188,18 +188,18 @@ class _Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """What a trim's file holds; each thing that goes is one line, with its reason."""
+    """The content of a trim's file: one line for each mask, with its reason."""
 
     name: str
     image: Digest
     keep: tuple[str, ...] = ()
     masks: dict[str, object] = field(default_factory=dict)
     generators: dict[str, object] = field(default_factory=dict)
-    drop_ins: dict[str, _Change] = field(default_factory=dict)
+    drop_ins: dict[str, _DropIn] = field(default_factory=dict)
 
 
 def to_toml(trim: Trim) -> str:
-    """Return *trim* as a file that `from_toml` takes back."""
+    """Encode *trim* as TOML, for `from_toml`."""
     import tomli_w
 
     table = {
@@ -207,10 +207,10 @@ def to_toml(trim: Trim) -> str:
         "image": trim.image,
         "keep": trim.keep,
         "masks": {mask.unit: mask.reason for mask in trim.masks},
-        "generators": {gone.path: gone.reason for gone in trim.generators},
+        "generators": {g.path: g.reason for g in trim.generators},
         "drop_ins": {d.path: {"content": d.content, "reason": d.reason} for d in trim.drop_ins},
     }
-    head = "# What a boot leaves out, and why. Delete a line to have it back.\n"
+    head = "# What a boot does not start, and why. Delete a line to start it again.\n"
     return head + tomli_w.dumps({key: value for key, value in table.items() if value})
 
 
@@ -218,25 +218,25 @@ def from_toml(text: str) -> Trim:
     """Read a trim.
 
     Raises:
-        InputError: it is no TOML, or a field is missing, unknown or cannot be used.
+        InputError: it is not TOML, or a field is missing, unknown or invalid.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"it is no TOML: {error}") from error
+        raise InputError(f"invalid TOML: {error}") from error
     known = _File.__dataclass_fields__
     if unknown := sorted(set(table) - set(known)):
         close = difflib.get_close_matches(unknown[0], known, n=1)
         raise InputError(
-            f"there is no field `{unknown[0]}`" + (f", is it `{close[0]}`?" if close else "")
+            f"unknown field `{unknown[0]}`" + (f"; did you mean `{close[0]}`?" if close else "")
         )
     try:
         file = msgspec.convert(table, type=_File)
     except msgspec.ValidationError as error:
-        text = str(error).replace("`$.", "`").replace("Object missing", "it misses")
+        text = str(error).replace("`$.", "`").replace("Object missing", "missing")
         raise InputError(text) from error
     if not is_digest(file.image):
-        raise InputError(f"`image` is {file.image!r}, which is no digest")
+        raise InputError(f"`image` is {file.image!r}, not a digest")
     return Trim(
         name=file.name,
         image=file.image,
@@ -252,8 +252,8 @@ def from_toml(text: str) -> Trim:
             )
         ),
         drop_ins=tuple(
-            DropIn(path=path, content=change.content, reason=change.reason)
-            for path, change in _checked(
+            DropIn(path=path, content=drop_in.content, reason=drop_in.reason)
+            for path, drop_in in _checked(
                 "drop_ins", file.drop_ins, _is_drop_in, "ssh.service.d/10-a.conf"
             )
         ),
@@ -261,20 +261,22 @@ def from_toml(text: str) -> Trim:
 
 
 def _reasons(
-    key: str, table: dict[str, object], fits: Callable[[str], bool], example: str
+    key: str, table: dict[str, object], is_valid: Callable[[str], bool], example: str
 ) -> Iterator[tuple[str, str]]:
-    for name, reason in _checked(key, table, fits, example):
+    for name, reason in _checked(key, table, is_valid, example):
         if not isinstance(reason, str):
-            raise InputError(f"`{key}.{name!r}` is {reason!r}, but a reason is text")
+            raise InputError(f"`{key}.{name!r}` is {reason!r}; a reason must be a string")
         yield name, reason
 
 
 def _checked(
-    key: str, table: dict[str, V], fits: Callable[[str], bool], example: str
+    key: str, table: dict[str, V], is_valid: Callable[[str], bool], example: str
 ) -> Iterator[tuple[str, V]]:
     for name, value in table.items():
-        if not fits(name):
-            raise InputError(f"`{key}` has {name!r}, which is not of the kind {example}")
+        if not is_valid(name):
+            raise InputError(
+                f"`{key}` has the invalid name {name!r}; expected a name such as {example}"
+            )
         yield name, value
 
 
@@ -295,7 +297,7 @@ def _is_drop_in(text: str) -> bool:
 def _unknown(home: Home, name: str) -> NotFoundError:
     known = names(home)
     close = difflib.get_close_matches(name, known, n=1)
-    there = f"there are: {', '.join(known)}" if known else "bootwright trim IMAGE makes one"
+    others = f"trims: {', '.join(known)}" if known else "make one with bootwright trim IMAGE"
     return NotFoundError(
-        f"no trim is called {name!r}", hint=f"did you mean {close[0]!r}?" if close else there
+        f"no trim is called {name!r}", hint=f"did you mean {close[0]!r}?" if close else others
     )

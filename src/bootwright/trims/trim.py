@@ -1,10 +1,10 @@
-"""Trim: what a boot leaves out, chosen by a list of units to keep, on the image's real graph.
+"""Trim: the units that a boot does not start, from a list of units to keep and the unit graph.
 
-What goes is what something that stays would start (by a .wants folder or Wants=) and that is
-neither kept nor needed by what is kept. Targets, slices and what /etc/fstab names stay: they are
+A unit is masked if a kept unit would start it (by a .wants folder or Wants=) and it is neither kept
+nor needed by a kept unit. Targets, slices and the mounts of /etc/fstab are always kept: they are
 the frame of a boot, and cost next to nothing.
 
-A trim is laid into /run by the initramfs; the image is not changed. An empty file is a mask, for a unit
+The initramfs writes a trim to /run; the image is not changed. An empty file is a mask, for a unit
 in /run/systemd/system.control, which systemd reads before /etc/systemd/system, and for a generator
 in /run/systemd/system-generators.
 
@@ -36,16 +36,16 @@ _GENERATORS = {
     "systemd-tpm2-generator": ("tpm2.target", "systemd-tpm2*"),
     "systemd-veritysetup-generator": ("systemd-veritysetup@*",),
 }
-"""Generators that can go where nothing of what they make is kept, with what that is.
+"""Generators that can be masked if none of their units is kept, with patterns of these units.
 
-Not among them: fstab's, which mounts; debug's and run's, which read the kernel command line;
-gpt-auto's, which may mount partitions; and those that we do not know.
+Never masked: fstab's, which mounts; debug's and run's, which read the kernel command line;
+gpt-auto's, which may mount partitions; and unknown ones.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask:
-    """A unit that is not started, whoever wants it."""
+    """A unit that nothing can start."""
 
     unit: str
     reason: str
@@ -71,13 +71,13 @@ class DropIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trim:
-    """What a boot leaves out, with the reasons."""
+    """What a boot does not start, with the reasons."""
 
     name: str
     image: Digest
     """The image that it was made from."""
     keep: tuple[str, ...]
-    """The units and globs that were asked to stay."""
+    """The units and globs to keep."""
     masks: tuple[Mask, ...] = ()
     generators: tuple[DroppedGenerator, ...] = ()
     drop_ins: tuple[DropIn, ...] = ()
@@ -85,7 +85,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptUnit:
-    """A unit that stays, and why."""
+    """A unit that is kept, and why."""
 
     unit: str
     reason: str
@@ -93,36 +93,36 @@ class KeptUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrimPlan:
-    """A trim, and what people want to know before they use it."""
+    """A trim, with what it keeps and notes for the user."""
 
     trim: Trim
-    stays: tuple[KeptUnit, ...]
-    """All of the boot that stays, but for targets, slices and devices."""
+    kept_units: tuple[KeptUnit, ...]
+    """All kept units except targets, slices and devices."""
     notes: tuple[str, ...]
 
 
 def plan_trim(
     graph: Graph, *, name: str, image: Digest, keep: tuple[str, ...] = DEFAULT_KEEP
 ) -> TrimPlan:
-    """Work out what goes and what stays.
+    """Decide which units to mask and which to keep.
 
     Args:
-        name: What the trim is to be called.
-        image: What *graph* was read from.
+        name: The trim's name.
+        image: The image that *graph* was read from.
         keep: Units to keep, and globs of them.
     """
-    staying = KeptUnits(graph, keep)
-    masks = tuple(_masks(graph, staying.reasons))
-    calls = Calls(graph, staying.reasons, frozenset(mask.unit for mask in masks))
+    kept = KeptUnits(graph, keep)
+    masks = tuple(_masks(graph, kept.reasons))
+    calls = Calls(graph, kept.reasons, frozenset(mask.unit for mask in masks))
     masks += tuple(Mask(unit=alias, reason=reason) for alias, reason in calls.aliases())
-    dropped = tuple(_dropped(graph, staying.reasons))
-    stays = tuple(
+    dropped = tuple(_dropped(graph, kept.reasons))
+    kept_units = tuple(
         KeptUnit(unit=unit, reason=reason)
-        for unit, reason in sorted(staying.reasons.items())
+        for unit, reason in sorted(kept.reasons.items())
         if graph.units[unit].type not in FRAME
         and graph.units[unit].state not in ("masked", "missing")
     )
-    notes = [*staying.notes, *calls.notes()]
+    notes = [*kept.notes, *calls.notes()]
     notes += [f"{warning.place} {warning.text}" for warning in graph.warnings]
     unknown = [
         generator
@@ -130,13 +130,13 @@ def plan_trim(
         if generator not in _GENERATORS and not generator.startswith("systemd-")
     ]
     if unknown:
-        notes.append(f"what these generators make is not known, and stays: {', '.join(unknown)}")
+        notes.append(f"unknown generators, kept with their units: {', '.join(unknown)}")
     trim = Trim(name=name, image=image, keep=keep, masks=masks, generators=dropped)
-    return TrimPlan(trim=trim, stays=stays, notes=tuple(notes))
+    return TrimPlan(trim=trim, kept_units=kept_units, notes=tuple(notes))
 
 
 def guest_files(trim: Trim) -> dict[str, tuple[bytes, int]]:
-    """Return what the initramfs carries so that a boot is trimmed: ``{path: (content, mode)}``."""
+    """Return the files that the initramfs writes to apply *trim*: ``{path: (content, mode)}``."""
     control = f"{GUEST_RUN}/systemd/system.control"
     generators = f"{GUEST_RUN}/systemd/system-generators"
     names = [dropped.path.rpartition("/")[2] for dropped in trim.generators]
@@ -147,41 +147,41 @@ def guest_files(trim: Trim) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def _masks(graph: Graph, staying: dict[str, str]) -> Iterator[Mask]:
-    """Yield what something that stays would start, and that does not stay itself."""
+def _masks(graph: Graph, kept: dict[str, str]) -> Iterator[Mask]:
+    """Yield the units that a kept unit would start and that are not kept."""
     for name, unit in graph.units.items():
-        if name in staying or unit.state in ("masked", "missing") or unit.type in FRAME:
+        if name in kept or unit.state in ("masked", "missing") or unit.type in FRAME:
             continue
-        by = [edge for edge in graph.edges_to(name, STARTS) if edge.source in staying]
+        by = [edge for edge in graph.edges_to(name, STARTS) if edge.source in kept]
         if by:
-            yield Mask(unit=name, reason=_why(graph, by[0], staying))
+            yield Mask(unit=name, reason=_why(graph, by[0], kept))
 
 
-def _why(graph: Graph, edge: Edge, staying: dict[str, str]) -> str:
-    gone = [
+def _why(graph: Graph, edge: Edge, kept: dict[str, str]) -> str:
+    masked = [
         target.target
         for target in graph.edges_from(edge.target, ("Triggers",))
-        if target.target not in staying and graph.edges_to(target.target, STARTS)
+        if target.target not in kept and graph.edges_to(target.target, STARTS)
     ]
     reason = f"wanted by {edge.source}"
-    return f"{reason}; it starts {gone[0]}, which goes too" if gone else reason
+    return f"{reason}; it starts {masked[0]}, which is masked too" if masked else reason
 
 
-def _dropped(graph: Graph, staying: dict[str, str]) -> Iterator[DroppedGenerator]:
+def _dropped(graph: Graph, kept: dict[str, str]) -> Iterator[DroppedGenerator]:
     for name, path in sorted(graph.generators.items()):
         made = _GENERATORS.get(name)
         if made is None:
             continue
         if name == "systemd-sysv-generator":
-            kept = [
+            used = [
                 unit
-                for unit in staying
+                for unit in kept
                 if graph.units[unit].state == "generated"
                 and unit.endswith(".service")
                 and not fnmatch.fnmatch(unit, "*getty@*")
             ]
         else:
-            kept = [u for u in staying if any(fnmatch.fnmatch(u, pattern) for pattern in made)]
-        kept = [unit for unit in kept if graph.units[unit].type not in ("slice", "device")]
-        if not kept:
-            yield DroppedGenerator(path=path, reason="nothing that it makes is kept")
+            used = [u for u in kept if any(fnmatch.fnmatch(u, pattern) for pattern in made)]
+        used = [unit for unit in used if graph.units[unit].type not in ("slice", "device")]
+        if not used:
+            yield DroppedGenerator(path=path, reason="none of its units is kept")

@@ -1,4 +1,4 @@
-"""Making a trim of an image, and a new image of a trim."""
+"""Make a trim of an image, or apply a trim to a copy of an image."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from bootwright.trims.trim import KeptUnit, Trim, plan_trim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeTrim(Trim):
-    """A trim that was made of an image, with what people want to know before they use it."""
+    """A trim made from an image, with what it keeps and notes for the user."""
 
-    stays: tuple[KeptUnit, ...]
-    """All of the boot that stays, but for targets, slices and devices."""
+    kept_units: tuple[KeptUnit, ...]
+    """All kept units except targets, slices and devices."""
     notes: tuple[str, ...]
     path: Path | None
-    """Where it is kept; None: it was only worked out."""
+    """Its file; None: it was not saved."""
     is_new: bool
-    """Whether it was written just now; the same may have been there already."""
+    """Whether it was saved now; False: not saved, or the same trim was already stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedTrim:
-    """A new image, which has a trim in its /etc."""
+    """A new image with a trim in its /etc."""
 
     name: str
     digest: Digest
@@ -49,18 +49,18 @@ def trim(
     save: bool = True,
     replace: bool = False,
 ) -> MadeTrim:
-    """Make a trim: what a boot of *image* leaves out, so that what is kept still works.
+    """Make a trim of *image*: mask the units that neither *keep* nor what it needs includes.
 
     Args:
-        image: Its name or digest.
+        image: The image's name or digest.
         keep: Units to keep, and globs of them.
-        name: What to call the trim; left out: like the image.
-        save: Whether to keep it under its name; else it is only worked out.
+        name: The trim's name; default: the image's.
+        save: Whether to store it; otherwise it is only returned.
         replace: Whether to take the name from another trim that has it.
 
     Raises:
         NotFoundError: there is no such image.
-        HostError: its filesystem can be read by root alone, or debugfs is missing.
+        HostError: only root can read its filesystem, or debugfs is missing.
         FormatError: its filesystem is damaged.
         InputError: another trim has the name.
     """
@@ -79,7 +79,7 @@ def trim(
         masks=made.masks,
         generators=made.generators,
         drop_ins=made.drop_ins,
-        stays=planned.stays,
+        kept_units=planned.kept_units,
         notes=planned.notes,
         is_new=save and store.save(home, made, replace=replace),
         path=store.path(home, made.name) if save else None,
@@ -87,14 +87,14 @@ def trim(
 
 
 def apply(home: Home, image: str, trim: str, *, name: str) -> AppliedTrim:
-    """Store a copy of *image* that has *trim* in its /etc, for those who boot it elsewhere.
+    """Store a copy of *image* that has *trim* in its /etc, to boot it without bootwright.
 
     Args:
-        name: What to call the new image.
+        name: The new image's name.
 
     Raises:
         NotFoundError: there is no such image, or no such trim.
-        InputError: the name is taken, or the image has a file in the way.
+        InputError: the name is taken, or the image already has one of the files.
         HostError: the filesystem is not ext4, or there is no room for the copy.
         BuildError: writing failed.
     """

@@ -1,1 +1,1 @@
-"""One module for each VMM, and the protocol that all of them obey."""
+"""One module for each VMM, and their common protocol."""

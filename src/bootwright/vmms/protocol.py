@@ -1,4 +1,4 @@
-"""What every VMM must offer: a pure plan, and a launch that gives everything back."""
+"""The protocol of a VMM: a pure plan, and a launch that releases everything."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from bootwright.values import dataclass
 if TYPE_CHECKING:
     import asyncio
 
-VmmExitReason = Literal["powered-off", "reset", "told-to-quit", "died"]
+VmmExitReason = Literal["powered-off", "reset", "quit-requested", "died"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchPlan:
-    """Where on this host the parts of one machine lie: all that a recipe must not say."""
+    """The host's side of one machine: paths, ports and addresses that are not part of a recipe."""
 
     name: str
     kernel: Path
     initrd: Path
     log: Path
-    """What the VMM itself prints."""
+    """The VMM's output."""
     mac: str
     drives: tuple[Drive, ...] = ()
     forwards: tuple[Forward, ...] = ()
     token: str = ""
-    """What the VMM's process carries in its environment; see `host.processes`."""
+    """The token in the environment of the VMM's process; see `host.processes`."""
     counted_until: str = ""
-    """Count each access to a device until the guest has sent a line over its mark port that ends
-    so. Empty: nothing is counted, which is faster. It takes no time of the virtual clock's."""
+    """Count accesses to devices until a line that ends with this comes over the mark port.
+    Empty: do not count, which is faster. Counting takes no time on the virtual clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ CpuMode = Literal["boot", "kernel", "user"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VcpuState:
-    """Where a guest's first vCPU was seen."""
+    """The state of a guest's first vCPU."""
 
     ip: int
     """Its instruction pointer."""
@@ -61,10 +61,9 @@ class VcpuState:
     is_halted: bool
     """Whether it waited for an interrupt."""
     vm_ns: int | None = None
-    """The VMM's own virtual clock, to 280 ns, where that was looked at and could be read; it counts
-    on from where it was, and begins anew every 4.6 s."""
+    """The VMM's virtual clock, to 280 ns, if requested and readable; it wraps every 4.6 s."""
     words: tuple[int, ...] = ()
-    """Of 8 bytes each, from the guest's memory if that was asked for; none: it has none there."""
+    """Words of 8 bytes from the guest's memory, if requested; empty if there is no memory."""
 
 
 class RunningVmm(Protocol):
@@ -72,33 +71,33 @@ class RunningVmm(Protocol):
 
     pid: int
     console: tuple[asyncio.StreamReader, asyncio.StreamWriter]
-    """The guest's console; what is written there is typed."""
+    """The guest's console; writing types."""
     marks: asyncio.StreamReader
     """The guest's mark port, see `guest.module_archive.MARK_PORT`."""
     ended: asyncio.Future[VmmExit]
     stalled: asyncio.Event
-    """Set while the VMM holds the guest, as the host has no room for what it writes to its disk;
-    `resume` lets it try again. A VMM that cannot do this never sets it."""
+    """Set while the VMM has stopped the guest because the host's disk is full; `resume` retries.
+    A VMM that cannot do this never sets it."""
 
     async def resume(self) -> None:
         """Let the guest run; takes the mark ``vmm.running`` at its first instruction."""
         ...
 
     async def pause(self) -> None:
-        """Hold the guest until `resume`; what it had asked of its disk is still done."""
+        """Stop the guest until `resume`; pending disk requests are completed."""
         ...
 
     async def press_power_button(self) -> None:
-        """Tell the guest that somebody has pressed its power button, if it has one."""
+        """Press the guest's power button, if it has one."""
         ...
 
     async def vcpu_state(
         self, *, stopped: bool = False, window: tuple[int, int] | None = None
     ) -> VcpuState:
-        """Look where the first vCPU is.
+        """Read the state of the first vCPU.
 
         Args:
-            stopped: Stop the guest for the look, and read its clock as well. On the virtual clock
+            stopped: Stop the guest meanwhile, and read its clock as well. On the virtual clock
                 this costs the guest no time.
             window: With *stopped*, read memory as well: an address as the guest sees it, and how
                 many words of 8 bytes.
@@ -107,9 +106,9 @@ class RunningVmm(Protocol):
 
     async def accesses(self) -> tuple[DeviceAccess, ...]:
         """Count the guest's accesses to its devices until the VMM's end, and return how many came
-        before `Placement.counted_until`; nothing where that never came, or none was to be counted.
+        before `LaunchPlan.counted_until`; empty if that never came, or nothing is counted.
 
-        Where some are to be counted this must be under way before `resume`, or the VMM waits.
+        If accesses are counted this must be running before `resume`, or the VMM blocks.
         """
         ...
 
@@ -131,7 +130,7 @@ class StartedVmm(Protocol):
         Takes the mark ``vmm.ready`` once its guest is loaded.
 
         Raises:
-            VmmError: it did not come so far; its output is attached.
+            VmmError: it failed before; its output is attached.
         """
         ...
 
@@ -146,7 +145,7 @@ class Vmm(Protocol):
     """Which drives it can attach."""
 
     def build(self) -> str:
-        """Return the VMM's own version text.
+        """Return the VMM's version text.
 
         Raises:
             HostError: it is not installed.
@@ -161,7 +160,7 @@ class Vmm(Protocol):
         """Return the guest's name for the partition of a drive; 0 is the whole drive.
 
         Args:
-            drive: Its place among `Placement.drives`.
+            drive: Its index in `LaunchPlan.drives`.
         """
         ...
 

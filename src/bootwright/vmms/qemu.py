@@ -1,8 +1,8 @@
 """QEMU: its command line, its process, and QMP.
 
-Its console, mark port and QMP are sockets that we make and it inherits: nothing to name, nothing
-to find, no byte lost before somebody listens. It starts paused, so that the mark ``vmm.running``
-is taken at the guest's first instruction and not somewhere near it.
+It inherits the sockets for its console, mark port and QMP: they need no names, and no byte is lost
+before somebody listens. It starts paused, so that the mark ``vmm.running``
+is taken at the guest's first instruction.
 
 Source: qemu(1); QEMU's docs/interop/qmp-spec and qapi/run-state.json.
 """
@@ -35,7 +35,7 @@ _DRIVE_DRIVERS: dict[Form, tuple[str, ...]] = {
 _PIPE_BYTES = 1 << 20
 """What a user may have. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
 _PLANNED_FDS = (3, 4, 5, 6)
-"""What a dry run shows for the sockets' numbers, and the pipe's of counted accesses."""
+"""The numbers that a dry run shows for the sockets, and the pipe of counted accesses."""
 
 
 class Qemu:
@@ -51,7 +51,7 @@ class Qemu:
         said = commands.run([program, "--version"])
         found = re.search(r"version (.+)", said.stdout)
         if not found:
-            raise HostError(f"{program} --version says nothing: {said.stderr.strip()}")
+            raise HostError(f"{program} --version printed no version: {said.stderr.strip()}")
         return found.group(1).strip()
 
     def drivers(self, recipe: Recipe) -> list[str]:
@@ -108,11 +108,11 @@ class Qemu:
 
 
 End = socket.socket | FileIO
-"""Our end of a port of the guest's, or QEMU's."""
+"""One end of a guest's port."""
 
 
 def _port(recipe: Recipe) -> tuple[End, End]:
-    """Return our end of a serial port of the guest's, and QEMU's.
+    """Create the two ends of a guest's serial port: the monitor's and QEMU's.
 
     On the virtual clock a port only speaks, since what is typed would come when the host sends it,
     and it never waits: its pipe is large. In a socket each write, here a byte, takes some 768 bytes
@@ -133,7 +133,7 @@ def _pipe() -> tuple[FileIO, FileIO]:
 
 
 class StartedQemu:
-    """QEMU's process, and our ends of its ports."""
+    """QEMU's process, and the monitor's ends of its ports."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""A QEMU that runs: its ports, QMP, and how it ends.
+"""A running QEMU: its ports, QMP, and its exit.
 
-It is apart from `qemu` as it imports asyncio and QMP, for which there is time while QEMU starts.
+This is separate from `qemu` because it imports asyncio and QMP, which is done while QEMU starts.
 """
 
 from __future__ import annotations
@@ -82,13 +82,13 @@ class RunningQemu:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path, recorder: Recorder) -> None:
         self.pid = process.pid
-        self._held = os.pidfd_open(process.pid)
+        self._pidfd = os.pidfd_open(process.pid)
         self.ended: asyncio.Future[VmmExit] = asyncio.get_running_loop().create_future()
         self._process = process
         self._log = log
         self._recorder = recorder
         self._reason: VmmExitReason = "died"
-        self._told_reason = asyncio.Event()
+        self._reason_known = asyncio.Event()
         self.stalled = asyncio.Event()
         self._has_run = self._is_paused = False
         self._qmp: QMPClient | None = None
@@ -144,16 +144,16 @@ class RunningQemu:
         self, *, stopped: bool = False, window: tuple[int, int] | None = None
     ) -> VcpuState:
         if not stopped:
-            return _sighting(await self._monitor("info registers"))
+            return _vcpu_state(await self._monitor("info registers"))
         await self._execute("stop")
         registers = await self._monitor("info registers")
         timer = await self._monitor(f"i /w {_PM_TIMER_PORT:#x}")
         read = await self._monitor(f"x /{window[1]}gx {window[0]:#x}") if window else ""
-        # What the guest had written to its ports before is heard before it writes more.
+        # Read what the guest has written to its ports before it writes more.
         await asyncio.sleep(0)
         if not self._is_paused:
             await self._execute("cont")
-        return replace(_sighting(registers), vm_ns=_pm_timer_ns(timer), words=_words(read))
+        return replace(_vcpu_state(registers), vm_ns=_pm_timer_ns(timer), words=_words(read))
 
     async def forwarded(self) -> dict[int, int]:
         table = await self._monitor("info usernet")
@@ -162,7 +162,7 @@ class RunningQemu:
         return {int(guest): int(host) for host, guest in rules}
 
     async def quit(self) -> VmmExit:
-        self._reason = "told-to-quit"
+        self._reason = "quit-requested"
         assert self._qmp is not None
         asking = asyncio.create_task(self._qmp.execute("quit"))
         # QEMU may end before it has answered, and one that was stopped (SIGSTOP) never answers.
@@ -173,17 +173,17 @@ class RunningQemu:
         return await self.ended
 
     def kill(self) -> None:
-        """Send SIGKILL unless the process was reaped already; its pid is ours until then."""
+        """Send SIGKILL unless the process was reaped; its pid is not reused before that."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._held, signal.SIGKILL)
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def reap(self) -> None:
         await self._reaper
         if self._listener:
             self._listener.cancel()
         if self._qmp:
-            with suppress(Exception):  # QEMU is gone; how its socket ended is no news
+            with suppress(Exception):  # QEMU is gone; errors of its socket do not matter
                 await self._qmp.disconnect()
         if self._trace:
             self._trace[1].close()
@@ -196,17 +196,17 @@ class RunningQemu:
         # Source: pidfd_open(2); it can be read from once the process has ended.
         has_ended = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._held, has_ended.set)
+        loop.add_reader(self._pidfd, has_ended.set)
         try:
             await has_ended.wait()
             status = self._process.wait()
         finally:
-            loop.remove_reader(self._held)
-            os.close(self._held)
+            loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
         if self._reason == "died":
-            # QEMU told the reason, if it knew one, before it ended; it may still be on its way.
+            # QEMU sends the reason, if any, before it ends; it may not have arrived yet.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told_reason.wait(), 0.2)
+                await asyncio.wait_for(self._reason_known.wait(), 0.2)
         self.ended.set_result(VmmExit(reason=self._reason, exit_status=status))
 
     async def _listen(self, qmp: QMPClient) -> None:
@@ -214,7 +214,7 @@ class RunningQemu:
             "guest-shutdown": "powered-off",
             "guest-reset": "reset",
             "guest-panic": "reset",
-            "host-qmp-quit": "told-to-quit",
+            "host-qmp-quit": "quit-requested",
         }
         with qmp.listener(("SHUTDOWN", "BLOCK_IO_ERROR")) as events:
             async for event in events:
@@ -222,12 +222,12 @@ class RunningQemu:
                 assert isinstance(data, dict)
                 if event["event"] == "SHUTDOWN":
                     self._reason = reasons.get(str(data.get("reason")), "died")
-                    self._told_reason.set()
+                    self._reason_known.set()
                 elif data.get("nospace") and data.get("action") == "stop":
                     self.stalled.set()
 
     async def _monitor(self, line: str) -> str:
-        """Return what QEMU's monitor for people says; QMP has no command for it."""
+        """Run a command of QEMU's human monitor, for which QMP has no equivalent."""
         return str(await self._execute("human-monitor-command", {"command-line": line}))
 
     async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
@@ -242,26 +242,26 @@ class RunningQemu:
         output = self._log.read_text(errors="replace").strip()
         output = re.sub(r"^qemu-system-x86_64: ", "", output, flags=re.MULTILINE)
         status = f" (exit status {self.ended.result().exit_status})" if done else ""
-        hint = "look for the refused option in the output; --dry-run prints the whole command"
+        hint = "the output may name the refused option; --dry-run prints the whole command"
         if "Could not set up host forwarding rule" in output:
             port = re.search(r"'tcp:127.0.0.1:(\d+)", output)
-            what = f"port {port.group(1) if port else '?'} of 127.0.0.1 is in use already"
-            hint = "publish another one, or 0 for any that is free; ss -ltnp says who has it"
+            what = f"port {port.group(1) if port else '?'} of 127.0.0.1 is already in use"
+            hint = "publish another port, or 0 for any free one; ss -ltnp shows who uses it"
         return VmmError(what + status, hint=hint, evidence=output[-1500:])
 
 
-def _sighting(registers: str) -> VcpuState:
-    """Read what ``info registers`` says.
+def _vcpu_state(registers: str) -> VcpuState:
+    """Parse ``info registers``.
 
     RIP=ffffffff81c00010 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1; EIP outside of 64-bit
     mode. What TCG shows is where the current block of translated code began.
 
     Raises:
-        VmmError: it says nothing of the kind.
+        VmmError: it has no registers.
     """
     ip = re.search(r"\b([RE])IP=([0-9a-f]+)", registers)
     if ip is None:
-        raise VmmError("QEMU does not tell its registers", evidence=registers[:500])
+        raise VmmError("QEMU did not report its registers", evidence=registers[:500])
     in_kernel = "CPL=0" in registers
     return VcpuState(
         ip=int(ip[2], 16),

@@ -1,4 +1,4 @@
-"""Counts the guest's accesses to devices as QEMU traces them: a line for each, read and forgotten.
+"""Counting the guest's accesses to devices from QEMU's trace, a line for each.
 
 On real hardware each of them makes the vCPU leave the guest: a VM exit. Under KVM these differ:
 local APIC, I/O APIC, PIC and PIT are mostly served in the kernel, without QEMU; a virtio doorbell
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from bootwright.timelines.evidence import DeviceAccess
 
 EVENTS = ("memory_region_ops_read", "memory_region_ops_write")
-"""What QEMU is told to trace: accesses by ports and memory that a device answers. RAM is none, nor
+"""The events to trace: accesses by ports and memory that a device answers. RAM is none, nor
 is the disk that is mapped as memory."""
 
 _LINE = re.compile(

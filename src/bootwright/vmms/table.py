@@ -1,4 +1,4 @@
-"""Which VMMs there are."""
+"""All VMMs by name."""
 
 from __future__ import annotations
 

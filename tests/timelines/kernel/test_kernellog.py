@@ -91,9 +91,7 @@ def test_parse_kernel_log_of_modules_failures_and_missing_symbols() -> None:
     assert (blk.function, blk.module, blk.task, blk.result) == ("init", "virtio_blk", 85, -19)
     assert (net.module, net.end_ns) == ("virtio_net", None)
     assert (bare.function, bare.result) == ("0xffffffff8324f8f0", 0)
-    assert log.warnings[1:] == (
-        "initcalls of which the log has no end: 1; the last is init, line 2",
-    )
+    assert log.warnings[1:] == ("initcalls without an end in the log: 1; the last is init, line 2",)
 
 
 def test_parse_kernel_log_pairs_asynchronous_calls_by_number() -> None:
@@ -194,7 +192,7 @@ def test_parse_kernel_log_early_figures_are_whole_ticks(release: str) -> None:
 def test_parse_kernel_log_warns_of_a_lost_beginning() -> None:
     log = parse_kernel_log("[    0.000000] initcall a+0x0/0x1 returned 0 after 4 usecs")
     assert log.initcalls[0].start_ns is None
-    assert log.warnings[1:] == ("initcalls of which the log has no beginning: 1",)
+    assert log.warnings[1:] == ("initcalls without a start in the log: 1",)
 
 
 def test_parse_kernel_log_of_one_function_called_twice() -> None:

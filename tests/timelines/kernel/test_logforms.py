@@ -193,7 +193,7 @@ def test_a_journal_without_the_kernels_own_times_says_so() -> None:
     entry = _entry(0, "Linux version 6")
     del entry["_SOURCE_MONOTONIC_TIMESTAMP"]
     assert converted(json.dumps(entry)).warnings == (
-        "1 of the kernel's lines have the time at which journald read them; take "
+        "1 of the kernel's lines have the time when journald read them; use "
         "journalctl -k -o short-monotonic",
     )
 
@@ -203,7 +203,7 @@ def test_wall_clock_forms_say_so_and_notice_a_step() -> None:
     assert len(steady.warnings) == 1
     back = _short_precise([(9_000_000, "Linux version 6"), (0, "b"), (1_000_000, "c")])
     given_ = converted(back)
-    assert given_.warnings[1] == "the wall clock was set back by 9.0 s meanwhile"
+    assert given_.warnings[1] == "the wall clock was set back by 9.0 s during the log"
     read = parse_kernel_log(given_.text)
     assert [line.time_ns for line in read.lines] == [0, 0, 0]
 
@@ -211,7 +211,7 @@ def test_wall_clock_forms_say_so_and_notice_a_step() -> None:
 def test_times_at_which_journald_read_the_lines_are_told() -> None:
     lines = [(n * 20, f"line {n}") for n in range(200)]
     given_ = converted(_short_precise([(0, "Linux version 6"), *lines]))
-    assert "take journalctl -k -o short-monotonic" in given_.warnings[-1]
+    assert "use journalctl -k -o short-monotonic" in given_.warnings[-1]
 
 
 def test_human_times_are_read_until_a_minute_hides_a_distance() -> None:
@@ -223,8 +223,8 @@ def test_human_times_are_read_until_a_minute_hides_a_distance() -> None:
         (1_500_000_000, "a"),
     ]
     assert given_.warnings == (
-        "from line 3 on nothing is read: dmesg -H prints the minute there, in place of the "
-        "distance; take dmesg",
+        "lines from 3 on are ignored: dmesg -H prints the minute there instead of an offset; "
+        "use plain dmesg",
     )
 
 

@@ -101,7 +101,7 @@ def test_log_lines_warn_of_a_torn_stamp(torn: str) -> None:
     read = lines(f"[    0.000000] Linux version 6.1\n{torn}\n")
     assert read[1].time_ns is None
     assert warnings(f"[    0.000000] Linux version 6.1\n{torn}") == (
-        "stamps cut in two: 1; first-hand logs (dmesg) have none",
+        "timestamps cut in two: 1; dmesg has them whole",
     )
 
 

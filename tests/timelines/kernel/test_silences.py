@@ -83,7 +83,7 @@ def test_tests_of_one_kind_that_follow_each_other_are_one() -> None:
         (
             "wlan wlan0: Falling back to sysfs fallback for: wifi/fw.bin",
             "x",
-            "waiting up to 60 s for a program to hand over firmware wifi/fw.bin",
+            "waiting up to 60 s for user space to supply firmware wifi/fw.bin",
         ),
         ("x", "e100 0000:00:03.0: Direct firmware load for e100.fw failed", "looking for firmware"),
         ("pci 0000:00:01.0: [1af4:1005]", "pci 0000:00:02.0: BAR 0", "PCI: devices"),

@@ -164,9 +164,9 @@ def test_kernel_spans_of_a_hanging_initcall_explain_nothing() -> None:
     spans = {span.id: span for span in kernel_spans(log, parent="boot")}
     hanging = spans["kernel.initcall.serial8250_init"]
     assert (hanging.kind, hanging.end_ns) == ("frame", 160 * MS)
-    assert hanging.source == "line 8: calling; the log does not tell its end"
+    assert hanging.source == "line 8: calling; the log has no end of it"
     assert log.warnings == (
-        "initcalls of which the log has no end: 1; the last is serial8250_init, line 8",
+        "initcalls without an end in the log: 1; the last is serial8250_init, line 8",
     )
 
 

@@ -143,8 +143,8 @@ def test_warp_of_logs_without_common_lines_warns() -> None:
     assert found.clean_ns(123) == 123
     assert found.overhead is None
     assert found.warnings == (
-        "the two logs have no line in common: lengths are the instrumented pass's",
-        "a log does not tell when init was executed: the overhead is not known",
+        "the two logs have no line in common: lengths are the second boot's",
+        "a log has no start of init: the overhead is unknown",
     )
 
 

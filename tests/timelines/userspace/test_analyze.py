@@ -46,7 +46,9 @@ def test_blame_tells_the_lengths_that_show_tells(release: str) -> None:
         assert known is not None
         assert abs(known - took) <= MS
     (warning,) = told.warnings
-    assert warning.startswith("systemd-analyze blame says how long units took, and not when")
+    assert warning.startswith(
+        "systemd-analyze blame says how long units took, not when they started"
+    )
     made = length_spans(told, parent="pid1", start_ns=7)
     assert {span.kind for span in made} == {"frame"}
     assert {span.start_ns for span in made} == {7}
@@ -146,13 +148,12 @@ def test_show_may_hold_the_managers_own_block() -> None:
     [
         (
             "Startup finished in 2s (kernel) + 3s (userspace) = 5s\n",
-            "the text about units is systemd-analyze time, which tells how long the boot took, and "
-            "of no unit when it started",
+            "the text about units is systemd-analyze time, which has the length of the boot, "
+            "but no unit's start",
         ),
         (
             "[Unit]\nDescription=x\n",
-            "the text about units is a unit file, which says what a unit is to do, and not when it "
-            "did",
+            "the text about units is a unit file, which says what a unit does, not when it did",
         ),
         (
             "UNIT LOAD ACTIVE SUB DESCRIPTION\na.service loaded active running A\n",
@@ -160,18 +161,18 @@ def test_show_may_hold_the_managers_own_block() -> None:
             "unit started",
         ),
         ("", "the text about units is empty"),
-        ("what?\n", "the text about units does not hold anything that systemd says of its units"),
+        ("what?\n", "the text about units does not hold systemd's output about its units"),
         (
             "Id=a.service\nActiveState=inactive\nAfter=\n",
-            "the text about units (systemctl show) has no unit's time",
+            "the units file (systemctl show) has no times",
         ),
         (
             "-> Unit a.service:\n\tDescription: A\n",
-            "the text about units (systemd-analyze dump) has no unit's time",
+            "the units file (systemd-analyze dump) has no times",
         ),
         (
             "[    0.000000] Linux version 6\n",
-            "the text about units is dmesg, which is a kernel's log, and tells of no unit",
+            "the text about units is dmesg, which is a kernel log and has no units",
         ),
     ],
 )

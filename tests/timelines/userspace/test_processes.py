@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bootwright.timelines.userspace.processes import TICK_NS, Processes, lineage, parse, spans
 from tests.timelines.recorded import recorded
 
-# initramfs.done of that boot lies within the tick before the script's start; sshd listened 534.6 ms on.
+# initramfs.done of that boot lies within the tick before the script; sshd listened 534.6 ms on.
 _EXEC_NS, _LISTENING_NS = 2_050_000_000, 2_584_600_000
 
 
@@ -65,7 +65,10 @@ def test_processes_parse_tells_kernel_threads_apart() -> None:
 def test_processes_parse_warns_of_other_lines() -> None:
     found = parse("torn (sh\n" + _stat(4, "sh", 1, 9) + "12 (sh) S 1 0 0")
     assert [process.pid for process in found.processes] == [4]
-    assert found.warnings == ("no process: 'torn (sh'", "no process: '12 (sh) S 1 0 0'")
+    assert found.warnings == (
+        "not a line of /proc/PID/stat: 'torn (sh'",
+        "not a line of /proc/PID/stat: '12 (sh) S 1 0 0'",
+    )
 
 
 def test_process_spans_without_the_goal_explain_nothing() -> None:

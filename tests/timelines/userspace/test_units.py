@@ -76,7 +76,7 @@ _LISTS = ("requires", "requisite", "binds_to", "wants", "after", "before", "trig
 def test_parse_dump_equals_parse_show(texts: dict[str, str], shown: Systemd) -> None:
     dumped = parse_dump(texts["dump"])
     assert dumped.warnings == (
-        "the dump's times are of the wall clock, and may be off by a second each",
+        "the dump's times are of the wall clock; each may be off by up to a second",
     )
     assert set(dumped.units) == set(shown.units)
     assert dumped.manager.version == shown.manager.version
@@ -135,11 +135,11 @@ def test_parse_show_warns_of_what_it_cannot_read() -> None:
     assert shown.manager.version == "252"
     assert shown.manager.system.begin_ns is None
     assert shown.warnings == (
-        "a unit without Id, of 1 properties, is left out",
+        "ignored a unit without Id (1 properties)",
         "no property: 'nonsense'",
         "unit a.service lacks ActiveState, After, ActiveEnterTimestampMonotonic: its text is cut",
-        "InactiveExitTimestampMonotonic is no number of microseconds: 'soon'",
-        "the text of the manager ends inside of a line, which is left out",
+        "InactiveExitTimestampMonotonic is not a number of microseconds: 'soon'",
+        "the text of the manager ends inside a line, which is ignored",
     )
 
 

@@ -1,3 +1,3 @@
-# The host holds this against its own clock.
+# The host compares this with its own clock.
 date -u
 date +%s

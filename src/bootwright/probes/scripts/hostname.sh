@@ -1,5 +1,5 @@
-# The host holds this against the machine's name.
-read -r own </proc/sys/kernel/hostname
-read -r written </etc/hostname || fail "there is no /etc/hostname"
-[ "$written" = "$own" ] || fail "the host name is $own, but /etc/hostname says $written"
-echo "$own"
+# The host compares this with the machine's name.
+read -r name </proc/sys/kernel/hostname
+read -r written </etc/hostname || fail "/etc/hostname does not exist"
+[ "$written" = "$name" ] || fail "the host name is $name, but /etc/hostname says $written"
+echo "$name"

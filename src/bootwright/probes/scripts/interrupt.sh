@@ -1,7 +1,7 @@
 cd "$scratch"
 mkfifo keys screen
-# What is to be interrupted says itself that it runs: a bash that gets SIGINT just as it
-# starts a command waits for the whole command, or (5.2) for ever.
+# The command reports itself that it runs: a bash that gets SIGINT just as it starts a command
+# waits until the command ends, or (5.2) forever.
 ssh -F "$ssh_config" -tt guest \
     'trap "echo was-interrupted; exit 0" INT; sh -c "echo is-ready; exec sleep 5"; echo slept-on' \
     <keys >screen 2>&1 &
@@ -13,9 +13,9 @@ while read -r line <&4; do
     case $line in
     *is-ready*) printf '\003' >&3 ;;
     *was-interrupted*)
-        echo "Ctrl-C interrupts what runs"
+        echo "Ctrl-C interrupts the running command"
         exit 0
         ;;
     esac
 done
-fail "Ctrl-C does not interrupt what runs; the terminal showed:$seen"
+fail "Ctrl-C does not interrupt the running command; the terminal showed:$seen"

@@ -3,9 +3,9 @@ mkfifo keys screen
 ssh -F "$ssh_config" -tt guest <keys >screen 2>&1 &
 ssh=$!
 exec 3>keys 4<screen
-# Where nothing stops it, the job would go on.
+# End the job if nothing stops it.
 (sleep 12 && kill $ssh) >/dev/null 2>&1 3>&- 4<&- &
-# The terminal echoes what is typed, so what is waited for is worked out by the shell.
+# The terminal echoes the input, so the shell computes the text to wait for.
 echo 'set -m; sh -c "echo sleeping-$((40 + 2)); exec sleep 300"' >&3
 seen=
 while read -r line <&4; do

@@ -1,4 +1,4 @@
-# The user is made by root, in the files themselves: not every image has useradd.
+# Root adds the user to the files directly: not every image has useradd.
 user=bootwright-probe
 ssh -F "$ssh_config" guest "
     grep -q '^$user:' /etc/passwd && exit
@@ -6,20 +6,20 @@ ssh -F "$ssh_config" guest "
     echo '$user:x:54321:' >>/etc/group
     echo '$user:*:19000:0:99999:7:::' >>/etc/shadow
     mkdir -p /home/$user && chown 54321:54321 /home/$user
-" || fail "root cannot make a user"
-# While the system starts up, pam_nologin lets in nobody but root; it is asked again.
+" || fail "root cannot add a user"
+# While the system starts up, pam_nologin refuses all users but root: retry.
 tries=0
 until said=$(ssh -F "$ssh_config" -o LogLevel=INFO -l "$user" guest id -un 2>&1); do
     tries=$((tries + 1))
     case $said in
     *"booting up"* | *"not permitted to log in"*) ;;
-    *) fail "an ordinary user is not let in: $said" ;;
+    *) fail "an ordinary user cannot log in: $said" ;;
     esac
     [ $tries -lt 10 ] || {
-        cure "/run/nologin must go: keep systemd-user-sessions.service"
-        fail "an ordinary user is not let in (pam_nologin): $said"
+        fix "/run/nologin must be removed: keep systemd-user-sessions.service"
+        fail "an ordinary user cannot log in (pam_nologin): $said"
     }
     sleep 1
 done
-[ "$said" = "$user" ] || fail "the log-in as $user says: $said"
+[ "$said" = "$user" ] || fail "unexpected output of the log-in as $user: $said"
 echo "logged in as $user"

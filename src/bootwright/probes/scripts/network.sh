@@ -5,10 +5,10 @@ for card in /sys/class/net/*; do
     cards="$cards ${card##*/}"
     [ "$(cat "$card/operstate")" = up ] && up=${card##*/}
 done
-[ -n "$cards" ] || fail "the kernel shows no network card"
+[ -n "$cards" ] || fail "the kernel has no network card"
 [ -n "${up-}" ] || {
-    cure "ip link set${cards} up"
-    fail "no network card is up; there are:$cards"
+    fix "ip link set${cards} up"
+    fail "no network card is up; cards:$cards"
 }
 # The destination and the mask of a default route are zero.
 while read -r card destination gateway _ _ _ _ mask _; do
@@ -22,7 +22,7 @@ while read -r card destination gateway _ _ _ _ mask _; do
     route="$route by $card"
 done </proc/net/route
 [ -n "${route-}" ] || {
-    cure "ip route add default via GATEWAY"
+    fix "ip route add default via GATEWAY"
     fail "$up is up, but there is no default route"
 }
 echo "$up is up, default route to $route"

@@ -2,7 +2,7 @@ zombies() {
     count=0
     for stat in /proc/[0-9]*/stat; do
         read -r line 2>/dev/null <"$stat" || continue
-        line=${line##*) } # the name in parentheses may have blanks
+        line=${line##*) } # the name in parentheses may contain spaces
         case $line in "Z 1 "*) count=$((count + 1)) ;; esac
     done
     echo "$count"
@@ -18,6 +18,6 @@ sleep 1
 while left=$(zombies) && [ "$left" -gt "$before" ]; do
     tries=$((tries + 1))
     [ $tries -lt 20 ] || fail "PID 1 has not reaped $((left - before)) of 50 orphans:" \
-        "it is $(cat /proc/1/comm), which must wait(2) for all of its children"
+        "it is $(cat /proc/1/comm), which must call wait(2) for all its children"
     sleep 0.25
 done

@@ -1,22 +1,22 @@
-# What every probe's script may call. It runs in a POSIX shell with set -u, its input empty.
-#   $init $network    of the recipe
-#   $resolves         a name that the host resolves; empty: it resolves none
-#   $ssh_config       names the machine "guest", for the scripts of the client's side
-#   $scratch          a folder of the script's own, for the client's side
+# Functions for the scripts of probes, which run in a POSIX shell with set -u and without input.
+#   $init $network    from the recipe
+#   $resolves         a name that the host resolves; empty if it resolves none
+#   $ssh_config       an SSH configuration with the host "guest", for client probes
+#   $scratch          an empty folder for the script, for client probes
 
-# It has failed: this is why.
+# Fail, with the reason.
 fail() {
     echo "$*"
     exit 1
 }
 
-# It is not to be asked here: this is why.
+# Skip the probe, with the reason.
 does_not_apply() {
     echo "$*"
     exit 77
 }
 
-# What would make it pass; said before fail.
-cure() { echo "cure: $*"; }
+# Print how to make the probe pass; call it before fail.
+fix() { echo "fix: $*"; }
 
 has() { command -v "$1" >/dev/null 2>&1; }

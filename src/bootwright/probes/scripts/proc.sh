@@ -1,6 +1,6 @@
 [ -r /proc/self/status ] || {
-    cure "mount -t proc proc /proc"
-    fail "there is no /proc"
+    fix "mount -t proc proc /proc"
+    fail "/proc is not mounted"
 }
 for file in meminfo cpuinfo mounts sys/kernel/hostname net/dev; do
     cat "/proc/$file" >/dev/null || fail "/proc/$file cannot be read"

@@ -1,9 +1,9 @@
 [ "$network" != none ] || does_not_apply "the recipe has no network"
-[ -n "$resolves" ] || does_not_apply "the host itself resolves no names"
+[ -n "$resolves" ] || does_not_apply "the host resolves no names"
 has getent || does_not_apply "the image has no getent"
 said=$(getent hosts "$resolves") || {
     servers=$(grep '^nameserver' /etc/resolv.conf 2>/dev/null | tr '\n' ' ')
-    cure "/etc/resolv.conf must name a server; the machine's network has one at 10.0.2.3"
-    fail "$resolves is not resolved, though the host resolves it; servers: ${servers:-none}"
+    fix "/etc/resolv.conf must name a server; the machine's network provides 10.0.2.3"
+    fail "cannot resolve $resolves, but the host can; servers: ${servers:-none}"
 }
 echo "$said"

@@ -1,6 +1,6 @@
 grep -q ' /run tmpfs ' /proc/mounts || {
-    cure "mount -t tmpfs -o mode=0755 run /run"
-    fail "/run is no tmpfs: what lies there would outlive the boot"
+    fix "mount -t tmpfs -o mode=0755 run /run"
+    fail "/run is not a tmpfs: files there would survive a reboot"
 }
-echo probe >/run/bootwright-probe || fail "/run cannot be written to"
+echo probe >/run/bootwright-probe || fail "cannot write to /run"
 rm /run/bootwright-probe

@@ -11,6 +11,6 @@ ExecStart=/bin/sh -c 'echo ran >/run/$unit-ran'
 END
 systemctl daemon-reload
 said=$(systemctl start "$unit" 2>&1)
-[ -e "/run/$unit-ran" ] || fail "a service that was written just now does not run: $said"
+[ -e "/run/$unit-ran" ] || fail "a new service does not run: $said"
 rm "/etc/systemd/system/$unit.service" "/run/$unit-ran"
 systemctl daemon-reload

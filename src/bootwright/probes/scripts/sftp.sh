@@ -7,8 +7,8 @@ get /tmp/bootwright-probe-sftp back
 rm /tmp/bootwright-probe-sftp
 END
 ) || {
-    cure "sshd needs its subsystem: Subsystem sftp internal-sftp"
+    fix "add to sshd_config: Subsystem sftp internal-sftp"
     fail "sftp does not work: $(echo "$said" | grep -v '^sftp>')"
 }
-[ "$(cksum <there)" = "$(cksum <back)" ] || fail "64 KiB came back changed"
+[ "$(cksum <there)" = "$(cksum <back)" ] || fail "a file of 64 KiB was corrupted"
 echo "64 KiB in and out"

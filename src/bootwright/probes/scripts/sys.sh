@@ -1,4 +1,4 @@
 [ -d /sys/class/net ] && [ -r /sys/kernel/uevent_seqnum ] || {
-    cure "mount -t sysfs sysfs /sys"
-    fail "there is no /sys"
+    fix "mount -t sysfs sysfs /sys"
+    fail "/sys is not mounted"
 }

@@ -18,7 +18,7 @@ said=$(systemctl start "$unit.timer" 2>&1)
 tries=0
 until [ -e "/run/$unit-fired" ]; do
     tries=$((tries + 1))
-    [ $tries -lt 40 ] || fail "a timer of one second has not fired after ten: $said" \
+    [ $tries -lt 40 ] || fail "a timer of 1 s did not fire within 10 s: $said" \
         "$(systemctl list-timers --all --no-pager "$unit.timer")"
     sleep 0.25
 done

@@ -1,11 +1,11 @@
 for folder in /tmp /var/tmp; do
-    echo probe >"$folder/bootwright-probe" || fail "$folder cannot be written to"
+    echo probe >"$folder/bootwright-probe" || fail "cannot write to $folder"
     rm "$folder/bootwright-probe"
     case $(ls -ldL "$folder") in
     drwxrwxrwt*) ;;
     *)
-        cure "chmod 1777 $folder"
-        fail "$folder is not for everybody: $(ls -ldL "$folder")"
+        fix "chmod 1777 $folder"
+        fail "$folder is not writable by all users: $(ls -ldL "$folder")"
         ;;
     esac
 done

@@ -8,7 +8,7 @@ for unit in $bad; do
     echo "$unit failed: $(journalctl --boot --unit "$unit" --lines 1 --output cat --no-pager)"
 done
 [ "$state" = running ] && [ -z "$bad" ] || {
-    [ -z "$bad" ] || cure "mend them, or mask them: $(echo "$bad" | tr '\n' ' ')"
-    fail "systemctl is-system-running says $state"
+    [ -z "$bad" ] || fix "fix or mask these units: $(echo "$bad" | tr '\n' ' ')"
+    fail "systemctl is-system-running prints $state"
 }
 echo "running, no unit has failed"

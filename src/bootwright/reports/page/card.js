@@ -3,7 +3,7 @@
 const card = byId("card");
 
 const slackOf = (span) =>
-  span.slack !== null ? duration(span.slack) : span.critical ? "none" : "not known";
+  span.slack !== null ? duration(span.slack) : span.critical ? "none" : "unknown";
 
 /** The span in a sentence, for the line below the picture and for those who hear it. */
 function sentence(span) {
@@ -34,7 +34,7 @@ function fillSpanCard(span) {
     ["length", `${duration(span.length)} (${share(span.length)})`],
     ["critical", span.critical ? "yes" : "no"],
     ["slack", slackOf(span)],
-    ["unaccounted", span.unaccounted ? duration(span.unaccounted) : "nothing"],
+    ["unaccounted", span.unaccounted ? duration(span.unaccounted) : "none"],
     ["layer", span.layer],
     ["kind", KIND[span.kind], true],
     ["source", span.source, true],
@@ -66,7 +66,7 @@ function hideCard() {
 function pinCard(index) {
   fillSpanCard(spans[index]);
   const actions = element("div", { className: "actions" });
-  const zoomed = element("button", { type: "button", text: "Zoom to it" });
+  const zoomed = element("button", { type: "button", text: "Zoom to span" });
   zoomed.addEventListener("click", () => zoomTo(index));
   const closed = element("button", { type: "button", text: "Close" });
   closed.addEventListener("click", () => {

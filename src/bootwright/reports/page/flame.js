@@ -118,7 +118,7 @@ function startFlame() {
   if (!raw.flame.length) return;
   makeFlame();
   byId("flame-section").hidden = false;
-  byId("flame-total").textContent = `${duration(flameTop.count)} seen`;
+  byId("flame-total").textContent = `${duration(flameTop.count)} sampled`;
   flame.setAttribute("aria-label", `Flame graph of ${duration(flameTop.count)}`);
   flame.addEventListener("click", (event) => {
     const node = flameAt(event);

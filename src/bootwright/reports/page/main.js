@@ -22,7 +22,7 @@ function drawLegend() {
   const layer = "userspace";
   const samples = [
     ["work on the critical path", { kind: "work", critical: true }],
-    ["work beside it", { kind: "work", critical: false }],
+    ["work off the critical path", { kind: "work", critical: false }],
     ["wait", { kind: "wait", critical: false }],
     ["frame: only its ends are known", { kind: "frame", critical: false }],
     ["unaccounted", null],

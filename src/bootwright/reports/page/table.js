@@ -130,5 +130,5 @@ function fillLongest() {
         bar),
     );
   }
-  if (!leaves.length) byId("longest").append(element("li", { text: "No span is on it." }));
+  if (!leaves.length) byId("longest").append(element("li", { text: "No spans on the critical path." }));
 }

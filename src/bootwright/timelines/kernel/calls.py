@@ -94,16 +94,16 @@ def _timed(
         source = f"lines {lines}: calling, returned {initcall.result}"
     elif start is not None and initcall.told_ns is not None:
         end = start + initcall.told_ns
-        source = f"lines {lines}: calling; the length is the kernel's own figure"
+        source = f"lines {lines}: calling; the length is the one that the kernel reports"
     elif start is not None and next_start_ns is not None and next_start_ns >= start:
         end = next_start_ns
         source = f"line {lines}: calling; the end is the same task's next call"
     elif start is not None:
         end, is_open = max(start, end_ns), True
-        source = f"line {lines}: calling; the log does not tell its end"
+        source = f"line {lines}: calling; the log has no end of it"
     elif end is not None and initcall.told_ns is not None:
         start = max(0, end - initcall.told_ns)
-        source = f"line {lines}: returned; the length is the kernel's own figure"
+        source = f"line {lines}: returned; the length is the one that the kernel reports"
     else:
         return None
     return Call(

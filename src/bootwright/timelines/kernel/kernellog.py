@@ -228,11 +228,11 @@ class _Reader:
         if unfinished:
             last = max(unfinished, key=lambda call: call.first_line)
             found.append(
-                f"initcalls of which the log has no end: {len(unfinished)}; "
+                f"initcalls without an end in the log: {len(unfinished)}; "
                 f"the last is {last.function}, line {last.first_line}"
             )
         if self._uncalled:
-            found.append(f"initcalls of which the log has no beginning: {self._uncalled}")
+            found.append(f"initcalls without a start in the log: {self._uncalled}")
         return found
 
     def _calling(self, found: re.Match[str], line: LogLine) -> None:

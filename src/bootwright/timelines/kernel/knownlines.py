@@ -47,7 +47,7 @@ KNOWN_LINES = (
         "before",
         r"alg: self-tests for \S{1,128} \((\S{1,128})\) passed",
         "crypto self-test of {0}",
-        "alg_test(), crypto/testmgr.c; cryptomgr.notests leaves them out",
+        "alg_test(), crypto/testmgr.c; cryptomgr.notests skips them",
     ),
     _line("before", r"alg: ", "crypto self-tests", "alg_test(), crypto/testmgr.c"),
     _line("between", r"raid6: ", "RAID-6 speed tests", "raid6_select_algo(), lib/raid6/algos.c"),
@@ -102,27 +102,27 @@ KNOWN_LINES = (
     _line(
         "after",
         r"Console: switching to ",
-        "the screen being drawn anew",
+        "the screen being redrawn",
         "do_take_over_console(), drivers/tty/vt/vt.c",
     ),
     # Entropy
     _line(
         "before",
         r"random: (?:crng|fast) init done",
-        "waiting for entropy: whoever calls getrandom() before this stands still",
+        "waiting for entropy: getrandom() blocks until then",
         "crng_reseed(), drivers/char/random.c; a virtio-rng or random.trust_cpu=1 helps",
     ),
     _line(
         "after",
         r"random: \S{1,64}: uninitialized urandom read",
-        "waiting for entropy: a program that wants it may stand still",
+        "waiting for entropy: programs that need it may block",
         "drivers/char/random.c",
     ),
     # Firmware files
     _line(
         "after",
         r".{1,128}?: Falling back to (?:sysfs fallback for: (\S{1,128})|user)",
-        "waiting up to 60 s for a program to hand over firmware {0}",
+        "waiting up to 60 s for user space to supply firmware {0}",
         "firmware_fallback_sysfs(), drivers/base/firmware_loader/fallback.c",
     ),
     _line(
@@ -191,7 +191,7 @@ KNOWN_LINES = (
     _line(
         "before",
         r"usb [0-9.-]{1,32}: (?:device descriptor read|device not (?:accepting|responding))",
-        "a USB device that does not answer: 5 s a try",
+        "a USB device that does not answer: 5 s per try",
         "hub_port_init(), drivers/usb/core/hub.c",
     ),
     _line(
@@ -251,7 +251,7 @@ KNOWN_LINES = (
         "after",
         r"Calibrating delay loop\.\.\. ?$",
         "calibrating the delay loop",
-        "calibrate_delay(), init/calibrate.c; lpj= leaves it out",
+        "calibrate_delay(), init/calibrate.c; lpj= skips it",
     ),
     _line(
         "after",

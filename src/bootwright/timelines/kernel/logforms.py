@@ -178,7 +178,7 @@ def _entries(text: str, found: list[tuple[int, dict[str, str]]]) -> AsDmesg:
         lines[number] = _stamped(int(at), message)
     if late:
         warnings.append(
-            f"{late} of the kernel's lines have the time at which journald read them; take "
+            f"{late} of the kernel's lines have the time when journald read them; use "
             "journalctl -k -o short-monotonic"
         )
     return AsDmesg(text="\n".join(lines), warnings=tuple(warnings))
@@ -201,13 +201,13 @@ def _wall(text: str, read: Callable[[str], tuple[int, str] | None]) -> AsDmesg:
         before_us = max(before_us, at_us - first_us)
         stamps.append(before_us)
         lines.append(_stamped(before_us, found[1]))
-    warnings = ["times of the wall clock; the log's first line is taken for the kernel's start"]
+    warnings = ["times of the wall clock; the log's first line is assumed to be the kernel's start"]
     if stepped_us > _S_US:
-        warnings.append(f"the wall clock was set back by {stepped_us / _S_US:.1f} s meanwhile")
+        warnings.append(f"the wall clock was set back by {stepped_us / _S_US:.1f} s during the log")
     if len(stamps) > _MANY_LINES and stamps[_MANY_LINES] < _READ_IN_US:
         warnings.append(
-            "the first lines have the time at which journald read them, not that of the kernel; "
-            "take journalctl -k -o short-monotonic"
+            "the first lines have the time when journald read them, not the kernel's; "
+            "use journalctl -k -o short-monotonic"
         )
     return AsDmesg(text="\n".join(lines), warnings=tuple(warnings))
 
@@ -272,8 +272,8 @@ def _deltas(text: str) -> AsDmesg:
         elif minute := _MINUTE.match(line):
             if began:
                 warnings = (
-                    f"from line {number} on nothing is read: dmesg -H prints the minute there, "
-                    "in place of the distance; take dmesg",
+                    f"lines from {number} on are ignored: dmesg -H prints the minute there "
+                    "instead of an offset; use plain dmesg",
                 )
                 break
             lines.append(_stamped(at_us, minute["text"].rstrip("\r")))

@@ -84,7 +84,7 @@ def log_lines(log: str) -> tuple[tuple[LogLine, ...], tuple[str, ...]]:
         )
     torn = sum(1 for line in lines if line.time_ns is None and _TORN.match(line.text))
     if torn:
-        warnings.append(f"stamps cut in two: {torn}; first-hand logs (dmesg) have none")
+        warnings.append(f"timestamps cut in two: {torn}; dmesg has them whole")
     return tuple(lines), tuple(warnings)
 
 

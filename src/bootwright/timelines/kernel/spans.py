@@ -187,7 +187,7 @@ def kernel_end(log: KernelLog, first_of_init_ns: int | None = None) -> tuple[int
         return late[-1].time_ns or 0, f"line {late[-1].number}: {late[-1].text}"
     if first_of_init_ns is not None:
         return first_of_init_ns, "the first line of PID 1"
-    return log.end_ns, "the log's last line; it does not tell when init was executed"
+    return log.end_ns, "the log's last line; it has no start of init"
 
 
 def init_ran(log: KernelLog) -> bool:

@@ -139,14 +139,14 @@ def warp(instrumented: KernelLog, clean: KernelLog) -> Warp:
             anchors[-1] = anchor
     warnings = []
     if not common:
-        warnings.append("the two logs have no line in common: lengths are the instrumented pass's")
+        warnings.append("the two logs have no line in common: lengths are the second boot's")
     steady = _common(_steady(_moments(instrumented)), _steady(_moments(clean)))
     steady = [a for a in steady if a.instrumented_ns > 0] or anchors
     first = min(steady, key=lambda anchor: anchor.instrumented_ns)
     found = Warp(anchors=tuple(anchors), steady=first, overhead=None)
     overhead = _overhead(instrumented, clean, found)
     if overhead is None:
-        warnings.append("a log does not tell when init was executed: the overhead is not known")
+        warnings.append("a log has no start of init: the overhead is unknown")
     return replace(found, overhead=overhead, warnings=tuple(warnings))
 
 

@@ -82,7 +82,7 @@ def read_units(text: str, *, init_ns: int) -> UnitsTold:
         # Of the manager's own properties alone there are its times.
         if told.systemd.manager.system.begin_ns is not None:
             return told
-        raise FormatError(f"the text about units ({form.name}) has no unit's time", hint=TAKE_UNITS)
+        raise FormatError(f"the units file ({form.name}) has no times", hint=TAKE_UNITS)
     return told
 
 
@@ -99,8 +99,7 @@ def _read(text: str, form: Form, init_ns: int) -> UnitsTold:
     return UnitsTold(
         systemd=systemd,
         warnings=(
-            f"{form.name} does not say what a unit was after: there is no critical path; "
-            f"take {TAKE_UNITS}",
+            f"{form.name} has no order of units, so there is no critical path; use {TAKE_UNITS}",
         ),
     )
 
@@ -141,8 +140,8 @@ def _blame(text: str) -> UnitsTold:
         systemd=Systemd(),
         lengths_ns=tuple(found),
         warnings=(
-            "systemd-analyze blame says how long units took, and not when they started: those of "
-            f"which nothing else is known stand at the start of PID 1; take {TAKE_UNITS}",
+            "systemd-analyze blame says how long units took, not when they started: units "
+            f"without other data are placed at the start of PID 1; use {TAKE_UNITS}",
         ),
     )
 
@@ -164,11 +163,11 @@ def length_spans(told: UnitsTold, *, parent: str, start_ns: int) -> list[Span]:
             id=f"unit.{name}",
             parent=parent,
             layer="userspace",
-            name=f"{name}: at a time not told",
+            name=f"{name}: start unknown",
             kind="frame",
             start_ns=start_ns,
             end_ns=start_ns + took,
-            source="systemd-analyze blame: its length; it does not say when it started",
+            source="systemd-analyze blame: its length; its start is unknown",
         )
         for name, took in dict(told.lengths_ns).items()
     ]
@@ -198,8 +197,8 @@ def _chain(text: str, init_ns: int) -> UnitsTold:
         systemd=Systemd(units=units, error_ns=1_000_000),
         goal=next(iter(units), ""),
         warnings=(
-            "systemd-analyze critical-chain tells of the units of one chain alone; "
-            f"for all of them take {TAKE_UNITS}",
+            "systemd-analyze critical-chain has the units of one chain only; "
+            f"for all units use {TAKE_UNITS}",
         ),
     )
 

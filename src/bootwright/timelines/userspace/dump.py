@@ -60,7 +60,7 @@ class _Clock:
                 pass
             else:
                 return int(at.timestamp()) * 1_000_000 + int((fraction or "").ljust(6, "0"))
-        self._warnings.append(f"no time: {value[:40]!r}")
+        self._warnings.append(f"invalid time: {value[:40]!r}")
         return None
 
 
@@ -73,7 +73,7 @@ def parse_dump(text: str) -> Systemd:
     text, _, torn = text.rpartition("\n")
     warnings: list[str] = []
     if torn:
-        warnings.append("the dump ends inside of a line, which is left out")
+        warnings.append("the dump ends inside a line, which is ignored")
     head: dict[str, str] = {}
     bodies: dict[str, list[str]] = {}
     body: list[str] | None = None
@@ -93,7 +93,7 @@ def parse_dump(text: str) -> Systemd:
     if bodies and "Timestamp kernel" not in head:
         warnings.append("the dump does not say when the kernel started: no unit has times")
     if bodies:
-        warnings.append("the dump's times are of the wall clock, and may be off by a second each")
+        warnings.append("the dump's times are of the wall clock; each may be off by up to a second")
     return Systemd(
         manager=_manager(head, clock),
         units={name: _unit(name, lines, clock) for name, lines in bodies.items()},

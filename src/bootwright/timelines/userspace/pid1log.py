@@ -143,7 +143,7 @@ def spans(told: Pid1Log, *, parent: str, end_ns: int) -> list[Span]:
                 end_ns=end_ns if unit.end_ns is None else min(unit.end_ns, end_ns),
                 source=lines
                 if unit.last_line
-                else f"line {unit.first_line}: systemd starts it; the log does not tell its end",
+                else f"line {unit.first_line}: systemd starts it; the log has no end of it",
             )
         )
     return found

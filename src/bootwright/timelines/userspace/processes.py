@@ -67,7 +67,7 @@ def parse(text: str) -> Processes:
             continue
         fields = _STAT.fullmatch(line)
         if fields is None:
-            warnings.append(f"no process: {line[:60]!r}")
+            warnings.append(f"not a line of /proc/PID/stat: {line[:60]!r}")
             continue
         process = Process(
             pid=int(fields["pid"]),

@@ -173,10 +173,10 @@ def parse_show(units: str, manager: str = "") -> Systemd:
         name = fields.get("Id", "")
         if not name:
             if fields:
-                warnings.append(f"a unit without Id, of {len(fields)} properties, is left out")
+                warnings.append(f"ignored a unit without Id ({len(fields)} properties)")
             continue
         if missing := [key for key in _ALWAYS if key not in fields]:
-            warnings.append(f"unit {name} lacks {', '.join(missing)}: its text is cut")
+            warnings.append(f"unit {name} has no {', '.join(missing)}: its text is truncated")
         # A unit that is listed under each of its names is told of more than once.
         found.setdefault(name, _unit(name, fields, warnings))
     told = _fields(_whole(manager, "manager", warnings).split("\n"), warnings)
@@ -188,7 +188,7 @@ def _whole(text: str, what: str, warnings: list[str]) -> str:
     text = text.replace("\r\n", "\n")
     lines, _, torn = text.rpartition("\n")
     if torn:
-        warnings.append(f"the text of the {what} ends inside of a line, which is left out")
+        warnings.append(f"the text of the {what} ends inside a line, which is ignored")
     return lines
 
 
@@ -211,7 +211,7 @@ def _fields(lines: Iterable[str], warnings: list[str]) -> dict[str, str]:
         if equals and key:
             fields.setdefault(key, value)
         elif line:
-            warnings.append(f"no property: {line[:60]!r}")
+            warnings.append(f"not a property: {line[:60]!r}")
     return fields
 
 
@@ -224,7 +224,7 @@ def _stamps(fields: dict[str, str], key: str, warnings: list[str]) -> int | None
     if not value:
         return None
     if not _DIGITS.fullmatch(value):
-        warnings.append(f"{key}{_STAMP} is no number of microseconds: {value[:40]!r}")
+        warnings.append(f"{key}{_STAMP} is not a number of microseconds: {value[:40]!r}")
         return None
     return None if int(value) in (0, _NEVER) else int(value) * _US_NS
 

@@ -1,4 +1,4 @@
-"""Stores and machines for what looks at all of them; nothing in them could boot."""
+"""Image and kernel stores and machines; nothing in them can boot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_DIGEST = Digest("sha256-" + "0" * 64)
 
 
 def add_image(home: Home, name: str, content: str = "") -> Image:
-    """Shelve an image; *content* tells two of one name apart."""
+    """Store an image; *content* tells two of one name apart."""
     with image_store(home).staged() as staged:
         folder = staged / "image"
         folder.mkdir()
@@ -38,7 +38,7 @@ def add_image(home: Home, name: str, content: str = "") -> Image:
 
 
 def add_kernel(home: Home, name: str, content: str = "") -> Kernel:
-    """Shelve a kernel; *content* tells two of one name apart."""
+    """Store a kernel; *content* tells two of one name apart."""
     with kernel_store(home).staged() as staged:
         folder = staged / "kernel"
         folder.mkdir()
@@ -90,8 +90,8 @@ def alive(folder: MachineFolder) -> Iterator[None]:
         yield
 
 
-def told(found: PruneList) -> list[tuple[PrunableKind, str, str]]:
-    """Return what is told of each thing."""
+def listed(found: PruneList) -> list[tuple[PrunableKind, str, str]]:
+    """Return the kind, name and reason of each item."""
     return [(item.kind, item.name, item.why) for item in found.items]
 
 

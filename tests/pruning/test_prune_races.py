@@ -15,7 +15,7 @@ from bootwright.machines.folder import all_machines
 from bootwright.pruning.prunable import PrunableKind
 from bootwright.pruning.prune import find_prunable, remove_prunable
 from bootwright.store import Store
-from tests.doctor.samples import (
+from tests.pruning.samples import (
     add_image,
     add_kernel,
     add_machine,
