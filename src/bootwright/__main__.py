@@ -1,4 +1,4 @@
-"""The command ``bootwright``."""
+"""The ``bootwright`` command."""
 
 from __future__ import annotations
 

@@ -83,8 +83,8 @@ def test_a_recipe_is_the_rest(tmp_path: Path) -> None:
         ),
         (
             lambda: draft_of("web", memory="lots"),
-            "memory: 'lots' is no size",
-            "sizes are such as 512M",
+            "memory: invalid size 'lots'",
+            "use a number and a unit, such as 512M",
         ),
         (
             lambda: draft_of("web", accelerator="kmv"),

@@ -79,7 +79,7 @@ UUID=deadbeef-1234-4000-8000-000000000008 none swap sw 0 0
 """
 
 
-def test_mounts_that_cannot_be_had_are_left_out_and_the_rest_is_mounted(
+def test_run_leaves_out_mounts_that_cannot_be_had(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     disk = _with_boot_partitions(tmp_path, Path(bootwright.json("image", "show", bookworm)["path"]))
@@ -103,7 +103,7 @@ def test_mounts_that_cannot_be_had_are_left_out_and_the_rest_is_mounted(
     ]
 
 
-def test_emergency_mode_ends_the_wait_with_its_cause_and_the_cure(
+def test_run_reports_the_cause_of_emergency_mode_at_once(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:
     files: dict[str, str | None] = {"/etc/fstab": "tmpfs /srv/a-b tmpfs nonsense=1 0 0\n"}
@@ -124,7 +124,9 @@ def test_emergency_mode_ends_the_wait_with_its_cause_and_the_cure(
     os.geteuid() != 0 or tools.find("mkfs.btrfs") is None,
     reason="only root can make subvolumes, with btrfs-progs",
 )
-def test_root_in_a_subvolume(bootwright: Bootwright, bookworm: str, tmp_path: Path) -> None:
+def test_image_import_boots_a_root_in_a_subvolume(
+    bootwright: Bootwright, bookworm: str, tmp_path: Path
+) -> None:
     disk, mounted, below = tmp_path / "disk", tmp_path / "mounted", tmp_path / "below"
     with disk.open("wb") as file:
         file.truncate(1200 << 20)

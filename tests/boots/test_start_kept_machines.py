@@ -170,7 +170,7 @@ def test_start_boots_a_crashed_machine_again(template: Path, tmp_path: Path) -> 
     [check] = [check for check in report["checks"] if check["name"] == "machine db"]
     assert check["state"] == "note"
     assert "bootwright start db" in check["hint"]
-    assert own("doctor", "--fix").stdout.endswith("there was nothing to fix\n")
+    assert own("doctor", "--fix").stdout.endswith("nothing to fix\n")
 
     assert own("start", "db").returncode == 0
     assert own("ssh", "db", "--", "cat /root/x /root/y").stdout == "kept\nmore\n"

@@ -97,7 +97,7 @@ def test_history_trend_of_an_empty_history_says_what_fills_it(bootwright: Cli, h
     for words in (("trend",), ("regress", "--tiny")):
         done = bootwright("history", *words)
         assert (done.status, done.out) == (0, "")
-        assert "bootwright measure and check put some there" in done.err
+        assert "bootwright measure and check record them" in done.err
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_history_trend_of_an_empty_history_says_what_fills_it(bootwright: Cli, h
     [
         (None, (), "cannot read the budget"),
         (TINY, ("--json", "--markdown"), "contradict each other"),
-        (TINY, ("--junit", "/none/x.xml"), "its folder is not there"),
-        (TINY + 'budget = { firmware = "1s" }', (), "has a budget for an unknown phase 'firmware'"),
+        (TINY, ("--junit", "/none/x.xml"), "its folder does not exist"),
+        (TINY + 'budget = { firmware = "1s" }', (), "'firmware', which is no phase of it"),
         (TINY + 'with = ["nonsense"]', (), "nonsense"),
         (TINY.replace("tiny = true", 'image = "wep"'), (), "wep"),
     ],

@@ -51,7 +51,7 @@ def test_console_shows_the_last_screen_and_says_how_it_ended(home: Home) -> None
         assert process.stderr is not None
         assert process.stdout.read() == b"web login: "
         assert process.stderr.read() == (
-            b"console of web; leave with Ctrl-]\r\n\nweb: its console has ended\n"
+            b"console of web; leave with Ctrl-]\r\n\nweb: the console is closed\n"
         )
     assert process.returncode == 0
     assert monitor.heard == [AttachConsole(from_byte=-2048)]

@@ -31,7 +31,7 @@ def test_compare_with_help_lists_all_changes(bootwright: Cli, command: str) -> N
     [
         (["measure"], "no image was given"),
         (["measure", "web"], "no image is called 'web'"),
-        (["measure", *TINY, "--with", "faster"], "it is none of the forms"),
+        (["measure", *TINY, "--with", "faster"], "unknown change"),
         (["measure", *TINY, "--with", "cmdline+=quiet"], "cmdline+=quiet changes nothing"),
         (["measure", *TINY, "--with", "init=tini"], "which does not go with no image"),
         (["measure", *TINY, "--with", "kernel=nosuch"], "no kernel is called 'nosuch'"),
@@ -42,7 +42,7 @@ def test_compare_with_help_lists_all_changes(bootwright: Cli, command: str) -> N
         (["compare", *TINY], "nothing to compare with"),
         (["compare", *TINY, "--with", "memory=1G", "--smallest", "much"], "neither a share"),
         (["compare", *TINY, "--with", "memory=1G", "--smallest", "0ms"], "of interest is 0"),
-        (["compare", *TINY, "--staged", "-n", "4"], "--staged has its own numbers"),
+        (["compare", *TINY, "--staged", "-n", "4"], "--staged and -n contradict each other"),
         (
             ["compare", *TINY, "--with", "cmdline+=a", "--with", "cmdline-=a"],
             "conflict",

@@ -51,9 +51,7 @@ def ids(done: Any) -> list[int]:
 def test_history_empty_says_what_fills_it(bootwright: Cli, home: Home) -> None:
     done = bootwright("history")
     assert (done.status, done.out) == (0, "")
-    assert done.err == (
-        "no boot is in the history yet; bootwright run and timeline put theirs there\n"
-    )
+    assert done.err == ("the history is empty; bootwright run and timeline add boots to it\n")
     assert json.loads(bootwright("history", "--json").out) == {"version": 1, "boots": []}
     assert not home.state.exists()
 
@@ -99,7 +97,7 @@ def test_history_lists_a_limited_number_by_default(bootwright: Cli, home: Home) 
     filled(home, *(boot() for _ in range(22)))
     done = bootwright("history")
     assert [line.split()[0] for line in done.out.splitlines()[1:]] == [str(n) for n in range(3, 23)]
-    assert done.err == "there are older ones: --all shows them, or --limit N\n"
+    assert done.err == "older boots are not shown: use --all or --limit N\n"
     assert len(bootwright("history", "--all").out.splitlines()) == 23
     assert bootwright("history", "--limit", "22").err == ""
     assert len(ids(bootwright("history", "--json"))) == 22
@@ -109,14 +107,14 @@ def test_history_without_a_match_says_what_there_is(bootwright: Cli, three: Hist
     done = bootwright("history", "--image", "wep")
     assert (done.status, done.out) == (0, "")
     assert done.err == (
-        f"none of the 3 boots in the history is so (images: db, web; kernels: {'1' * 12}, debian)\n"
+        f"no match among 3 boots in the history (images: db, web; kernels: {'1' * 12}, debian)\n"
     )
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--since", "yesterday"), "--since 'yesterday' is neither a length of time nor a date"),
+        (("--since", "yesterday"), "--since 'yesterday' is neither a duration nor a date"),
         (("--all", "--limit", "3"), "--all and --limit contradict each other"),
         (
             ("--image", "web", "rm", "1"),
@@ -125,10 +123,10 @@ def test_history_without_a_match_says_what_there_is(bootwright: Cli, three: Hist
         (("show", "1", "--recipe", "--json"), "--recipe prints TOML, --json JSON"),
         (("show", "9"), "the history has no boot 9"),
         (("rm", "1", "9"), "the history has no boot 9"),
-        (("prune",), "which boots are to go is not said"),
+        (("prune",), "no boots selected"),
         (("prune", "--keep", "1", "--older-than", "1d"), "--keep and --older-than were both given"),
-        (("prune", "--older-than", "3"), "--older-than '3' is no length of time"),
-        (("prune", "--keep", "1"), "nothing is removed without --yes where nobody can be asked"),
+        (("prune", "--older-than", "3"), "--older-than '3' is not a duration"),
+        (("prune", "--keep", "1"), "confirmation needed: use --yes without a terminal"),
     ],
 )
 def test_history_refuses_wrong_usage_with_a_hint(
@@ -165,8 +163,8 @@ def test_history_show_prints_recipe_host_and_phases(bootwright: Cli, three: Hist
     for line in (
         f"boot 3: run db, {times.shown(NOW_S)}",
         "  start-up 8.000 s, whole 9.000 s, unaccounted 1.5 ms",
-        "  bootwright timeline --boot 3 shows it again",
-        "  initramfs               0.0        0.0",
+        "  show it again: bootwright timeline --boot 3",
+        "  seed                    0.0        0.0",
         "  CPU          A CPU, 2 usable",
         "  accelerator  tcg",
         "  VMM          qemu 7.2.0",
@@ -222,7 +220,7 @@ def test_history_prune_lists_and_removes_boots(
     assert (done.status, done.out) == (0, "")
     last = done.err.splitlines()[-1]
     count = "1 boot" if len(going) == 1 else f"{len(going)} boots"
-    assert last.startswith(f"removed {count}, freed " if going else "there is nothing to remove")
+    assert last.startswith(f"removed {count}, freed " if going else "nothing to remove")
     assert ids(bootwright("history", "--json")) == left
 
 

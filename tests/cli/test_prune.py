@@ -59,11 +59,9 @@ def test_prune_with_nothing_to_remove(bootwright: Cli, home: Home) -> None:
     for arguments in ((), ("--dry-run",), ("--yes",)):
         done = bootwright("prune", *arguments)
         assert (done.status, done.out) == (0, "")
-        assert done.err == (
-            "there is nothing to remove; bootwright prune --all --dry-run looks further\n"
-        )
+        assert done.err == ("nothing to remove; bootwright prune --all --dry-run looks further\n")
     done = bootwright("prune", "--all")
-    assert (done.status, done.out, done.err) == (0, "", "there is nothing to remove\n")
+    assert (done.status, done.out, done.err) == (0, "", "nothing to remove\n")
     done = bootwright("prune", "--json")
     assert json.loads(done.out) == {
         "items": [],
@@ -92,14 +90,14 @@ def test_prune_without_a_terminal_removes_nothing_without_yes(
     assert (done.status, done.out) == (2, "")
     assert done.err == (
         f"{table(items)}"
-        "bootwright: error: nothing is removed without --yes where nobody can be asked\n"
-        "  hint: --yes removes, --dry-run only looks\n"
+        "bootwright: error: confirmation needed: use --yes without a terminal\n"
+        "  hint: use --yes to remove, or --dry-run to list what would be removed\n"
     )
     done = bootwright("prune", "--json")
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        "bootwright: error: nothing is removed without --yes where --json is given\n"
-        "  hint: --yes removes, --dry-run only looks\n"
+        "bootwright: error: confirmation needed: use --yes with --json\n"
+        "  hint: use --yes to remove, or --dry-run to list what would be removed\n"
     )
     assert all(item.path.exists() for item in items)
 
@@ -297,7 +295,7 @@ def test_prune_on_a_terminal_asks(
 
 def test_prune_json_on_a_terminal_does_not_ask(items: tuple[Prunable, ...]) -> None:
     ended, out, shown = on_a_terminal(b"", "--json")
-    assert shown.startswith("bootwright: error: nothing is removed without --yes where --json is")
+    assert shown.startswith("bootwright: error: confirmation needed: use --yes with --json")
     assert (ended, out) == (2, b"")
     assert all(item.path.exists() for item in items)
 

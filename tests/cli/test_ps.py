@@ -51,7 +51,7 @@ def listed(bootwright: Cli, home: Home) -> dict[str, Any]:
 def test_ps_without_machines_says_how_to_make_one(bootwright: Cli, home: Home) -> None:
     done = bootwright("ps")
     assert (done.status, done.out) == (0, "")
-    assert done.err == "there is no machine; bootwright run IMAGE makes one\n"
+    assert done.err == "no machines; start one: bootwright run IMAGE\n"
     done = bootwright("ps", "--json")
     assert (done.status, done.out, done.err) == (0, "[]\n", "")
     made(home)  # its monitor is dead, and it was not to be kept

@@ -86,8 +86,8 @@ def test_run_misspelt_image_suggests_the_nearest(bootwright: Cli, web: Image) ->
         ),
         (
             ("web", "--json"),
-            "--json has no prompt to give",
-            "add a command, such as -- true, or --detach",
+            "--json needs a command",
+            "add one, such as -- true, or use --detach",
         ),
         (("web", "--timeout", "0"), "--timeout is 0, but must be more than 0", "give seconds"),
         (
@@ -97,13 +97,13 @@ def test_run_misspelt_image_suggests_the_nearest(bootwright: Cli, web: Image) ->
         ),
         (
             ("web", "--memory", "lots"),
-            "memory: 'lots' is no size",
-            "sizes are such as 512M, 2G, 1.5G",
+            "memory: invalid size 'lots'",
+            "use a number and a unit, such as 512M",
         ),
         (
             ("web", "--disk-size", "-1"),
-            "disk_size: '-1' is no size",
-            "sizes are such as 512M, 2G, 1.5G",
+            "disk_size: invalid size '-1'",
+            "use a number and a unit, such as 512M",
         ),
     ],
 )
@@ -246,7 +246,7 @@ def test_run_on_the_virtual_clock_refuses_login(
     assert_refused(
         bootwright("run", "web", "--clock", "virtual", *init, "--", "true"),
         "nobody can log in to a guest on the virtual clock: it has no network, and its time "
-        "runs away from a connection that waits",
+        "advances too fast for a waiting connection",
         "one command runs on it: add --init bare, or --tiny without an image",
     )
 

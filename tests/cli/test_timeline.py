@@ -88,7 +88,7 @@ NAME_ONE = (
         (
             ("web", "--log", "dmesg.txt"),
             "there are --log and image 'web', but one boot is shown",
-            "leave out all but one of them",
+            "give only one of them",
         ),
         (
             ("web", "--timeout", "0"),

@@ -26,7 +26,7 @@ def test_age_s_reads_lengths_with_a_unit(text: str, seconds: float) -> None:
 def test_age_s_refuses_what_is_no_length(text: str) -> None:
     with pytest.raises(InputError) as caught:
         times.age_s("--older-than", text)
-    assert str(caught.value) == f"--older-than {text!r} is no length of time"
+    assert str(caught.value) == f"--older-than {text!r} is not a duration"
     assert caught.value.hint.endswith("such as 12h or 30d")
 
 

@@ -72,9 +72,7 @@ def test_trim_makes_shows_and_removes_a_trim(bootwright: Cli, home: Home, web: I
     assert again.err == f"trim web: was there already ({file})\n"
     assert bootwright("trim", "rm", "web").err == "trim web: removed\n"
     assert not file.exists()
-    assert bootwright("trim", "list").err == (
-        "there is no trim yet: bootwright trim IMAGE makes one\n"
-    )
+    assert bootwright("trim", "list").err == ("no trims; make one: bootwright trim IMAGE\n")
 
 
 def test_trim_dry_run_writes_nothing(bootwright: Cli, home: Home, web: Image) -> None:
@@ -101,7 +99,7 @@ def test_trim_diff_compares_two_trims(bootwright: Cli, web: Image) -> None:
     bootwright("trim", "web", "--keep", "ssh*", "--keep", "cron.service", "--name", "more")
     assert bootwright("trim", "diff", "web", "more").out == "- cron.service\n"
     assert bootwright("trim", "diff", "more", "web").out == "+ cron.service\n"
-    assert bootwright("trim", "diff", "web", "web").err == "web and web leave out the same\n"
+    assert bootwright("trim", "diff", "web", "web").err == "web and web do not differ\n"
     found = json.loads(bootwright("trim", "diff", "web", "more", "--json").out)
     assert found == {"only_a": {"cron.service": "masked"}, "only_b": {}}
 
@@ -136,10 +134,11 @@ def test_trim_names_what_is_wrong_in_the_image_with_its_path(
     assert done.status == 0
     assert done.err.splitlines() == [
         "note: --keep nothing*: the image has no such unit, or it is masked",
-        f"note: {lib}/old.service leads nowhere: gone.service",
-        f"note: {lib}/cron.service.d/a.conf leads nowhere or is no file",
-        f"note: {lib}/multi-user.target.wants/gone.service leads nowhere: ../gone.service",
-        f"note: {lib}/ssh.service a circle: ssh.service -> cron.service -> ssh.service",
+        f"note: {lib}/old.service is a dangling link to gone.service",
+        f"note: {lib}/cron.service.d/a.conf is a dangling link or not a file",
+        f"note: {lib}/multi-user.target.wants/gone.service is a dangling link to ../gone.service",
+        f"note: {lib}/ssh.service is in a dependency cycle: "
+        "ssh.service -> cron.service -> ssh.service",
         "nothing was written (--dry-run)",
     ]
 
@@ -150,8 +149,8 @@ def test_trim_refuses_an_image_without_systemd(bootwright: Cli, home: Home, tmp_
     done = bootwright("trim", "plain", "--dry-run")
     assert done.out.startswith("goes (0):\nstays (")
     assert (
-        "note: /usr/lib/systemd/systemd is not there: the image has no systemd\n"
-        "note: /etc/systemd/system/default.target is not there: nothing says what boots\n"
+        "note: /usr/lib/systemd/systemd is missing: the image has no systemd\n"
+        "note: /etc/systemd/system/default.target is missing: the image has no default target\n"
     ) in done.err
 
 

@@ -77,7 +77,7 @@ def test_defaults_do_not_change_the_command_line_of_a_recipe_file(
 def test_defaults_refuse_an_unknown_name(home: Home, kernel: Kernel) -> None:
     with pytest.raises(InputError) as bad:
         recipe_of(home, without=("speed",))
-    assert str(bad.value) == "without names 'speed', which is no default of ours"
+    assert str(bad.value) == "without names 'speed', which is not a default"
     assert bad.value.hint.startswith("there are: vmlinux, quiet, cryptomgr.notests,")
 
 

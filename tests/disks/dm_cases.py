@@ -323,7 +323,7 @@ def a_filesystem_that_runs_full_is_told_before_the_guest_hears_of_it() -> None:
         filler = WORK / "filler"
         with filler.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, free - dm_snapshot.PAUSE_BYTES + MIB)
-        assert "to which its dm-snapshot grows, has" in disk.low_on_space()
+        assert "which stores its dm-snapshot, has only" in disk.low_on_space()
         os.truncate(filler, free - dm_snapshot.RESUME_BYTES + 8 * MIB)
         assert disk.low_on_space() != "", "it must get well before it is called well"
         filler.unlink()

@@ -24,14 +24,14 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.mark.parametrize("size", [1 << 20, SMALL + 4096])
 def test_bench_check_refuses_images_that_are_too_small_or_odd(home: Home, size: int) -> None:
-    with pytest.raises(InputError, match="cannot be measured"):
+    with pytest.raises(InputError, match="invalid image size"):
         bench.check(home, _plan(size))
 
 
 def test_bench_measure_runs_once_at_a_time(home: Home) -> None:
     home.state.mkdir()
     locks.take(home.state / "bench.lock")
-    with pytest.raises(HostError, match="measured already"):
+    with pytest.raises(HostError, match="another disk benchmark is running"):
         bench.measure(home, _plan(SMALL))
 
 

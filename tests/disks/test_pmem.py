@@ -86,7 +86,7 @@ def test_pmem_check_refuses_other_images(ext4: Callable[[int], Image]) -> None:
     )
     assert refusal(image, 8 * MIB) == (
         "disk_bytes is 8388608, but disk 'pmem' is the image itself, 4194304 bytes",
-        "leave out --disk-size",
+        "omit --disk-size",
     )
 
 

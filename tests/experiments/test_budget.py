@@ -65,8 +65,8 @@ def test_budget_draft_of_prefers_the_boot_to_the_file_head(tmp_path: Path) -> No
             '[[boot]]\nname = "a"\ntiny = true\nbudget = { whole = "9%" }',
             "budget of whole: invalid time '9%'",
         ),
-        ('[[boot]]\nname = "a"\ntiny = true\ntolerance = "x"', "tolerance: invalid value 'x'"),
-        ("boot", "is no TOML"),
+        ('[[boot]]\nname = "a"\ntiny = true\ntolerance = "x"', "tolerance 'x' is neither"),
+        ("boot", "is not valid TOML"),
     ],
 )
 def test_budget_read_refuses_invalid_files(text: str, message: str, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_measure_begin_refuses_what_cannot_be_compared_or_resumed(home: Home) ->
     with pytest.raises(NotFoundError, match="no measurement 77"):
         measure.resumed(home, 77, "measure")
     begun = begin(home)
-    with pytest.raises(InputError, match=f"{begun.id} is a measure, no compare"):
+    with pytest.raises(InputError, match=f"{begun.id} is from measure, not from compare"):
         measure.resumed(home, begun.id, "compare")
 
 

@@ -69,7 +69,9 @@ def _skipped(root: Path, fstab: str) -> list[str]:
         ("UUID=gone none swap sw 0 0", "swap: no disk has UUID=gone"),
     ],
 )
-def test_what_cannot_be_mounted_is_left_out(line: str, reported: str, root: Path) -> None:
+def test_skip_mounts_leaves_out_what_cannot_be_mounted(
+    line: str, reported: str, root: Path
+) -> None:
     assert _skipped(root, f"{line}\n") == [reported]
 
 
@@ -92,19 +94,19 @@ def test_what_cannot_be_mounted_is_left_out(line: str, reported: str, root: Path
         "/dev/mapper/vg-data /srv ext4 defaults 0 2",
     ],
 )
-def test_what_can_be_mounted_or_harms_nobody_stays(line: str, root: Path) -> None:
+def test_skip_mounts_keeps_other_lines(line: str, root: Path) -> None:
     assert _skipped(root, f"{line}\n") == []
     assert not (root / "run/systemd").exists()
 
 
-def test_a_driver_in_the_image_counts(root: Path) -> None:
+def test_skip_mounts_finds_drivers_in_the_image(root: Path) -> None:
     modules = root / "lib/modules/6.1.0-test/modules.dep"
     modules.write_text("kernel/fs/fat/vfat.ko: kernel/fs/fat/fat.ko\n")
     assert _skipped(root, "UUID=is-here /boot/efi vfat\n") == []
     assert len(_skipped(root, "UUID=is-here /boot/efi exfat\n")) == 1
 
 
-def test_each_line_counts_for_itself(root: Path) -> None:
+def test_skip_mounts_looks_at_each_line_alone(root: Path) -> None:
     lines = ["UUID=one /a ext4", "UUID=is-here /b ext4", "UUID=two none swap", "UUID=three /c ext4"]
     reported = _skipped(root, "\n".join(lines) + "\n")
     assert [line.partition(":")[0] for line in reported] == ["/a", "swap", "/c"]

@@ -70,7 +70,7 @@ def _subvolume(path: Path) -> None:
     subprocess.run(["btrfs", "subvolume", "create", path], check=True, capture_output=True)
 
 
-def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_btrfs_reads_files_as_written(tmp_path: Path) -> None:
     _system(tmp_path / "tree")
     disk = _empty(tmp_path / "disk", "--rootdir", tmp_path / "tree")
     with disk.open("rb") as file:
@@ -90,7 +90,7 @@ def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 70000, 16 * _MIB])
-def test_what_was_cut_short_is_damaged(length: int, tmp_path: Path) -> None:
+def test_btrfs_refuses_a_truncated_filesystem(length: int, tmp_path: Path) -> None:
     disk = _empty(tmp_path / "disk")
     os.truncate(disk, length)
     with pytest.raises(FormatError, match="its btrfs cannot be read"):
@@ -104,7 +104,7 @@ def _names(disk: Path) -> set[str]:
         return set(btrfs.top.list(["/"])["/"])
 
 
-def test_damage_anywhere_is_an_answer(tmp_path: Path) -> None:
+def test_btrfs_survives_damage_anywhere(tmp_path: Path) -> None:
     _system(tmp_path / "tree")
     disk = _empty(tmp_path / "disk", "--rootdir", tmp_path / "tree")
     sound = disk.read_bytes()
@@ -127,7 +127,7 @@ def test_damage_anywhere_is_an_answer(tmp_path: Path) -> None:
 
 @_needs_mount
 @pytest.mark.parametrize("compression", ["none", "zlib"])
-def test_an_ordinary_user_reads_what_a_mount_shows(
+def test_btrfs_reads_as_an_ordinary_user_what_a_mount_shows(
     compression: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = _empty(tmp_path / "disk")
@@ -148,7 +148,7 @@ def test_an_ordinary_user_reads_what_a_mount_shows(
 
 
 @_needs_mount
-def test_what_python_cannot_unpack_is_said(tmp_path: Path) -> None:
+def test_btrfs_names_a_compression_it_cannot_unpack(tmp_path: Path) -> None:
     disk = _empty(tmp_path / "disk")
     with _mounted(disk) as point:
         subprocess.run(["mount", "-o", "remount,compress-force=zstd", point])
@@ -161,7 +161,7 @@ def test_what_python_cannot_unpack_is_said(tmp_path: Path) -> None:
 
 
 @_needs_mount
-def test_subvolumes_have_their_paths_from_the_top(tmp_path: Path) -> None:
+def test_btrfs_subvolumes_have_paths_from_the_top(tmp_path: Path) -> None:
     disk = _empty(tmp_path / "disk")
     with _mounted(disk) as point:
         _subvolume(point / "@")
@@ -195,7 +195,7 @@ _FSTAB = "UUID=1 / btrfs defaults,subvol={} 0 0\n"
     ],
     ids=["ubuntu", "fedora", "other", "fstab", "fstab of a copy", "snapper", "suse", "top level"],
 )
-def test_the_subvolume_of_the_root_is_found(
+def test_btrfs_finds_the_subvolume_of_the_root(
     subvolumes: dict[str, str | None], default: str, found: str, tmp_path: Path
 ) -> None:
     disk = _empty(tmp_path / "disk")
@@ -216,7 +216,7 @@ def test_the_subvolume_of_the_root_is_found(
 
 
 @_needs_mount
-def test_several_roots_are_left_to_the_user(tmp_path: Path) -> None:
+def test_btrfs_refuses_several_roots(tmp_path: Path) -> None:
     disk = _empty(tmp_path / "disk")
     with _mounted(disk) as point:
         for name in ("jammy", "noble"):

@@ -162,7 +162,7 @@ def test_find_root_accepts_a_partition_beyond_the_end() -> None:
 
 
 @pytest.mark.parametrize("filesystem", _MAGICS)
-def test_a_filesystem_that_was_cut_short_is_refused(filesystem: Filesystem) -> None:
+def test_find_root_refuses_a_truncated_filesystem(filesystem: Filesystem) -> None:
     disk = _Disk().format(filesystem, size_bytes=4 << 20)
     assert disk.problem() == (
         f"it was cut short: its {filesystem} is 4194304 bytes long, and 2097152 of them are there",
@@ -175,21 +175,21 @@ def test_a_filesystem_that_was_cut_short_is_refused(filesystem: Filesystem) -> N
     )
 
 
-def test_a_partition_behind_the_end_is_refused() -> None:
+def test_find_root_refuses_a_partition_beyond_the_end() -> None:
     disk = _Disk().mbr((0x83, 64, 1000), (0x0C, 2048, 4096)).format("ext4", 64)
     assert disk.problem()[0] == (
         "it was cut short: partition 2 ends at byte 3145728, the file at 2097152"
     )
 
 
-def test_a_btrfs_on_several_disks_is_refused() -> None:
+def test_find_root_refuses_a_btrfs_on_several_disks() -> None:
     assert _Disk().format("btrfs", devices=2).problem() == (
         "its btrfs lies on 2 disks, and this is one of them",
         "bootwright boots from one disk: btrfs device remove leaves one",
     )
 
 
-def test_a_logical_partition_is_found() -> None:
+def test_find_root_finds_a_logical_partition() -> None:
     disk = _Disk().mbr((0x0C, 64, 64), (0x05, 1000, 3000)).format("ext4", 1100).format("xfs", 2100)
     for sector, first, following in ((1000, 100, 1000), (2000, 100, 0)):
         struct.pack_into("<4xB3xII", disk.content, sector * 512 + 446, 0x83, first, 900)
@@ -200,7 +200,7 @@ def test_a_logical_partition_is_found() -> None:
     assert [(root.filesystem, root.partition) for root in roots] == [("ext4", 5), ("xfs", 6)]
 
 
-def test_a_linux_filesystem_in_a_partition_of_another_type_comes_last() -> None:
+def test_find_root_takes_partitions_of_another_type_last() -> None:
     disk = _Disk().mbr((0x07, 64, 1900), (0x83, 2048, 512)).format("ext4", 64).format("xfs", 2048)
     roots = find_roots(io.BytesIO(disk.content))
     assert [root.partition for root in roots] == [2, 1]
@@ -215,7 +215,7 @@ def test_a_linux_filesystem_in_a_partition_of_another_type_comes_last() -> None:
     ],
     ids=["lvm", "luks", "md"],
 )
-def test_what_a_partition_holds_instead_is_named(
+def test_find_root_names_what_a_partition_holds_instead(
     offset: int, magic: bytes, named: str, tried: str
 ) -> None:
     disk = _Disk().mbr((0x82, 1024, 100), (0x83, 2048, 1024)).put(2048 * 512 + offset, magic)

@@ -51,7 +51,9 @@ def _write(path: Path, offset: int, content: bytes) -> None:
 
 @pytest.mark.parametrize("partition", [0, 1])
 @pytest.mark.parametrize("kind", _MAKE)
-def test_a_sound_filesystem_passes(kind: Filesystem, partition: int, tmp_path: Path) -> None:
+def test_check_accepts_an_intact_filesystem(
+    kind: Filesystem, partition: int, tmp_path: Path
+) -> None:
     disk = _make(tmp_path / "disk", kind)
     if partition:
         disk = _behind_an_mbr(tmp_path / "partitioned", disk)
@@ -63,7 +65,9 @@ def test_a_sound_filesystem_passes(kind: Filesystem, partition: int, tmp_path: P
 
 @pytest.mark.parametrize("partition", [0, 1])
 @pytest.mark.parametrize("kind", _MAKE)
-def test_a_damaged_filesystem_is_refused(kind: Filesystem, partition: int, tmp_path: Path) -> None:
+def test_check_refuses_a_damaged_filesystem(
+    kind: Filesystem, partition: int, tmp_path: Path
+) -> None:
     tree = tmp_path / "tree"
     (tree / "etc").mkdir(parents=True)
     (tree / "etc/hostname").write_text("web\n" * 2000)
@@ -93,7 +97,7 @@ def test_a_damaged_filesystem_is_refused(kind: Filesystem, partition: int, tmp_p
     assert caught.value.evidence
 
 
-def test_an_ext4_that_was_not_unmounted_passes_with_a_word(tmp_path: Path) -> None:
+def test_check_reports_an_ext4_that_was_not_unmounted(tmp_path: Path) -> None:
     disk = _make(tmp_path / "disk", "ext4", "-O", "^metadata_csum")
     (features,) = struct.unpack_from("<I", disk.read_bytes(), 1024 + 96)
     _write(disk, 1024 + 96, struct.pack("<I", features | 4))
@@ -103,7 +107,7 @@ def test_an_ext4_that_was_not_unmounted_passes_with_a_word(tmp_path: Path) -> No
     assert disk.read_bytes() == before
 
 
-def test_what_a_boot_repairs_passes_with_a_word(tmp_path: Path) -> None:
+def test_check_reports_what_a_boot_repairs(tmp_path: Path) -> None:
     disk = _make(tmp_path / "disk", "ext4")
     [debugfs] = tools.require("debugfs")
     subprocess.run(
@@ -114,7 +118,7 @@ def test_what_a_boot_repairs_passes_with_a_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", _MAKE)
-def test_without_its_program_that_is_said(
+def test_check_without_its_program_reports_it(
     kind: Filesystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = _make(tmp_path / "disk", kind)

@@ -46,7 +46,7 @@ def _made(path: Path, *command: str | Path, needs: str = "") -> bytes:
         ("lz4", "lz4"),
     ],
 )
-def test_what_packs_one_file_is_named(program: str, name: str, tmp_path: Path) -> None:
+def test_formats_name_each_compression(program: str, name: str, tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"words " * 1000)
     packed = subprocess.run(
         [*tools.require(program), "-c", tmp_path / "plain"], capture_output=True, check=True
@@ -57,7 +57,7 @@ def test_what_packs_one_file_is_named(program: str, name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_a_tar_of_any_form_is_an_archive(kind: int) -> None:
+def test_formats_recognize_each_kind_of_tar(kind: int) -> None:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=kind) as archive:
         archive.addfile(tarfile.TarInfo("etc/hostname"), io.BytesIO())
@@ -66,7 +66,7 @@ def test_a_tar_of_any_form_is_an_archive(kind: int) -> None:
     assert found.action == "archive"
 
 
-def test_a_tar_from_before_there_was_a_magic_is_one(tmp_path: Path) -> None:
+def test_formats_recognize_a_tar_without_magic(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     archive = tmp_path / "old.tar"
     content = _made(archive, "tar", "--format=v7", "-cf", archive, "-C", tmp_path, "file")
@@ -75,7 +75,7 @@ def test_a_tar_from_before_there_was_a_magic_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["vmdk", "vdi", "vhdx", "vpc", "qed", "parallels"])
-def test_a_disk_of_another_hypervisor_is_refused_with_the_conversion(
+def test_formats_refuse_other_hypervisors_disks_with_the_conversion(
     form: str, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
@@ -88,7 +88,7 @@ def test_a_disk_of_another_hypervisor_is_refused_with_the_conversion(
     )
 
 
-def test_qcow2_is_converted_and_its_first_version_is_not(tmp_path: Path) -> None:
+def test_formats_accept_qcow2_but_not_qcow(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     found = recognise(io.BytesIO(_made(disk, "qemu-img", "create", "-f", "qcow2", disk, "16M")))
     assert found is not None
@@ -106,7 +106,7 @@ def test_qcow2_is_converted_and_its_first_version_is_not(tmp_path: Path) -> None
         ("btrfs", ["mkfs.btrfs", "-q"]),
     ],
 )
-def test_a_filesystem_that_boots_is_a_disk_and_has_its_size(
+def test_formats_recognize_a_filesystem_and_its_size(
     kind: str, options: list[str], tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
@@ -120,7 +120,7 @@ def test_a_filesystem_that_boots_is_a_disk_and_has_its_size(
     assert (found.filesystem, found.size_bytes, found.devices) == (kind, 320 * _MIB, 1)
 
 
-def test_a_filesystem_on_top_of_the_remains_of_another_counts(tmp_path: Path) -> None:
+def test_formats_prefer_a_filesystem_to_remains_of_another(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with disk.open("wb") as file:
         file.truncate(4 * _MIB)
@@ -129,7 +129,7 @@ def test_a_filesystem_on_top_of_the_remains_of_another_counts(tmp_path: Path) ->
     assert _named(bytes(content)) is None
 
 
-def test_fat_is_no_disk_with_partitions(tmp_path: Path) -> None:
+def test_formats_tell_fat_from_a_partition_table(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with disk.open("wb") as file:
         file.truncate(4 * _MIB)
@@ -138,7 +138,7 @@ def test_fat_is_no_disk_with_partitions(tmp_path: Path) -> None:
     assert _named(content) == "FAT"
 
 
-def test_a_zip_is_refused(tmp_path: Path) -> None:
+def test_formats_refuse_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "disk.zip", "w") as archive:
         archive.writestr("disk.raw", bytes(5000))
     found = recognise(io.BytesIO((tmp_path / "disk.zip").read_bytes()))
@@ -149,7 +149,7 @@ def test_a_zip_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_cpio_is_refused() -> None:
+def test_formats_refuse_cpio() -> None:
     done = subprocess.run(
         [shutil.which("busybox") or "busybox", "cpio", "-o", "-H", "newc"],
         input=b"/etc/hostname\n",
@@ -175,7 +175,7 @@ def test_a_cpio_is_refused() -> None:
         ("a Debian package", lambda b: struct.pack_into("14s", b, 0, b"!<arch>\ndebian")),
     ],
 )
-def test_what_cannot_be_imported_is_named(name: str, put: Callable[[bytearray], None]) -> None:
+def test_formats_name_what_cannot_be_imported(name: str, put: Callable[[bytearray], None]) -> None:
     content = bytearray(_MIB)
     content[510:512] = b"\x55\xaa"  # as bootable ISOs and kernels have it, too
     put(content)
@@ -193,20 +193,20 @@ def test_what_cannot_be_imported_is_named(name: str, put: Callable[[bytearray], 
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a Git LFS pointer"),
     ],
 )
-def test_text_is_named(content: bytes, name: str) -> None:
+def test_formats_name_text(content: bytes, name: str) -> None:
     assert _named(content) == name
 
 
 @pytest.mark.parametrize("content", [bytes(512), bytes(510) + b"\x55\xaa" + bytes(4096)])
-def test_what_may_be_a_disk_is_left_to_who_reads_disks(content: bytes) -> None:
+def test_formats_leave_unknown_content_to_disklayout(content: bytes) -> None:
     assert recognise(io.BytesIO(content)) is None
 
 
 @given(st.binary(max_size=2048), st.integers(0, 4096))
-def test_any_content_gives_an_answer(content: bytes, offset: int) -> None:
+def test_formats_accept_any_content(content: bytes, offset: int) -> None:
     recognise(io.BytesIO(content), offset)
 
 
-def test_all_that_is_refused_says_how_to_get_on() -> None:
+def test_formats_refusals_have_hints() -> None:
     assert all(entry.hint for entry in FORMATS if entry.action == "refuse")
     assert all(entry.program in tools.PROGRAMS for entry in FORMATS if entry.action == "unpack")

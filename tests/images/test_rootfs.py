@@ -40,12 +40,12 @@ def _disk(folder: Path, files: dict[str, bytes | str], folders: tuple[str, ...] 
     return disk
 
 
-def test_what_is_asked_for_is_what_an_init_needs() -> None:
+def test_rootfs_requires_what_an_init_needs() -> None:
     assert set(INITS["systemd"].needs) == {rootfs.INIT, rootfs.SSH_SERVER}
 
 
 @pytest.mark.parametrize("sbin", ["sbin", "usr/sbin"])
-def test_a_whole_system_lacks_nothing(sbin: str, tmp_path: Path) -> None:
+def test_rootfs_of_a_complete_system_lacks_nothing(sbin: str, tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {
         f"{sbin}/init": "/lib/systemd/systemd",
         "usr/sbin/sshd": _program(),
@@ -58,12 +58,12 @@ def test_a_whole_system_lacks_nothing(sbin: str, tmp_path: Path) -> None:
     assert (found.missing, found.suite, found.root) == ((), "trixie", _ROOT)
 
 
-def test_what_a_container_lacks_is_said(tmp_path: Path) -> None:
+def test_rootfs_names_what_a_container_lacks(tmp_path: Path) -> None:
     found = rootfs.look(_disk(tmp_path, {"bin/sh": _program()}, ("etc",)), _ROOT)
     assert (found.missing, found.suite) == (("/sbin/init", "/usr/sbin/sshd"), "")
 
 
-def test_a_link_that_leads_nowhere_here_counts(tmp_path: Path) -> None:
+def test_rootfs_accepts_a_link_that_dangles_on_the_host(tmp_path: Path) -> None:
     found = rootfs.look(_disk(tmp_path, {"sbin/init": "/nix/store/init"}), _ROOT)
     assert found.missing == ("/usr/sbin/sshd",)
 
@@ -77,7 +77,7 @@ def test_a_link_that_leads_nowhere_here_counts(tmp_path: Path) -> None:
         (b"\xff\xfe", ""),
     ],
 )
-def test_only_debian_has_a_suite(release: bytes, suite: str, tmp_path: Path) -> None:
+def test_rootfs_suite_is_debians_only(release: bytes, suite: str, tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {
         "usr/lib/os-release": release,
         "etc/os-release": "../usr/lib/os-release",
@@ -89,7 +89,7 @@ def test_only_debian_has_a_suite(release: bytes, suite: str, tmp_path: Path) -> 
     ("files", "shown"),
     [({}, "it is empty"), ({"disk.raw": b"x", "notes/a": b""}, "at its top are disk.raw, notes")],
 )
-def test_what_is_no_root_is_refused(
+def test_rootfs_refuses_what_is_no_root(
     files: dict[str, bytes | str], shown: str, tmp_path: Path
 ) -> None:
     with pytest.raises(FormatError) as caught:
@@ -107,9 +107,7 @@ def test_what_is_no_root_is_refused(
         (_program(258), "another processor (258)"),
     ],
 )
-def test_a_system_for_another_processor_is_refused(
-    program: bytes, named: str, tmp_path: Path
-) -> None:
+def test_rootfs_refuses_another_architecture(program: bytes, named: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError) as caught:
         rootfs.look(_disk(tmp_path, {"sbin/init": program}), _ROOT)
     assert str(caught.value) == f"it is a system for {named}, and bootwright boots x86-64"

@@ -45,7 +45,7 @@ def ext4(tmp_path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("program", ["gzip", "bzip2", "xz", "zstd", "lz4"])
-def test_a_whole_file_is_unpacked_and_a_part_of_it_refused(program: str, tmp_path: Path) -> None:
+def test_unpacking_refuses_a_truncated_file(program: str, tmp_path: Path) -> None:
     content = b"a" * 5000 + bytes(3 * _MIB) + b"z" * 70000 + bytes(_MIB)
     (tmp_path / "plain").write_bytes(content)
     packed = subprocess.run(
@@ -63,27 +63,27 @@ def test_a_whole_file_is_unpacked_and_a_part_of_it_refused(program: str, tmp_pat
         assert caught.value.hint == _SHORT
 
 
-def test_zeros_become_holes(tmp_path: Path) -> None:
+def test_unpacking_makes_holes_of_zeros(tmp_path: Path) -> None:
     copy_sparse(io.BytesIO(bytes(64 * _MIB)), tmp_path / "holes")
     assert (tmp_path / "holes").stat().st_size == 64 * _MIB
     assert (tmp_path / "holes").stat().st_blocks == 0
 
 
 @pytest.mark.parametrize("start", ["", "./", "/"])
-def test_a_root_filesystem_is_seen(start: str, tmp_path: Path) -> None:
+def test_unpacking_recognizes_a_root_filesystem(start: str, tmp_path: Path) -> None:
     files = {f"{start}srv": None, f"{start}etc": None, f"{start}etc/hostname": b"web\n"}
     archive = _tar(tmp_path / "root.tar", files)
     assert look_into(archive, tmp_path / "disk").disk == ""
     assert not (tmp_path / "disk").exists()
 
 
-def test_a_disk_inside_is_taken_out(tmp_path: Path, ext4: bytes) -> None:
+def test_unpacking_extracts_a_disk(tmp_path: Path, ext4: bytes) -> None:
     archive = _tar(tmp_path / "cloud.tar", {"README": b"words", "image/root.img": ext4})
     assert look_into(archive, tmp_path / "disk").disk == "image/root.img"
     assert (tmp_path / "disk").read_bytes() == ext4
 
 
-def test_a_sparse_member_is_taken_out(tmp_path: Path, ext4: bytes) -> None:
+def test_unpacking_extracts_a_sparse_disk(tmp_path: Path, ext4: bytes) -> None:
     (tmp_path / "disk.raw").write_bytes(ext4)
     with (tmp_path / "disk.raw").open("r+b") as file:
         file.truncate(64 * _MIB)
@@ -95,7 +95,7 @@ def test_a_sparse_member_is_taken_out(tmp_path: Path, ext4: bytes) -> None:
     assert (tmp_path / "taken").read_bytes() == (tmp_path / "disk.raw").read_bytes()
 
 
-def test_several_disks_are_left_to_the_user(tmp_path: Path, ext4: bytes) -> None:
+def test_unpacking_refuses_several_disks(tmp_path: Path, ext4: bytes) -> None:
     archive = _tar(tmp_path / "two.tar", {"a.img": ext4, "b.img": ext4})
     with pytest.raises(FormatError, match=r"^its archive holds 2 disks: a\.img, b\.img$"):
         look_into(archive, tmp_path / "disk")
@@ -111,14 +111,14 @@ def test_several_disks_are_left_to_the_user(tmp_path: Path, ext4: bytes) -> None
     ],
     ids=["oci", "docker 25", "docker 20", "very old"],
 )
-def test_layers_are_no_root_filesystem(files: dict[str, bytes | None], tmp_path: Path) -> None:
+def test_unpacking_refuses_container_layers(files: dict[str, bytes | None], tmp_path: Path) -> None:
     with pytest.raises(FormatError) as caught:
         look_into(_tar(tmp_path / "save.tar", files), tmp_path / "disk")
     assert "an image of docker save" in str(caught.value)
     assert "docker export" in caught.value.hint
 
 
-def test_an_appliance_is_named(tmp_path: Path) -> None:
+def test_unpacking_names_an_appliance(tmp_path: Path) -> None:
     files: dict[str, bytes | None] = {"vm.ovf": b"<Envelope>", "vm-disk1.vmdk": b"KDMV" * 2000}
     with pytest.raises(FormatError) as caught:
         look_into(_tar(tmp_path / "vm.ova", files), tmp_path / "disk")
@@ -126,7 +126,7 @@ def test_an_appliance_is_named(tmp_path: Path) -> None:
     assert "qemu-img convert" in caught.value.hint
 
 
-def test_a_root_in_a_folder_is_found_and_its_way_up_said(tmp_path: Path) -> None:
+def test_unpacking_refuses_a_root_in_a_folder_with_the_command(tmp_path: Path) -> None:
     archive = _tar(tmp_path / "lxc.tar", {"metadata.yaml": b"a: b\n", "rootfs/etc": None})
     with pytest.raises(FormatError) as caught:
         look_into(archive, tmp_path / "disk")
@@ -135,13 +135,15 @@ def test_a_root_in_a_folder_is_found_and_its_way_up_said(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("files", [{}, {"src/main.c": b"int main;" * 900}])
-def test_what_holds_neither_is_refused(files: dict[str, bytes | None], tmp_path: Path) -> None:
+def test_unpacking_refuses_archives_without_disk_or_root(
+    files: dict[str, bytes | None], tmp_path: Path
+) -> None:
     with pytest.raises(FormatError, match="its archive holds neither a root filesystem nor a disk"):
         look_into(_tar(tmp_path / "some.tar", files), tmp_path / "disk")
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3, 5])
-def test_an_archive_that_was_cut_anywhere_is_refused(blocks: int, tmp_path: Path) -> None:
+def test_unpacking_refuses_an_archive_truncated_anywhere(blocks: int, tmp_path: Path) -> None:
     archive = _tar(tmp_path / "root.tar", {"etc": None, "etc/a": b"a" * 900, "usr": None})
     archive.write_bytes(archive.read_bytes()[: 512 * blocks])  # at 1, 4 and 5 members are whole
     with pytest.raises(FormatError) as caught:
@@ -150,7 +152,7 @@ def test_an_archive_that_was_cut_anywhere_is_refused(blocks: int, tmp_path: Path
     assert caught.value.hint == _SHORT
 
 
-def test_rubbish_between_members_is_no_end(tmp_path: Path) -> None:
+def test_unpacking_refuses_garbage_between_members(tmp_path: Path) -> None:
     archive = _tar(tmp_path / "root.tar", {"etc": None, "etc/a": b"a" * 900, "usr": None})
     content = bytearray(archive.read_bytes())
     content[512 * 4 : 512 * 5] = b"\xa5" * 512

@@ -92,13 +92,13 @@ def _problem(home: Home, file: Path) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("program", ["gzip", "bzip2", "xz", "zstd", "lz4"])
-def test_a_packed_disk_is_the_disk_in_it(home: Home, ext4: Path, program: str) -> None:
+def test_imported_add_unpacks_a_disk(home: Home, ext4: Path, program: str) -> None:
     image = imported.add(home, "web", _packed(program, ext4))
     assert image.digest == imported.add(home, "raw", ext4).digest
     assert image.source.endswith(f"root.ext4.{program}")
 
 
-def test_layers_are_taken_off_in_any_order(home: Home, ext4: Path) -> None:
+def test_imported_add_unpacks_layers_in_any_order(home: Home, ext4: Path) -> None:
     wanted = imported.add(home, "raw", ext4).digest
     observed = Observed()
     image = imported.add(home, "a", _packed("xz", _tar(ext4)), observe=observed)
@@ -111,7 +111,7 @@ def test_layers_are_taken_off_in_any_order(home: Home, ext4: Path) -> None:
     assert imported.add(home, "c", _packed("gzip", _tar(_qcow2(ext4)))).digest == wanted
 
 
-def test_what_is_packed_without_end_is_refused(home: Home, ext4: Path) -> None:
+def test_imported_add_refuses_endless_layers(home: Home, ext4: Path) -> None:
     file = ext4
     for _ in range(6):
         file = _packed("gzip", file)
@@ -119,7 +119,7 @@ def test_what_is_packed_without_end_is_refused(home: Home, ext4: Path) -> None:
 
 
 @_needs_namespace
-def test_a_packed_archive_of_a_root_becomes_a_filesystem(home: Home, tree: Path) -> None:
+def test_imported_add_makes_a_filesystem_of_a_packed_archive(home: Home, tree: Path) -> None:
     archive = tree.parent / "root.tar"
     _run("tar", "-cf", archive, "-C", tree, ".")
     image = imported.add(home, "web", _packed("zstd", archive))
@@ -129,7 +129,7 @@ def test_a_packed_archive_of_a_root_becomes_a_filesystem(home: Home, tree: Path)
 
 @pytest.mark.parametrize("wrap", ["", "gzip", "tar"])
 @pytest.mark.parametrize("form", ["vmdk", "vdi", "vhdx"])
-def test_another_hypervisors_disk_is_refused_wherever_it_is(
+def test_imported_add_refuses_another_hypervisors_disk_in_any_layer(
     home: Home, ext4: Path, form: str, wrap: str
 ) -> None:
     disk = ext4.with_name(f"disk.{form}")
@@ -145,7 +145,7 @@ def test_another_hypervisors_disk_is_refused_wherever_it_is(
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
 @pytest.mark.parametrize("wrap", ["raw", "qcow2", "gzip", "xz", "zstd", "tar"])
-def test_what_was_cut_short_is_never_imported(
+def test_imported_add_refuses_truncated_files(
     home: Home, ext4: Path, wrap: str, share: float
 ) -> None:
     match wrap:
@@ -164,7 +164,7 @@ def test_what_was_cut_short_is_never_imported(
     assert "cut short" in problem or "no whole" in problem
 
 
-def test_a_gpt_disk_whose_end_is_missing_is_refused(home: Home, ext4: Path) -> None:
+def test_imported_add_refuses_a_truncated_gpt_disk(home: Home, ext4: Path) -> None:
     content = ext4.read_bytes()
     disk = bytearray(_MIB) + content
     sectors = len(content) // 512
@@ -180,7 +180,7 @@ def test_a_gpt_disk_whose_end_is_missing_is_refused(home: Home, ext4: Path) -> N
     )
 
 
-def test_the_partition_that_holds_a_root_is_taken(home: Home, ext4: Path) -> None:
+def test_imported_add_takes_the_partition_that_holds_a_root(home: Home, ext4: Path) -> None:
     home_folder = ext4.with_name("home.ext4")
     _run("mke2fs", "-q", "-t", "ext4", home_folder, "12M")
     first, second = home_folder.read_bytes(), ext4.read_bytes()
@@ -194,7 +194,7 @@ def test_the_partition_that_holds_a_root_is_taken(home: Home, ext4: Path) -> Non
     assert imported.add(home, "web", file).partition == 2
 
 
-def test_damage_inside_is_refused(home: Home, ext4: Path) -> None:
+def test_imported_add_refuses_a_damaged_filesystem(home: Home, ext4: Path) -> None:
     content = bytearray(ext4.read_bytes())
     inode = content.index(struct.pack("<HHI", 0o40755, 0, 1024))
     content[inode : inode + 100] = b"\xa5" * 100
@@ -204,7 +204,9 @@ def test_damage_inside_is_refused(home: Home, ext4: Path) -> None:
     assert image_store(home).digests() == []
 
 
-def test_what_keeps_it_from_booting_is_said(home: Home, tree: Path, tmp_path: Path) -> None:
+def test_imported_add_reports_what_keeps_an_image_from_booting(
+    home: Home, tree: Path, tmp_path: Path
+) -> None:
     def notices(name: str) -> list[str]:
         file = tmp_path / name
         _run("mke2fs", "-q", "-t", "ext4", "-d", tree, file, "8M")
@@ -226,7 +228,7 @@ def test_what_keeps_it_from_booting_is_said(home: Home, tree: Path, tmp_path: Pa
 
 
 @pytest.mark.skipif(tools.find("mkfs.xfs") is None, reason="xfsprogs is not installed")
-def test_what_only_root_can_look_into_is_imported_with_a_word(
+def test_imported_add_reports_what_only_root_can_read(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "xfs"

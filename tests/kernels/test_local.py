@@ -94,31 +94,31 @@ def test_local_add_keeps_a_bzimage_of_unknown_compression(home: Home, file: Path
     [
         (
             b"#!/bin/sh\n",
-            "it is neither a bzImage nor a vmlinux (it begins 23212f62)",
+            "it is neither a bzImage nor a vmlinux (it starts with 23212f62)",
             "a kernel is arch/x86/boot/bzImage or vmlinux in a build tree, /boot/vmlinuz-* in a "
             "distribution",
         ),
         (
             b"",
-            "it is neither a bzImage nor a vmlinux (it begins with nothing)",
+            "it is neither a bzImage nor a vmlinux (it starts with nothing)",
             "a kernel is arch/x86/boot/bzImage or vmlinux in a build tree, /boot/vmlinuz-* in a "
             "distribution",
         ),
-        (_elf(release=""), "it is an ELF file, but holds no 'Linux version' banner", _WHERE),
-        (_elf(machine=183), "it is for AArch64, and bootwright boots x86-64", _ARCH_HINT),
+        (_elf(release=""), "it is an ELF file without a 'Linux version' banner", _WHERE),
+        (_elf(machine=183), "it is for AArch64; bootwright boots x86-64 only", _ARCH_HINT),
         (
             b"MZ" + bytes(54) + b"ARM\x64" + bytes(1000),
-            "it is an arm64 kernel, and bootwright boots x86-64",
+            "it is an arm64 kernel; bootwright boots x86-64 only",
             _ARCH_HINT,
         ),
         (
             _bzimage(gzip.compress(_elf(machine=3)), xloadflags=0),
-            "it is a 32-bit x86 kernel, and bootwright boots x86-64",
+            "it is a 32-bit x86 kernel; bootwright boots x86-64 only",
             _ARCH_HINT,
         ),
         (
             _bzimage(gzip.compress(_elf(machine=3))),
-            "it is for x86, and bootwright boots x86-64",
+            "it is for x86; bootwright boots x86-64 only",
             _ARCH_HINT,
         ),
     ],
@@ -156,12 +156,12 @@ def test_local_add_names_missing_files(home: Home, file: Path, missing: str) -> 
             config=gone if missing == "config" else None,
             system_map=gone if missing == "system_map" else None,
         )
-    kind = "folder" if missing == "modules" else "file"
-    assert str(caught.value) == f"there is no {kind} {gone}"
+    kind = "directory" if missing == "modules" else "file"
+    assert str(caught.value) == f"no such {kind}: {gone}"
     assert caught.value.hint == (
-        "give the folder of lib/modules"
+        "give the directory that contains lib/modules"
         if missing == "modules"
-        else "give the path of a file that exists"
+        else "give the path of an existing file"
     )
     assert kernel_store(home).digests() == []
 
@@ -169,7 +169,7 @@ def test_local_add_names_missing_files(home: Home, file: Path, missing: str) -> 
 def test_local_add_refuses_a_folder_as_kernel(home: Home, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         local.add(home, tmp_path, name="mine")
-    assert str(caught.value) == f"there is no file {tmp_path}"
+    assert str(caught.value) == f"no such file: {tmp_path}"
 
 
 def test_local_add_refuses_a_folder_as_config(home: Home, file: Path, tmp_path: Path) -> None:
@@ -233,8 +233,6 @@ def test_local_add_refuses_modules_of_another_kernel(
     modules = {"above": above, "parent": tree.parent, "itself": tree, "empty": empty}[given]
     with pytest.raises(InputError) as caught:
         local.add(home, file, name="mine", modules=modules)
-    assert str(caught.value) == f"{modules} holds no modules of kernel {_RELEASE}"
-    assert caught.value.hint == (
-        f"give the folder that holds lib/modules/{_RELEASE} (make modules_install)"
-    )
+    assert str(caught.value) == f"{modules} contains no modules of kernel {_RELEASE}"
+    assert caught.value.hint == (f"give the directory that contains lib/modules/{_RELEASE}")
     assert kernel_store(home).digests() == []

@@ -92,9 +92,7 @@ def test_load_order_names_a_missing_driver(folder: Path, driver: str, option: st
     with pytest.raises(FormatError) as caught:
         ModuleTree(folder).load_order([driver])
     name = driver.replace("-", "_")
-    assert str(caught.value) == (
-        f"the kernel has no driver {name}, neither built in nor in {folder}"
-    )
+    assert str(caught.value) == (f"the kernel has no driver {name}, built in or in {folder}")
     assert caught.value.hint == f"use a kernel with {option}"
 
 

@@ -49,13 +49,13 @@ def test_check_architecture_accepts_x86_64() -> None:
 def test_check_architecture_names_other_architectures(machine: int, name: str) -> None:
     with pytest.raises(FormatError) as caught:
         vmlinux.check_architecture(_elf(machine))
-    assert str(caught.value) == f"it is for {name}, and bootwright boots x86-64"
+    assert str(caught.value) == f"it is for {name}; bootwright boots x86-64 only"
     assert caught.value.hint == "give a kernel built with ARCH=x86_64"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF\x09" + bytes(99)])
 def test_check_architecture_refuses_what_is_not_elf(content: bytes) -> None:
-    with pytest.raises(FormatError, match=r"^it is no readable ELF file: \S+"):
+    with pytest.raises(FormatError, match=r"^it is not a valid ELF file: \S+"):
         vmlinux.check_architecture(content)
 
 
@@ -91,4 +91,4 @@ def test_vmlinux_release_is_read_from_the_banner() -> None:
 def test_vmlinux_release_refuses_an_elf_file_without_a_banner() -> None:
     with pytest.raises(FormatError) as caught:
         vmlinux.release(_elf(_X86_64, content=b"hello, world"))
-    assert str(caught.value) == "it is an ELF file, but holds no 'Linux version' banner"
+    assert str(caught.value) == "it is an ELF file without a 'Linux version' banner"

@@ -175,13 +175,13 @@ def test_not_ready_says_how_long_it_waited(waited_s: float, said: str) -> None:
         (b"", ""),
     ],
 )
-def test_what_a_console_asks_for(end: bytes, mark: str) -> None:
+def test_prompt_returns_the_mark(end: bytes, mark: str) -> None:
     assert prompt(end) == mark
 
 
 @pytest.mark.parametrize(
     "mark", ["emergency.mode", "console.emergency", "console.password", "sshd.given-up"]
 )
-def test_a_guest_that_waits_for_somebody_is_stuck(mark: str) -> None:
+def test_is_stuck_while_a_guest_waits_for_input(mark: str) -> None:
     assert is_stuck(HANDED_OVER | {mark: ""})
     assert not is_stuck(HANDED_OVER | {"console.prompt": "", "sshd.failed": "exit-code"})

@@ -55,9 +55,9 @@ def test_own_read_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "has no probes"),
-        ("[", "is no TOML"),
-        ("[web]\n", r"\[web\]: it lacks required field `command`"),
+        ("", "has no probe"),
+        ("[", "is not valid TOML"),
+        ("[web]\n", r"\[web\]: it misses required field `command`"),
         ('[web]\ncomand = "x"\n', r"\[web\]: it contains unknown field `comand`"),
         ("[web]\ncommand = 5\n", r"\[web\]: Expected `str`, got `int` - at `command`"),
         (

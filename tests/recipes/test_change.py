@@ -188,12 +188,12 @@ def test_changed_effect_of_each_kind_of_change() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("quiet", "none of the forms"),
-        ("cmdline+=", "a value misses"),
+        ("quiet", "unknown change"),
+        ("cmdline+=", "missing value"),
         ("cmdline+=a b", "one word"),
-        ("speed=9", "no such change"),
+        ("speed=9", "unknown change"),
         ("machine-type=i440fx", "q35, microvm"),
-        ("memory=lots", "no size"),
+        ("memory=lots", "invalid size"),
         ("memory=1", "memory_mib is 1"),
         ("vcpus=two", "must be a whole number"),
         ("vmm.cpu=max", "write cpu=max"),

@@ -60,15 +60,15 @@ def test_lists_become_tuples() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"memory": "lots"}, "memory: 'lots' is no size"),
+        ({"memory": "lots"}, "memory: invalid size 'lots'"),
         ({"memory": 1.5}, "memory is 1.5, but must be a size, such as 512M"),
         ({"machine_type": "pc"}, "machine_type is 'pc', but must be one of q35, microvm"),
         ({"accelerator": "hvf"}, "accelerator is 'hvf', but must be one of auto, kvm, tcg"),
         ({"vcpus": "two"}, "vcpus is 'two', but must be a whole number"),
         ({"kernel": 6}, "kernel is 6, but must be text"),
         ({"tiny": "yes"}, "tiny is 'yes', but must be true or false"),
-        ({"append": "quiet"}, "append is 'quiet', but must be a list of texts"),
-        ({"cmdline": [1]}, "cmdline is [1], but must be a list of texts"),
+        ({"append": "quiet"}, "append is 'quiet', but must be a list of strings"),
+        ({"cmdline": [1]}, "cmdline is [1], but must be a list of strings"),
         ({"guest_files": [{}]}, "guest_files is [{}], but must be a list of path, digest and mode"),
     ],
 )

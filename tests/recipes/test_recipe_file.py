@@ -54,10 +54,14 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
             "there is no field 'turbo'",
             f"the fields are {', '.join(FIELDS)}",
         ),
-        ('memory = "lots"\n', "memory: 'lots' is no size", "sizes are such as 512M, 2G, 1.5G"),
+        (
+            'memory = "lots"\n',
+            "memory: invalid size 'lots'",
+            "use a number and a unit, such as 512M",
+        ),
         (
             "cmdline = [1]\n",
-            "cmdline is [1], but must be a list of texts",
+            "cmdline is [1], but must be a list of strings",
             "bootwright recipe show prints a whole recipe",
         ),
     ],
@@ -85,9 +89,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_file_that_is_no_toml(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=f"^{path} is no TOML: ") as bad:
+    with pytest.raises(InputError, match=f"^{path} is not valid TOML: ") as bad:
         recipe_file.read(path)
-    assert bad.value.hint == "TOML is described at toml.io"
+    assert bad.value.hint == "see toml.io for the syntax"
 
 
 def test_a_recipe_is_written_in_the_words_of_drafts(tmp_path: Path) -> None:

@@ -50,5 +50,5 @@ def test_a_size_beyond_all_disks(text: str) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(InputError) as bad:
         size.parse(text)
-    assert str(bad.value) == f"{text!r} is no size"
-    assert bad.value.hint == "sizes are such as 512M, 2G, 1.5G"
+    assert str(bad.value) == f"invalid size {text!r}"
+    assert bad.value.hint == "use a number and a unit, such as 512M"

@@ -177,13 +177,13 @@ def test_graph_includes_units_of_known_generators() -> None:
     assert "old.service" in _targets(found, "multi-user.target", "Wants")
     assert "ssh.service" not in found.started_by(), "the script's unit is there, and not enabled"
     assert "systemd-masked-generator" not in found.generators
-    assert _warnings(found) == ["/etc/fstab line 5 has no type: bad line"]
+    assert _warnings(found) == ["/etc/fstab line 5 has no filesystem type: bad line"]
 
 
 def test_graph_warns_of_dangling_links() -> None:
     place = f"{ETC}/multi-user.target.wants/gone.service"
     found = graph_of({place: Link("/lib/systemd/system/gone.service")})
-    assert _warnings(found) == [f"{place} leads nowhere: /lib/systemd/system/gone.service"]
+    assert _warnings(found) == [f"{place} is a dangling link to /lib/systemd/system/gone.service"]
 
 
 def test_graph_warns_of_aliases_of_missing_units() -> None:
@@ -196,8 +196,8 @@ def test_graph_warns_of_aliases_of_missing_units() -> None:
         }
     )
     assert _warnings(found) == [
-        f"{ETC}/dbus-org.gone.service leads nowhere: gone.service",
-        f"{ETC}/default.target leads nowhere: /lib/systemd/system/gone.target",
+        f"{ETC}/dbus-org.gone.service is a dangling link to gone.service",
+        f"{ETC}/default.target is a dangling link to /lib/systemd/system/gone.target",
     ]
     assert found.real_name("dbus-org.here.service") == "here.service", "systemd goes by the name"
 
@@ -210,19 +210,21 @@ def test_graph_warns_of_ordering_cycles() -> None:
             f"{LIB}/multi-user.target.wants/a.service": Link("../a.service"),
         }
     )
-    assert _warnings(found) == [f"{LIB}/a.service a circle: a.service -> b.service -> a.service"]
+    assert _warnings(found) == [
+        f"{LIB}/a.service is in a dependency cycle: a.service -> b.service -> a.service"
+    ]
 
 
 def test_graph_warns_of_aliases_in_a_cycle() -> None:
     found = graph_of({f"{LIB}/a.service": Link("b.service"), f"{LIB}/b.service": Link("a.service")})
-    assert any("aliases go round in a circle" in warning for warning in _warnings(found))
+    assert any("its aliases form a cycle" in warning for warning in _warnings(found))
 
 
 def test_graph_read_of_an_image_without_systemd() -> None:
     found = graph.read(Files.of({"/etc/hostname": "x"}))
     assert _warnings(found) == [
-        "/usr/lib/systemd/systemd is not there: the image has no systemd",
-        "/etc/systemd/system/default.target is not there: nothing says what boots",
+        "/usr/lib/systemd/systemd is missing: the image has no systemd",
+        "/etc/systemd/system/default.target is missing: the image has no default target",
     ]
     assert found.started_by() == {}
 
@@ -237,11 +239,11 @@ def test_graph_ignores_foreign_files_in_unit_folders() -> None:
         }
     )
     assert sorted(_warnings(found)) == [
-        f"{ETC}/multi-user.target.wants/README is no unit's name",
-        f"{ETC}/multi-user.target.wants/a@.service is no unit's name",
-        f"{LIB}/a.service Wants=%H.service: no unit that is known before a boot",
-        f"{LIB}/a.service Wants=nonsense: no unit that is known before a boot",
-        f"{LIB}/b.service leads nowhere: no file",
+        f"{ETC}/multi-user.target.wants/README is not a valid unit name",
+        f"{ETC}/multi-user.target.wants/a@.service is not a valid unit name",
+        f"{LIB}/a.service Wants=%H.service names no unit that is known before a boot",
+        f"{LIB}/a.service Wants=nonsense names no unit that is known before a boot",
+        f"{LIB}/b.service cannot be read",
     ]
 
 

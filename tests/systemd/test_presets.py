@@ -35,11 +35,11 @@ def test_presets_find_reads_files_in_order_of_names() -> None:
     ]
 
 
-def test_presets_said_of_takes_the_first_matching_rule() -> None:
-    assert presets.said_of("a.service", RULES) == ("disable", f"{ETC}/10-mine.preset")
-    assert presets.said_of("getty@tty1.service", RULES) == ("enable", f"{USR}/90-vendor.preset")
-    assert presets.said_of("i.timer", RULES) == ("ignore", f"{USR}/90-vendor.preset")
-    assert presets.said_of("b.service", ()) == ("enable", "")
+def test_presets_preset_of_takes_the_first_matching_rule() -> None:
+    assert presets.preset_of("a.service", RULES) == ("disable", f"{ETC}/10-mine.preset")
+    assert presets.preset_of("getty@tty1.service", RULES) == ("enable", f"{USR}/90-vendor.preset")
+    assert presets.preset_of("i.timer", RULES) == ("ignore", f"{USR}/90-vendor.preset")
+    assert presets.preset_of("b.service", ()) == ("enable", "")
 
 
 def test_presets_why_not_started() -> None:
@@ -48,11 +48,11 @@ def test_presets_why_not_started() -> None:
         "in the guest: systemctl enable a.service"
     )
     assert presets.why_not_started("a.service", WANTED, ()) == (
-        "it is disabled (its preset is enable, as no file names it); "
+        "it is disabled (its preset is enable, as no preset names it); "
         "in the guest: systemctl enable a.service"
     )
     assert presets.why_not_started("a.service", parse("[Service]\n"), RULES) == (
-        "it is static, so it starts only where another unit asks for it"
+        "it is static, so it starts only if another unit pulls it in"
     )
     assert presets.why_not_started("a.service", parse("[Install]\nAlso=a.socket\n"), RULES) == (
         "it is indirect; in the guest: systemctl enable a.socket"

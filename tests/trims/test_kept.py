@@ -80,7 +80,7 @@ def test_plan_keep_accepts_a_unit_started_by_a_bus_call() -> None:
     without = {path: entry for path, entry in entries.items() if "dbus.s" not in path}
     assert planned(without, "host.service").notes == (
         "--keep host.service: a boot of the image does not start it: it is static, so it starts "
-        "only where another unit asks for it",
+        "only if another unit pulls it in",
     )
 
 
@@ -151,7 +151,7 @@ def test_plan_notes_units_asked_for_in_vain() -> None:
     assert plan.notes == (
         "--keep nothing*: the image has no such unit, or it is masked",
         "--keep idle.service: a boot of the image does not start it: it is static, so it starts "
-        "only where another unit asks for it",
+        "only if another unit pulls it in",
         "--keep more-idle.service: a boot of the image does not start it: it is disabled (its "
         "preset is disable, by /usr/lib/systemd/system-preset/90.preset); in the guest: systemctl "
         "enable more-idle.service",

@@ -39,11 +39,11 @@ class RunOptions(DraftFields):
     publish: str | Sequence[str] = ()
     """Ports of 127.0.0.1 that lead into the guest, as ``"8080:80"``; 0: any that is free."""
     keep: bool = False
-    """Keep the machine and its disk when it has stopped."""
+    """Keep the machine and its disk after it stops."""
     timeout: float | None = None
     """How many seconds the start-up may take."""
     home: Home | Path | str | None = None
-    """Where bootwright keeps things; left out: as the environment says."""
+    """Folders for bootwright's data; default: from the environment."""
     observer: Observer = ignore
     """Given what happens, on the event loop that runs the machine."""
 

@@ -45,7 +45,7 @@ _OPTIONS = (
         "--recipe",
         "recipe_file",
         type=click.Path(path_type=Path),
-        help="Take what is not given here from this TOML file.",
+        help="Read options that are not given from this TOML recipe.",
     ),
     *(_option(field) for field in FIELDS.values() if field.is_option),
 )

@@ -36,11 +36,14 @@ Exit status: 0 within, 1 over budget, or a boot failed.
 
 @click.command("check", epilog=EPILOG)
 @click.argument("budget", type=click.Path(path_type=Path))
-@click.option("--update", is_flag=True, help="Accept what is measured as the new baseline.")
+@click.option("--update", is_flag=True, help="Accept the measured times as the new baseline.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit file, for CI.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option(
-    "--parallel", type=click.IntRange(1, 64), metavar="N", help="Run N boots at once, as measure."
+    "--parallel",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Run N boots in parallel, as measure does.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -51,7 +54,7 @@ def command(
     parallel: int | None,
     as_json: bool,
 ) -> int:
-    """Measure the boots that BUDGET names, and fail where one takes longer than it may.
+    """Measure the boots listed in BUDGET, and fail if one takes too long.
 
     A phase's median is held to its budget, and to the baseline with its tolerance where one was
     accepted. A boot that fails fails the check.
@@ -59,7 +62,9 @@ def command(
     if as_json and as_markdown:
         raise InputError("--json and --markdown contradict each other", hint="leave one out")
     if junit is not None and not junit.absolute().parent.is_dir():
-        raise InputError(f"--junit {junit}: its folder is not there", hint="make it first")
+        raise InputError(
+            f"--junit {junit}: its folder does not exist", hint="create the folder first"
+        )
     from bootwright.experiments.check import check
     from bootwright.reports import budget as report
 

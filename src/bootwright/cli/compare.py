@@ -16,11 +16,11 @@ from bootwright.statistics.sequential import PAIRS, STAGED
 EPILOG = """\b
 Examples:
   bootwright compare web --with cmdline+=cryptomgr.notests --clock virtual
-  bootwright compare web web -n 10                  the same twice: no difference
+  bootwright compare web web -n 10                  the same image twice: no difference
   bootwright compare web.toml small.toml            two recipe files
   bootwright compare --tiny --with memory=1G --smallest 5ms
   bootwright compare web --with mask=e2scrub_reap.service --staged
-  bootwright compare web --with help                all changes there are
+  bootwright compare web --with help                list all changes
 Exit status: 0 a verdict, or that nobody can tell yet; 1 none, as boots failed.
 """
 
@@ -65,7 +65,7 @@ def command(
     if experiment.list_changes(options["texts"]):
         return 0
     if staged and number is not None:
-        raise InputError("--staged has its own numbers of boots", hint="leave out -n or --staged")
+        raise InputError("--staged and -n contradict each other", hint="leave out -n or --staged")
     home = locate_home()
     from bootwright.experiments.compare import compare, resume
     from bootwright.reports import comparison as report

@@ -35,7 +35,7 @@ def command(name: str) -> None:
     with _raw_terminal():
         screen.say(f"console of {name}; leave with Ctrl-]\r")
         ended = loop.run(_carry(folder))
-    screen.say(f"\n{name}: its console has ended" if ended else "")
+    screen.say(f"\n{name}: the console is closed" if ended else "")
 
 
 async def _carry(folder: MachineFolder) -> bool:

@@ -18,13 +18,13 @@ _GIB = 1 << 30
 
 @click.group("disk", epilog="Example: bootwright disk list")
 def command() -> None:
-    """Show which kinds of disk work here, and what each costs."""
+    """Show which disk types work on this host, and what each costs."""
 
 
 @command.command("list", epilog="Example: bootwright disk list --json | jq '.[] | select(.works)'")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """List the kinds of disk that run --disk takes, and why one does not work here.
+    """List the disk types for run --disk, and why one does not work on this host.
 
     What one image or one kernel cannot have is said by run.
     """
@@ -34,7 +34,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         screen.print_json(found)
         return
-    header = ["DISK", "WORKS", "KEPT", "WHAT IT IS"]
+    header = ["DISK", "WORKS", "KEEPABLE", "DESCRIPTION"]
     rows = [
         [
             kind.disk,
@@ -63,7 +63,7 @@ Examples:
     "kinds",
     type=click.Choice(table.KINDS),
     multiple=True,
-    help="Measure this kind; default: all that work here.",
+    help="Measure only this type; default: all that work on this host.",
 )
 @click.option(
     "--sparse",
@@ -71,18 +71,18 @@ Examples:
     multiple=True,
     default=("1G", "10G", "100G"),
     show_default=True,
-    help="Size of an image with 64 MiB of data and else a hole.",
+    help="Size of a sparse image with 64 MiB of data.",
 )
 @click.option(
     "--full",
     metavar="SIZE",
     default="2G",
     show_default=True,
-    help="Size of an image that is full of data, in pieces of 2 MiB; 0: none.",
+    help="Size of a full image, a multiple of 2 MiB; 0: none.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(kinds: tuple[str, ...], sparse: tuple[str, ...], full: str, as_json: bool) -> None:
-    """Measure what each kind of disk costs on this host.
+    """Measure the cost of each disk type on this host.
 
     Times are medians. Created: from nothing to what a VMM attaches. Written: 4 KiB through QEMU's
     block layer (qemu-io), not flushed, where nothing was written before and again to the same

@@ -22,17 +22,21 @@ Examples:
   bootwright doctor --json | jq '.checks[] | select(.state == "problem")'
 """,
 )
-@click.option("--fix", is_flag=True, help="Give back what is ours and dead; touch nothing else.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Clean up what dead bootwright processes left behind; touch nothing else.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, fix: bool, as_json: bool) -> int:
-    """Look at this host and at what is ours on it: what works, what does not, and why.
+    """Check this host and what bootwright created on it: what works, what does not, and why.
 
     Exit status: 0 where bootwright can do its job, 1 where there is a problem.
     """
     if context.invoked_subcommand:
         if fix or as_json:
-            context.fail("--fix and --json stand behind no other command: doctor why PATH --json")
+            context.fail("put options after the subcommand: doctor why PATH --json")
         return 0
     from bootwright.doctor.examine import examine
     from bootwright.reports import checks
@@ -45,9 +49,9 @@ def command(context: click.Context, fix: bool, as_json: bool) -> int:
         for line in found.fixed:
             click.echo(f"fixed: {line}")
         if fix and not found.fixed:
-            click.echo("there was nothing to fix")
+            click.echo("nothing to fix")
         elif not fix and any(check.fixable for check in found.checks):
-            click.echo("bootwright doctor --fix mends what is marked as left behind")
+            click.echo("run bootwright doctor --fix to clean up what is marked as left behind")
     return 1 if found.has_problem else 0
 
 

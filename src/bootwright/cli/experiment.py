@@ -30,7 +30,7 @@ TIMEOUT = click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="How long one boot may take.",
+    help="Maximum duration of one boot.",
 )
 
 
@@ -49,7 +49,10 @@ def experiment_options(function: F) -> F:
             PARALLEL,
             TIMEOUT,
             click.option(
-                "--resume", type=click.IntRange(1), metavar="ID", help="Go on with one that ended."
+                "--resume",
+                type=click.IntRange(1),
+                metavar="ID",
+                help="Resume an interrupted measurement.",
             ),
             click.option("--json", "as_json", is_flag=True, help="Print all samples as JSON."),
         )

@@ -63,21 +63,21 @@ Examples:
 @click.option(
     "--init",
     type=click.Choice(get_args(InitName)),
-    help="Only boots with this PID 1; none: those of the tiny guest.",
+    help="Only boots with this PID 1; none: the tiny guest.",
 )
 @click.option("--clock", type=click.Choice(get_args(Clock)), help="Only boots on this clock.")
-@click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
+@click.option("--since", metavar="WHEN", help="Only since WHEN: an age (12h, 2d, 1w) or a date.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"The newest N only; default: {_LIMIT}, with --json all.",
+    help=f"Show only the newest N; default: {_LIMIT}, with --json all.",
 )
-@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--all", "everything", is_flag=True, help="Show all boots.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """List the boots that were, and look at one again.
+    """List recorded boots, and show one again.
 
     Every boot of run, start and timeline is kept: its recipe, its host, and what it left behind.
     Images and kernels go by the names that were given, or by their digests.
@@ -126,11 +126,11 @@ def _list(
     elif shown:
         click.echo(_table(shown))
         if len(rows) > len(shown):
-            screen.say("there are older ones: --all shows them, or --limit N")
+            screen.say("older boots are not shown: use --all or --limit N")
     elif any(value is not None for value in (image, kernel, init, clock, since)):
         _say_none(history)
     else:
-        screen.say("no boot is in the history yet; bootwright run and timeline put theirs there")
+        screen.say("the history is empty; bootwright run and timeline add boots to it")
 
 
 def _say_none(history: History) -> None:
@@ -144,7 +144,7 @@ def _say_none(history: History) -> None:
         if found
     ]
     told = f" ({'; '.join(known)})" if known else ""
-    screen.say(f"none of the {len(rows)} boots in the history is so{told}")
+    screen.say(f"no match among {len(rows)} boots in the history{told}")
 
 
 @command.command(
@@ -155,10 +155,10 @@ Examples:
 """
 )
 @click.argument("boot_id", metavar="ID", type=names.BOOT_ID, shell_complete=names.boots)
-@click.option("--recipe", is_flag=True, help="Print its recipe only, as TOML.")
+@click.option("--recipe", is_flag=True, help="Print only the recipe, as TOML.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(boot_id: int, recipe: bool, as_json: bool) -> None:
-    """Show one boot: recipe, host, longest parts."""
+    """Show one boot: its longest spans, host and recipe."""
     if recipe and as_json:
         raise InputError("--recipe prints TOML, --json JSON", hint="leave out one of them")
     stored = History(locate_home().history).load(boot_id)
@@ -175,7 +175,7 @@ def show(boot_id: int, recipe: bool, as_json: bool) -> None:
     "ids", metavar="ID...", nargs=-1, required=True, type=names.BOOT_ID, shell_complete=names.boots
 )
 def rm(ids: tuple[int, ...]) -> None:
-    """Remove boots; where an ID is unknown, none."""
+    """Remove boots; if any ID is unknown, remove none."""
     History(locate_home().history).remove(ids)
     for boot_id in dict.fromkeys(ids):
         screen.say(f"boot {boot_id}: removed")
@@ -189,18 +189,16 @@ Examples:
 """
 )
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Keep the newest N.")
-@click.option("--older-than", metavar="AGE", help="Remove those that are older: 12h, 30d, 8w.")
+@click.option("--older-than", metavar="AGE", help="Remove boots older than this: 12h, 30d, 8w.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; removes only with --yes.")
 def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Remove old boots, after saying which."""
+    """Remove old boots, after listing them."""
     if (keep is None) == (older_than is None):
         raise InputError(
-            "which boots are to go is not said"
-            if keep is None
-            else "--keep and --older-than were both given",
-            hint="give one of --keep 1000 and --older-than 30d",
+            "no boots selected" if keep is None else "--keep and --older-than were both given",
+            hint="use --keep 1000 or --older-than 30d",
         )
     before_s = None
     if older_than is not None:
@@ -220,7 +218,7 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, as
     elif pruned.removed:
         screen.say(f"removed {_boots(len(going))}, freed {text.size(pruned.freed_bytes)}")
     elif not going:
-        screen.say("there is nothing to remove")
+        screen.say("nothing to remove")
     return 0
 
 
@@ -288,9 +286,9 @@ def _lines(stored: StoredBoot) -> Iterable[str]:
         "" if row.unaccounted_ns is None else f", unaccounted {_duration(row.unaccounted_ns)}"
     )
     if row.total_ns is None and CLOCKS[row.clock].timed_by_guest:
-        yield "  (the guest was not asked for its own time; what follows is the host's)"
-    yield f"  bootwright timeline --boot {row.id} shows it again"
-    title = "longest parts (ms)"
+        yield "  (without the guest's own measurements; host times only)"
+    yield f"  show it again: bootwright timeline --boot {row.id}"
+    title = "longest spans (ms)"
     width = max([len(title) - 2, *(len(stretch.name) for stretch in row.stretches)])
     yield f"\n{title:<{width + 2}} {'start':>10} {'length':>10}"
     for stretch in row.stretches:

@@ -36,9 +36,11 @@ Examples:
 @click.argument("name")
 @click.option("--debian", "suite", required=True, metavar="SUITE", help="bookworm, trixie, ...")
 @click.option("--include", multiple=True, metavar="PKG", help="Add a package (may be repeated).")
-@click.option("--minimal", is_flag=True, help="Debian's base alone: no systemd, no SSH server.")
 @click.option(
-    "--mirror", metavar="URL", help="Archive; default: the one that this host's apt uses."
+    "--minimal", is_flag=True, help="Install only Debian's base: no systemd, no SSH server."
+)
+@click.option(
+    "--mirror", metavar="URL", help="Debian archive; default: the one this host's apt uses."
 )
 @names.REPLACE
 def build(
@@ -60,7 +62,7 @@ def build(
     what = Build(suite=suite, include=packages, minimal=minimal, mirror=mirror)
     with screen.observer(f"image {name}") as observe:
         made = build_image(locate_home(), name, what, replace=replace, observe=observe)
-    how = "built" if made.built else "was built before, answered from the store"
+    how = "built" if made.built else "already built"
     screen.say(f"image {name}: {how} ({_summary(made.image)})")
 
 
@@ -101,7 +103,7 @@ def list_(as_json: bool) -> int:
         rows = [_row(image, time.time()) for image in found]
         click.echo(screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], rows))
     else:
-        screen.say("there is no image yet: bootwright image build web --debian bookworm")
+        screen.say("no images; build one: bootwright image build web --debian bookworm")
     return status
 
 
@@ -116,7 +118,7 @@ def _row(image: ImageInfo | DamagedImage, now_s: float) -> list[str]:
 @click.argument("name", shell_complete=names.images)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
-    """Show all that is known of image NAME."""
+    """Show the details of image NAME."""
     image = listing.info(locate_home(), name)
     if as_json:
         screen.print_json(image)
@@ -127,7 +129,7 @@ def show(name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.images)
 def rm(names_: tuple[str, ...]) -> None:
-    """Remove images by name; what no other name stands for is deleted."""
+    """Remove image names; delete images that have no other name."""
     home = machines.home()  # a dead machine holds on to nothing
     for name in names_:
         stores.remove_image(home, name)
@@ -137,7 +139,7 @@ def rm(names_: tuple[str, ...]) -> None:
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(as_json: bool) -> None:
-    """Delete images that no name stands for and no machine uses.
+    """Delete images that have no name and that no machine uses.
 
     bootwright prune does this for all that bootwright keeps.
     """

@@ -40,7 +40,9 @@ Examples:
 @click.option("--name", help="Default: debian, debian-SUITE, or the file's name.")
 @click.option("--suite", metavar="SUITE", help="With debian; default: bookworm.")
 @click.option("--flavour", metavar="F", help="With debian; default: cloud-amd64.")
-@click.option("--mirror", metavar="URL", help="With debian; default: what this host's apt uses.")
+@click.option(
+    "--mirror", metavar="URL", help="With debian; default: the archive this host's apt uses."
+)
 @click.option(
     "--modules", type=click.Path(path_type=Path), help="With PATH: folder of lib/modules/RELEASE."
 )
@@ -117,7 +119,7 @@ def list_(as_json: bool) -> int:
         rows = [_row(kernel, time.time()) for kernel in found]
         click.echo(screen.table(["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"], rows))
     else:
-        screen.say("there is no kernel yet: bootwright kernel add debian")
+        screen.say("no kernels; add one: bootwright kernel add debian")
     return status
 
 
@@ -132,7 +134,7 @@ def _row(kernel: KernelInfo | DamagedKernel, now_s: float) -> list[str]:
 @click.argument("name", shell_complete=names.kernels)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
-    """Show all that is known of kernel NAME."""
+    """Show the details of kernel NAME."""
     kernel = listing.info(locate_home(), name)
     if as_json:
         screen.print_json(kernel)

@@ -36,7 +36,12 @@ Examples:
     metavar="DIR",
     help="A kernel source tree; default: Debian's linux-source, fetched once.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Compilers at once; default: one a CPU.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    help="Number of parallel compilers; default: one per CPU.",
+)
 @click.option("--name", help="Default: the profile's name.")
 @names.REPLACE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -35,17 +35,17 @@ Examples:
     type=click.IntRange(1, 100_000),
     default=PAIRS["virtual"],
     show_default=True,
-    help="How many boots of each. It is decided before the first.",
+    help="Number of boots of each, fixed before the first.",
 )
 @experiment.PARALLEL
 @experiment.TIMEOUT
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with both.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write an HTML page that shows both.")
 @boot_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     a: str, b: str, image: str | None, number: int, html: Path | None, **options: Any
 ) -> int:
-    """Boot kernels A and B in turns, and say which is faster, by how much, and why.
+    """Boot kernels A and B alternately; show which is faster, by how much, and why.
 
     The tiny guest is booted, and IMAGE as well where it is given; on the virtual clock, where one
     seed takes one time, unless --clock wall is given. Why is looked into on the virtual clock: one
@@ -54,7 +54,7 @@ def command(
     if given := [name for name in _NOT_HERE if options[name]]:
         raise InputError(
             f"--{given[0].removesuffix('_file')} does not go with kernel compare",
-            hint="the two kernels are named, and the tiny guest is always booted",
+            hint="kernel compare boots the tiny guest with the two named kernels",
         )
     home = locate_home()
     from bootwright.experiments.kernels import compare_kernels

@@ -26,7 +26,7 @@ Examples:
 """,
 )
 def command() -> None:
-    """Compare kernels' configs, and ask why an option is on or off."""
+    """Compare kernel configs, and explain why an option is on or off."""
 
 
 @command.command(
@@ -42,7 +42,7 @@ Examples:
     "--source",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="A kernel source tree, for prompts and initcalls; default: Debian's, where it is there.",
+    help="A kernel source tree, for prompts and initcalls; default: Debian's, if fetched.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
@@ -99,11 +99,11 @@ Examples:
     "--source",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="A kernel source tree; default: Debian's linux-source, fetched where it is not there.",
+    help="A kernel source tree; default: Debian's linux-source, fetched if missing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(option: str, kernel: str, source: Path | None, as_json: bool) -> None:
-    """Say why OPTION is on or off, as the kernel's own Kconfig has it."""
+    """Explain why OPTION is on or off, from the kernel's Kconfig."""
     from bootwright.kbuild import configs
 
     with screen.observer("config") as observe:
@@ -128,7 +128,7 @@ def _short(value: str) -> str:
 def _told(answer: Answer, kernel: str) -> str:
     lines = [f"CONFIG_{answer.name} is {answer.value or 'empty'} in {kernel}: {answer.reason}", ""]
     lines += [f"{'type:':<13}{answer.kind}"]
-    lines += [f"{'prompt:':<13}{answer.prompt or '(none: people are not asked)'}"]
+    lines += [f"{'prompt:':<13}{answer.prompt or '(none: not configurable by users)'}"]
     lines += [f"{'defined in:':<13}{place}" for place in answer.where]
     if answer.choice:
         lines += [f"{'one of:':<13}a group in which {answer.choice} is chosen"]

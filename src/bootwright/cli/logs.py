@@ -27,10 +27,10 @@ Examples:
 """,
 )
 @click.argument("name", shell_complete=names.machines)
-@click.option("--follow", "-f", is_flag=True, help="Go on until the machine ends.")
-@click.option("--previous", is_flag=True, help="Of the run before the last start.")
+@click.option("--follow", "-f", is_flag=True, help="Print new output until the machine ends.")
+@click.option("--previous", is_flag=True, help="Print the log of the run before the last start.")
 def command(name: str, follow: bool, previous: bool) -> None:
-    """Print all that machine NAME has written to its console.
+    """Print the console output of machine NAME.
 
     Where there is no such machine any more, the newest one that failed under this name counts.
     """

@@ -45,7 +45,7 @@ def _probe_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     "commands",
     multiple=True,
     metavar="COMMAND",
-    help="A probe of your own: passes if the guest's shell, as root, ends it with status 0.",
+    help="A custom probe: run as root by the guest's shell; passes if it exits with status 0.",
 )
 @click.option(
     "--probes",
@@ -53,16 +53,20 @@ def _probe_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A TOML file of probes of your own.",
+    help="A TOML file of custom probes.",
 )
 @click.option(
-    "--only", multiple=True, metavar="NAME", shell_complete=_probe_names, help="Try these alone."
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_probe_names,
+    help="Run only these probes.",
 )
-@click.option("--list", "as_list", is_flag=True, help="Print the probes, and try none.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long a start-up may take.")
+@click.option("--list", "as_list", is_flag=True, help="List the probes without running them.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Maximum duration of a start-up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
 def command(image: str | None, **options: Any) -> int:
-    """Boot IMAGE and try whether it is a real computer.
+    """Boot IMAGE and check that it works like a real computer.
 
     One can log in, have a terminal, see processes, copy files, reach the network, run services,
     shut it down, and boot its disk again. Exit status 1: something of that does not work.
@@ -77,7 +81,7 @@ def command(image: str | None, **options: Any) -> int:
     check_timeout(options["timeout"])
     if options["tiny"]:
         raise InputError(
-            "a tiny guest runs one command and is no computer to be probed",
+            "a tiny guest cannot be probed: it runs one command and powers off",
             hint="name an image; bootwright image list shows them",
         )
     draft = draft_of(image, options)

@@ -27,13 +27,13 @@ Examples:
     "--all",
     "everything",
     is_flag=True,
-    help="Also stopped machines with their disks, and images and kernels that no machine uses.",
+    help="Also remove stopped machines with their disks, and images and kernels not in use.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; removes only with --yes.")
 def command(everything: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Remove what nobody uses, after saying what.
+    """Remove unused files and machines, after listing them.
 
     That is: images and kernels without a name, what killed commands left behind, guest files of
     older versions, caches, and the consoles of machines that failed.
@@ -68,7 +68,7 @@ def _show(found: PruneList, *, everything: bool, on_stderr: bool) -> None:
         click.echo(f"in all {text.size(total)}", err=on_stderr)
     else:
         more = "" if everything else "; bootwright prune --all --dry-run looks further"
-        screen.say(f"there is nothing to remove{more}")
+        screen.say(f"nothing to remove{more}")
     for note in found.notes:
         screen.say(f"note: {note}")
 

@@ -26,10 +26,12 @@ Examples:
   bootwright ps --json | jq '.[] | select(.state == "running") | .name'
 """,
 )
-@click.option("--watch", "-w", is_flag=True, help="Show changes as they come, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, a line a change.")
+@click.option("--watch", "-w", is_flag=True, help="Show changes as they happen, until Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; with --watch, one line per change."
+)
 def command(watch: bool, as_json: bool) -> None:
-    """List machines: those that run, and kept ones that do not.
+    """List running machines, and stopped ones that were kept.
 
     A crashed machine ended without shutting down; its disk is as it was at that moment.
     """
@@ -45,7 +47,7 @@ def command(watch: bool, as_json: bool) -> None:
         screen.say(_NONE)
 
 
-_NONE = "there is no machine; bootwright run IMAGE makes one"
+_NONE = "no machines; start one: bootwright run IMAGE"
 
 
 def _table(rows: tuple[MachineStatus, ...]) -> str:

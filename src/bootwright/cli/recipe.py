@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group("recipe", epilog="Example: bootwright recipe show web > web.toml")
 def command() -> None:
-    """Show what a boot is made of."""
+    """Show a boot's complete configuration."""
 
 
 @command.command(
@@ -32,10 +32,12 @@ Examples:
 @boot_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of TOML.")
 @click.option(
-    "--why", is_flag=True, help="Add what is there for speed: why, what it saved, what it costs."
+    "--why",
+    is_flag=True,
+    help="Explain the defaults chosen for speed: reason, time saved, side effects.",
 )
 def show(image: str | None, as_json: bool, why: bool, **options: Any) -> None:
-    """Print the completed recipe of a boot of IMAGE, as TOML that --recipe takes back.
+    """Print the complete recipe for booting IMAGE, as TOML for --recipe.
 
     Images, kernels and guest files are named by their content, so that the same recipe is the same
     experiment, today and later, here and elsewhere.
@@ -57,7 +59,7 @@ def show(image: str | None, as_json: bool, why: bool, **options: Any) -> None:
         return
     click.echo(to_toml(recipe), nl=False)
     # As comments, so that all of it is still a recipe.
-    click.echo("\n# What is there for speed; --without NAME switches one off, --stock all:")
+    click.echo("\n# Defaults chosen for speed; --without NAME disables one, --stock all:")
     for default in explained.defaults:
         click.echo("\n".join(_lines(default)))
 

@@ -14,7 +14,7 @@ from bootwright.machines.folder import MachineFolder, find_machine, remove_machi
 
 @click.command("rm", epilog="Example: bootwright rm web; bootwright rm --force web db")
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.machines)
-@click.option("--force", "-f", is_flag=True, help="End it first if it runs.")
+@click.option("--force", "-f", is_flag=True, help="Stop running machines first.")
 def command(names_: tuple[str, ...], force: bool) -> None:
     """Remove machines, with their disks."""
     home = machines.home()

@@ -67,18 +67,18 @@ _GUEST_COMMAND = "bootwright.guest-command"
     shell_complete=names.images,
 )
 @boot_options
-@click.option("--name", help="The machine's name and host name; default: made from the image's.")
+@click.option("--name", help="Machine name and host name; default: derived from the image name.")
 @click.option(
     "--publish",
     "-p",
     multiple=True,
     metavar="HOST:GUEST",
-    help="Let a port of 127.0.0.1 lead into the guest; HOST 0: any that is free.",
+    help="Forward a port of 127.0.0.1 to the guest; HOST 0: any free port.",
 )
-@click.option("--keep", is_flag=True, help="Keep the machine and its disk when it has stopped.")
+@click.option("--keep", is_flag=True, help="Keep the machine and its disk after it stops.")
 @click.option("--detach", "-d", is_flag=True, help="Leave it running, and print its name.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long the start-up may take.")
-@click.option("--dry-run", is_flag=True, help="Print the exact commands, and run none.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Maximum duration of the start-up.")
+@click.option("--dry-run", is_flag=True, help="Print the exact commands without running them.")
 @click.option("--json", "as_json", is_flag=True, help="Print phases, status and output as JSON.")
 @click.pass_obj
 def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> int:
@@ -215,9 +215,7 @@ def _check(argv: tuple[str, ...], options: dict[str, Any]) -> None:
             hint="bootwright run IMAGE --detach, then bootwright ssh NAME -- COMMAND",
         )
     if options["as_json"] and not argv and not options["detach"] and not options["dry_run"]:
-        raise InputError(
-            "--json has no prompt to give", hint="add a command, such as -- true, or --detach"
-        )
+        raise InputError("--json needs a command", hint="add one, such as -- true, or use --detach")
 
 
 def _print_plan(home: Home, spec: MachineSpec, argv: tuple[str, ...]) -> None:

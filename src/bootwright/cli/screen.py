@@ -15,7 +15,7 @@ from bootwright.events import Event, Notice, Observer, Progress
 
 
 def say(text: str) -> None:
-    """Print a message for people, on stderr."""
+    """Print a message on stderr."""
     click.echo(text, err=True)
 
 
@@ -138,9 +138,9 @@ def confirmed(question: str, *, as_json: bool) -> bool:
     """
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
-            "nothing is removed without --yes "
-            + ("where --json is given" if as_json else "where nobody can be asked"),
-            hint="--yes removes, --dry-run only looks",
+            "confirmation needed: use --yes "
+            + ("with --json" if as_json else "without a terminal"),
+            hint="use --yes to remove, or --dry-run to list what would be removed",
         )
     return click.confirm(question, err=True)
 

@@ -12,7 +12,7 @@ from bootwright.home import locate_home
 
 @click.command("start", epilog="Example: bootwright start web")
 @click.argument("name", shell_complete=names.machines)
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long the start-up may take.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Maximum duration of the start-up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the phases as JSON.")
 @click.pass_obj
 def command(entered_ns: int, name: str, timeout: float | None, as_json: bool) -> None:

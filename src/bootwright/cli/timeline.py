@@ -89,12 +89,12 @@ def picture_options(function: Any) -> Any:
     type=names.BOOT_ID,
     shell_complete=names.boots,
     metavar="ID",
-    help="Boot nothing: show a boot of bootwright history.",
+    help="Show a boot from bootwright history instead of booting.",
 )
 @click.option(
     "--log",
     type=_FILE,
-    help="Boot nothing: read a kernel log, of dmesg, journalctl or a console; - reads a pipe.",
+    help="Read a kernel log (dmesg, journalctl or a console) instead of booting; -: stdin.",
 )
 @click.option(
     "--units",
@@ -102,7 +102,7 @@ def picture_options(function: Any) -> Any:
     help="With --log: what systemctl show --all '*' printed, or systemd-analyze dump, plot, "
     "critical-chain or blame.",
 )
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long a start-up may take.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Maximum duration of a start-up.")
 @click.option("--json", "as_json", is_flag=True, help="Print the spans as JSON.")
 @click.pass_obj
 def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
@@ -117,7 +117,7 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     if len(sources) > 1:
         raise InputError(
             f"there are {' and '.join(sources)}, but one boot is shown",
-            hint="leave out all but one of them",
+            hint="give only one of them",
         )
     if options["units"] is not None and options["log"] is None:
         raise InputError("--units goes with --log", hint="add --log DMESG, or leave it out")
@@ -179,7 +179,7 @@ def _check_target(path: Path) -> None:
     """Refuse a file that could not be written, before anything is booted for it.
 
     Raises:
-        InputError: it is a folder, or its folder is not there.
+        InputError: it is a folder, or its folder does not exist.
     """
     if path.is_dir() or not path.absolute().parent.is_dir():
         why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"

@@ -20,12 +20,12 @@ from bootwright.reports import diff as report
 )
 @click.argument("a", metavar="BOOT", type=names.BOOT_ID, shell_complete=names.boots)
 @click.argument("b", metavar="BOOT", type=names.BOOT_ID, shell_complete=names.boots)
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with both.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write an HTML page that shows both.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
 def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
-    """Set two boots of the history beside each other: what appeared, vanished, grew, shrank.
+    """Compare two recorded boots: spans that appeared, vanished, grew or shrank.
 
-    One boot each: what differs may be chance.
+    With one boot on each side, differences may be due to chance.
     """
     boots = two_boots(locate_home(), a, b)
     found = boots.diff

@@ -21,8 +21,8 @@ def age_s(option: str, text: str) -> float:
     found = _AGE.fullmatch(text.strip().lower())
     if not found:
         raise InputError(
-            f"{option} {text!r} is no length of time",
-            hint="a number and s, m (minutes), h, d or w, such as 12h or 30d",
+            f"{option} {text!r} is not a duration",
+            hint="use a number and s, m (minutes), h, d or w, such as 12h or 30d",
         )
     return float(found[1]) * _UNITS_S[found[2]]
 
@@ -39,7 +39,7 @@ def moment_s(option: str, text: str) -> float:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{option} {text!r} is neither a length of time nor a date",
+            f"{option} {text!r} is neither a duration nor a date",
             hint="such as 12h, 2d or 1w, or 2026-03-31, or '2026-03-31 08:15'",
         ) from error
 

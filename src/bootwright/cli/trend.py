@@ -28,9 +28,9 @@ Examples:
 """,
 )
 @click.argument("image", required=False, metavar="[IMAGE]", shell_complete=names.images)
-@click.option("--tiny", is_flag=True, help="Of the tiny guest.")
-@click.option("--clock", type=click.Choice(list(CLOCKS)), help="On this clock only.")
-@click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
+@click.option("--tiny", is_flag=True, help="Show the tiny guest.")
+@click.option("--clock", type=click.Choice(list(CLOCKS)), help="Only measurements on this clock.")
+@click.option("--since", metavar="WHEN", help="Only since WHEN: an age (12h, 2d, 1w) or a date.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page with a plot.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def trend(
@@ -73,9 +73,9 @@ Examples:
 """,
 )
 @click.argument("image", required=False, metavar="[IMAGE]", shell_complete=names.images)
-@click.option("--tiny", is_flag=True, help="Of the tiny guest.")
-@click.option("--clock", type=click.Choice(list(CLOCKS)), help="On this clock only.")
-@click.option("--since", metavar="WHEN", help="Not older than 12h, 2d, 1w, or than a date.")
+@click.option("--tiny", is_flag=True, help="Show the tiny guest.")
+@click.option("--clock", type=click.Choice(list(CLOCKS)), help="Only measurements on this clock.")
+@click.option("--since", metavar="WHEN", help="Only since WHEN: an age (12h, 2d, 1w) or a date.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as trend does.")
 def regress(
     image: str | None, tiny: bool, clock: Clock | None, since: str | None, as_json: bool
@@ -107,5 +107,5 @@ def _found(image: str | None, tiny: bool, clock: Clock | None, since: str | None
 
 
 def _say_none() -> int:
-    screen.say("no such measurement is in the history; bootwright measure and check put some there")
+    screen.say("no matching measurements; bootwright measure and check record them")
     return 0

@@ -58,7 +58,7 @@ An image that is called like a command: bootwright trim make list
 """,
 )
 def command() -> None:
-    """Leave out of a boot what you do not need of systemd.
+    """Make an image boot faster by masking systemd units it does not need.
 
     bootwright trim IMAGE reads the image's units, works out what the units to keep need, and writes
     down the rest as a trim: a small file that says what is masked and why. The image is not
@@ -75,8 +75,8 @@ def command() -> None:
     help="A unit to keep, or a glob of them (may be repeated). Default: the SSH server, the "
     "journal, and a few more; bootwright trim IMAGE --dry-run shows which.",
 )
-@click.option("--name", metavar="NAME", help="What to call the trim; default: like the image.")
-@click.option("--dry-run", is_flag=True, help="Show what would go, and write nothing.")
+@click.option("--name", metavar="NAME", help="Name of the trim; default: the image's name.")
+@click.option("--dry-run", is_flag=True, help="Show what would be masked, and write nothing.")
 @names.REPLACE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def make(
@@ -87,7 +87,7 @@ def make(
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Make a trim of IMAGE; say what goes, what stays and why."""
+    """Make a trim of IMAGE; show what it masks, what it keeps, and why."""
     from bootwright.trims import trimming
 
     made = trimming.trim(
@@ -123,7 +123,7 @@ def list_(as_json: bool) -> int:
         rows = [_row(trim) for trim in found]
         click.echo(screen.table(["NAME", "IMAGE", "MASKS", "GENERATORS"], rows))
     else:
-        screen.say("there is no trim yet: bootwright trim IMAGE makes one")
+        screen.say("no trims; make one: bootwright trim IMAGE")
     return status
 
 
@@ -152,7 +152,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("b", shell_complete=names.trims)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(a: str, b: str, as_json: bool) -> None:
-    """Show what only trim A leaves out (-), and what only B does (+)."""
+    """Show what only trim A masks (-), and what only B masks (+)."""
     found = store.diff(locate_home(), a, b)
     if as_json:
         screen.print_json(found)
@@ -162,13 +162,13 @@ def diff(a: str, b: str, as_json: bool) -> None:
             if key in side:
                 click.echo(f"{sign} {key}")
     if not found.only_a and not found.only_b:
-        screen.say(f"{a} and {b} leave out the same")
+        screen.say(f"{a} and {b} do not differ")
 
 
 @command.command(epilog="Example: bootwright trim apply web diary --name web-small")
 @click.argument("image", shell_complete=names.images)
 @click.argument("trim", shell_complete=names.trims)
-@click.option("--name", metavar="NEW", required=True, help="What to call the new image.")
+@click.option("--name", metavar="NEW", required=True, help="Name of the new image.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def apply(image: str, trim: str, name: str, as_json: bool) -> None:
     """Make a new image: a copy of IMAGE with TRIM in its /etc. IMAGE is not changed."""

@@ -91,8 +91,8 @@ FAST = (
         stock="the kernel measures its APIC timer, and uses it",
         reason="measuring it against another timer takes 100 ms, or twice that, and the other one "
         "serves a short guest as well; KVM's guests have a timer that wants no measuring",
-        measured="204 ms of 247 ms to the initramfs with kernel micro on microvm, where it sees an "
-        "I/O APIC; nothing with Debian's, which sees none; virtual clock, seeds 1 to 3",
+        measured="204 ms of 247 ms to the initramfs with kernel micro, which uses an I/O APIC, on "
+        "microvm; nothing with Debian's, which does not; virtual clock, seeds 1 to 3",
         side_effect="a guest that goes on for long sets its timers at a higher price",
         is_on=_argument("noapictimer"),
         needs="TCG, a guest without an image, and one vCPU",
@@ -121,7 +121,7 @@ FAST = (
         stock="q35: a PC with PCI and ACPI",
         reason="QEMU's small machine type has no PCI to enumerate and no firmware tables to read",
         measured="296 ms of 665 ms to the seed, a tiny guest, virtual clock, seeds 1 to 3",
-        side_effect="no ACPI: the guest cannot be told of a pressed power button",
+        side_effect="no ACPI: the guest does not notice a pressed power button",
         is_on=lambda recipe: recipe.machine_type == "microvm",
         needs="TCG, and a guest without disk and network",
     ),
@@ -178,6 +178,6 @@ def check_names(names: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             raise InputError(
-                f"without names {name!r}, which is no default of ours",
+                f"without names {name!r}, which is not a default",
                 hint=f"there are: {', '.join(known)}; bootwright recipe show --why explains them",
             )

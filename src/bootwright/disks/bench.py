@@ -1,7 +1,7 @@
-"""What each kind of disk costs on this host: to make, to write to, to remove, and in memory.
+"""Measure each kind of disk on this host: creation, first writes, removal, and page cache.
 
-Whatever is measured lies in one folder beside the machines, so on their filesystem; afterwards it
-is gone, and what a killed run left goes with the next.
+The measured files are in one folder beside the machines, so on their filesystem. It is removed
+afterwards; the next run removes what a killed run left.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from bootwright.home import Home
 from bootwright.host import locks, mounts, space
 
 MACHINES = 10
-"""How many share one image where memory is measured."""
+"""How many machines share one image in the memory measurement."""
 MOST_RUNS = 20
 _RUNS_S = 2.0
-"""How long to go on making one kind of disk of one image, after the first."""
+"""How long to repeat one kind of disk over one image, after the first."""
 _WRITES = 48
 _APART_BYTES = 1 << 20
 _SPARSE_DATA_BYTES = 64 << 20
@@ -55,9 +55,9 @@ class BenchResult:
     disk: str
     image_bytes: int
     data_bytes: int
-    """What of the image is no hole."""
+    """The size of the image's data, without holes."""
     create_ns: int
-    """From nothing to what a VMM can attach; the machine's folder is there."""
+    """From an empty machine folder to a disk that a VMM can attach."""
     first_write_ns: int | None
     """4 KiB where nothing was written before, until the VMM's block layer has taken them (qemu-io);
     ``pmem``: until they are in memory. Nothing is flushed."""
@@ -70,14 +70,14 @@ class BenchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheUse:
-    """What ten machines that read the same data of one image take of the host's page cache."""
+    """The page cache that ten machines use when they read the same data of one image."""
 
     disk: str
     machines: int
     read_bytes: int
-    """What each of them reads."""
+    """Read by each machine."""
     cached_bytes: int
-    """Pages of the image and of the ten disks that are in memory afterwards (mincore)."""
+    """Pages of the image and of the ten disks in memory afterwards (mincore)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class SkippedBench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchReport:
-    """All that was measured."""
+    """The results of a benchmark."""
 
     filesystem: str
     results: tuple[BenchResult, ...]
@@ -110,17 +110,17 @@ class BenchPlan:
 
 
 def check(home: Home, plan: BenchPlan) -> None:
-    """See that what is planned fits on the machines' disk.
+    """Check that the plan fits on the machines' filesystem.
 
     Raises:
-        InputError: an image is too small to be one.
+        InputError: an image size is too small, or not a multiple of 2 MiB.
         HostError: it does not fit.
     """
     for size in (*plan.sparse_bytes, *filter(None, (plan.full_bytes,))):
         if size < 2 * _SPARSE_DATA_BYTES or size % _PIECE_BYTES:
             raise InputError(
-                f"an image of {size} bytes cannot be measured",
-                hint="give multiples of 2M, 128M or more",
+                f"invalid image size {size} bytes",
+                hint="use a multiple of 2M, at least 128M",
             )
     # The image, and its copy.
     space.require(home.state, 2 * plan.full_bytes + _GIB, "measuring disks")
@@ -130,7 +130,7 @@ def measure(home: Home, plan: BenchPlan, observe: Observer = ignore) -> BenchRep
     """Measure every kind of disk that works here.
 
     Raises:
-        HostError: another process measures just now.
+        HostError: another process is measuring.
         InputError: see `check`.
     """
     check(home, plan)
@@ -140,7 +140,7 @@ def measure(home: Home, plan: BenchPlan, observe: Observer = ignore) -> BenchRep
     images = [(size, False) for size in plan.sparse_bytes]
     images += [(plan.full_bytes, True)] if plan.full_bytes else []
     steps, done = (len(images) + 1) * (len(plan.kinds) + 1), 0
-    with _workshop(home) as folder:
+    with _bench_folder(home) as folder:
         image = folder / "image.raw"
         for size, is_full in images:
             what = f"{size / _GIB:g} GiB {'full' if is_full else 'sparse'}"
@@ -174,12 +174,14 @@ def measure(home: Home, plan: BenchPlan, observe: Observer = ignore) -> BenchRep
 
 
 @contextmanager
-def _workshop(home: Home) -> Iterator[Path]:
+def _bench_folder(home: Home) -> Iterator[Path]:
     home.state.mkdir(parents=True, exist_ok=True)
     try:
         lock = locks.take(home.state / "bench.lock")
     except BlockingIOError:
-        raise HostError("disks are being measured already", hint="wait for the other") from None
+        raise HostError(
+            "another disk benchmark is running", hint="wait until it has finished"
+        ) from None
     folder = home.state / "bench"
     try:
         shutil.rmtree(folder, ignore_errors=True)  # of one that was killed

@@ -1,7 +1,7 @@
-"""Device-mapper devices: made of tables, seen in the kernel, removed for certain.
+"""Create, list and remove device-mapper devices.
 
-There is no waiting for udev: nodes are devtmpfs's /dev/dm-N or our own, and where a udev looks at a
-new device and keeps it busy for a moment, removal tries again.
+Nothing waits for udev: nodes are devtmpfs's /dev/dm-N or private ones, and removal is retried while
+udev keeps a new device busy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bootwright.disks.dm_ioctl import Answer, Target
 from bootwright.errors import DeviceError
 
 UUID_PREFIX = "BOOTWRIGHT-"
-"""How the UUIDs of ours begin: nothing else is ever ours to remove."""
+"""The prefix of the UUIDs of bootwright's devices; others are never removed."""
 SYS_BLOCK = Path("/sys/block")
 SECTOR = 512
 
@@ -94,7 +94,7 @@ class Mapped:
     suspended: bool
     read_only: bool
     active: bool
-    """It has a table. One without is what a crash between two steps leaves."""
+    """It has a table; a crash while it was made can leave one without."""
     open_count: int | None
     """How many hold it open, devices on top included; unknown without root."""
     holders: tuple[str, ...]
@@ -102,12 +102,12 @@ class Mapped:
 
     @property
     def numbers(self) -> str:
-        """What tables name it by."""
+        """Its number, as tables name it."""
         return f"{self.major}:{self.minor}"
 
     @property
     def node(self) -> Path:
-        """A node to open it by: /dev's, or one of our own where that is missing."""
+        """Its node, in /dev or in a private folder if that is missing."""
         return nodes.block(f"dm-{self.minor}", self.major, self.minor)
 
 
@@ -120,19 +120,19 @@ class SnapshotStatus:
     total: int
     metadata: int
     failure: Literal["", "Invalid", "Overflow", "Merge failed", "Unknown"] = ""
-    """Why it takes no more writes. Invalid: not even reads. The sectors are then 0."""
+    """Why it accepts no more writes. Invalid: no reads either. The sectors are then 0."""
 
 
 def available() -> str:
-    """Return why snapshots cannot be made on this host; "" where they can."""
+    """Return why snapshots cannot be made on this host; "" if they can."""
     return dm_ioctl.unsupported_because()[0]
 
 
 def create(name: str, uuid: str, table: Table, *, read_only: bool = False) -> Mapped:
-    """Make a device, give it its table and let it work.
+    """Make a device, load its table and resume it.
 
     Raises:
-        DeviceError: the kernel refused; nothing is left.
+        DeviceError: the kernel refused; nothing is left behind.
     """
     _call(dm_ioctl.DEV_CREATE, name, f"making the device {name}", uuid=uuid)
     try:
@@ -153,24 +153,24 @@ def reload(name: str, table: Table, *, read_only: bool = False) -> None:
 
 
 def suspend(name: str) -> None:
-    """Hold back what is read and written, once what is under way has ended."""
+    """Suspend a device: finish pending I/O and hold back new I/O."""
     _call(dm_ioctl.DEV_SUSPEND, name, f"suspending {name}", flags=dm_ioctl.SUSPEND)
 
 
 def resume(name: str) -> None:
-    """Let a device work: by the table that was loaded, if there is one."""
+    """Resume a device, with the table that was loaded, if any."""
     _call(dm_ioctl.DEV_SUSPEND, name, f"resuming {name}")
 
 
 def resize(name: str, table: Table, *, read_only: bool = False) -> None:
-    """Put another table in place of a working device's; who has it open sees its new size."""
+    """Replace the table of a live device; those who have it open see its new size."""
     reload(name, table, read_only=read_only)
     suspend(name)
     resume(name)
 
 
 def remove(name: str, *, deferred: bool = False, patience_s: float = _PATIENCE_S) -> bool:
-    """Remove a device; one that is missing is well.
+    """Remove a device; a missing one is no error.
 
     Args:
         deferred: If it is still busy at the end, have the kernel remove it after its last holder.
@@ -213,13 +213,13 @@ def _busy(name: str, patience_s: float) -> DeviceError:
 
 
 def status(name: str) -> list[Target]:
-    """Return what each part of a device's table says of itself, as the kernel writes it."""
-    return dm_ioctl.targets(_call(dm_ioctl.TABLE_STATUS, name, f"asking {name} how it is"))
+    """Return the status of each target of a device, as the kernel prints it."""
+    return dm_ioctl.targets(_call(dm_ioctl.TABLE_STATUS, name, f"reading the status of {name}"))
 
 
 def table(name: str) -> list[Target]:
     """Return a device's table as the kernel has it."""
-    doing = f"asking {name} for its table"
+    doing = f"reading the table of {name}"
     flags = dm_ioctl.STATUS_TABLE
     return dm_ioctl.targets(_call(dm_ioctl.TABLE_STATUS, name, doing, flags=flags))
 
@@ -240,10 +240,10 @@ def snapshot_status(name: str) -> SnapshotStatus:
 
 
 def find(name: str) -> Mapped | None:
-    """Return the device *name*, or nothing where there is none.
+    """Return the device *name*, or None.
 
     Raises:
-        DeviceError: the device mapper cannot be asked.
+        DeviceError: the device mapper cannot be used.
     """
     try:
         with dm_ioctl.control() as file:
@@ -251,7 +251,7 @@ def find(name: str) -> Mapped | None:
     except OSError as error:
         if error.errno == errno.ENXIO:
             return None
-        raise _refusal(f"asking for the device {name}", error) from error
+        raise _refusal(f"looking up the device {name}", error) from error
 
 
 def every() -> list[Mapped]:
@@ -308,7 +308,7 @@ def _seen(folder: Path) -> Mapped | None:
 def _require(name: str) -> Mapped:
     device = find(name)
     if device is None:
-        raise DeviceError(f"the device {name} vanished while it was made")
+        raise DeviceError(f"the device {name} disappeared while it was being made")
     return device
 
 
@@ -335,7 +335,7 @@ def _refusal(doing: str, error: OSError) -> DeviceError:
     reason, hint = dm_ioctl.unsupported_because()
     if reason:
         return DeviceError(f"{doing} failed: {reason}", hint=hint)
-    hint = "the kernel's log says more: dmesg | grep device-mapper"
+    hint = "see the kernel's log: dmesg | grep device-mapper"
     if error.errno == errno.EBUSY:
-        hint = "a device of that name or UUID is there: bootwright doctor says whose"
+        hint = "a device with this name or UUID exists: bootwright doctor shows its owner"
     return DeviceError(f"{doing} failed: {error.strerror}", hint=hint)

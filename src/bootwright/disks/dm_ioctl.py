@@ -1,4 +1,4 @@
-"""What the kernel's device mapper is asked, and in which bytes: no libdevmapper, no udev.
+"""The device mapper's ioctls, without libdevmapper or udev.
 
 Source: include/uapi/linux/dm-ioctl.h, drivers/md/dm-ioctl.c.
 """
@@ -59,7 +59,7 @@ class Target:
 
 @contextmanager
 def control() -> Iterator[int]:
-    """Open the device mapper for the length of the block; ENODEV and such where there is none."""
+    """Open the device mapper for the length of the block; OSError if there is none."""
     usual = Path("/dev/mapper/control")
     try:
         file = os.open(usual, os.O_RDWR | os.O_CLOEXEC)
@@ -90,10 +90,10 @@ def call(
     targets: int = 0,
     data: bytes = b"",
 ) -> Answer:
-    """Make one call, with as much room for the answer as it turns out to need.
+    """Make one call, with a larger buffer until the answer fits.
 
     Raises:
-        OSError: as the kernel refused it.
+        OSError: the kernel refused it.
     """
     room = max(16 << 10, _HEADER.size + len(data))
     while True:
@@ -129,7 +129,7 @@ def _text(field: bytes) -> str:
 
 
 def packed(table: Sequence[Target]) -> bytes:
-    """Return a table as TABLE_LOAD reads it."""
+    """Encode a table for TABLE_LOAD."""
     data = b""
     for target in table:
         text = target.parameters.encode() + b"\0"
@@ -140,7 +140,7 @@ def packed(table: Sequence[Target]) -> bytes:
 
 
 def targets(answer: Answer) -> list[Target]:
-    """Read what TABLE_STATUS returned."""
+    """Decode the answer of TABLE_STATUS."""
     found, at = [], 0
     for _ in range(answer.target_count):
         start, length, _, following, kind = _TARGET.unpack_from(answer.data, at)
@@ -151,7 +151,7 @@ def targets(answer: Answer) -> list[Target]:
 
 
 def names(answer: Answer) -> list[str]:
-    """Read what LIST_DEVICES returned. Source: struct dm_name_list."""
+    """Decode the answer of LIST_DEVICES. Source: struct dm_name_list."""
     found, at = [], 0
     while answer.data:  # empty where there is no device at all
         device, following = struct.unpack_from("=QI", answer.data, at)
@@ -164,10 +164,10 @@ def names(answer: Answer) -> list[str]:
 
 
 def target_known(file: int, kind: str) -> bool:
-    """Say whether the kernel has targets of that kind, loading its module where it can.
+    """Tell whether the kernel has targets of *kind*; it loads the module if it can.
 
-    Source: DM_GET_TARGET_VERSION, since Linux 5.2. Older kernels do not tell: they get the benefit
-    of the doubt.
+    Source: DM_GET_TARGET_VERSION, since Linux 5.2. Older kernels cannot tell, which
+    counts as yes.
     """
     try:
         call(file, GET_TARGET_VERSION, name=kind)
@@ -177,12 +177,12 @@ def target_known(file: int, kind: str) -> bool:
 
 
 def unsupported_because() -> tuple[str, str]:
-    """Say why the device mapper cannot be used, and what to do; both "" where it can."""
+    """Return why the device mapper cannot be used, and a hint; both "" if it can."""
     try:
         with control() as file:
             if not target_known(file, "snapshot"):
                 return (
-                    "this kernel's device mapper has no snapshots",
+                    "this kernel's device mapper has no snapshot target",
                     "sudo modprobe dm-snapshot",
                 )
     except DeviceError as error:
@@ -190,14 +190,17 @@ def unsupported_because() -> tuple[str, str]:
     except OSError as error:
         match error.errno:
             case errno.ENOENT | errno.ENOTDIR:
-                return "there is no /dev/mapper/control", "sudo modprobe dm-snapshot"
+                return "/dev/mapper/control is missing", "sudo modprobe dm-snapshot"
             case errno.ENODEV | errno.ENXIO:
                 return (
-                    "/dev/mapper/control is there, but this kernel has no driver behind it",
+                    "/dev/mapper/control exists, but this kernel has no driver for it",
                     "sudo modprobe dm-snapshot",
                 )
             case errno.EACCES | errno.EPERM:
-                return "no permission for /dev/mapper/control", "the device mapper needs root"
+                return (
+                    "no permission to open /dev/mapper/control",
+                    "use sudo: the device mapper needs root",
+                )
             case _:
-                return f"the device mapper refuses: {error.strerror}", ""
+                return f"/dev/mapper/control cannot be used: {error.strerror}", ""
     return "", ""

@@ -1,12 +1,12 @@
-"""Loop devices that never fail to come, are never somebody else's, and are never left behind.
+"""Attach and detach loop devices reliably, and leave none behind.
 
-"Which number is free?" reserves nothing, so others may be told the same number; a number can be
-free and yet claimed; and a device lingers while somebody has it open. So we take turns among
-ourselves, try again on every error that only means "not this one", see for ourselves that the
-device holds our file, and on detaching wait until the kernel has let go.
+LOOP_CTL_GET_FREE reserves nothing, so several processes may get the same number; a free number may
+be claimed; and a device stays bound while it is open anywhere. So bootwright's processes take turns
+under a lock, retry on every error that only means "not this one", verify that the device has the
+right file, and wait after a detach until the kernel has unbound it.
 
-Numbers that we had the kernel add are not removed again: they are free for whoever asks next, so
-there are never more than were bound at once, and removing one could hit whom it was just given to.
+Numbers that were added are not removed: the next process can use them, so there are never more than
+were bound at once, and removing one could hit a process that just got it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bootwright.disks import holders, loop_ioctl, nodes
 from bootwright.errors import DeviceError, InputError
 
 TAG_PREFIX = "bootwright:"
-"""How the tags of ours begin: bootwright:MACHINE-OR-DIGEST:ROLE."""
+"""The prefix of bootwright's tags: bootwright:MACHINE-OR-DIGEST:ROLE."""
 SYS_BLOCK = Path("/sys/block")
 
 _NOT_THIS_ONE = frozenset(
@@ -37,7 +37,7 @@ _NOT_THIS_ONE = frozenset(
 _PATIENCE_S = 5.0
 _MOST_PAUSE_S = 0.02
 _HITS = 2
-"""How often a number may be refused before we ask for one that nobody can have seen."""
+"""How often a number may be refused before a new one is added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +49,9 @@ class Bound:
     """Of the backing file, as `inode` is: what names a file whatever its path; 0 if unknown."""
     inode: int
     file_name: str
-    """What who attached it wrote there: ours is a tag; "" if unknown."""
+    """The name that was set on attach: for bootwright's devices a tag; "" if unknown."""
     backing_file: str
-    """A path of whoever attached it, in that one's view of the files."""
+    """The path of the file, as seen by the process that attached it."""
     read_only: bool
     autoclear: bool
     direct_io: bool
@@ -66,7 +66,7 @@ class Bound:
 
 
 class LoopDevice:
-    """A loop device held open; leaving the block lets go of it."""
+    """A loop device held open; leaving the block closes it."""
 
     def __init__(self, number: int, node: Path, file: int, status: loop_ioctl.Status) -> None:
         self.number = number
@@ -92,7 +92,7 @@ class LoopDevice:
         return self._file
 
     def close(self) -> None:
-        """Let go. With autoclear the kernel unbinds the device once nobody holds it."""
+        """Close the device. With autoclear the kernel unbinds it after its last holder."""
         if self._file >= 0:
             file, self._file = self._file, -1
             os.close(file)
@@ -101,7 +101,7 @@ class LoopDevice:
         """Unbind the device, and wait until the kernel has done it.
 
         Raises:
-            DeviceError: somebody still holds it; it says who. The kernel unbinds it after them.
+            DeviceError: it is still held; the message says by what. The kernel unbinds it later.
 
         Source: loop.c: LOOP_CLR_FD only takes note while others have the device open, and since
         Linux 6.11 always does so, until the last of them closes it.
@@ -112,7 +112,7 @@ class LoopDevice:
         try:
             loop_ioctl.clear(self._file)
         except OSError as error:
-            if error.errno != errno.ENXIO:  # not bound any more: all the better
+            if error.errno != errno.ENXIO:  # already unbound
                 raise
         self.close()
         deadline = time.monotonic() + timeout_s
@@ -123,14 +123,14 @@ class LoopDevice:
                 who = holders.described(name, loop_ioctl.MAJOR, self.number)
                 raise DeviceError(
                     f"/dev/{name} is still bound {timeout_s:g} s after its detach: "
-                    f"{who or 'held by somebody this process cannot see'}",
+                    f"{who or 'held by a process that is not visible from here'}",
                     hint="end or unmount what holds it; the kernel frees the device after that",
                 )
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _MOST_PAUSE_S)
 
     def _is_bound(self, binding: str) -> bool:
-        """Say whether the number still holds our file. It may hold another's before we look."""
+        """Tell whether the number is still bound to this file, not to another by now."""
         if not (SYS_BLOCK / f"loop{self.number}" / "loop").exists():
             return False
         if binding:
@@ -148,7 +148,7 @@ class LoopDevice:
 
 
 def _binding(number: int) -> str:
-    """Return what changes whenever the number is bound anew; "" before Linux 5.15.
+    """Return a value that changes with each binding of the number; "" before Linux 5.15.
 
     Source: Documentation/ABI/stable/sysfs-block, diskseq.
     """
@@ -172,12 +172,12 @@ def attach(
         backing: The file's descriptor; the file needs no name. If it is not open for writing, the
             device is read-only.
         tag: Who it belongs to, such as ``bootwright:m1:cow``; at most 63 bytes.
-        autoclear: Let the kernel unbind it after its last holder, so that our death leaves nothing.
+        autoclear: Let the kernel unbind it after its last holder, so that a crash leaves nothing.
         direct_io: Go past the file's page cache where its filesystem can; `LoopDevice.direct_io`
             says whether it does.
 
     Raises:
-        DeviceError: none can be had: no loop driver, no permission, or others take each one first.
+        DeviceError: none is available: no driver, no permission, or others take each one first.
         InputError: the tag is too long.
     """
     with _control() as control:
@@ -185,7 +185,7 @@ def attach(
 
 
 def attach_shared(image: Path, *, tag: str) -> LoopDevice:
-    """Hold the one read-only loop device of a base image: that of our others, or a new one.
+    """Hold the shared read-only loop device of a base image; attach it first if necessary.
 
     Raises:
         DeviceError: see `attach`.
@@ -226,7 +226,7 @@ def _control() -> Iterator[int]:
             f"{loop_ioctl.CONTROL} cannot be opened: {error.strerror}",
             hint="loop devices need root"
             if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid()
-            else "sudo modprobe loop; a container must be given the device",
+            else "sudo modprobe loop; pass the device to a container",
         ) from error
     try:
         yield control
@@ -235,8 +235,8 @@ def _control() -> Iterator[int]:
 
 
 @contextmanager
-def _our_turn(control: int) -> Iterator[None]:
-    """Keep others of us, and systemd, which takes the same lock, from asking meanwhile."""
+def _locked(control: int) -> Iterator[None]:
+    """Hold the lock that other bootwright processes and systemd take too."""
     # The kernel's queue is fair. Asking again and again is not: it made the slowest of 16 processes
     # three times as slow. The queue has no deadline, but a signal ends it, or the holder's end.
     fcntl.flock(control, fcntl.LOCK_EX)
@@ -256,7 +256,7 @@ def _attach(
     while True:
         number = -1
         try:
-            with _our_turn(control):
+            with _locked(control):
                 if shared is not None and (found := _find(shared, tag)):
                     return found
                 number = loop_ioctl.get_free(control)
@@ -276,17 +276,17 @@ def _refused(number: int, tag: str, error: OSError, tries: int) -> DeviceError:
     device = f"/dev/loop{number}" if number >= 0 else "a loop device"
     who = holders.described(f"loop{number}", loop_ioctl.MAJOR, number) if number >= 0 else ""
     hint = {
-        errno.EPERM: "loop devices need root; a container also needs leave for block devices 7:*",
-        errno.EACCES: "loop devices need root; a container also needs leave for block devices 7:*",
-        errno.ENOSPC: "all numbers are taken: bootwright doctor says by whom",
+        errno.EPERM: "loop devices need root; a container also needs access to block devices 7:*",
+        errno.EACCES: "loop devices need root; a container also needs access to block devices 7:*",
+        errno.ENOSPC: "all numbers are in use: bootwright doctor lists the owners",
         errno.ENOTTY: "LOOP_CONFIGURE needs Linux 5.8 or later",
-    }.get(error.errno or 0, "bootwright doctor lists the loop devices and who holds them")
+    }.get(error.errno or 0, "bootwright doctor lists the loop devices and their holders")
     text = f"{device} cannot be bound for {tag}: {error.strerror} ({tries} tries)"
     return DeviceError(f"{text}; held by {who}" if who else text, hint=hint)
 
 
 def _bind(number: int, backing: int, tag: str, flags: int) -> LoopDevice | None:
-    """Bind one number, or return nothing if another's file turns out to be behind it."""
+    """Bind one number; None if it turns out to have another file."""
     node = nodes.block(f"loop{number}", loop_ioctl.MAJOR, number)
     writing = os.open(node, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -295,7 +295,7 @@ def _bind(number: int, backing: int, tag: str, flags: int) -> LoopDevice | None:
         except OSError as error:
             if error.errno != errno.EINVAL or not flags & loop_ioctl.DIRECT_IO:
                 raise
-            # This filesystem knows no direct I/O. Most kernels then go without by themselves.
+            # This filesystem has no direct I/O. Most kernels fall back by themselves.
             flags &= ~loop_ioctl.DIRECT_IO
             loop_ioctl.configure(writing, backing, flags=flags, tag=tag)
         # Held for reading only: kernels can refuse to mount what is open for writing.
@@ -319,7 +319,7 @@ def _verified(number: int, node: Path, file: int, wanted: os.stat_result) -> Loo
 
 
 def _find(image: os.stat_result, tag: str) -> LoopDevice | None:
-    """Hold the loop device that one of us made of a base image, if there is one."""
+    """Hold the existing loop device of a base image, if any."""
     for number in _numbers():
         try:
             # Those of machines are written to and need not be opened, however many there are.
@@ -343,7 +343,7 @@ def _find(image: os.stat_result, tag: str) -> LoopDevice | None:
 
 
 def _numbers() -> list[int]:
-    """Return the numbers that are bound, as sysfs has them."""
+    """Return the bound numbers from sysfs."""
     names = (entry.name for entry in SYS_BLOCK.iterdir() if entry.name.startswith("loop"))
     numbers = sorted(int(name[4:]) for name in names if name[4:].isdigit())
     return [number for number in numbers if (SYS_BLOCK / f"loop{number}" / "loop").exists()]

@@ -1,4 +1,4 @@
-"""What the kernel's loop driver is asked, and in which bytes.
+"""The loop driver's ioctls.
 
 Source: include/uapi/linux/loop.h, drivers/block/loop.c, loop(4).
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 CONTROL = "/dev/loop-control"
 MAJOR = 7
 READ_ONLY, AUTOCLEAR, DIRECT_IO = 1, 4, 16
-"""Flags. Ours never have 8, which looks for partitions: their device nodes outlive the rest."""
+"""Flags. bootwright never sets 8 (scan partitions): their nodes outlive the device."""
 TAG_BYTES = 63
 
 _CLR_FD, _GET_STATUS64, _CONFIGURE = 0x4C01, 0x4C05, 0x4C0A
@@ -26,7 +26,7 @@ _CONFIG_TAIL = bytes(8 * 8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What one bound loop device says of itself."""
+    """The status of a bound loop device."""
 
     device: int
     """Of the backing file, as `os.stat` has it in st_dev; the same goes for `inode`."""
@@ -35,7 +35,7 @@ class Status:
     size_limit: int
     flags: int
     file_name: str
-    """Whatever who attached it wrote there: for us a tag, for others the start of a path."""
+    """Set on attach: a tag by bootwright, usually the start of a path by others."""
 
 
 def get_free(control: int) -> int:
@@ -44,7 +44,7 @@ def get_free(control: int) -> int:
 
 
 def add(control: int) -> int:
-    """Make a loop device with the lowest number that none has, and return the number."""
+    """Add a loop device with the lowest unused number, and return the number."""
     return fcntl.ioctl(control, _CTL_ADD, -1)
 
 
@@ -57,7 +57,7 @@ def configure(loop: int, backing: int, *, flags: int, tag: str) -> None:
     """Bind *loop* to the file open as *backing*, with its flags, in one step.
 
     Source: LOOP_CONFIGURE, since Linux 5.8. With AUTOCLEAR among the flags there is no moment at
-    which our death would leave the device bound.
+    which a crash would leave the device bound.
     """
     info = _INFO.pack(0, 0, 0, 0, 0, 0, 0, 0, flags, tag.encode(), b"", b"", 0, 0)
     fcntl.ioctl(loop, _CONFIGURE, _CONFIG_HEAD.pack(backing, 0) + info + _CONFIG_TAIL)
@@ -78,5 +78,5 @@ def status(loop: int) -> Status:
 
 
 def clear(loop: int) -> None:
-    """Ask the kernel to unbind *loop*; while others hold it open it only takes note."""
+    """Ask the kernel to unbind *loop*; it defers that while others have it open."""
     fcntl.ioctl(loop, _CLR_FD)

@@ -1,12 +1,12 @@
-"""A machine's disk as a device-mapper snapshot of its image: made in milliseconds, never copied.
+"""A machine's disk as a device-mapper snapshot of its image, made in milliseconds.
 
     image file -- one shared read-only loop --+-- (linear + zero, if the disk is larger) --+
                                                                                            snapshot
-    store, a sparse file -- a loop of its own ---------------------------------------------+
+    store, a sparse file -- a private loop --- ---------------------------------------------+
 
-Everything that belongs to a disk hangs on the snapshot: the kernel keeps both loops bound for as
-long as its table names them, and unbinds them after it. So there is one thing to remove, and one
-thing to look for after a crash: device-mapper devices whose UUID is ours.
+The kernel keeps both loops bound while the snapshot's table names them, and unbinds them after it.
+So only device-mapper devices must be removed, or looked for after a crash: those with bootwright's
+UUID prefix.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BASE = "-base"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How far a disk is from taking no more writes."""
+    """How full a disk is."""
 
     used_bytes: int
     total_bytes: int
@@ -43,7 +43,7 @@ class Usage:
 
 
 class SnapshotDisk:
-    """A disk that is there; leaving the block removes it, and its writes if it is transient."""
+    """An existing disk; leaving the block removes it, and its writes if it is transient."""
 
     def __init__(self, device: Mapped, *, folder: Path, store: LoopDevice | None) -> None:
         self.name = device.name
@@ -75,10 +75,10 @@ class SnapshotDisk:
             devicemapper.remove(name, deferred=True, patience_s=0)
 
     def remove(self) -> None:
-        """Remove the disk, top down, and wait until its store is nobody's.
+        """Remove the disk, top down, and wait until its store is detached.
 
         Raises:
-            DeviceError: somebody still has it open.
+            DeviceError: it is still open.
         """
         remove(self.name)
         if self._store is not None:
@@ -91,16 +91,16 @@ class SnapshotDisk:
 
 
 def transient(base: Path, folder: Path, *, machine: str, disk_bytes: int = 0) -> SnapshotDisk:
-    """Make a disk that is forgotten with its last holder.
+    """Make a disk that vanishes with its last holder.
 
     Args:
         base: The image.
         folder: Where what is written goes; the file there has no name.
-        machine: Whose disk it is; a word without colons.
+        machine: The machine's name; without colons.
         disk_bytes: Its size; 0 for the image's.
 
     Raises:
-        DeviceError: a loop or device-mapper device cannot be had.
+        DeviceError: a loop or device-mapper device cannot be made.
         InputError: the disk would be smaller than its image.
     """
     store = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -115,7 +115,7 @@ def transient(base: Path, folder: Path, *, machine: str, disk_bytes: int = 0) ->
 
 
 def persistent(base: Path, store: Path, *, machine: str, disk_bytes: int = 0) -> SnapshotDisk:
-    """Make a disk whose writes are kept in the file *store*, or put it together again.
+    """Make a disk that keeps its writes in the file *store*, or assemble it again.
 
     What a crash left of its devices is removed first. Arguments and errors as for `transient`.
     """
@@ -138,15 +138,15 @@ def persistent(base: Path, store: Path, *, machine: str, disk_bytes: int = 0) ->
 
 
 def device_name(machine: str) -> str:
-    """Return what a machine's disk is called."""
+    """Return the device name of a machine's disk."""
     return f"bootwright-{machine}"
 
 
 def remove(name: str) -> None:
-    """Remove a disk's devices, those that are there, top down; the loops below go by themselves.
+    """Remove a disk's devices, top down; the kernel unbinds the loops below.
 
     Raises:
-        DeviceError: somebody still has it open.
+        DeviceError: it is still open.
     """
     for part in (name, name + _BASE):
         device = devicemapper.find(part)
@@ -154,20 +154,20 @@ def remove(name: str) -> None:
             continue
         if not device.uuid.startswith(UUID_PREFIX):
             raise DeviceError(
-                f"the device {part} is not ours: its UUID is {device.uuid or 'empty'}"
+                f"bootwright did not make the device {part}: its UUID is {device.uuid or 'empty'}"
             )
         devicemapper.remove(part)
 
 
 def usage(name: str, folder: Path) -> Usage:
     """Return how full the disk *name* is, whose store is on the filesystem of *folder*."""
-    told = devicemapper.snapshot_status(name)
+    status = devicemapper.snapshot_status(name)
     filesystem = os.statvfs(folder)
     return Usage(
-        used_bytes=told.used * SECTOR,
-        total_bytes=told.total * SECTOR,
+        used_bytes=status.used * SECTOR,
+        total_bytes=status.total * SECTOR,
         free_bytes=filesystem.f_bavail * filesystem.f_frsize,
-        failure=told.failure,
+        failure=status.failure,
     )
 
 

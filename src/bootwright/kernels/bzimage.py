@@ -1,4 +1,4 @@
-"""x86 bzImage files: recognise one, read its header, take the vmlinux out.
+"""x86 bzImage files: recognise one, read its header, extract the vmlinux.
 
 Source: Documentation/arch/x86/boot.rst (the setup header; fields named as there).
 """
@@ -25,7 +25,7 @@ class UnknownCompressionError(FormatError):
 
 
 def is_bzimage(head: bytes) -> bool:
-    """Say whether a file that begins with *head* (1 KiB is enough) has the setup header."""
+    """Tell whether a file that begins with *head* (1 KiB is enough) has the setup header."""
     return head[_MAGIC_OFFSET : _MAGIC_OFFSET + 4] == _MAGIC
 
 
@@ -40,7 +40,7 @@ def release(image: bytes) -> str:
 
 
 def is_64_bit(image: bytes) -> bool:
-    """Say whether the kernel has a 64-bit entry point (xloadflags; protocol 2.12 or later)."""
+    """Tell whether the kernel has a 64-bit entry point (xloadflags; protocol 2.12 or later)."""
     _check_header(image)
     (version,) = struct.unpack_from("<H", image, 0x206)
     if version < 0x020C:
@@ -68,7 +68,7 @@ def extract_vmlinux(image: bytes) -> bytes:
     payload = image[start : start + length]
     if len(payload) < length:
         raise FormatError(
-            f"it is cut short: its payload ends at byte {start + length}, the file at {len(image)}",
+            f"it is truncated: its payload ends at byte {start + length}, the file at {len(image)}",
             hint="fetch or build it again",
         )
     for magic, (name, decompress) in _COMPRESSIONS.items():
@@ -83,21 +83,21 @@ def extract_vmlinux(image: bytes) -> bytes:
             (size,) = struct.unpack("<I", payload[-4:])
             if size != len(vmlinux):
                 raise FormatError(
-                    f"its {name} payload is damaged: {len(vmlinux)} bytes came out, not {size}",
+                    f"its {name} payload is damaged: unpacks to {len(vmlinux)} bytes, not {size}",
                     hint="fetch or build it again",
                 )
             if not vmlinux.startswith(b"\x7fELF"):
-                raise FormatError(f"its {name} payload holds no ELF file")
+                raise FormatError(f"its {name} payload contains no ELF file")
             return vmlinux
     raise UnknownCompressionError(
-        f"its payload is compressed in an unknown way (it begins {payload[:4].hex()})"
+        f"its payload has an unknown compression (it starts with {payload[:4].hex()})"
     )
 
 
 def _check_header(image: bytes) -> None:
     if len(image) < _HEADER_END:
         raise FormatError(
-            f"it is cut short: {len(image)} bytes do not hold the setup header",
+            f"it is truncated: {len(image)} bytes are too few for the setup header",
             hint="fetch or build it again",
         )
 

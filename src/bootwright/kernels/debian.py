@@ -1,4 +1,4 @@
-"""Debian's kernel packages, taken apart without installing them."""
+"""Debian's kernel packages, unpacked without installing them."""
 
 from __future__ import annotations
 
@@ -37,17 +37,20 @@ def add(
 
     Raises:
         InputError: another kernel has the name.
-        BuildError: the package cannot be had.
+        BuildError: the package cannot be fetched.
         HostError: a program is missing, or the disk is full.
     """
     name = check_name(name or default_name(suite, flavour), "a kernel")
     if not flavour.replace("-", "").isalnum():
-        raise InputError(f"{flavour!r} is no kernel flavour", hint="such as cloud-amd64 or amd64")
+        raise InputError(
+            f"invalid kernel flavour {flavour!r}",
+            hint="use a flavour such as cloud-amd64 or amd64",
+        )
     dpkg_deb, _ = tools.require("dpkg-deb", "mmdebstrap")
     space.require(home.kernels, _NEEDED_BYTES, "adding a kernel")
     with (
         kernel_store(home).staged() as staged,
-        space.disk_full_explained(home.kernels, "fetching a kernel"),
+        space.disk_full_explained(home.kernels, "a kernel was fetched"),
     ):
         package = staged / "kernel.deb"
         observe(Progress(step=f"fetching linux-image-{flavour} from {suite}", share=0.1))
@@ -56,9 +59,9 @@ def add(
             suite,
             mirror,
             package,
-            hint="flavours are such as cloud-amd64, amd64, rt-amd64",
+            hint="use a flavour such as cloud-amd64, amd64 or rt-amd64",
         )
-        observe(Progress(step="taking the package apart", share=0.5))
+        observe(Progress(step="unpacking the package", share=0.5))
         tree = staged / "tree"
         unpacked = commands.run([dpkg_deb, "-x", package, tree])
         if unpacked.returncode:

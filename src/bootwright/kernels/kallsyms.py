@@ -1,4 +1,4 @@
-"""The symbols inside a vmlinux that was stripped: the kernel's own table, made a System.map.
+"""Read the symbol table inside a stripped vmlinux, and write it as a System.map.
 
 Debian's kernel package has a placeholder for System.map, and an extracted vmlinux has no symbol
 table; but with CONFIG_KALLSYMS the kernel carries its symbols, compressed, to name functions in its
@@ -39,7 +39,7 @@ def symbols(vmlinux: bytes) -> list[Symbol]:
     """Return the symbols in the kernel's own table, by rising address.
 
     Raises:
-        FormatError: there is no table, or none in a form that we know.
+        FormatError: there is no table, or its format is unknown.
     """
     table_start, tokens, table_end = _find_tokens(vmlinux)
     count_at, names = _find_names(vmlinux, table_start)
@@ -82,9 +82,7 @@ def _find_tokens(data: bytes) -> tuple[int, list[bytes], int]:
             f"<{_TOKENS}H", *(offset & 0xFFFF for offset in offsets)
         ):
             return start, tokens, index_at + 2 * _TOKENS
-    raise FormatError(
-        "it carries no symbols of its own", hint="build the kernel with CONFIG_KALLSYMS=y"
-    )
+    raise FormatError("it contains no symbol table", hint="build the kernel with CONFIG_KALLSYMS=y")
 
 
 def _find_names(data: bytes, before: int) -> tuple[int, list[bytes]]:
@@ -109,7 +107,7 @@ def _find_names(data: bytes, before: int) -> tuple[int, list[bytes]]:
         markers = struct.unpack_from("<2I", data, _aligned(end))
         if markers == (0, second_marker):
             return names_at - 8, names
-    raise FormatError("its symbol names are in a form that is not known here")
+    raise FormatError("its symbol names are in an unknown format")
 
 
 def _walk(data: bytes, position: int, count: int, limit: int) -> tuple[list[bytes], int] | None:
@@ -146,4 +144,4 @@ def _find_addresses(data: bytes, count_at: int, tokens_end: int, count: int) -> 
             # CONFIG_KALLSYMS_ABSOLUTE_PERCPU: what is not negative is an address as it is.
             return [base - 1 - o if o < 0 else o for o in offsets]
         return [base + offset for offset in offsets]
-    raise FormatError("its symbol addresses are in a form that is not known here")
+    raise FormatError("its symbol addresses are in an unknown format")

@@ -1,4 +1,4 @@
-"""Kernel: a bootable kernel with what belongs to it, and the shelf that holds them."""
+"""A bootable kernel with its config, symbols and modules, and the store of kernels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Kernel:
 
     @property
     def fastest_file(self) -> KernelFile:
-        """The file that boots with least to do.
+        """The file that boots fastest.
 
         vmlinux where the VMM can start it: nothing is left to decompress in the guest.
         Source: xen/include/public/arch-x86/hvm/start_info.h (the PVH boot protocol).
@@ -58,7 +58,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Description:
-    """What ``kernel.json`` holds."""
+    """The content of ``kernel.json``."""
 
     release: str
     source: str

@@ -1,4 +1,4 @@
-"""What is known of stored kernels: for a list of all, damaged ones too, and of one by its name."""
+"""Information on stored kernels: all of them, including damaged ones, or one by name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class KernelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedKernel:
-    """A kernel that cannot be used; what is null cannot be told."""
+    """A kernel that cannot be used; unknown fields are null."""
 
     name: str
     release: None = None
@@ -55,12 +55,12 @@ class DamagedKernel:
 
 
 def kernels(home: Home) -> tuple[KernelInfo | DamagedKernel, ...]:
-    """Return all kernels, by their names."""
+    """Return all kernels, sorted by name."""
     return tuple(_either(home, name, digest) for name, digest in kernel_store(home).names().items())
 
 
 def info(home: Home, name: str) -> KernelInfo:
-    """Return what is known of one kernel.
+    """Return the information on one kernel.
 
     Raises:
         NotFoundError: there is none.

@@ -1,4 +1,4 @@
-"""A kernel from files that the user has."""
+"""Add a kernel from the user's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ARM64_MAGIC = b"ARM\x64"
 
 
 def default_name(file: Path) -> str:
-    """Return what a kernel from *file* is called where the user gives no name."""
+    """Return the default name of a kernel from *file*."""
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in file.name.lower())
 
 
@@ -48,11 +48,12 @@ def add(
     check_name(name, "a kernel")
     for given in (file, config, system_map):
         if given is not None and not given.is_file():
-            raise InputError(
-                f"there is no file {given}", hint="give the path of a file that exists"
-            )
+            raise InputError(f"no such file: {given}", hint="give the path of an existing file")
     if modules is not None and not modules.is_dir():
-        raise InputError(f"there is no folder {modules}", hint="give the folder of lib/modules")
+        raise InputError(
+            f"no such directory: {modules}",
+            hint="give the directory that contains lib/modules",
+        )
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -74,7 +75,7 @@ def add(
         if system_map:
             copy_part(system_map, folder, "System.map")
         else:
-            _write_own_symbols(parts.get("vmlinux"), folder)
+            _write_system_map(parts.get("vmlinux"), folder)
         if modules:
             _copy_modules(modules, folder / "modules", release)
         return store_kernel(
@@ -88,7 +89,7 @@ def add(
         )
 
 
-def _write_own_symbols(elf: bytes | None, folder: Path) -> None:
+def _write_system_map(elf: bytes | None, folder: Path) -> None:
     """Write System.map from the kernel's own table, where it has one that we can read."""
     if elf is None:
         return
@@ -104,7 +105,7 @@ def _take_apart(content: bytes) -> tuple[dict[str, bytes], bool, str]:
     if bzimage.is_bzimage(content[:1024]):
         if not bzimage.is_64_bit(content):
             raise FormatError(
-                "it is a 32-bit x86 kernel, and bootwright boots x86-64",
+                "it is a 32-bit x86 kernel; bootwright boots x86-64 only",
                 hint="give a kernel built with ARCH=x86_64",
             )
         try:
@@ -119,11 +120,11 @@ def _take_apart(content: bytes) -> tuple[dict[str, bytes], bool, str]:
         return {"vmlinux": content}, vmlinux.has_pvh_note(content), vmlinux.release(content)
     if content[_ARM64_MAGIC_OFFSET : _ARM64_MAGIC_OFFSET + 4] == _ARM64_MAGIC:
         raise FormatError(
-            "it is an arm64 kernel, and bootwright boots x86-64",
+            "it is an arm64 kernel; bootwright boots x86-64 only",
             hint="give a kernel built with ARCH=x86_64",
         )
     raise FormatError(
-        f"it is neither a bzImage nor a vmlinux (it begins {content[:4].hex() or 'with nothing'})",
+        f"it is neither a bzImage nor a vmlinux (it starts with {content[:4].hex() or 'nothing'})",
         hint="a kernel is arch/x86/boot/bzImage or vmlinux in a build tree, /boot/vmlinuz-* in a "
         "distribution",
     )
@@ -137,8 +138,8 @@ def _copy_modules(source: Path, target: Path, release: str) -> None:
     tree = next((c for c in candidates if (c / "modules.builtin").exists()), None)
     if tree is None:
         raise InputError(
-            f"{source} holds no modules of kernel {release}",
-            hint=f"give the folder that holds lib/modules/{release} (make modules_install)",
+            f"{source} contains no modules of kernel {release}",
+            hint=f"give the directory that contains lib/modules/{release}",
         )
     place = target / "lib" / "modules" / release
     place.parent.mkdir(parents=True)

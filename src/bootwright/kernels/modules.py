@@ -63,7 +63,7 @@ class ModuleTree:
                 self._soft.setdefault(_normal(words[1]), []).extend(_before(words[2:]))
 
     def has(self, driver: str) -> bool:
-        """Say whether the kernel has *driver*, as a module or built in."""
+        """Tell whether the kernel has *driver*, as a module or built in."""
         return _normal(driver) in self._path_of or _normal(driver) in self._builtin
 
     def load_order(self, drivers: list[str]) -> list[ModuleFile]:
@@ -96,7 +96,7 @@ class ModuleTree:
         for driver in map(_normal, drivers):
             if not self.has(driver):
                 raise FormatError(
-                    f"the kernel has no driver {driver}, neither built in nor in {self._folder}",
+                    f"the kernel has no driver {driver}, built in or in {self._folder}",
                     hint=f"use a kernel with {CONFIG_OF.get(driver, driver)}",
                 )
             visit(driver)
@@ -107,7 +107,7 @@ class ModuleTree:
 
 
 def missing(kernel: Kernel, drivers: list[str]) -> list[str]:
-    """Return which of *drivers* a kernel lacks, as far as can be told without booting it."""
+    """Return the *drivers* that a kernel does not have, as far as known without booting it."""
     if kernel.modules is not None:
         tree = ModuleTree(kernel.modules) if drivers else None
         return [driver for driver in drivers if tree and not tree.has(driver)]
@@ -137,7 +137,7 @@ def read_module(path: Path) -> bytes:
             decompressor = zstandard.ZstdDecompressor().decompressobj()
             module = decompressor.decompress(content)
             if not decompressor.eof:
-                raise FormatError("it is cut short")
+                raise FormatError("it is truncated")
             return module
     except Exception as error:  # every library has its own error class
         raise FormatError(f"module {path} is damaged: {error}") from error
@@ -152,7 +152,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _before(words: list[str]) -> list[str]:
-    """Return what a softdep line wants loaded before: the words behind ``pre:``."""
+    """Return the modules that a softdep line loads before: the words after ``pre:``."""
     wanted, collecting = [], False
     for word in words:
         if word in ("pre:", "post:"):
@@ -167,5 +167,5 @@ def _name(path: str) -> str:
 
 
 def _normal(name: str) -> str:
-    # The kernel takes '-' and '_' in module names for the same.
+    # The kernel treats '-' and '_' in module names as the same.
     return name.replace("-", "_")

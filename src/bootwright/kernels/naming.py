@@ -7,7 +7,7 @@ DEFAULT_FLAVOUR = "cloud-amd64"
 
 
 def default_name(suite: str, flavour: str = DEFAULT_FLAVOUR) -> str:
-    """Return what a kernel is called where the user gives no name: debian, debian-trixie, ..."""
+    """Return the default name of a kernel: debian, debian-trixie, ..."""
     parts = ["debian"]
     if suite != DEFAULT_SUITE:
         parts.append(suite)

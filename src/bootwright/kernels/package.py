@@ -1,4 +1,4 @@
-"""Debian's packages around a kernel, fetched without installing them."""
+"""Fetch Debian's kernel packages without installing them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def download_package(
     Args:
         package: ``linux-source``, or ``linux-image-`` and a flavour.
         target: The file to write.
-        hint: What to try where the suite has no such package.
+        hint: The error's hint if the suite has no such package.
 
     Raises:
-        BuildError: it cannot be had.
+        BuildError: it cannot be fetched.
     """
     [mmdebstrap] = tools.require("mmdebstrap")
     script = _DOWNLOAD.format(package=package, start="-".join(package.split("-")[:2]))
@@ -58,7 +58,7 @@ def download_package(
                 evidence="\n".join(errors[:4]),
             )
         raise BuildError(
-            f"{package} of {suite} cannot be fetched",
+            f"cannot fetch {package} of {suite}",
             hint=hint,
             evidence="\n".join(errors[:4]) or done.stderr[-600:],
         )

@@ -1,4 +1,4 @@
-"""vmlinux: is it a Linux kernel for this machine type, and can a VMM start it as it is?"""
+"""Read a vmlinux: its architecture, release, and whether a VMM can start it directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _XEN_ELFNOTE_PHYS32_ENTRY = 18
 
 
 def check_architecture(vmlinux: bytes) -> None:
-    """See that *vmlinux* is an ELF program for x86-64.
+    """Check that *vmlinux* is an ELF program for x86-64.
 
     Raises:
         FormatError: it is not; the message names what it is.
@@ -24,19 +24,19 @@ def check_architecture(vmlinux: bytes) -> None:
         elf = ELFFile(io.BytesIO(vmlinux))
     except ELFError as error:
         raise FormatError(
-            f"it is no readable ELF file: {error}", hint="fetch or build it again"
+            f"it is not a valid ELF file: {error}", hint="fetch or build it again"
         ) from error
     machine = elf["e_machine"]
     if machine != "EM_X86_64":
         name = elf.get_machine_arch()
         raise FormatError(
-            f"it is for {name}, and bootwright boots x86-64",
+            f"it is for {name}; bootwright boots x86-64 only",
             hint="give a kernel built with ARCH=x86_64",
         )
 
 
 def has_pvh_note(vmlinux: bytes) -> bool:
-    """Say whether *vmlinux* names a PVH entry point (CONFIG_PVH).
+    """Tell whether *vmlinux* names a PVH entry point (CONFIG_PVH).
 
     Raises:
         FormatError: the file is damaged.
@@ -52,7 +52,7 @@ def has_pvh_note(vmlinux: bytes) -> bool:
         )
     except ELFError as error:
         raise FormatError(
-            f"it is cut short or damaged: {error}", hint="fetch or build it again"
+            f"it is truncated or damaged: {error}", hint="fetch or build it again"
         ) from error
 
 
@@ -67,7 +67,7 @@ def release(vmlinux: bytes) -> str:
     found = re.search(rb"Linux version (\S+) \(", vmlinux)
     if not found:
         raise FormatError(
-            "it is an ELF file, but holds no 'Linux version' banner",
+            "it is an ELF file without a 'Linux version' banner",
             hint="a kernel is vmlinux in a build tree, or arch/x86/boot/bzImage",
         )
     return found.group(1).decode("ascii", "replace")

@@ -38,10 +38,10 @@ FORMS = (
     ("cmdline-=ARG", "drop one"),
     ("cmdline:KEY=VALUE", "replace the value of one"),
     ("blacklist=INITCALL", "leave out an initcall of the kernel"),
-    ("mask=UNIT", "do not start a unit of systemd's"),
-    ("drop-generator=NAME", "do not run a generator of systemd's"),
+    ("mask=UNIT", "do not start a systemd unit"),
+    ("drop-generator=NAME", "do not run a systemd generator"),
     ("init=NAME", "another PID 1"),
-    ("trim=NAME", "systemd without the units that a trim masks"),
+    ("trim=NAME", "systemd with a trim"),
     ("kernel=NAME", "another kernel"),
     ("config:CONFIG_X=VALUE", "a kernel built with this option"),
     *(
@@ -50,7 +50,7 @@ FORMS = (
     ),
     ("vmm.KNOB=VALUE", "tb-size of TCG, or a property of the machine such as hpet=off"),
     ("file:/run/PATH=HOSTFILE", "a file for the guest; the tiny guest takes any path"),
-    ("drop-file=/run/PATH", "the initramfs does not carry this file"),
+    ("drop-file=/run/PATH", "remove this file from the initramfs"),
 )
 """How changes are written, and what they do."""
 
@@ -120,7 +120,7 @@ def parse(text: str, resolver: Resolver) -> Change:
     """
     given = _Text(text.strip())
     if "=" not in given.whole or not given.value:
-        raise given.wrong("it is none of the forms below" if "=" not in text else "a value misses")
+        raise given.wrong("unknown change" if "=" not in text else "missing value")
     name, _, rest = given.name.partition(":")
     if rest and name in _WITH_SUBJECT:
         return Change(_WITH_SUBJECT[name](given, rest, resolver))
@@ -134,7 +134,7 @@ def parse(text: str, resolver: Resolver) -> Change:
             raise given.wrong(f"write {knob}={given.value}")
         value = given.match(_KNOB_VALUE, "value of a VMM's option")
         return Change(VmmOption(name=knob, value="" if value == "default" else value))
-    raise given.wrong("there is no such change")
+    raise given.wrong("unknown change")
 
 
 def parse_all(texts: Sequence[str], resolver: Resolver) -> tuple[Change, ...]:

@@ -120,7 +120,7 @@ class DraftField:
         """Return the number that a size is in a recipe.
 
         Raises:
-            InputError: it is no size.
+            InputError: it is not a size.
         """
         if isinstance(value, int):
             return value
@@ -162,8 +162,8 @@ _ACCEPTED: dict[Any, str] = {
     str | None: "text",
     int | None: "a whole number",
     Size | None: "a size, such as 512M",
-    tuple[str, ...]: "a list of texts",
-    tuple[str, ...] | None: "a list of texts",
+    tuple[str, ...]: "a list of strings",
+    tuple[str, ...] | None: "a list of strings",
     tuple[GuestFile, ...] | None: "a list of path, digest and mode",
 }
 
@@ -194,14 +194,14 @@ class DraftFields:
     trim: Annotated[
         str | None,
         DraftField(
-            "What systemd-trimmed leaves out; see bootwright trim.", metavar="NAME", names="trims"
+            "Trim for --init systemd-trimmed; see bootwright trim.", metavar="NAME", names="trims"
         ),
     ] = None
     """In the recipe its files are among the guest files."""
     memory: Annotated[
         Size | None,
         DraftField(
-            "Such as 512M (the default) or 2G.",
+            "Memory, such as 512M (the default) or 2G.",
             metavar="SIZE",
             recipe="memory_mib",
             unit="m",
@@ -218,16 +218,16 @@ class DraftFields:
     without: Annotated[
         tuple[str, ...],
         DraftField(
-            "Switch off what is there for speed; bootwright recipe show --why lists it.",
+            "Disable a default chosen for speed; bootwright recipe show --why lists them.",
             metavar="NAME",
             names="fast_defaults",
         ),
     ] = ()
-    stock: Annotated[bool, DraftField("Switch off all of it.")] = False
+    stock: Annotated[bool, DraftField("Disable all defaults chosen for speed.")] = False
     accelerator: Annotated[
         Literal["auto"] | Accelerator | None,
         DraftField(
-            "auto, the default: KVM where it really runs a guest, else TCG.",
+            "auto (the default): KVM if it can run a guest, else TCG.",
             metavar="NAME",
             is_change=True,
         ),
@@ -238,7 +238,7 @@ class DraftFields:
     disk: Annotated[
         Literal["auto"] | Disk | None,
         DraftField(
-            "Where what is written goes; auto: the best that works; see bootwright disk list.",
+            "Disk type; auto: the best that works; see bootwright disk list.",
             metavar="KIND",
             implied=("none",),
             is_change=True,
@@ -246,23 +246,25 @@ class DraftFields:
     ] = None
     disk_size: Annotated[
         Size | None,
-        DraftField("Disk larger than the image, such as 20G.", metavar="SIZE", recipe="disk_bytes"),
+        DraftField(
+            "Disk size if larger than the image, such as 20G.", metavar="SIZE", recipe="disk_bytes"
+        ),
     ] = None
     clock: Annotated[
         Clock | None,
-        DraftField("virtual: guest time is a nanosecond an instruction, the same in every boot."),
+        DraftField("virtual: guest time is 1 ns per instruction, the same in every boot."),
     ] = None
     seed: Annotated[
         int | None,
         DraftField(
-            "Of the guest's random numbers; default: the host's own, 1 on the virtual clock.",
+            "Random seed of the guest; default: the host's randomness, 1 on the virtual clock.",
             metavar="N",
             recipe="random_seed",
         ),
     ] = None
     network: Annotated[
         Network | None,
-        DraftField("What leads to others.", metavar="KIND", is_option=False, is_change=True),
+        DraftField("Network.", metavar="KIND", is_option=False, is_change=True),
     ] = None
     cpu: Annotated[
         str | None, DraftField("QEMU's -cpu", metavar="MODEL", is_option=False, is_change=True)
@@ -271,7 +273,7 @@ class DraftFields:
         tuple[str, ...] | None, DraftField("The kernel command line.", is_option=False)
     ] = None
     kernel_file: Annotated[
-        KernelFile | None, DraftField("Which of the kernel's files boots.", is_option=False)
+        KernelFile | None, DraftField("Kernel file to boot.", is_option=False)
     ] = None
     guest_files: Annotated[
         tuple[GuestFile, ...] | None,

@@ -57,7 +57,7 @@ def toml_table(path: Path, kind: str, hint: str) -> dict[str, Any]:
         hint: Where one can be had, should it be missing.
 
     Raises:
-        InputError: it cannot be read, or is no TOML.
+        InputError: it cannot be read, or is not valid TOML.
     """
     import tomllib
 
@@ -67,7 +67,7 @@ def toml_table(path: Path, kind: str, hint: str) -> dict[str, Any]:
         raise InputError(f"cannot read the {kind} {path}: {error.strerror}", hint=hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path} is no TOML: {error}", hint="TOML is described at toml.io"
+            f"{path} is not valid TOML: {error}", hint="see toml.io for the syntax"
         ) from error
 
 

@@ -15,11 +15,11 @@ def parse(text: str, *, unit: str = "") -> int:
     """Return the bytes that *text* means: ``512M``, ``1.5G``, or a plain number of *unit*.
 
     Raises:
-        InputError: it is no size.
+        InputError: it is not a size.
     """
     found = _SIZE.fullmatch(text.strip())
     if not found:
-        raise InputError(f"{text!r} is no size", hint="sizes are such as 512M, 2G, 1.5G")
+        raise InputError(f"invalid size {text!r}", hint="use a number and a unit, such as 512M")
     number, letter = found.groups()
     factor = UNIT_BYTES[(letter or unit).lower()]
     size = int(number) * factor if number.isdecimal() else int(float(number) * factor)

@@ -8,7 +8,11 @@ from typing import Protocol
 
 _WIDTH = 100
 _MARKS = {"ok": "✓ ok", "note": "· note", "warning": "! warning", "problem": "✗ problem"}
-_HEADINGS = {"host": "This host", "ours": "Created by bootwright", "store": "Images and kernels"}
+_HEADINGS = {
+    "host": "This host",
+    "bootwright": "Created by bootwright",
+    "store": "Images and kernels",
+}
 
 
 class Checked(Protocol):

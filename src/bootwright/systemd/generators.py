@@ -1,4 +1,4 @@
-"""What systemd's generators would make of the image's files, as far as that can be known.
+"""Predict the units that systemd's generators make from the image's files.
 
 Source: systemd.generator(7), systemd-fstab-generator(8), systemd-getty-generator(8),
 systemd-sysv-generator(8), systemd-ssh-generator(8), fstab(5).
@@ -23,7 +23,7 @@ FOLDERS = (
 
 _RUNLEVELS = tuple(f"/etc/rc{level}.d" for level in "2345")
 SOURCES = ("/etc/fstab", "/etc/init.d", *_RUNLEVELS)
-"""The files that the generators we know read."""
+"""The files that the known generators read."""
 
 _DONE_BY_SYSTEMD = ("/proc", "/sys", "/dev")
 
@@ -33,7 +33,7 @@ class Generated:
     """A unit that a generator makes."""
 
     origin: str
-    """What it is made from, for people."""
+    """What it is made from, for users."""
     file: UnitFile = NOTHING
     wanted_by: tuple[str, ...] = ()
     required_by: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ def units(
     Args:
         console: The serial console that the kernel command line names; empty: none.
         with_files: The units that the image has files for; no script stands in for them.
-        warn: Told of lines that cannot be read, each with its place.
+        warn: Called with the place and text of each warning.
     """
     made: dict[str, Generated] = {}
     if "systemd-fstab-generator" in generators:
@@ -97,7 +97,7 @@ def _fstab(files: Files, warn: Callable[[str, str], None]) -> dict[str, Generate
         if not fields or fields[0].startswith("#"):
             continue
         if len(fields) < 3:
-            warn("/etc/fstab", f"line {number} has no type: {line.strip()}")
+            warn("/etc/fstab", f"line {number} has no filesystem type: {line.strip()}")
             continue
         what, where, kind = (_unquote(field) for field in fields[:3])
         options = (fields[3] if len(fields) > 3 else "defaults").split(",")

@@ -1,4 +1,4 @@
-"""The unit graph of an image: what pulls in what, as systemd would see it, without a boot.
+"""The unit graph of an image, as systemd would build it, without a boot.
 
 Source: systemd.unit(5) and its siblings; their sections on implicit and default dependencies.
 """
@@ -28,7 +28,7 @@ WANTED = Wanted(
     ),
     names=(*generators.FOLDERS, "/usr/lib/systemd", "/lib/systemd"),
 )
-"""What of an image the graph is made from."""
+"""The files of an image that the graph is made from."""
 
 State = Literal["loaded", "masked", "missing", "generated", "implicit"]
 """``implicit``: systemd makes it without a file: devices, slices, the root mount."""
@@ -40,9 +40,9 @@ WRITTEN: tuple[Kind, ...] = (
 )
 """The keys of a unit file's [Unit] section that make edges."""
 NEEDS: tuple[Kind, ...] = ("Requires", "Requisite", "BindsTo")
-"""Without these a unit does not start."""
+"""Dependencies that a unit cannot start without."""
 STARTS: tuple[Kind, ...] = (*NEEDS, "Wants", "Upholds")
-"""These are started with a unit."""
+"""Dependencies that are started with a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warning:
-    """Something in the image that is not as it should be."""
+    """A problem in the image's units."""
 
     place: str
     text: str
@@ -91,9 +91,9 @@ class Graph:
     bus_names: dict[str, str]
     """``{D-Bus name: the unit that its first caller starts}``, by an alias as a rule."""
     paths: tuple[tmpfiles.TmpfilesPath, ...]
-    """What systemd-tmpfiles makes."""
+    """Paths that systemd-tmpfiles makes."""
     users: tuple[sysusers.SysusersEntry, ...]
-    """Whom systemd-sysusers makes."""
+    """Users and groups that systemd-sysusers makes."""
     presets: tuple[presets.Rule, ...]
     warnings: tuple[Warning, ...]
 
@@ -172,13 +172,13 @@ class _Reader:
 
     def read(self) -> None:
         if not any(self._files.is_there(path) for path in SYSTEMD):
-            self._warn(SYSTEMD[0], "is not there: the image has no systemd")
+            self._warn(SYSTEMD[0], "is missing: the image has no systemd")
         if "default.target" not in self._folders.names():
             self._warn(
-                "/etc/systemd/system/default.target", "is not there: nothing says what boots"
+                "/etc/systemd/system/default.target", "is missing: the image has no default target"
             )
         for place, target in self._folders.dangling():
-            self._warn(place, f"leads nowhere: {target}")
+            self._warn(place, f"is a dangling link to {target}")
         names = [n for n in self._folders.names() if not _is_template(n)]
         for name in [*names, *self._generated, "-.mount", "-.slice"]:
             self._meet(name)
@@ -187,7 +187,7 @@ class _Reader:
             self._units[name] = self._unit(name)
         for unit in list(self._units.values()):
             self._units[unit.name] = self._with_implied(unit)
-            self._look_at(unit)
+            self._warn_dangling(unit)
 
     def graph(self) -> Graph:
         graph = Graph(
@@ -200,8 +200,10 @@ class _Reader:
             presets=presets.find(self._files),
             warnings=(),
         )
-        for circle in circles(graph, graph.started_by()):
-            self._warn(graph.units[circle[0]].path, f"a circle: {' -> '.join(circle)}")
+        for cycle in cycles(graph, graph.started_by()):
+            self._warn(
+                graph.units[cycle[0]].path, f"is in a dependency cycle: {' -> '.join(cycle)}"
+            )
         warnings = tuple(Warning(place=place, text=text) for place, text in self._warnings)
         return replace(graph, warnings=warnings)
 
@@ -262,7 +264,9 @@ class _Reader:
                 own = parse_name(target) if target else None
                 if target is None or own is None or own.is_template:
                     if kind in STARTS:
-                        self._warn(origin, f"{kind}={word}: no unit that is known before a boot")
+                        self._warn(
+                            origin, f"{kind}={word} names no unit that is known before a boot"
+                        )
                     continue
                 edges.append(self._edge(name, kind, target, origin))
         return edges
@@ -301,18 +305,18 @@ class _Reader:
             name=unit.name, state=unit.state, path=unit.path, edges=tuple(edges), file=unit.file
         )
 
-    def _look_at(self, unit: Unit) -> None:
+    def _warn_dangling(self, unit: Unit) -> None:
         """Warn of links in .wants folders that pull in nothing."""
         for edge in unit.edges:
             place = edge.origin
             if not place.startswith("/") or self._files.target(place) is None:
                 continue
             if self._units[edge.target].state == "missing" and not self._files.is_there(place):
-                self._warn(place, f"leads nowhere: {self._files.target(place)}")
+                self._warn(place, f"is a dangling link to {self._files.target(place)}")
 
 
-def circles(graph: Graph, names: Iterable[str]) -> list[list[str]]:
-    """Return the circles of units that want or require each other; no error, but misleading."""
+def cycles(graph: Graph, names: Iterable[str]) -> list[list[str]]:
+    """Return the cycles of units that want or require each other; legal, but misleading."""
     found: list[list[str]] = []
     done: set[str] = set()
     for start in names:

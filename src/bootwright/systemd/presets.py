@@ -1,7 +1,7 @@
-"""Whether a unit is enabled, and whether its presets would have it so.
+"""Whether a unit is enabled, and what its preset is.
 
-systemd applies presets on a machine's first boot alone. By the machine-id that the initramfs writes
-no boot of ours is one, so they tell what the vendor meant, and start nothing.
+systemd applies presets only on a machine's first boot. The initramfs writes a machine-id, so no
+boot of bootwright counts as one: presets show the vendor's intent, and start nothing.
 
 Source: systemd.preset(5); machine-id(5), "First Boot Semantics"; systemctl(1), is-enabled.
 """
@@ -43,8 +43,8 @@ def find(files: Files) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def said_of(name: str, rules: Iterable[Rule]) -> tuple[Verb, str]:
-    """Return what is to become of a unit, and which file says so; empty: none, so it is enabled."""
+def preset_of(name: str, rules: Iterable[Rule]) -> tuple[Verb, str]:
+    """Return a unit's preset and its file; empty: no rule matches, so it is enabled."""
     own = parse_name(name)
     names = {name, own.template if own and own.template else name}
     for rule in rules:
@@ -60,19 +60,19 @@ def wanted_by(file: UnitFile) -> set[str]:
 
 
 def is_static(file: UnitFile) -> bool:
-    """Say whether a unit can be enabled neither by itself nor with another."""
+    """Tell whether a unit has no [Install] section, so that it cannot be enabled."""
     return not (
         wanted_by(file) or file.values("Install", "Alias") or file.values("Install", "Also")
     )
 
 
 def why_not_started(name: str, file: UnitFile, rules: Iterable[Rule]) -> str:
-    """Say why no boot starts a unit that nothing else pulls in, and what would change it."""
+    """Explain why a boot does not start a unit, and how to enable it."""
     if is_static(file):
-        return "it is static, so it starts only where another unit asks for it"
+        return "it is static, so it starts only if another unit pulls it in"
     if not wanted_by(file) and not file.values("Install", "Alias"):
         also = words(file.last("Install", "Also"))
         return f"it is indirect; in the guest: systemctl enable {' '.join(also)}"
-    verb, origin = said_of(name, rules)
-    preset = f"its preset is {verb}" + (f", by {origin}" if origin else ", as no file names it")
+    verb, origin = preset_of(name, rules)
+    preset = f"its preset is {verb}" + (f", by {origin}" if origin else ", as no preset names it")
     return f"it is disabled ({preset}); in the guest: systemctl enable {name}"

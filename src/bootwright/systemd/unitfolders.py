@@ -1,4 +1,4 @@
-"""Where systemd looks for units, and what it finds there: fragments, masks, aliases, drop-ins.
+"""The unit load path of an image: unit files, masks, aliases, drop-ins.
 
 Source: systemd.unit(5), "Unit File Load Path"; unit_file_build_name_map() in
 src/shared/unit-file.c; conf_files_list_strv() for drop-ins that hide one another.
@@ -25,7 +25,7 @@ FOLDERS = (
 """The load path but for /run, which is empty before a boot; the first that has a unit wins."""
 
 Warn = Callable[[str, str], None]
-"""Told of a place and what is wrong there."""
+"""Called with a place and what is wrong there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class UnitFolders:
 
     Args:
         files: The image's files, with all of `FOLDERS`.
-        warn: Told of links that lead nowhere and the like.
+        warn: Called for dangling links and the like.
     """
 
     def __init__(self, files: Files, warn: Warn) -> None:
@@ -87,7 +87,7 @@ class UnitFolders:
         seen = {name}
         while target := self._next_name(name):
             if target in seen:
-                self._warn(self._where.get(name, name), "the aliases go round in a circle")
+                self._warn(self._where.get(name, name), "its aliases form a cycle")
                 break
             seen.add(target)
             name = target
@@ -106,12 +106,17 @@ class UnitFolders:
             return Found(name=name, state="masked", path=place)
         content = self._files.read(place)
         if content is None:
-            self._warn(place, f"leads nowhere: {self._files.target(place) or 'no file'}")
+            self._warn(
+                place,
+                f"cannot be read: dangling link to {self._files.target(place)}"
+                if self._files.target(place)
+                else "cannot be read",
+            )
             return Found(name=name, state="missing", drop_ins=tuple(drop_ins))
         file = parse(content.decode(errors="replace"))
         for path in drop_ins:
             if (more := self._files.read(path)) is None:
-                self._warn(path, "leads nowhere or is no file")
+                self._warn(path, "is a dangling link or not a file")
                 continue
             file = file.plus(parse(more.decode(errors="replace")))
         return Found(name=name, state="loaded", path=place, file=file, drop_ins=tuple(drop_ins))
@@ -135,7 +140,7 @@ class UnitFolders:
                 continue
             own = parse_name(entry)
             if own is None or own.is_template:
-                self._warn(place, "is no unit's name")
+                self._warn(place, "is not a valid unit name")
                 continue
             pulled.append((entry, place))
         return pulled
