@@ -355,7 +355,7 @@ async def test_a_machine_that_is_stopped_in_the_block_cancels_nothing(
     async with booted(home, web) as vm:
         await vm.stop()
         await asyncio.sleep(0.05)
-        with pytest.raises(GuestError, match=r"^machine 'web' has ended: shut down when"):
+        with pytest.raises(GuestError, match=r"^machine 'web' has ended: shut down as"):
             await vm.run("true")
     assert entries(home) == []
 

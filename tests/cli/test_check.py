@@ -106,7 +106,7 @@ def test_history_trend_of_an_empty_history_says_what_fills_it(bootwright: Cli, h
         (None, (), "cannot read the budget"),
         (TINY, ("--json", "--markdown"), "contradict each other"),
         (TINY, ("--junit", "/none/x.xml"), "its folder does not exist"),
-        (TINY + 'budget = { firmware = "1s" }', (), "'firmware', which is no phase of it"),
+        (TINY + 'budget = { firmware = "1s" }', (), "has a budget for an unknown phase 'firmware'"),
         (TINY + 'with = ["nonsense"]', (), "nonsense"),
         (TINY.replace("tiny = true", 'image = "wep"'), (), "wep"),
     ],

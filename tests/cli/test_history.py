@@ -164,7 +164,7 @@ def test_history_show_prints_recipe_host_and_phases(bootwright: Cli, three: Hist
         f"boot 3: run db, {times.shown(NOW_S)}",
         "  start-up 8.000 s, whole 9.000 s, unaccounted 1.5 ms",
         "  show it again: bootwright timeline --boot 3",
-        "  seed                    0.0        0.0",
+        "  initramfs               0.0        0.0",
         "  CPU          A CPU, 2 usable",
         "  accelerator  tcg",
         "  VMM          qemu 7.2.0",

@@ -271,7 +271,7 @@ def test_user_namespaces_without_newuidmap(host: Host, programs: Programs) -> No
 def test_user_namespaces_without_a_known_cause_quote_the_refusal(host: Host) -> None:
     check = host.says(refusal="unshare: unshare failed: Operation not permitted")
     assert check.text == f"unshare: unshare failed: Operation not permitted{_WITHOUT}"
-    assert check.hint.startswith("install uidmap and give yourself lines in /etc/subuid")
+    assert check.hint.startswith("install uidmap and add your user to /etc/subuid")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_inventory_examine_reports_a_damaged_trim_with_a_hint(home: Home) -> Non
     damaged, all_of_them = _checks(home)
     assert (damaged.area, damaged.name, damaged.state) == ("store", "trim bad", "problem")
     assert damaged.text.startswith("trim 'bad' is damaged: ")
-    assert damaged.hint == "mend the file, or bootwright trim rm bad"
+    assert damaged.hint == "fix the file, or: bootwright trim rm bad"
     assert all_of_them.text.startswith("1: bad (")
 
 

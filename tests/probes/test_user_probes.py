@@ -57,7 +57,7 @@ def test_own_read_of_a_file(tmp_path: Path) -> None:
     [
         ("", "has no probe"),
         ("[", "is not valid TOML"),
-        ("[web]\n", r"\[web\]: it misses required field `command`"),
+        ("[web]\n", r"\[web\]: it lacks required field `command`"),
         ('[web]\ncomand = "x"\n', r"\[web\]: it contains unknown field `comand`"),
         ("[web]\ncommand = 5\n", r"\[web\]: Expected `str`, got `int` - at `command`"),
         (

@@ -70,9 +70,9 @@ def test_kernels_text_shows_only_differences() -> None:
         "  both_init                                         15.0       1.0     -14.0",
         "other parts that the log names                                          -5.0",
         "  timer check (only without KVM)                     5.0         -      -5.0",
-        "time that the log does not explain                           -6.0",
+        "time that the log does not explain                                      -6.0",
         "  before initcalls                                   8.0       2.0      -6.0",
         "",
-        "90% of the difference has a name, by one watched boot of each; how large it is, the boots "
-        "above say",
+        "90% of the difference is explained, from one instrumented boot of each; "
+        "its size is measured by the boots above",
     ]

@@ -29,7 +29,7 @@ outliers in whole, kept: boot 6
 failed: boot 7 of A: its kernel panicked
 warning: the host is busy
 web: n = 6, seeds 1 to 6
-from where the kernel's clock starts until the guest's command starts
+from when the kernel's clock starts until the guest's command starts
 virtual clock: 1 ns per instruction on any host; one seed per boot"""
     )
 
@@ -54,7 +54,7 @@ whole                    1000.00    900.00   -100.00  -100.00 to -100.00      0.
 
 10 pairs of boots, of one seed; number fixed in advance: 10
 A and B: medians; B - A: paired; p: signed-rank test, adjusted over phases (Holm)
-from where the kernel's clock starts until the guest's command starts
+from when the kernel's clock starts until the guest's command starts
 virtual clock: 1 ns per instruction on any host; one seed per boot"""
     )
 

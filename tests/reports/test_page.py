@@ -164,7 +164,7 @@ def test_page_shows_facts_and_warnings() -> None:
     ("clock", "told"),
     [
         ("virtual", "virtual, 1 ns per instruction"),
-        ("guest", "the guest&#x27;s, as its logs tell it"),
+        ("guest", "the guest&#x27;s, from its logs"),
     ],
 )
 def test_page_of_clocks_without_an_error(clock: Any, told: str) -> None:

@@ -63,8 +63,8 @@ def test_size_uses_binary_units(size_bytes: int, said: str) -> None:
 
 def test_phase_table_word_by_word() -> None:
     assert text.phase_table(made(50, 150), "start-up").splitlines() == [
-        "host preparation      50.0 ━━━━━                command.entered → vmm.exec",
-        "VMM start            150.0      ━━━━━━━━━━━━━━━ vmm.exec → vmm.running",
+        "host preparation      50.0 ━━━━              command.entered → vmm.exec",
+        "VMM start            150.0     ━━━━━━━━━━━━━ vmm.exec → vmm.running",
         "start-up             200.0 ms",
     ]
 

@@ -147,7 +147,7 @@ def test_diff_refuses_different_clocks() -> None:
         diff(small(), replace(small(), clock="virtual"))
     assert str(caught.value) == (
         "the first boot is on the wall clock and the second on the virtual clock, "
-        "and a figure of one says nothing about the other"
+        "whose times do not compare"
     )
     assert caught.value.hint == "boot both with the same --clock"
 

@@ -302,7 +302,7 @@ def test_the_kernels_own_figures_count_where_lines_have_no_times(head: str) -> N
     assert timeline.total_ns == 502 * MS
     assert spans["kernel.initcall.slow_init"].start_ns == 2 * MS
     assert "initcalls are placed end to end" in timeline.warnings[0]
-    assert timeline.warnings[1].startswith("1 initcalls of modules ran beside others")
+    assert timeline.warnings[1].startswith("1 initcalls of modules ran in parallel")
 
 
 @pytest.mark.parametrize("name", klogs.ALL)
@@ -395,7 +395,7 @@ def test_units_that_started_long_after_the_boot_are_left_out_and_told() -> None:
     )
     late = from_logs(_SHORT + "[   99.000000] usb 1-1: new USB device\n", units)
     assert late.warnings[-1] == (
-        "the log goes on until 99.000 s; what comes after the units' last is left out"
+        "the log continues until 99.000 s; what follows the last unit is ignored"
     )
 
 

@@ -41,6 +41,6 @@ def test_a_log_lacks_initcalls_or_units() -> None:
     log = boot("guest", ("kernel", 0, 50, "frame"), (AFTER_INIT, 50, 100, "frame"))
     first, second = further_looks(log)
     assert first.startswith("the log has no initcalls: boot with initcall_debug log_buf_len=8M")
-    assert second.startswith("where PID 1 is systemd, add its units with --units")
+    assert second.startswith("if PID 1 is systemd, add its units with --units")
     told = boot("guest", ("kernel.initcall.a", 0, 50, "work"), ("kernel", 50, 100, "frame"))
     assert further_looks(told) == ()

@@ -136,8 +136,9 @@ def test_parse_show_warns_of_what_it_cannot_read() -> None:
     assert shown.manager.system.begin_ns is None
     assert shown.warnings == (
         "ignored a unit without Id (1 properties)",
-        "no property: 'nonsense'",
-        "unit a.service lacks ActiveState, After, ActiveEnterTimestampMonotonic: its text is cut",
+        "not a property: 'nonsense'",
+        "unit a.service has no ActiveState, After, ActiveEnterTimestampMonotonic: "
+        "its text is truncated",
         "InactiveExitTimestampMonotonic is not a number of microseconds: 'soon'",
         "the text of the manager ends inside a line, which is ignored",
     )
