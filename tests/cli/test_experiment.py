@@ -40,8 +40,14 @@ def test_compare_with_help_lists_all_changes(bootwright: Cli, command: str) -> N
         (["measure", *TINY, "--with", "vcpus=2"], "with vcpus=2: vcpus is 2"),
         (["measure", "--resume", "9"], "no measurement 9"),
         (["compare", *TINY], "nothing to compare with"),
-        (["compare", *TINY, "--with", "memory=1G", "--smallest", "much"], "--smallest: invalid value"),
-        (["compare", *TINY, "--with", "memory=1G", "--smallest", "0ms"], "invalid smallest effect '0'"),
+        (
+            ["compare", *TINY, "--with", "memory=1G", "--smallest", "much"],
+            "--smallest: invalid value",
+        ),
+        (
+            ["compare", *TINY, "--with", "memory=1G", "--smallest", "0ms"],
+            "invalid smallest effect '0'",
+        ),
         (["compare", *TINY, "--staged", "-n", "4"], "--staged and -n contradict each other"),
         (
             ["compare", *TINY, "--with", "cmdline+=a", "--with", "cmdline-=a"],

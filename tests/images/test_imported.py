@@ -166,7 +166,7 @@ _WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qc
     [
         (
             b"\0\1\2hello",
-            "it is no disk: its size is not a multiple of 512 bytes",
+            "it is not a disk: its size is not a multiple of 512 bytes",
             "give an ext4, xfs or btrfs filesystem, a raw or qcow2 disk, or a tar",
         ),
         (b"", "it is empty", "give a root filesystem as tar, or a disk as raw or qcow2"),
@@ -210,7 +210,7 @@ def _refused(home: Home, file: Path) -> tuple[str, str]:
             "is a folder",
             "pack it, as root: tar -C {path} -cf root.tar . ; then import root.tar",
         ),
-        ("pipe", "is no regular file", "write what comes from it into a file first"),
+        ("pipe", "is not a regular file", "write what comes from it into a file first"),
     ],
 )
 def test_imported_add_refuses_what_is_no_file(
@@ -243,7 +243,7 @@ def test_imported_add_refuses_a_damaged_qcow2(home: Home, tmp_path: Path) -> Non
     file.write_bytes(b"QFI\xfb" + bytes(2000))
     with pytest.raises(FormatError) as caught:
         imported.add(home, "web", file)
-    assert str(caught.value) == f"{file} cannot be imported: it is no readable qcow2"
+    assert str(caught.value) == f"{file} cannot be imported: it is not a readable qcow2 file"
     assert "Unsupported qcow2 version 0" in caught.value.evidence
 
 
@@ -263,7 +263,7 @@ def test_imported_add_refuses_a_damaged_archive(home: Home, tmp_path: Path) -> N
     file.write_bytes(b"\x1f\x8b and no more")
     with pytest.raises(FormatError) as caught:
         imported.add(home, "web", file)
-    assert str(caught.value) == f"{file} cannot be imported: it is no whole gzip file"
+    assert str(caught.value) == f"{file} cannot be imported: it is not a complete gzip file"
     assert "gzip: " in caught.value.evidence
 
 

@@ -59,7 +59,7 @@ def test_unpacking_refuses_a_truncated_file(program: str, tmp_path: Path) -> Non
         source.write_bytes(packed[:cut])
         with pytest.raises(FormatError) as caught:
             unpack(source, _compression(program), target)
-        assert str(caught.value) == f"it is no whole {_compression(program).name} file"
+        assert str(caught.value) == f"it is not a complete {_compression(program).name} file"
         assert caught.value.hint == _SHORT
 
 
@@ -148,7 +148,7 @@ def test_unpacking_refuses_an_archive_truncated_anywhere(blocks: int, tmp_path: 
     archive.write_bytes(archive.read_bytes()[: 512 * blocks])  # at 1, 4 and 5 members are whole
     with pytest.raises(FormatError) as caught:
         look_into(archive, tmp_path / "disk")
-    assert "it is no whole tar archive" in str(caught.value)
+    assert "it is not a complete tar archive" in str(caught.value)
     assert caught.value.hint == _SHORT
 
 

@@ -161,7 +161,7 @@ def test_imported_add_refuses_truncated_files(
     with file.open("r+b") as opened:
         opened.truncate(size)
     problem, _ = _problem(home, file)
-    assert "cut short" in problem or "no whole" in problem
+    assert "cut short" in problem or "not a complete" in problem
 
 
 def test_imported_add_refuses_a_truncated_gpt_disk(home: Home, ext4: Path) -> None:

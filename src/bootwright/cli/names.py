@@ -55,7 +55,7 @@ def fast_defaults(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 
 REPLACE = click.option(
-    "--replace", is_flag=True, help="Take NAME from what has it; else that is refused."
+    "--replace", is_flag=True, help="Take NAME from what already has it, instead of failing."
 )
 BOOT_ID = click.IntRange(1, (1 << 63) - 1)
 """What SQLite can count to."""

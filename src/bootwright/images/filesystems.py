@@ -1,4 +1,4 @@
-"""Checks of a filesystem on a disk of ours, by its own program: nothing broken is to be stored."""
+"""Check a filesystem with its own program before it is stored."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _check_file(file: Path) -> None:
         raise InputError(f"{file} is an address", hint="download it, and give the file")
     if file.exists() and not file.is_file():
         raise InputError(
-            f"{file} is no regular file", hint="write what comes from it into a file first"
+            f"{file} is not a regular file", hint="write what comes from it into a file first"
         )
     if not file.is_file():
         raise InputError(f"there is no file {file}", hint="give an ext4, raw, qcow2 or tar file")
@@ -168,7 +168,7 @@ class _Unwrapping:
             self._disk.chmod(0o644)
         if self._disk.stat().st_size % 512:
             raise FormatError(
-                "it is no disk: its size is not a multiple of 512 bytes",
+                "it is not a disk: its size is not a multiple of 512 bytes",
                 hint="give an ext4, xfs or btrfs filesystem, a raw or qcow2 disk, or a tar",
             )
 
@@ -249,7 +249,7 @@ def _refuse_references(qemu_img: Path, file: Path) -> None:
     described = commands.run([qemu_img, "info", "--output=json", "-f", "qcow2", file])
     if described.returncode:
         raise FormatError(
-            "it is no readable qcow2",
+            "it is not a readable qcow2 file",
             hint="qemu-img check FILE says more",
             evidence=described.stderr[-600:],
         )

@@ -56,10 +56,11 @@ def look(disk: Path, root: Root) -> Rootfs:
     files = read_root(disk, root, _WANTED)
     top = files.names("/")
     if not ROOT_FOLDERS & set(top):
-        shown = ", ".join(name for name in top if name != "lost+found")
+        names = [name for name in top if name != "lost+found"]
+        shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
         raise FormatError(
             "it holds no root filesystem: "
-            + (f"at its top are {shown[:200]}" if shown else "it is empty"),
+            + (f"at its top are {shown}" if shown else "it is empty"),
             hint="a root filesystem has bin, etc, usr at its top",
         )
     _check_processor(files)

@@ -49,7 +49,7 @@ def unpack(source: Path, compression: Format, target: Path) -> None:
         said = process.stderr.read().decode(errors="replace")
     if process.returncode:
         raise FormatError(
-            f"it is no whole {compression.name} file",
+            f"it is not a complete {compression.name} file",
             hint=_CUT_SHORT,
             evidence=said[-600:],
         )
@@ -103,7 +103,7 @@ def look_into(archive: Path, target: Path) -> Inside:
             copy_sparse(content, target)
             return Inside(disk=disks[0].name)
     except tarfile.TarError as error:
-        raise FormatError(f"it is no whole tar archive: {error}", hint=_CUT_SHORT) from error
+        raise FormatError(f"it is not a complete tar archive: {error}", hint=_CUT_SHORT) from error
 
 
 def _check_end(archive: Path, end: int) -> None:
@@ -116,7 +116,7 @@ def _check_end(archive: Path, end: int) -> None:
         file.seek(end)
         block = file.read(512)
     if len(block) < 512:
-        raise FormatError("it is no whole tar archive: its end is missing", hint=_CUT_SHORT)
+        raise FormatError("it is not a complete tar archive: its end is missing", hint=_CUT_SHORT)
     if any(block):
         raise FormatError(
             f"it is a damaged tar archive: no member begins at byte {end}",
