@@ -177,7 +177,7 @@ def test_history_show_prints_recipe_host_and_phases(bootwright: Cli, three: Hist
     assert (shown["boot"]["id"], shown["boot"]["image"]) == (3, "db")
     assert shown["host"]["cpu"] == "A CPU"
     assert shown["recipe"]["memory_mib"] == 512
-    assert "the guest was not asked" in bootwright("history", "show", "2").out
+    assert "without the guest's own measurements" in bootwright("history", "show", "2").out
 
 
 def test_history_show_recipe_can_be_run_again(

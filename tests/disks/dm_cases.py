@@ -228,7 +228,7 @@ def a_busy_device_is_not_removed_and_its_holder_is_named() -> None:
 
 def another_ones_device_is_never_removed() -> None:
     devicemapper.create("bootwright-m", "SOMEBODY", [Zero(start=0, length=8)])
-    with pytest.raises(DeviceError, match="not ours"):
+    with pytest.raises(DeviceError, match="bootwright did not make the device"):
         snapshot.remove("bootwright-m")
     devicemapper.remove("bootwright-m")
 

@@ -110,7 +110,7 @@ async def test_qemu_running_connects_console_and_mark_port(fake: Fake, launch: L
         running.console[1].write(b"abc")
         await running.resume()
         assert await exactly(running.console[0], 3) == b"cba"
-        assert await exactly(running.marks, 16) == b"token initramfs.start"
+        assert await exactly(running.marks, 21) == b"token initramfs.start"
 
 
 NO_ROOM = 'event("BLOCK_IO_ERROR", device="", nospace=True, action="stop", operation="write")'

@@ -144,7 +144,7 @@ def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence
     if not (tiny or bare):
         raise InputError(
             "nobody can log in to a guest on the virtual clock: it has no network, and its time "
-            "runs away from a connection that waits",
+            "advances too fast for a waiting connection",
             hint="one command runs on it: add --init bare, or --tiny without an image",
         )
     if publish:
