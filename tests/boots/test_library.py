@@ -68,7 +68,7 @@ def test_a_block_with_a_real_debian(bootwright: Bootwright, bookworm: str, tmp_p
         "sent": "from the host",
         "host_name": "first\n",
         "phases": [
-            *("host preparation", "VMM start", "firmware and kernel", "seed", "PID 1 to sshd"),
+            *("host preparation", "VMM start", "firmware and kernel", "initramfs", "PID 1 to sshd"),
             *("SSH log-in", "command", "clean-up"),
         ],
     }

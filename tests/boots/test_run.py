@@ -25,7 +25,7 @@ PHASES = [
     ("host preparation", "command.entered", "vmm.exec"),
     ("VMM start", "vmm.exec", "vmm.running"),
     ("firmware and kernel", "vmm.running", "initramfs.start"),
-    ("seed", "initramfs.start", "initramfs.done"),
+    ("initramfs", "initramfs.start", "initramfs.done"),
     ("PID 1 to sshd", "initramfs.done", "sshd.listening"),
     ("SSH log-in", "sshd.listening", "ssh.login"),
     ("command", "ssh.login", "command.end"),
@@ -101,7 +101,7 @@ def test_run_total_spans_the_whole_command_and_is_in_the_history(
     boots = bootwright.json("history")["boots"]
     assert [(boot["id"], boot["total_ns"]) for boot in boots] == list(enumerate(totals, start=1))
     assert {(boot["image"], boot["kernel"], boot["init"]) for boot in boots} == {
-        ("", kernel, "seed")
+        ("", kernel, "none")
     }
 
 

@@ -97,7 +97,7 @@ def test_page_tooltip_shows_all_facts_of_a_span(opened: Open, tmp_path: Path) ->
         "length": f"{duration(span.duration_ns)} ({share:.1f} %)",
         "critical": "no",
         "slack": duration(span.slack_ns),
-        "unaccounted": "nothing",
+        "unaccounted": "none",
         "layer": "userspace",
         "kind": "work",
         "source": span.source,

@@ -27,6 +27,7 @@ from bootwright.machines import client
 from bootwright.machines.events import OutputReceived
 from bootwright.machines.lifetime import cancelled_at
 from bootwright.machines.monitor_process import MonitorProcess
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import START, phases, start_up_of
 from bootwright.timelines.recorder import Recorder
 
@@ -181,7 +182,7 @@ async def booted(
             with cancelled_at(machine.ended, machine.lost):
                 yield VM(machine, request.choice, output)
             if request.spec.recipe.allows_login:
-                machine.mark("command.end")
+                machine.mark(MarkName.COMMAND_END)
                 machine.note_login()
     finally:
         remember(request, recorder, observe)

@@ -15,6 +15,7 @@ from bootwright.machines.console import tail
 from bootwright.machines.spec import EndReason
 from bootwright.machines.ssh import Completed, SshEndpoint
 from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import AFTER, Phase, phases, start_up_of, total_ns
 from bootwright.timelines.recorder import Mark
 
@@ -212,7 +213,7 @@ class VM(Facts):
         status = await self._machine.finished()
         begin_ns, end_ns = (
             next(mark.time_ns for mark in self._marks() if mark.name == name)
-            for name in ("command.start", "command.end")
+            for name in (MarkName.COMMAND_START, MarkName.COMMAND_END)
         )
         output = self._output.decode("utf-8", "replace")
         return Completed(exit_status=status, stdout=output, duration_ns=end_ns - begin_ns)

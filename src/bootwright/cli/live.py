@@ -12,19 +12,20 @@ from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.host.clock import now_ns
 from bootwright.machines.events import MarkReached
 from bootwright.reports import text
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import Phase, PhaseSpec, phases
 from bootwright.timelines.recorder import Mark
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-WAITING_FOR = {
-    "command.entered": "preparing",
-    "vmm.exec": "waiting for the VMM to load kernel and initrd",
-    "vmm.running": "waiting for the kernel to start the initramfs",
-    "initramfs.start": "waiting for modules and the root's disk",
-    "initramfs.done": "waiting for PID 1 to start the SSH server",
-    "sshd.listening": "waiting for the log-in",
+WAITING_FOR: dict[str, str] = {
+    MarkName.COMMAND_ENTERED: "preparing",
+    MarkName.VMM_EXEC: "waiting for the VMM to load kernel and initrd",
+    MarkName.VMM_RUNNING: "waiting for the kernel to start the initramfs",
+    MarkName.INITRAMFS_START: "waiting for modules and the root's disk",
+    MarkName.INITRAMFS_DONE: "waiting for PID 1 to start the SSH server",
+    MarkName.SSHD_LISTENING: "waiting for the log-in",
 }
 """What is waited for after each mark."""
 

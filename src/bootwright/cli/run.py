@@ -20,6 +20,7 @@ from bootwright.machines import request as machine_request
 from bootwright.machines.events import MarkReached, OutputReceived
 from bootwright.machines.spec import MachineSpec
 from bootwright.reports import text
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import AFTER, START, phases, start_up_of
 from bootwright.timelines.recorder import Recorder
 
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from bootwright.booting.vm import Run
 
 # What a boot is doing after each mark, for the status line.
-_DOING = {
-    "vmm.exec": "VMM start",
-    "vmm.running": "firmware and kernel",
-    "initramfs.start": "initramfs",
-    "initramfs.done": "PID 1 to sshd",
-    "sshd.listening": "SSH log-in",
+_DOING: dict[str, str] = {
+    MarkName.VMM_EXEC: "VMM start",
+    MarkName.VMM_RUNNING: "firmware and kernel",
+    MarkName.INITRAMFS_START: "initramfs",
+    MarkName.INITRAMFS_DONE: "PID 1 to sshd",
+    MarkName.SSHD_LISTENING: "SSH log-in",
 }
 
 EPILOG = """\b
@@ -173,7 +174,7 @@ def _shown(spec: MachineSpec, recorder: Recorder, *, quiet: bool) -> Iterator[Ob
 
         def observe(event: Event) -> None:
             match event:
-                case MarkReached(name="ssh.login" | "command.start"):
+                case MarkReached(name=MarkName.SSH_LOGIN | MarkName.COMMAND_START):
                     stack.close()  # from here on the screen is the command's
                     if not quiet:
                         cut = phases(recorder.marks(), start_up_of(spec.recipe.init))

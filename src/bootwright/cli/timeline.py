@@ -17,6 +17,7 @@ from bootwright.events import Event
 from bootwright.evidence.boot_timeline import timeline
 from bootwright.home import locate_home
 from bootwright.host.clock import now_ns
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import START, START_UP
 from bootwright.timelines.recorder import Mark
 
@@ -151,7 +152,7 @@ def _boot(
     quiet = options["as_json"]
     earlier = (
         Mark(name=START, time_ns=entered_ns),
-        Mark(name="command.begun", time_ns=begun_ns),
+        Mark(name=MarkName.COMMAND_BEGUN, time_ns=begun_ns),
     )
     with phases_shown(START_UP, quiet=quiet) as show:
 

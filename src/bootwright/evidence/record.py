@@ -25,6 +25,7 @@ from bootwright.machines.ssh import SshEndpoint
 from bootwright.recipes.recipe import Recipe
 from bootwright.timelines import sshlog
 from bootwright.timelines.evidence import Exchange, MarkSeen, Pass, ResolvedSample
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Recorder
 from bootwright.timelines.userspace.units import ASK_MANAGER, ASK_UNITS
 
@@ -152,7 +153,7 @@ async def _first_command(machine: Machine) -> tuple[MarkSeen, ...]:
         while line := await stream.readline():
             lines.append(MarkSeen(line.decode("utf-8", "replace").strip(), now_ns()))
             if lines[-1].name.startswith(sshlog.AUTHENTICATED):
-                machine.recorder.mark("ssh.login", lines[-1].time_ns)
+                machine.recorder.mark(MarkName.SSH_LOGIN, lines[-1].time_ns)
 
     async def await_output(stream: asyncio.StreamReader) -> None:
         if await stream.read(1):

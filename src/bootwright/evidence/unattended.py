@@ -28,6 +28,7 @@ from bootwright.machines.spec import MachineSpec, Watch
 from bootwright.monitor.mark_reader import end_of
 from bootwright.recipes.recipe import Recipe
 from bootwright.timelines.evidence import DeviceAccess, LogLineTime
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Mark, Recorder
 
 KERNEL_LOG = "kernel"
@@ -131,10 +132,10 @@ async def collect(
     def listen(event: Event) -> None:
         nonlocal current
         match event:
-            case MarkReached(name="log.start"):
+            case MarkReached(name=MarkName.LOG_START):
                 current = event.detail
                 logs[current] = b""
-            case MarkReached(name="log.end"):
+            case MarkReached(name=MarkName.LOG_END):
                 current = ""
             case OutputReceived() if current:
                 logs[current] += event.data
@@ -145,7 +146,7 @@ async def collect(
     command = (_TINY_COMMAND,) if tiny else ()
     spec = MachineSpec(name=name, recipe=recipe, watch=watch, command=command)
     async with client.started(home, spec, recorder, listen) as vm:
-        await vm.reached("command.end" if tiny else "boot.end", timeout_s)
+        await vm.reached(MarkName.COMMAND_END if tiny else MarkName.BOOT_END, timeout_s)
     collected = Collected(
         marks=recorder.marks(), logs=logs, samples=vm.samples, lines=vm.lines, accesses=vm.accesses
     )

@@ -18,18 +18,19 @@ from bootwright.machines import client
 from bootwright.machines.events import OutputReceived
 from bootwright.machines.spec import MachineSpec
 from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import START, Phase, PhaseSpec, phases, start_up_of
 from bootwright.timelines.recorder import Mark, Recorder
 
 _TO_INIT = (
-    PhaseSpec(name="kernel", ends=("initramfs.start",)),
-    PhaseSpec(name="initramfs", ends=("initramfs.done",)),
+    PhaseSpec(name="kernel", ends=(MarkName.INITRAMFS_START,)),
+    PhaseSpec(name="initramfs", ends=(MarkName.INITRAMFS_DONE,)),
 )
 _GUEST_PHASES = {
-    "none": (_TO_INIT[0], PhaseSpec(name="initramfs", ends=("command.start",))),
-    "bare": (*_TO_INIT, PhaseSpec(name="PID 1 to command", ends=("command.start",))),
+    "none": (_TO_INIT[0], PhaseSpec(name="initramfs", ends=(MarkName.COMMAND_START,))),
+    "bare": (*_TO_INIT, PhaseSpec(name="PID 1 to command", ends=(MarkName.COMMAND_START,))),
 }
-_TO_SSHD = (*_TO_INIT, PhaseSpec(name="PID 1 to sshd", ends=("sshd.accepting",)))
+_TO_SSHD = (*_TO_INIT, PhaseSpec(name="PID 1 to sshd", ends=(MarkName.SSHD_ACCEPTING,)))
 """By init, the phases on the guest's own clock."""
 
 # The image's dmesg may want rights or not be there; ours is in both guests that run one command.

@@ -34,6 +34,7 @@ from bootwright.machines.monitor_process import MonitorProcess
 from bootwright.machines.request import request
 from bootwright.machines.spec import EndReason, MachineSpec
 from bootwright.timelines.evidence import DeviceAccess, LogLineTime
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Recorder
 
 _MARK_GRACE_S = 10.0
@@ -107,11 +108,11 @@ class Machine:
             HostError: the host's disk ran full.
         """
         if not self.spec.recipe.allows_login:
-            await self._wait_for("command.start", timeout_s)
+            await self._wait_for(MarkName.COMMAND_START, timeout_s)
             return
         looking = asyncio.create_task(self._look_for_server())
         try:
-            await self._wait_for("sshd.listening", timeout_s)
+            await self._wait_for(MarkName.SSHD_LISTENING, timeout_s)
         finally:
             looking.cancel()
 
@@ -120,8 +121,8 @@ class Machine:
 
         The observer is given its output.
         """
-        await self._wait_for("command.end", timeout_s)
-        return int(self._details["command.end"])
+        await self._wait_for(MarkName.COMMAND_END, timeout_s)
+        return int(self._details[MarkName.COMMAND_END])
 
     async def reached(self, mark: str, timeout_s: float) -> None:
         """Wait until the guest has sent *mark*; raises as `ready` does."""
@@ -139,18 +140,23 @@ class Machine:
         """
 
         async def logged_in() -> None:
-            self.mark("ssh.login")
+            self.mark(MarkName.SSH_LOGIN)
             self.note_login()
 
         with self._in_use():
-            done = await ssh.run(
-                self.reach(),
-                command,
-                ssh.LoginHook(self.folder, next(self._log_ins)),
-                logged_in,
-                terminal=terminal,
-                capture=capture,
-            )
+            try:
+                done = await ssh.run(
+                    self.reach(),
+                    command,
+                    ssh.LoginHook(self.folder, next(self._log_ins)),
+                    logged_in,
+                    terminal=terminal,
+                    capture=capture,
+                )
+            except GuestError:
+                # No log-in, perhaps because the machine has ended: then that is raised instead.
+                await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
+                raise
             if done.exit_status == ssh.LOST_STATUS:
                 # 255 means a lost connection, but a command may exit with it too: wait for the
                 # machine's end, in case it has ended.
@@ -323,13 +329,13 @@ class Machine:
     def _see(self, name: str, detail: str = "") -> None:
         self._seen.setdefault(name, asyncio.get_running_loop().time())
         self._details.setdefault(name, detail)
-        if name == "initramfs.done":
+        if name == MarkName.INITRAMFS_DONE:
             self._handed_over.set()
-        if name == "root.full":
+        if name == MarkName.ROOT_FULL:
             self.notice(f"the guest's root filesystem is full ({detail})")
-        if name == "mount.skipped":
+        if name == MarkName.MOUNT_SKIPPED:
             self.notice(f"not mounted in the guest: {detail}")
-        if name in ("sshd.log", "emergency.log"):
+        if name in (MarkName.SSHD_LOG, MarkName.EMERGENCY_LOG):
             self._server_log.append(detail)
         self._changed.set()
 
@@ -361,20 +367,20 @@ class Machine:
 
     def _early_deadlines(self, name: str, timeout_s: float) -> list[float]:
         """Return the times after which no SSH server can be expected."""
-        if name != "sshd.listening":
+        if name != MarkName.SSHD_LISTENING:
             return [float("inf")]
         if diagnosis.is_stuck(self._seen):
             return [0.0]
         deadlines = [float("inf")]
-        if "sshd.failed" in self._seen:
-            deadlines.append(self._seen["sshd.failed"] + _RESTART_GRACE_S)
-        if "console.prompt" in self._seen:
-            deadlines.append(self._seen["console.prompt"] + timeout_s * _PROMPT_SHARE)
+        if MarkName.SSHD_FAILED in self._seen:
+            deadlines.append(self._seen[MarkName.SSHD_FAILED] + _RESTART_GRACE_S)
+        if MarkName.CONSOLE_PROMPT in self._seen:
+            deadlines.append(self._seen[MarkName.CONSOLE_PROMPT] + timeout_s * _PROMPT_SHARE)
         return deadlines
 
     def _raise_failure(self, name: str) -> None:
         """Raise if the mark *name* cannot arrive any more."""
-        if "initramfs.failed" in self._seen:
+        if MarkName.INITRAMFS_FAILED in self._seen:
             raise GuestError(
                 f"the guest could not start: {self._details['initramfs.failed']}",
                 evidence=tail(self.folder.console_log),
@@ -383,7 +389,7 @@ class Machine:
             raise GuestError(
                 f"machine {self.name!r} ended before the mark {name}: {self.ended.result().text}"
             )
-        if self._paused and name != "command.end":
+        if self._paused and name != MarkName.COMMAND_END:
             raise HostError(
                 f"{self._paused}: the guest cannot write to its own disk any more",
                 hint="free some space (bootwright prune), or put BOOTWRIGHT_HOME on another disk",
@@ -393,8 +399,8 @@ class Machine:
         await self._handed_over.wait()
         await asyncio.sleep(_MARK_GRACE_S)
         await ssh.wait_for_banner(self.reach().port)
-        self.mark("sshd.banner")
-        self._see("sshd.listening")
+        self.mark(MarkName.SSHD_BANNER)
+        self._see(MarkName.SSHD_LISTENING)
 
 
 @asynccontextmanager
@@ -421,7 +427,7 @@ async def started(
         BootwrightError: it could not be started; nothing is left behind.
     """
     monitor = requested or request(home, spec, observe, again=again)
-    begun = recorder.mark("monitor.exec", monitor.started_ns)
+    begun = recorder.mark(MarkName.MONITOR_EXEC, monitor.started_ns)
     try:
         streams = await asyncio.open_unix_connection(
             sock=monitor.connection, limit=messages.LINE_BYTES
@@ -450,7 +456,7 @@ async def started(
             await machine.quit()
         await machine.close()
         if not machine.detached:
-            machine.mark("machine.gone")
+            machine.mark(MarkName.MACHINE_GONE)
 
 
 def _gone(name: str, how: str) -> GuestError:

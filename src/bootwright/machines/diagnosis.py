@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from bootwright.errors import GuestError
+from bootwright.timelines.marks import MarkName
 
 _LOOK = "raise --timeout, or look at its console below"
 
@@ -13,9 +14,9 @@ _LOOK = "raise --timeout, or look at its console below"
 # fits counts. Source: systemd's sulogin-shell.c and emergency.service; sulogin(8); cryptsetup(8)
 # and systemd-ask-password(1).
 _PROMPTS = (
-    ("console.prompt", re.compile(rb"login: ?$")),
+    (MarkName.CONSOLE_PROMPT, re.compile(rb"login: ?$")),
     (
-        "console.emergency",
+        MarkName.CONSOLE_EMERGENCY,
         re.compile(
             rb"You are in (?:emergency|rescue) mode|"
             rb"(?:Give root password|Press Enter) for (?:system )?maintenance|"
@@ -23,11 +24,18 @@ _PROMPTS = (
         ),
     ),
     (
-        "console.password",
+        MarkName.CONSOLE_PASSWORD,
         re.compile(rb"(?i)(?:pass(?:phrase|word)|PIN|recovery key) for [^\r\n]*: ?[^\r\n:]*$"),
     ),
 )
-_STUCK = frozenset(("emergency.mode", "console.emergency", "console.password", "sshd.given-up"))
+_STUCK = frozenset(
+    (
+        MarkName.EMERGENCY_MODE,
+        MarkName.CONSOLE_EMERGENCY,
+        MarkName.CONSOLE_PASSWORD,
+        MarkName.SSHD_GIVEN_UP,
+    )
+)
 
 
 def prompt(end: bytes) -> str:
@@ -68,35 +76,35 @@ def not_ready(
 
 def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, str]:
     """Return the likely cause, and what to try."""
-    if "root.full" in seen or "No space left on device" in printed:
+    if MarkName.ROOT_FULL in seen or "No space left on device" in printed:
         return (
             f"its disk is full ({seen.get('root.full', 'see below')})",
             "use a larger disk, such as --disk-size 8G",
         )
-    if "sshd.failed" in seen:
+    if MarkName.SSHD_FAILED in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
             "correct /etc/ssh/sshd_config in the image; its log is below"
-            if "sshd.given-up" in seen
+            if MarkName.SSHD_GIVEN_UP in seen
             else "its log is below; bootwright console shows more",
         )
-    if "console.password" in seen:
+    if MarkName.CONSOLE_PASSWORD in seen:
         return (
             "it asks for a password on its console, where nobody types",
             "take the encrypted disk out of the image's /etc/crypttab and /etc/fstab",
         )
-    if "initramfs.done" in seen:
-        in_emergency = {"emergency.mode", "console.emergency"} & set(seen)
+    if MarkName.INITRAMFS_DONE in seen:
+        in_emergency = {MarkName.EMERGENCY_MODE, MarkName.CONSOLE_EMERGENCY} & set(seen)
         if in_emergency or re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
             return _emergency(f"{logged}\n{printed}")
-        if "console.prompt" in seen:
+        if MarkName.CONSOLE_PROMPT in seen:
             return (
                 "the system is up (its console shows a login prompt), but its SSH server does "
                 "not listen",
                 "is openssh-server installed and its unit enabled in the image?",
             )
         return "its init runs, but its SSH server does not listen yet", _LOOK
-    if "initramfs.start" in seen:
+    if MarkName.INITRAMFS_START in seen:
         return "the initramfs has not handed over to the image's init", _LOOK
     if printed:
         return "its kernel runs, but has not reached the initramfs", _LOOK

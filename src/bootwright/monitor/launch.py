@@ -30,6 +30,7 @@ from bootwright.machines.parts import Parts, parts_of
 from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import MONITOR, MachineSpec
 from bootwright.monitor.prepare import disk_of, placement, write_initrd
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Recorder
 from bootwright.vmms.protocol import LaunchPlan, StartedVmm
 
@@ -73,7 +74,7 @@ class Launch:
 
         Raises nothing: a failure is stored for `bootwright.monitor.monitor`, which reports it.
         """
-        self.recorder.mark("monitor.begun")
+        self.recorder.mark(MarkName.MONITOR_BEGUN)
         try:
             self._hold()
             self._make_identity()
@@ -90,7 +91,7 @@ class Launch:
         folder = self.folder = stack.enter_context(_held(self.home, spec, self.again))
         stack.enter_context(space.disk_full_explained(folder.path, f"{spec.name} was started"))
         self.listener = stack.enter_context(folder.listening())
-        self.recorder.mark("machine.claimed")
+        self.recorder.mark(MarkName.MACHINE_CLAIMED)
         self.parts = parts_of(self.home, spec.recipe)
         self.disk_location = disk_of(self.home, folder, spec, self.parts, _device_name(spec))
         stack.enter_context(folder.journal.taking("file", folder.initrd.name))
@@ -113,7 +114,7 @@ class Launch:
 
     def start_vmm(self) -> None:
         """Start the VMM; the disk must exist."""
-        self.recorder.mark("disk.made")
+        self.recorder.mark(MarkName.DISK_MADE)
         self._write_initrd()
         self.disk = self._open_disk()
         row = self.stack.enter_context(self.folder.journal.taking("process", "vmm"))
@@ -145,7 +146,7 @@ class Launch:
             command=self.spec.command,
             new_disk=not self.again,
         )
-        self.recorder.mark("initrd.made")
+        self.recorder.mark(MarkName.INITRD_MADE)
 
     def _open_disk(self) -> OpenedDisk:
         """Open the machine's disk, and its block device if it needs one."""
@@ -157,7 +158,7 @@ class Launch:
         taking = self.folder.journal.taking("device", f"{DEVICE_PREFIX}{place.device}")
         self.stack.enter_context(taking)
         opened = self.stack.enter_context(kind.opened(place))
-        self.recorder.mark("disk.opened")
+        self.recorder.mark(MarkName.DISK_OPENED)
         return opened
 
 

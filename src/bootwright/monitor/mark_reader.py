@@ -6,12 +6,13 @@ The host's clock is read when bytes arrive, before they are parsed.
 from __future__ import annotations
 
 from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Mark
 
 
 def end_of(recipe: Recipe) -> str:
     """Return the mark that ends an unattended boot; see `collect`."""
-    return "command.start" if recipe.init == "none" else "sshd.accepting"
+    return MarkName.COMMAND_START if recipe.init == "none" else MarkName.SSHD_ACCEPTING
 
 
 class MarkReader:

@@ -49,6 +49,7 @@ from bootwright.monitor.connections import Connections
 from bootwright.monitor.launch import EndWanted, Launch, noting_failure
 from bootwright.monitor.mark_reader import MarkReader
 from bootwright.networks.user import SSH_PORT
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Mark
 from bootwright.vmms.protocol import RunningVmm, VmmExit
 
@@ -68,8 +69,8 @@ _READ_OUT_S = 5.0
 """How long an attached console may take to read the rest."""
 _STOP_S = 30.0
 """How long a guest may take to shut down by default."""
-_READY_MARKS = ("command.start", "sshd.listening")
-_LAST_MARKS = ("command.end", "boot.end")
+_READY_MARKS = (MarkName.COMMAND_START, MarkName.SSHD_LISTENING)
+_LAST_MARKS = (MarkName.COMMAND_END, MarkName.BOOT_END)
 
 
 class Monitor:

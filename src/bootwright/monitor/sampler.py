@@ -12,9 +12,10 @@ from bootwright.machines.messages import VcpuSample
 from bootwright.monitor.printk_ring import SYMBOL, Ring
 from bootwright.recipes.clock import GuestClock
 from bootwright.timelines.evidence import LogLineTime
+from bootwright.timelines.marks import MarkName
 from bootwright.vmms.protocol import RunningVmm
 
-SAMPLED_UNTIL = ("initramfs.done", "command.start")
+SAMPLED_UNTIL = (MarkName.INITRAMFS_DONE, MarkName.COMMAND_START)
 """The marks with which sampling ends: after it the guest's init logs what it does, or the
 tiny guest's command runs."""
 

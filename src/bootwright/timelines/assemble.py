@@ -21,6 +21,7 @@ from bootwright.timelines.evidence import Evidence, Pass, ResolvedSample
 from bootwright.timelines.kernel.kernellog import KernelLog, parse_kernel_log
 from bootwright.timelines.kernel.spans import kernel_spans, module_spans
 from bootwright.timelines.kernel.warp import Warp, warp
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.phases import START
 from bootwright.timelines.span import ROOT, Kind, Layer, Span, Timeline
 from bootwright.timelines.userspace.processes import parse as parse_processes
@@ -28,7 +29,12 @@ from bootwright.timelines.userspace.processes import spans as process_spans
 from bootwright.timelines.userspace.spans import spans as userspace_spans
 from bootwright.timelines.userspace.units import Systemd, parse_show
 
-_TWINS = ("initramfs.start", "initramfs.modules", "initramfs.done", "sshd.listening")
+_TWINS = (
+    MarkName.INITRAMFS_START,
+    MarkName.INITRAMFS_MODULES,
+    MarkName.INITRAMFS_DONE,
+    MarkName.SSHD_LISTENING,
+)
 """Marks that the guest writes to its mark port and, right before or after, into its kernel log."""
 _NOW = re.compile(r"^now at ([0-9]{1,19}) nsecs", re.MULTILINE)
 """Source: kernel/time/timer_list.c."""
@@ -57,7 +63,7 @@ class _Guest:
         """When the kernel executed its init, which in a boot of ours is the initramfs."""
         if self.log.init is not None and self.log.init.time_ns is not None:
             return self.log.init.time_ns
-        return self.moment("initramfs.start")
+        return self.moment(MarkName.INITRAMFS_START)
 
 
 def assemble(evidence: Evidence) -> Timeline:
@@ -84,7 +90,7 @@ def assemble(evidence: Evidence) -> Timeline:
     else:
         offset_ns = alignment.offset_ns + shift_ns
         own = placing.shifted(guest.spans, offset_ns)
-        running_ns = marks.get("vmm.running")
+        running_ns = marks.get(MarkName.VMM_RUNNING)
         if running_ns is not None and own and own[0].start_ns > running_ns + shift_ns:
             spans.append(
                 _span(
@@ -94,7 +100,7 @@ def assemble(evidence: Evidence) -> Timeline:
                 )
             )
         spans += own
-        listening_ns = guest.moment("sshd.listening")
+        listening_ns = guest.moment(MarkName.SSHD_LISTENING)
         if listening_ns is not None:
             begin_ns = listening_ns + offset_ns
             ends = "mark sshd.listening; the command's first output"
@@ -118,13 +124,18 @@ def assemble(evidence: Evidence) -> Timeline:
 
 def _virtual(guest: _Guest, watched: Pass | None, looked: Pass | None) -> Timeline:
     """Return the timeline of a boot on the virtual clock, which begins with the guest's."""
-    ends = ("sshd.accepting", "sshd.listening", "command.start", "initramfs.done")
+    ends = (
+        MarkName.SSHD_ACCEPTING,
+        MarkName.SSHD_LISTENING,
+        MarkName.COMMAND_START,
+        MarkName.INITRAMFS_DONE,
+    )
     end_ns = next((at for name in ends if (at := guest.moment(name)) is not None), None)
     if end_ns is None:
         raise FormatError("the guest's log has none of the marks that end its boot")
     root = _span(ROOT, "", "host", "boot", 0, end_ns, "the guest's clock, to its last mark")
     spans = [root, *guest.spans]
-    listening_ns = guest.moment("sshd.listening")
+    listening_ns = guest.moment(MarkName.SSHD_LISTENING)
     if listening_ns is not None and listening_ns < end_ns:
         source = "marks sshd.listening, sshd.accepting"
         spans.append(
@@ -186,7 +197,7 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
             guest.overhead_ns = found.overhead.overhead_ns
         guest.samples = _fitted(instrumented, told, found, _before_clock_ns(log, clean))
         guest.spans += in_sequence(found.spans(kernel_spans(told, parent=ROOT)))
-        modules = found.spans(module_spans(told, parent="initramfs.modules"))
+        modules = found.spans(module_spans(told, parent=MarkName.INITRAMFS_MODULES))
     _add_initramfs(guest)
     if instrumented is not None:
         guest.spans += in_sequence(modules)
@@ -197,7 +208,7 @@ def _guest(clean: Pass, instrumented: Pass | None) -> _Guest:
 def _before_clock_ns(log: KernelLog, seen: Pass) -> int:
     """Return how long the guest ran before its printk clock did; 0 where that is not known."""
     alignment = align(_bounds(log, seen))
-    running_ns = seen.first_times().get("vmm.running")
+    running_ns = seen.first_times().get(MarkName.VMM_RUNNING)
     if alignment is None or running_ns is None:
         return 0
     return max(0, alignment.offset_ns - running_ns)
@@ -215,7 +226,7 @@ def _fitted(
     alignment = align(_bounds(told, instrumented))
     if alignment is None:
         return ()
-    done = told.mark("initramfs.done")
+    done = told.mark(MarkName.INITRAMFS_DONE)
     end_ns = told.end_ns if done is None or done.time_ns is None else done.time_ns
     # Up to here both boots are told by the host's clock, from their first instructions on.
     first = found.steady
@@ -236,14 +247,17 @@ def _fitted(
 
 
 def _add_initramfs(guest: _Guest) -> None:
-    done_ns, last = guest.moment("initramfs.done"), ("root", "root mounted, files written")
+    done_ns, last = guest.moment(MarkName.INITRAMFS_DONE), ("root", "root mounted, files written")
     if done_ns is None:
         # The tiny guest has no root: the initramfs goes on to its command.
-        done_ns, last = guest.moment("command.start"), ("tiny", "preparation for the command")
+        done_ns, last = (
+            guest.moment(MarkName.COMMAND_START),
+            ("tiny", "preparation for the command"),
+        )
     cuts = [
         ("exec", "exec of the initramfs", guest.init_ns),
-        ("modules", "modules", guest.moment("initramfs.start")),
-        (*last, guest.moment("initramfs.modules")),
+        ("modules", "modules", guest.moment(MarkName.INITRAMFS_START)),
+        (*last, guest.moment(MarkName.INITRAMFS_MODULES)),
         ("", "", done_ns),
     ]
     times = [at for _, _, at in cuts]
@@ -263,7 +277,7 @@ def _add_initramfs(guest: _Guest) -> None:
 
 
 def _add_pid1(guest: _Guest, clean: Pass) -> None:
-    start_ns, end_ns = guest.moment("initramfs.done"), guest.moment("sshd.listening")
+    start_ns, end_ns = guest.moment(MarkName.INITRAMFS_DONE), guest.moment(MarkName.SSHD_LISTENING)
     if start_ns is None or end_ns is None:
         return
     # What units and processes tell is on CLOCK_MONOTONIC, and the kernel log's is not quite that.

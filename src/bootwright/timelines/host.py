@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.span import Layer, Span
 
 # What lies between two marks that follow each other, and what did it.
 _STEPS: tuple[tuple[str, str, str, str], ...] = (
-    ("host.python", "command.entered", "command.begun", "Python start-up and imports"),
-    ("host.recipe", "command.begun", "monitor.exec", "recipe, image, kernel and checks"),
-    ("host.monitor", "monitor.exec", "monitor.begun", "start of the monitor process"),
-    ("host.folder", "monitor.begun", "machine.claimed", "machine's folder and lock"),
-    ("host.disk", "machine.claimed", "disk.made", "identity, keys and disk"),
-    ("host.initrd", "disk.made", "initrd.made", "modules and initramfs"),
-    ("host.sockets", "initrd.made", "vmm.exec", "sockets of the VMM"),
-    ("vmm.load", "vmm.exec", "vmm.ready", "VMM process: devices, kernel, initrd"),
-    ("vmm.resume", "vmm.ready", "vmm.running", "ports, then resume"),
+    (
+        "host.python",
+        MarkName.COMMAND_ENTERED,
+        MarkName.COMMAND_BEGUN,
+        "Python start-up and imports",
+    ),
+    (
+        "host.recipe",
+        MarkName.COMMAND_BEGUN,
+        MarkName.MONITOR_EXEC,
+        "recipe, image, kernel and checks",
+    ),
+    ("host.monitor", MarkName.MONITOR_EXEC, MarkName.MONITOR_BEGUN, "start of the monitor process"),
+    ("host.folder", MarkName.MONITOR_BEGUN, MarkName.MACHINE_CLAIMED, "machine's folder and lock"),
+    ("host.disk", MarkName.MACHINE_CLAIMED, MarkName.DISK_MADE, "identity, keys and disk"),
+    ("host.initrd", MarkName.DISK_MADE, MarkName.INITRD_MADE, "modules and initramfs"),
+    ("host.sockets", MarkName.INITRD_MADE, MarkName.VMM_EXEC, "sockets of the VMM"),
+    ("vmm.load", MarkName.VMM_EXEC, MarkName.VMM_READY, "VMM process: devices, kernel, initrd"),
+    ("vmm.resume", MarkName.VMM_READY, MarkName.VMM_RUNNING, "ports, then resume"),
 )
 MARKS = tuple(dict.fromkeys(mark for _, start, end, _ in _STEPS for mark in (start, end)))
 
@@ -32,8 +43,8 @@ def spans(marks: Mapping[str, int], shift_ns: int) -> list[Span]:
     """
     found = []
     frames: tuple[tuple[str, str, str, str], ...] = (
-        ("host", "host preparation", "command.entered", "vmm.exec"),
-        ("vmm", "VMM start", "vmm.exec", "vmm.running"),
+        ("host", "host preparation", MarkName.COMMAND_ENTERED, MarkName.VMM_EXEC),
+        ("vmm", "VMM start", MarkName.VMM_EXEC, MarkName.VMM_RUNNING),
     )
     for span_id, name, start, end in frames:
         if start in marks and marks.get(end, -1) >= marks[start]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Mark
 from bootwright.values import dataclass
 
@@ -31,30 +32,30 @@ class PhaseSpec:
     ends: tuple[str, ...]
 
 
-START = "command.entered"
+START: str = MarkName.COMMAND_ENTERED
 
 START_UP = (
-    PhaseSpec(name="host preparation", ends=("vmm.exec",)),
-    PhaseSpec(name="VMM start", ends=("vmm.running",)),
-    PhaseSpec(name="firmware and kernel", ends=("initramfs.start",)),
-    PhaseSpec(name="initramfs", ends=("initramfs.done",)),
+    PhaseSpec(name="host preparation", ends=(MarkName.VMM_EXEC,)),
+    PhaseSpec(name="VMM start", ends=(MarkName.VMM_RUNNING,)),
+    PhaseSpec(name="firmware and kernel", ends=(MarkName.INITRAMFS_START,)),
+    PhaseSpec(name="initramfs", ends=(MarkName.INITRAMFS_DONE,)),
     # The guest tells that its SSH server listens; where it cannot, we saw the server's banner.
-    PhaseSpec(name="PID 1 to sshd", ends=("sshd.listening", "sshd.banner")),
-    PhaseSpec(name="SSH log-in", ends=("ssh.login",)),
+    PhaseSpec(name="PID 1 to sshd", ends=(MarkName.SSHD_LISTENING, MarkName.SSHD_BANNER)),
+    PhaseSpec(name="SSH log-in", ends=(MarkName.SSH_LOGIN,)),
 )
 """From the command being entered until a command can run in the guest."""
 
-TINY_START_UP = (*START_UP[:3], PhaseSpec(name="initramfs", ends=("command.start",)))
+TINY_START_UP = (*START_UP[:3], PhaseSpec(name="initramfs", ends=(MarkName.COMMAND_START,)))
 """The same for the tiny guest, in which the initramfs itself runs the command."""
 
-BARE_START_UP = (*START_UP[:4], PhaseSpec(name="PID 1 to command", ends=("command.start",)))
+BARE_START_UP = (*START_UP[:4], PhaseSpec(name="PID 1 to command", ends=(MarkName.COMMAND_START,)))
 """The same for an image whose init runs one command."""
 
 _START_UP_OF = {"none": TINY_START_UP, "bare": BARE_START_UP}
 
 AFTER = (
-    PhaseSpec(name="command", ends=("command.end",)),
-    PhaseSpec(name="clean-up", ends=("machine.gone",)),
+    PhaseSpec(name="command", ends=(MarkName.COMMAND_END,)),
+    PhaseSpec(name="clean-up", ends=(MarkName.MACHINE_GONE,)),
 )
 """What follows the start-up."""
 

@@ -22,6 +22,7 @@ from bootwright.disks.table import disk
 from bootwright.errors import HostError
 from bootwright.host import commands, processes, tools
 from bootwright.recipes.recipe import Recipe
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Recorder
 from bootwright.vmms.protocol import LaunchPlan, RunningVmm
 from bootwright.vmms.qemu_argv import PROGRAM, argv
@@ -87,7 +88,7 @@ class Qemu:
         fds = tuple(end.fileno() for end in theirs)
         try:
             with placement.log.open("ab") as log:
-                recorder.mark("vmm.exec")
+                recorder.mark(MarkName.VMM_EXEC)
                 process = subprocess.Popen(
                     argv(recipe, placement, fds),
                     stdin=subprocess.DEVNULL,

@@ -22,6 +22,7 @@ from qemu.qmp import QMPClient, QMPError
 
 from bootwright.errors import VmmError
 from bootwright.timelines.evidence import DeviceAccess
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.recorder import Recorder
 from bootwright.vmms.protocol import RunningVmm, VcpuState, VmmExit, VmmExitReason
 from bootwright.vmms.qemu import End, StartedQemu
@@ -46,7 +47,7 @@ async def attached(started: StartedQemu) -> AsyncIterator[RunningVmm]:
         await running.connect(started.qmp, started.console, started.marks)
         if started.trace is not None:
             await running.count(started.trace, started.placement.counted_until)
-        started.recorder.mark("vmm.ready")
+        started.recorder.mark(MarkName.VMM_READY)
         yield running
     finally:
         # No await may come before the kill: a cancellation would leave QEMU behind.
@@ -135,7 +136,7 @@ class RunningQemu:
         await self._execute("cont")
         if not self._has_run:
             self._has_run = True
-            self._recorder.mark("vmm.running")
+            self._recorder.mark(MarkName.VMM_RUNNING)
 
     async def press_power_button(self) -> None:
         await self._execute("system_powerdown")

@@ -19,6 +19,7 @@ from bootwright.timelines.kernel.steps import (
     step_frames,
 )
 from bootwright.timelines.kernel.waits import WAITING_INITCALLS, waits_of
+from bootwright.timelines.marks import MarkName
 from bootwright.timelines.span import Kind, Layer, Span
 
 KERNEL = "kernel"
@@ -181,7 +182,7 @@ def kernel_end(log: KernelLog, first_of_init_ns: int | None = None) -> tuple[int
     """
     if log.init is not None and log.init.time_ns is not None:
         return log.init.time_ns, f"line {log.init.line}: Run {log.init.path} as init process"
-    if (mark := log.mark("initramfs.start")) and mark.time_ns is not None:
+    if (mark := log.mark(MarkName.INITRAMFS_START)) and mark.time_ns is not None:
         return mark.time_ns, f"line {mark.line}: bootwright: {mark.name}"
     if late := _late_lines(log):
         return late[-1].time_ns or 0, f"line {late[-1].number}: {late[-1].text}"
@@ -192,7 +193,9 @@ def kernel_end(log: KernelLog, first_of_init_ns: int | None = None) -> tuple[int
 
 def init_ran(log: KernelLog) -> bool:
     """Say whether the kernel's own lines tell that it came to execute init."""
-    timed = (log.init is not None and log.init.time_ns is not None) or log.mark("initramfs.start")
+    timed = (log.init is not None and log.init.time_ns is not None) or log.mark(
+        MarkName.INITRAMFS_START
+    )
     return bool(timed or _late_lines(log))
 
 
