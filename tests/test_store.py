@@ -157,7 +157,7 @@ def test_store_tag_moves_a_name(store: Store) -> None:
     one, two = _add(store, "one", "web"), _add(store, "two")
     assert store.names() == {"web": one}
     assert store.unnamed() == [two]
-    store.tag("web", two)
+    store.tag("web", two, replace=True)
     assert store.names() == {"web": two}
     assert store.unnamed() == [one]
     assert (store.root / "names" / "web" / "content").read_text() == "two"

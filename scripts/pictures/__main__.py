@@ -52,8 +52,8 @@ def boots(ids: list[str]) -> dict[str, str]:
 
 def _booted() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what boots the two, with the image, the kernel and the trim made if missing."""
-    _bootwright("image", "build", _IMAGE, "--debian", "bookworm")
-    _bootwright("kernel", "build", "micro")
+    _bootwright("image", "build", _IMAGE, "--debian", "bookworm", "--replace")
+    _bootwright("kernel", "build", "micro", "--replace")
     _bootwright("trim", _IMAGE, "--name", _TRIM)
     stock = (_IMAGE, *_CLOCK, "--stock")
     return stock, (_IMAGE, *_CLOCK, "--kernel", "micro", "--trim", _TRIM)

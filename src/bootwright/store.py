@@ -164,13 +164,43 @@ class Store:
                 raise
         return target
 
-    def tag(self, name: str, digest: Digest) -> None:
-        """Give *digest* the name *name*, replacing its previous meaning."""
+    def require_free(self, name: str, digest: Digest | None = None) -> None:
+        """Check that *name* can be given to *digest*.
+
+        Raises:
+            InputError: something else has the name, or the name is invalid.
+        """
+        article = "an" if self.noun[0] in "aeiou" else "a"
+        check_name(name, f"{article} {self.noun}")
+        named = self.names().get(name)
+        if named and named != digest and self.path(named).is_dir():
+            raise InputError(
+                f"{article} {self.noun} is already called {name!r} ({short_digest(named)})",
+                hint="use another name, or add --replace to reuse this one",
+            )
+
+    def tag(self, name: str, digest: Digest, *, replace: bool = False) -> None:
+        """Give *digest* the name *name*.
+
+        Args:
+            replace: Whether to take the name from what has it.
+
+        Raises:
+            InputError: something else has the name, or the name is invalid.
+        """
         check_name(name, f"an {self.noun}" if self.noun[0] in "aeiou" else f"a {self.noun}")
         folder = self.root / "names"
         folder.mkdir(parents=True, exist_ok=True)
+        target = Path("..") / digest
+        if not replace:
+            try:
+                (folder / name).symlink_to(target)  # unlike a rename, this replaces nothing
+            except FileExistsError:
+                self.require_free(name, digest)
+            else:
+                return
         link = folder / f".{name}-{os.urandom(4).hex()}"
-        link.symlink_to(Path("..") / digest)
+        link.symlink_to(target)
         link.rename(folder / name)
 
     def untag(self, name: str) -> None:

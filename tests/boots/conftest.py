@@ -44,7 +44,7 @@ def debian_13_kernel(builder: Bootwright) -> str:
 def micro(builder: Bootwright) -> str:
     """The kernel micro; built when the tests' store has none of today's input (10 minutes)."""
     with _building(builder):
-        done = builder("kernel", "build", "micro", timeout_s=3600)
+        done = builder("kernel", "build", "micro", "--replace", timeout_s=3600)
         assert done.returncode == 0, done.stderr
         assert "warning" not in done.stderr, "micro asks for what this kernel does not have"
     return "micro"
@@ -55,14 +55,14 @@ def _kernel(builder: Bootwright, name: str, suite: str) -> str:
         shown = builder("kernel", "show", name)
         # One from before symbols were stored is fetched again.
         if "System.map" not in shown.stdout:
-            done = builder("kernel", "add", "debian", "--suite", suite)
+            done = builder("kernel", "add", "debian", "--suite", suite, "--replace")
             assert done.returncode == 0, done.stderr
     return name
 
 
 def _image(builder: Bootwright, suite: str) -> str:
     with _building(builder):
-        done = builder("image", "build", suite, "--debian", suite)
+        done = builder("image", "build", suite, "--debian", suite, "--replace")
         assert done.returncode == 0, done.stderr
     return suite
 
@@ -84,7 +84,7 @@ def bookworm(builder: Bootwright, kernel: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def trixie(builder: Bootwright, kernel: str) -> str:
+def trixie(builder: Bootwright, kernel: str, debian_13_kernel: str) -> str:
     """A Debian 13 image."""
     return _image(builder, "trixie")
 

@@ -131,9 +131,24 @@ def test_run_timeout_says_how_far_the_boot_came(bootwright: Bootwright, bookworm
 def test_run_names_an_image_without_an_init(
     bootwright: Bootwright, kernel: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    disk = tmp_path_factory.mktemp("empty") / "empty.ext4"
-    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", disk, "16M"], check=True)
-    assert bootwright("image", "import", "empty", disk).returncode == 0
+    folder = tmp_path_factory.mktemp("empty")
+    disk = folder / "empty.ext4"
+    (folder / "tree/etc").mkdir(parents=True)
+    command: list[str | Path] = [
+        "/sbin/mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-d",
+        folder / "tree",
+        disk,
+        "16M",
+    ]
+    subprocess.run(command, check=True)
+    imported = bootwright("image", "import", "empty", disk)
+    assert imported.returncode == 0
+    assert "has no /sbin/init and no /usr/sbin/sshd" in imported.stderr
+    assert "bootwright run empty --init bare" in imported.stderr
     try:
         done = bootwright("run", "empty", "--kernel", kernel, "--", "true")
     finally:

@@ -113,7 +113,7 @@ def _trimmed(own: Bootwright, image: str, made: Trim, folder: Path) -> Path:
 def services(builder: Bootwright, kernel: str) -> str:
     """A Debian 12 image with services that people run."""
     done = builder(
-        *("image", "build", "services", "--debian", "bookworm"),
+        *("image", "build", "services", "--debian", "bookworm", "--replace"),
         *("--include", "nginx,postgresql,docker.io"),
         timeout_s=900,
     )

@@ -109,7 +109,7 @@ def test_trim_refuses_to_overwrite_another_trim(bootwright: Cli, web: Image) -> 
     done = bootwright("trim", "web", "--keep", "ssh.service", "--keep", "cron.service")
     assert done.status == 2
     assert "another trim is called 'web'" in done.err
-    assert "hint: use another --name, or first: bootwright trim rm web" in done.err
+    assert "hint: use another --name, or add --replace to reuse this one" in done.err
 
 
 def test_trim_prints_notes(bootwright: Cli, web: Image) -> None:

@@ -387,7 +387,7 @@ async def test_a_running_loop_is_no_obstacle(
 async def test_debians_kernel_is_fetched_where_there_is_none(
     home: Home, add_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def add(home: Home, *, observe: Observer) -> Kernel:
+    def add(home: Home, *, suite: str, observe: Observer) -> Kernel:
         observe(Progress(step="fetching", share=0.1))
         observe(Progress(step="done", share=1.0))
         return add_kernel()
@@ -398,7 +398,7 @@ async def test_debians_kernel_is_fetched_where_there_is_none(
     recipe, _ = await complete(home, draft, events.append)
     assert recipe.kernel == load_kernel(home, "debian").digest
     assert events == [
-        Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"),
+        Notice(text="no kernel debian yet: fetching it (bootwright kernel add debian)"),
         Progress(step="fetching", share=0.1),
         Progress(step="done", share=1.0),
     ]
@@ -410,7 +410,7 @@ async def test_fetching_a_kernel_ends_when_it_is_cancelled(
 ) -> None:
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def add(home: Home, *, observe: Observer) -> None:
+    def add(home: Home, *, suite: str, observe: Observer) -> None:
         begun.set()
         cancelled.wait()
         try:

@@ -14,7 +14,7 @@ from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.images import debian
 from bootwright.images.debian import Build, BuildLog
-from bootwright.images.image import image_store
+from bootwright.images.image import image_store, load_image
 from tests.observed import Observed
 
 # Recorded from mmdebstrap 1.3.5 --verbose --variant=minbase --include=tini trixie, shortened.
@@ -252,8 +252,11 @@ def test_debian_build_reuses_an_equal_build(home: Home, mmdebstrap: Path) -> Non
 def test_debian_build_builds_another_description_anew(home: Home, mmdebstrap: Path) -> None:
     debian.build(home, "web", _TRIXIE)
     minimal = Build(suite="trixie", minimal=True, mirror="http://mirror/debian")
-    built = debian.build(home, "web", minimal)
+    with pytest.raises(InputError, match="an image is already called 'web'"):
+        debian.build(home, "web", minimal)
+    built = debian.build(home, "web", minimal, replace=True)
     assert (built.built, built.image.source) == (True, "Debian trixie minimal")
+    assert (built.image.suite, load_image(home, "web")) == ("trixie", built.image)
     assert "--include" not in mmdebstrap.read_text().splitlines()[1]
 
 

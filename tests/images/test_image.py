@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bootwright.digest import short_digest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.home import Home
 from bootwright.images.image import Image, image_store, load_image, store_image
@@ -14,14 +15,26 @@ from tests.observed import Observed
 
 
 def _add(
-    home: Home, name: str, content: bytes, *, source: str = "a test", partition: int = 0
+    home: Home,
+    name: str,
+    content: bytes,
+    *,
+    source: str = "a test",
+    partition: int = 0,
+    replace: bool = False,
 ) -> Image:
     with image_store(home).staged() as staged:
         folder = staged / "image"
         folder.mkdir()
         (folder / "disk.raw").write_bytes(content)
         return store_image(
-            home, folder, name=name, source=source, filesystem="xfs", partition=partition
+            home,
+            folder,
+            name=name,
+            source=source,
+            filesystem="xfs",
+            partition=partition,
+            replace=replace,
         )
 
 
@@ -45,8 +58,15 @@ def test_shelve_stores_equal_content_once(home: Home) -> None:
     assert image_store(home).digests() == [one.digest]
 
 
-def test_shelve_moves_the_name_to_the_newer_image(home: Home) -> None:
-    old, new = _add(home, "web", b"old"), _add(home, "web", b"new")
+def test_shelve_moves_a_name_only_when_told_to(home: Home) -> None:
+    old = _add(home, "web", b"old")
+    with pytest.raises(InputError) as caught:
+        _add(home, "web", b"new")
+    assert str(caught.value) == f"an image is already called 'web' ({short_digest(old.digest)})"
+    assert caught.value.hint == "use another name, or add --replace to reuse this one"
+    assert (load_image(home, "web"), image_store(home).digests()) == (old, [old.digest])
+    assert _add(home, "web", b"old") == old
+    new = _add(home, "web", b"new", replace=True)
     assert load_image(home, "web") == new
     assert image_store(home).unnamed() == [old.digest]
 

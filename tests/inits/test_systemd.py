@@ -40,6 +40,9 @@ def test_systemd_guest_files_lie_in_run_and_are_readable() -> None:
 def test_systemd_guest_files_cover_ssh_sshd_and_their_socket(texts: dict[str, str]) -> None:
     drop_ins = {path.removeprefix(f"{UNITS}/") for path in texts if path.startswith(UNITS)}
     assert drop_ins == {
+        "bootwright-ssh-given-up.service",
+        *(f"{mode}.service.d/50-bootwright.conf" for mode in ("emergency", "rescue")),
+    } | {
         f"{name}{kind}.d/50-bootwright.conf"
         for name in ("ssh", "sshd")
         for kind in (".service", ".socket", "@.service")
@@ -66,7 +69,7 @@ def test_systemd_paths_below_run_are_all_provided(texts: dict[str, str], home: H
     laid = set(done.stdout.decode().splitlines())
     used = {path for text in texts.values() for path in re.findall(r"/run/bootwright/[\w-]+", text)}
     assert {path.rpartition("/")[2] for path in used} == {
-        *("authorized_keys", "mark", "sshd-failed", "sshd_config"),
+        *("authorized_keys", "emergency", "mark", "sshd-failed", "sshd_config"),
         *("ssh_host_ed25519_key", "token"),
     }
     assert {f"bootwright{path}" for path in used} <= laid
@@ -174,4 +177,7 @@ def test_stop_script_sends_a_failure_without_output(journalctl: str, told: Told)
 
 
 def test_stop_script_of_a_server_that_never_ran(told: Told) -> None:
-    assert told("exit 0", "start-limit-hit", "") == ["feedface sshd.failed start-limit-hit"]
+    assert told("exit 0", "start-limit-hit", "") == [
+        "feedface sshd.failed start-limit-hit",
+        "feedface sshd.given-up",
+    ]

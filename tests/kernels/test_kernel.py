@@ -27,6 +27,7 @@ def _add(
     name: str = "k",
     source: str = "a test",
     pvh: bool = True,
+    replace: bool = True,
 ) -> Kernel:
     with kernel_store(home).staged() as staged:
         folder = staged / "kernel"
@@ -38,7 +39,9 @@ def _add(
                 (tree / "modules.dep").write_text(content)
             else:
                 (folder / part).write_text(content)
-        return store_kernel(home, folder, name=name, release="6.1.0", source=source, pvh=pvh)
+        return store_kernel(
+            home, folder, name=name, release="6.1.0", source=source, pvh=pvh, replace=replace
+        )
 
 
 def test_kernel_load_returns_what_shelve_stored(home: Home) -> None:

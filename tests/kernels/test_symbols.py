@@ -30,7 +30,9 @@ def shelved(home: Home, files: dict[str, str]) -> Kernel:
     with kernel_store(home).staged() as staged:
         for name, text in {"vmlinux": "no kernel", **files}.items():
             (staged / name).write_text(text)
-        return store_kernel(home, staged, name="k", release="6.1", source="a test", pvh=True)
+        return store_kernel(
+            home, staged, name="k", release="6.1", source="a test", pvh=True, replace=True
+        )
 
 
 @pytest.mark.parametrize(

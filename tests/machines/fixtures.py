@@ -42,7 +42,13 @@ def add_kernel(home: Home) -> Callable[..., Kernel]:
                 for path, content in modules.items():
                     (tree / path).write_bytes(content)
             return store_kernel(
-                home, staged, name=name, release="6.1.0-test", source="a test", pvh=pvh
+                home,
+                staged,
+                name=name,
+                release="6.1.0-test",
+                source="a test",
+                pvh=pvh,
+                replace=True,
             )
 
     return add
@@ -58,6 +64,7 @@ def add_image(home: Home) -> Callable[..., Image]:
         size_bytes: int = 4 * MIB,
         filesystem: Filesystem = "ext4",
         partition: int = 0,
+        suite: str = "",
     ) -> Image:
         with image_store(home).staged() as staged:
             with (staged / "disk.raw").open("wb") as disk:
@@ -70,6 +77,8 @@ def add_image(home: Home) -> Callable[..., Image]:
                 source="a test",
                 filesystem=filesystem,
                 partition=partition,
+                suite=suite,
+                replace=True,
             )
 
     return add

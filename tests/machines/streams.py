@@ -17,7 +17,7 @@ class Guest:
     """A guest whose console is carried into a log, and those who are attached to it."""
 
     def __init__(
-        self, vmm: Streams, ours: Streams, log: Path, prompted: Callable[[], None]
+        self, vmm: Streams, ours: Streams, log: Path, prompted: Callable[[str], None]
     ) -> None:
         self.console = Console(vmm, log, prompted)
         self.pumping = asyncio.create_task(self.console.pump())
@@ -27,7 +27,7 @@ class Guest:
     @staticmethod
     @asynccontextmanager
     async def booted(
-        log: Path, on_prompt: Callable[[], None] = lambda: None
+        log: Path, on_prompt: Callable[[str], None] = lambda mark: None
     ) -> AsyncIterator[Guest]:
         """Give a guest that prints and takes what is typed; at the end it has ended."""
         async with joined() as (vmm, ours):

@@ -140,7 +140,10 @@ async def test_console_survives_a_client_that_disconnects(log: Path) -> None:
 async def prompts(log: Path, *parts: bytes) -> int:
     """Return how many prompts were told of while a guest printed *parts*, each read by itself."""
     told: list[int] = []
-    async with Guest.booted(log, lambda: told.append(1)) as guest, guest.attached() as (seen, _):
+    async with (
+        Guest.booted(log, lambda mark: told.append(1)) as guest,
+        guest.attached() as (seen, _),
+    ):
         for part in parts:
             guest.prints(part)
             assert await exactly(seen, len(part)) == part

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bootwright.errors import GuestError
-from bootwright.machines.diagnosis import not_ready
+from bootwright.machines.diagnosis import is_stuck, not_ready, prompt
 
+EMERGENCY = "the cause is below; --append systemd.unit=multi-user.target may skip it"
 LOOK = "raise --timeout, or look at its console below"
 HANDED_OVER = {"vmm.running": "", "initramfs.start": "", "initramfs.done": ""}
 FULL_HINT = "use a larger disk, such as --disk-size 8G"
@@ -44,17 +45,48 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             id="sshd failed",
         ),
         pytest.param(
+            HANDED_OVER | {"sshd.failed": "exit-code", "sshd.given-up": ""},
+            "web login: ",
+            "its SSH server ended instead of listening (exit-code)",
+            "correct /etc/ssh/sshd_config in the image; its log is below",
+            id="sshd given up",
+        ),
+        pytest.param(
+            HANDED_OVER | {"emergency.mode": ""},
+            "[FAILED] Failed to mount srv-data\\x2d1.mount - /srv/data-1.\n"
+            "[DEPEND] Dependency failed for local-fs.target - Local File Systems.",
+            "systemd went into emergency mode: srv-data\\x2d1.mount could not be mounted",
+            "boot without it: --append 'systemd.mask=srv-data\\x2d1.mount'; or write nofail into "
+            "its line in the image's /etc/fstab",
+            id="a mount failed",
+        ),
+        pytest.param(
+            HANDED_OVER | {"console.emergency": ""},
+            "[FAILED] Failed to start systemd-fsck@dev-vdb1.service - File System Check",
+            "systemd went into emergency mode: a filesystem has errors that its check does not "
+            "repair",
+            "repair it before it is imported (e2fsck -f); --append fsck.mode=skip skips the check",
+            id="a check failed",
+        ),
+        pytest.param(
+            HANDED_OVER | {"console.password": ""},
+            "Please enter passphrase for disk vda2_crypt: ",
+            "it asks for a password on its console, where nobody types",
+            "take the encrypted disk out of the image's /etc/crypttab and /etc/fstab",
+            id="a passphrase",
+        ),
+        pytest.param(
             HANDED_OVER | {"console.prompt": ""},
             "You are in Emergency Mode. After logging in, type...",
             "systemd went into emergency mode",
-            "its console below says why",
+            EMERGENCY,
             id="emergency mode",
         ),
         pytest.param(
             HANDED_OVER,
             "You are in rescue mode.",
             "systemd went into emergency mode",
-            "its console below says why",
+            EMERGENCY,
             id="rescue mode",
         ),
         pytest.param(
@@ -118,3 +150,38 @@ def test_not_ready_says_how_long_it_waited(waited_s: float, said: str) -> None:
     assert str(error).startswith(
         f"the guest was not ready after {said}; its last mark was vmm.exec: "
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "mark"),
+    [
+        (b"\r\nDebian GNU/Linux 12 web ttyS0\r\n\r\nweb login: ", "console.prompt"),
+        (
+            b'You are in emergency mode. After logging in, type "journalctl -xb"',
+            "console.emergency",
+        ),
+        (b"Cannot open access to console, the root account is locked.\r\n", "console.emergency"),
+        (
+            b"Give root password for maintenance\r\n(or press Control-D to continue): ",
+            "console.emergency",
+        ),
+        (b"Press Enter for maintenance", "console.emergency"),
+        (b"Please enter passphrase for disk data (data_crypt): ", "console.password"),
+        (b"Please enter passphrase for disk data: (press TAB for no echo) ", "console.password"),
+        (b"\r\nEnter passphrase for /dev/vda3: ", "console.password"),
+        (b"Password: ", ""),
+        (b"pam: no password for user x was set. Going on\r\n[    9.1] next line", ""),
+        (b"[  OK  ] Stopped target emergency.target - Emergency Mode.", ""),
+        (b"", ""),
+    ],
+)
+def test_prompt_returns_the_mark(end: bytes, mark: str) -> None:
+    assert prompt(end) == mark
+
+
+@pytest.mark.parametrize(
+    "mark", ["emergency.mode", "console.emergency", "console.password", "sshd.given-up"]
+)
+def test_is_stuck_while_a_guest_waits_for_input(mark: str) -> None:
+    assert is_stuck(HANDED_OVER | {mark: ""})
+    assert not is_stuck(HANDED_OVER | {"console.prompt": "", "sshd.failed": "exit-code"})

@@ -32,7 +32,9 @@ def add_image(home: Home, name: str, content: str = "") -> Image:
         folder = staged / "image"
         folder.mkdir()
         (folder / "disk.raw").write_text((content or name) * 4 * KIB)
-        return store_image(home, folder, name=name, source="a test", filesystem="ext4")
+        return store_image(
+            home, folder, name=name, source="a test", filesystem="ext4", replace=True
+        )
 
 
 def add_kernel(home: Home, name: str, content: str = "") -> Kernel:
@@ -42,7 +44,7 @@ def add_kernel(home: Home, name: str, content: str = "") -> Kernel:
         folder.mkdir()
         (folder / "vmlinux").write_text((content or name) * 4 * KIB)
         return store_kernel(
-            home, folder, name=name, release="6.1.0-test", source="a test", pvh=True
+            home, folder, name=name, release="6.1.0-test", source="a test", pvh=True, replace=True
         )
 
 

@@ -39,8 +39,15 @@ def test_trims_save_does_not_overwrite(home: Home) -> None:
     store.save(home, TRIM)
     with pytest.raises(InputError, match="another trim is called 'web'") as raised:
         store.save(home, replace(TRIM, masks=()))
-    assert "bootwright trim rm web" in raised.value.hint
+    assert "--replace" in raised.value.hint
     assert store.load(home, "web") == TRIM
+    assert [entry.name for entry in home.trims.iterdir()] == ["web.toml"]
+
+
+def test_trims_save_replaces_a_trim_when_told_to(home: Home) -> None:
+    store.save(home, TRIM)
+    assert store.save(home, replace(TRIM, masks=()), replace=True)
+    assert store.load(home, "web") == replace(TRIM, masks=())
     assert [entry.name for entry in home.trims.iterdir()] == ["web.toml"]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bootwright.booting.preparing import check_timeout, default_timeout_s
-from bootwright.defaults.complete import DEFAULT_KERNEL, complete, complete_now
+from bootwright.defaults import kernelchoice
+from bootwright.defaults.complete import complete, complete_now
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
@@ -71,14 +72,17 @@ class Wish:
         for rule in self.publish:
             forward(rule)
 
-    def request_now(self) -> BootRequest | None:
+    def request_now(self, observe: Observer = ignore) -> BootRequest | None:
         """Decide what was left open if that takes no time; else return None.
+
+        Args:
+            observe: Given a `Notice` of the kernel if all is decided.
 
         Raises:
             NotFoundError: there is no such image or kernel.
             HostError: the host lacks what the recipe needs.
         """
-        found = complete_now(self.home, self.draft)
+        found = complete_now(self.home, self.draft, observe)
         return None if found is None else self._request(*found)
 
     async def request(self, observe: Observer = ignore) -> BootRequest:
@@ -107,7 +111,7 @@ class Wish:
             choice=choice,
             timeout_s=self.timeout_s or default_timeout_s(recipe),
             image=self.draft.image,
-            kernel=self.draft.kernel or DEFAULT_KERNEL,
+            kernel=kernelchoice.name_of(self.home, self.draft),
         )
 
 

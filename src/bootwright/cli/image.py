@@ -42,8 +42,14 @@ Examples:
 @click.option(
     "--mirror", metavar="URL", help="Debian archive; default: the one this host's apt uses."
 )
+@names.REPLACE
 def build(
-    name: str, suite: str, include: tuple[str, ...], minimal: bool, mirror: str | None
+    name: str,
+    suite: str,
+    include: tuple[str, ...],
+    minimal: bool,
+    mirror: str | None,
+    replace: bool,
 ) -> None:
     """Build a Debian system with mmdebstrap, and call it NAME.
 
@@ -55,7 +61,7 @@ def build(
     packages = tuple(sorted(p for words in include for p in words.replace(",", " ").split()))
     what = Build(suite=suite, include=packages, minimal=minimal, mirror=mirror)
     with screen.observer(f"image {name}") as observe:
-        made = build_image(locate_home(), name, what, observe=observe)
+        made = build_image(locate_home(), name, what, replace=replace, observe=observe)
     how = "built" if made.built else "already built"
     screen.say(f"image {name}: {how} ({_summary(made.image)})")
 
@@ -70,16 +76,18 @@ Examples:
 )
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-def import_(name: str, file: Path) -> None:
+@names.REPLACE
+def import_(name: str, file: Path, replace: bool) -> None:
     """Store a copy of FILE as image NAME.
 
     FILE is an ext4, xfs or btrfs filesystem, a raw disk with partitions, a qcow2, or a tar archive
-    of a root filesystem. It is not changed.
+    of a root filesystem or of such a disk; each may be compressed (gz, xz, zst, bz2, lz4). What it
+    is shows its content, not its name. It is checked, and not changed.
     """
     from bootwright.images import imported
 
     with screen.observer(f"image {name}") as observe:
-        image = imported.add(locate_home(), name, file, observe=observe)
+        image = imported.add(locate_home(), name, file, replace=replace, observe=observe)
     screen.say(f"image {name}: imported ({_summary(image)})")
 
 

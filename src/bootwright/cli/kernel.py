@@ -12,7 +12,7 @@ from bootwright.digest import short_digest
 from bootwright.errors import InputError
 from bootwright.home import locate_home
 from bootwright.kernels import debian as debian_kernels
-from bootwright.kernels import listing
+from bootwright.kernels import listing, naming
 from bootwright.kernels.listing import DamagedKernel, KernelInfo
 from bootwright.pruning import stores
 from bootwright.reports import text
@@ -48,6 +48,7 @@ Examples:
 )
 @click.option("--config", type=click.Path(path_type=Path), help="With PATH: its .config.")
 @click.option("--system-map", type=click.Path(path_type=Path), help="With PATH: its System.map.")
+@names.REPLACE
 def add(
     what: str,
     name: str | None,
@@ -57,6 +58,7 @@ def add(
     modules: Path | None,
     config: Path | None,
     system_map: Path | None,
+    replace: bool,
 ) -> None:
     """Add Debian's newest kernel, or your own.
 
@@ -78,14 +80,15 @@ def add(
         with screen.observer("kernel") as observe:
             kernel = debian_kernels.add(
                 home,
-                suite=suite or debian_kernels.DEFAULT_SUITE,
-                flavour=flavour or debian_kernels.DEFAULT_FLAVOUR,
+                suite=suite or naming.DEFAULT_SUITE,
+                flavour=flavour or naming.DEFAULT_FLAVOUR,
                 name=name,
                 mirror=mirror,
+                replace=replace,
                 observe=observe,
             )
-        name = name or debian_kernels.default_name(
-            suite or debian_kernels.DEFAULT_SUITE, flavour or debian_kernels.DEFAULT_FLAVOUR
+        name = name or naming.default_name(
+            suite or naming.DEFAULT_SUITE, flavour or naming.DEFAULT_FLAVOUR
         )
     else:
         from bootwright.kernels import local
@@ -93,7 +96,13 @@ def add(
         path = Path(what)
         name = name or local.default_name(path)
         kernel = local.add(
-            home, path, name=name, modules=modules, config=config, system_map=system_map
+            home,
+            path,
+            name=name,
+            modules=modules,
+            config=config,
+            system_map=system_map,
+            replace=replace,
         )
     screen.say(f"kernel {name}: {kernel.release} ({', '.join(kernel.parts)}; {kernel.source})")
 

@@ -43,9 +43,15 @@ Examples:
     help="Number of parallel compilers; default: one per CPU.",
 )
 @click.option("--name", help="Default: the profile's name.")
+@names.REPLACE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    profile: str, source: Path | None, jobs: int | None, name: str | None, as_json: bool
+    profile: str,
+    source: Path | None,
+    jobs: int | None,
+    name: str | None,
+    replace: bool,
+    as_json: bool,
 ) -> None:
     """Build a kernel from PROFILE, a small piece of config with reasons.
 
@@ -58,7 +64,13 @@ def command(
 
     with screen.observer("kernel") as observe:
         kernel = build.build(
-            locate_home(), chosen, name=name, tree=source, jobs=jobs, observe=observe
+            locate_home(),
+            chosen,
+            name=name,
+            tree=source,
+            jobs=jobs,
+            replace=replace,
+            observe=observe,
         )
     screen.warn(kernel.dropped)
     screen.say(

@@ -54,6 +54,9 @@ def fast_defaults(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return [default.name for default in FAST if default.name.startswith(incomplete)]
 
 
+REPLACE = click.option(
+    "--replace", is_flag=True, help="Take NAME from what already has it, instead of failing."
+)
 BOOT_ID = click.IntRange(1, (1 << 63) - 1)
 """What SQLite can count to."""
 _BOOTS = 50

@@ -106,7 +106,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         timeout_s=options["timeout"],
     )
     _check(argv, options)
-    request = wish.request_now() or _after_a_while(wish, quiet=quiet)
+    request = _decided(wish, quiet=quiet)
     if options["dry_run"]:
         _print_plan(home, request.spec, argv)
         return 0
@@ -120,12 +120,15 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
     return ran.exit_status
 
 
-def _after_a_while(wish: Wish, *, quiet: bool) -> BootRequest:
+def _decided(wish: Wish, *, quiet: bool) -> BootRequest:
     """Decide what was left open of a boot, and show what takes a while."""
-    from bootwright.cli import loop
+    with screen.observer("kernel", quiet=quiet) as shown:
+        observe = ignore if quiet else shown
+        if request := wish.request_now(observe):
+            return request
+        from bootwright.cli import loop  # here: it imports asyncio
 
-    with screen.observer("kernel", quiet=quiet) as observe:
-        return loop.run(wish.request(ignore if quiet else observe))
+        return loop.run(wish.request(observe))
 
 
 def carry_out(

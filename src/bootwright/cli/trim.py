@@ -77,13 +77,26 @@ def command() -> None:
 )
 @click.option("--name", metavar="NAME", help="Name of the trim; default: the image's name.")
 @click.option("--dry-run", is_flag=True, help="Show what would be masked, and write nothing.")
+@names.REPLACE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def make(image: str, keep: tuple[str, ...], name: str | None, dry_run: bool, as_json: bool) -> None:
+def make(
+    image: str,
+    keep: tuple[str, ...],
+    name: str | None,
+    dry_run: bool,
+    replace: bool,
+    as_json: bool,
+) -> None:
     """Make a trim of IMAGE; show what it masks, what it keeps, and why."""
     from bootwright.trims import trimming
 
     made = trimming.trim(
-        locate_home(), image, keep=keep or DEFAULT_KEEP, name=name, save=not dry_run
+        locate_home(),
+        image,
+        keep=keep or DEFAULT_KEEP,
+        name=name,
+        save=not dry_run,
+        replace=replace,
     )
     if as_json:
         screen.print_json(made)

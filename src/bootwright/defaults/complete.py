@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
-from bootwright.defaults import disk_kind, kvm_trial, speed
+from bootwright.defaults import disk_kind, kernelchoice, kvm_trial, speed
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.disks.table import disk as kind_of_disk
 from bootwright.errors import FormatError, HostError, InputError
-from bootwright.events import Event, Notice, Observer, ignore
+from bootwright.events import Event, Observer, ignore
 from bootwright.guest import initramfs
 from bootwright.home import Home
 from bootwright.images.image import Image, load_image
 from bootwright.inits.table import INITS
-from bootwright.kernels.kernel import Kernel, kernel_store, load_kernel
+from bootwright.kernels.kernel import Kernel, load_kernel
 from bootwright.recipes.draft import Draft
 from bootwright.recipes.recipe import (
     MIB,
@@ -30,7 +30,6 @@ from bootwright.recipes.recipe import (
 from bootwright.values import dataclass
 from bootwright.vmms.table import VMMS
 
-DEFAULT_KERNEL = "debian"
 DEFAULT_MEMORY_MIB = 512
 _TINY_MEMORY_MIB, _IMAGE_MEMORY_MIB = 24, 60
 """What a guest needs beside its kernel's own size. Tried with Debian's kernels, 51 and 54 MiB: a
@@ -50,28 +49,37 @@ _TCG_TINY_CMDLINE = ("noapictimer", "noreplace-smp")
 cheaper for."""
 
 
-def complete_now(home: Home, draft: Draft) -> tuple[Recipe, Choice] | None:
+def complete_now(
+    home: Home, draft: Draft, observe: Observer = ignore
+) -> tuple[Recipe, Choice] | None:
     """Complete a draft if that takes no time; see `complete`.
+
+    Args:
+        observe: Given a `Notice` of the kernel if the draft is completed.
 
     Returns:
         None: a kernel has to be fetched, or KVM to be tried.
     """
     image = _image(home, draft)
-    if _lacks_kernel(home, draft):
+    if kernelchoice.is_missing(home, draft, image):
         return None
     filled = _completion(home, draft, image)
     choice = _known_choice(home, draft, filled)
-    return None if choice is None else filled.with_choice(choice)
+    if choice is None:
+        return None
+    kernelchoice.explain(home, draft, image, observe)
+    return filled.with_choice(choice)
 
 
 async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tuple[Recipe, Choice]:
     """Turn a draft into a recipe, and say which accelerator and disk were chosen and why.
 
-    Debian's kernel is fetched where a draft names none and there is none yet, and whether KVM runs
-    a guest is tried once.
+    Where a draft names no kernel, Debian's of the image's suite is fetched if it is not there yet.
+    Whether KVM runs a guest is tried once.
 
     Args:
-        observe: Given a `Notice` before either, and the `Progress` of fetching a kernel.
+        observe: Given a `Notice` of the kernel and before either, and the `Progress` of fetching
+            it.
 
     Raises:
         InputError: a field cannot be used.
@@ -80,8 +88,9 @@ async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tupl
         BuildError: no kernel can be fetched.
     """
     image = _image(home, draft)  # an unknown one is reported before anything is fetched
-    if _lacks_kernel(home, draft):
-        await _fetch_kernel(home, observe)
+    kernelchoice.explain(home, draft, image, observe)
+    if kernelchoice.is_missing(home, draft, image):
+        await _fetch_kernel(home, image, observe)
     filled = _completion(home, draft, image)
     choice = _known_choice(home, draft, filled)
     if choice is None:
@@ -106,14 +115,10 @@ def _image(home: Home, draft: Draft) -> Image | None:
     return load_image(home, draft.image) if draft.image else None
 
 
-def _lacks_kernel(home: Home, draft: Draft) -> bool:
-    return draft.kernel is None and DEFAULT_KERNEL not in kernel_store(home).names()
-
-
 def _completion(home: Home, draft: Draft, image: Image | None) -> _Completion:
     if draft.stock:
         draft = replace(draft, without=tuple(default.name for default in speed.FAST))
-    kernel = load_kernel(home, draft.kernel or DEFAULT_KERNEL)
+    kernel = load_kernel(home, draft.kernel or kernelchoice.default_kernel(image))
     vmm = VMMS[draft.vmm or "qemu"]
     build = kvm_trial.remembered_build(home, vmm)
     if draft.vmm_build not in (None, build):
@@ -157,14 +162,11 @@ class _Cancelled(Exception):
     """Nobody waits for the kernel any more; it ends the thread that fetches it."""
 
 
-async def _fetch_kernel(home: Home, observe: Observer) -> None:
+async def _fetch_kernel(home: Home, image: Image | None, observe: Observer) -> None:
     # Imported here: they are needed once.
     import asyncio
     import threading
 
-    from bootwright.kernels import debian
-
-    observe(Notice(text="no kernel yet: fetching Debian's (bootwright kernel add debian)"))
     loop = asyncio.get_running_loop()
     is_cancelled = threading.Event()
 
@@ -174,7 +176,7 @@ async def _fetch_kernel(home: Home, observe: Observer) -> None:
         loop.call_soon_threadsafe(observe, event)
 
     try:
-        await asyncio.to_thread(debian.add, home, observe=report)
+        await asyncio.to_thread(kernelchoice.fetch, home, image, report)
     finally:
         is_cancelled.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bootwright.booting.preparing import default_timeout_s, prepare
-from bootwright.defaults.complete import DEFAULT_KERNEL
+from bootwright.defaults import kernelchoice
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.evidence import passes
@@ -65,6 +65,6 @@ async def timeline(
         home,
         found,
         image=draft.image or "",
-        kernel=draft.kernel or DEFAULT_KERNEL,
+        kernel=kernelchoice.name_of(home, draft),
         observe=observe,
     )

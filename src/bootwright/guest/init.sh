@@ -111,6 +111,86 @@ done
 free=$(($(stat -f -c '%f * %S' /root)))
 [ $free -ge 1048576 ] || mark "root.full $((free / 1024)) KiB are free"
 
+# A mount that fstab asks for and that cannot be had ends systemd's boot in emergency mode. It is left
+# out by a unit of the same name, which comes before the one that systemd makes of fstab, and whose
+# condition never holds; the host is told.
+# Source: systemd.unit(5), "unit file load path" and ConditionPathExists=; fstab(5).
+skip_mounts() {
+    while read -r what where kind options _; do
+        case "$what" in "" | \#*) continue ;; esac
+        case ",$options," in
+        *,noauto,* | *,nofail,* | *,_netdev,* | *bind,* | *,x-systemd.automount,*) continue ;;
+        esac
+        case "$where $kind" in
+        "/ "* | *" nfs"* | *" cifs" | *" ceph" | *" fuse"*) continue ;;
+        esac
+        reason=$(not_mountable "$(printf %b "$what")" "$kind") || continue
+        where=$(printf %b "$where")
+        units=/root/run/systemd/system.control
+        mkdir -p $units
+        if [ "$kind" = swap ]; then
+            mark "mount.skipped swap: $reason"
+            ln -sf /dev/null "$units/$(unit_name swap "$(device_path "$what")")"
+            continue
+        fi
+        mark "mount.skipped $where: $reason"
+        printf '[Unit]\nDescription=%s, left out: %s\nConditionPathExists=!/run\n' "$where" "$reason" \
+            >"$units/$(unit_name mount "$where")"
+        printf '[Mount]\nWhat=none\nWhere=%s\nType=tmpfs\n' "$where" \
+            >>"$units/$(unit_name mount "$where")"
+    done </root/etc/fstab
+    [ ! -e /root/proc/self ] || umount /root/proc /root/sys
+}
+
+unit_name() { PATH=/usr/bin:/bin chroot /root systemd-escape --path --suffix="$1" "$2"; }
+
+# Print where systemd looks for a device that fstab names.
+device_path() {
+    value=${1#*=}
+    value=${value#\"}
+    value=${value%\"}
+    case "$1" in
+    UUID=*) echo "/dev/disk/by-uuid/$value" ;;
+    LABEL=*) echo "/dev/disk/by-label/$value" ;;
+    PARTUUID=*) echo "/dev/disk/by-partuuid/$value" ;;
+    PARTLABEL=*) echo "/dev/disk/by-partlabel/$value" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# Print why something cannot be mounted; fail where it can, or where that cannot be told.
+not_mountable() {
+    reason=
+    case "$1" in
+    UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*) has_tag "$1" || reason="no disk has $1" ;;
+    /dev/disk/by-uuid/*) has_tag "UUID=${1##*/}" || reason="no disk has UUID ${1##*/}" ;;
+    /dev/disk/by-label/*) has_tag "LABEL=${1##*/}" || reason="no disk has label ${1##*/}" ;;
+    /dev/[shvx]d[a-z]* | /dev/xvd* | /dev/nvme* | /dev/mmcblk* | /dev/sr* | /dev/fd*)
+        [ -b "/root$1" ] || reason="there is no $1" ;;
+    esac
+    if [ -n "$reason" ]; then
+        echo "$reason"
+        return 0
+    fi
+    case "$2" in auto | none | swap) return 1 ;; esac
+    while read -r one two; do
+        [ "$one" != "$2" ] && [ "$two" != "$2" ] || return 1
+    done </proc/filesystems
+    read -r release </proc/sys/kernel/osrelease
+    busybox grep -qs "/$2\.ko" "/root/lib/modules/$release/modules.dep" && return 1
+    echo "kernel $release has no $2"
+}
+
+# Say whether a disk has a tag, by the image's own program, which knows all of them.
+has_tag() {
+    [ -e /root/sbin/findfs ] || return 0 # nobody can tell
+    if [ ! -e /root/proc/self ]; then
+        mount --bind /proc /root/proc
+        mount -t sysfs sys /root/sys
+    fi
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /root findfs "$1" >/dev/null 2>&1
+}
+
 # The name and the machine-id live on the machine's own disk; each is written once.
 put() {
     there=
@@ -144,6 +224,7 @@ if [ "$grow" = 1 ]; then
         fail "the image has no program to grow its filesystem (resize2fs, systemd-growfs)"
     umount /root/proc /root/sys
 fi
+[ "$init" != /sbin/init ] || [ ! -s /root/etc/fstab ] || skip_mounts
 umount /proc
 
 mark initramfs.done

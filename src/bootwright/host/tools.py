@@ -23,7 +23,11 @@ PROGRAMS = {
     "dpkg-deb": ("dpkg", "dpkg", "unpacks Debian packages"),
     "apt-get": ("apt", "apt", "tells the host's package mirror"),
     "tar": ("tar", "tar", "unpacks root filesystems"),
-    "xz": ("xz-utils", "xz", "unpacks the source of a kernel"),
+    "xz": ("xz-utils", "xz", "unpacks the source of a kernel, and .xz files"),
+    "gzip": ("gzip", "gzip", "unpacks .gz files"),
+    "bzip2": ("bzip2", "bzip2", "unpacks .bz2 files"),
+    "zstd": ("zstd", "zstd", "unpacks .zst files"),
+    "lz4": ("lz4", "lz4", "unpacks .lz4 files"),
     "unshare": ("util-linux", "util-linux", "gives a build its own user namespace"),
     "setpriv": ("util-linux", "util-linux-core", "ends the VMM when its monitor ends"),
 }

@@ -82,14 +82,17 @@ def build(
     name: str,
     what: Build,
     *,
+    replace: bool = False,
     observe: Observer = ignore,
 ) -> ImageBuild:
     """Build an image, or take the one that was built from the same description before.
 
     Args:
+        replace: Whether to take the name from another image that has it.
         observe: Given each step, and the share of all steps that is done.
 
     Raises:
+        InputError: another image has the name.
         BuildError: a step failed; the message names the package or the step.
         HostError: a program or space is missing.
     """
@@ -99,8 +102,10 @@ def build(
     if built.is_symlink():
         digest = Digest(os.readlink(built))
         if image_store(home).path(digest).is_dir():
-            image_store(home).tag(name, digest)
+            image_store(home).tag(name, digest, replace=replace)
             return ImageBuild(image=load_image(home, name), built=False)
+    if not replace:
+        image_store(home).require_free(name)  # before minutes of work
     tools.require("mmdebstrap", "mke2fs", "tar")
     space.require(home.images, _NEEDED_BYTES, "building an image")
     with (
@@ -118,6 +123,8 @@ def build(
             name=name,
             source=_title(what),
             filesystem="ext4",
+            suite=what.suite,
+            replace=replace,
             observe=within(observe, 0.95, 1),
         )
     built.parent.mkdir(exist_ok=True)

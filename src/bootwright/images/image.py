@@ -33,6 +33,15 @@ class Image:
     filesystem: Filesystem
     partition: int
     """The root's partition, 1 upwards; 0: the whole disk is the filesystem."""
+    subvolume: str = ""
+    """Of a btrfs, its path; empty: the one that is mounted by default."""
+    suite: str = ""
+    """The Debian suite that it is, such as ``trixie``; empty: another system, or unknown."""
+
+    @property
+    def mount_options(self) -> str:
+        """How the root is mounted, beside what its disk asks for."""
+        return f"subvol={self.subvolume}" if self.subvolume else ""
 
     @property
     def disk(self) -> Path:
@@ -49,6 +58,8 @@ class _Description:
     size_bytes: int
     filesystem: Filesystem
     partition: int
+    subvolume: str = ""
+    suite: str = ""
 
 
 def image_store(home: Home) -> Store:
@@ -72,6 +83,8 @@ def load_image(home: Home, reference: str) -> Image:
         size_bytes=description.size_bytes,
         filesystem=description.filesystem,
         partition=description.partition,
+        subvolume=description.subvolume,
+        suite=description.suite,
     )
     size_bytes = image.disk.stat().st_size if image.disk.exists() else 0
     if size_bytes != image.size_bytes:
@@ -91,9 +104,19 @@ def store_image(
     source: str,
     filesystem: Filesystem,
     partition: int = 0,
+    subvolume: str = "",
+    suite: str = "",
+    replace: bool = False,
     observe: Observer = ignore,
 ) -> Image:
-    """Store the image whose ``disk.raw`` lies in the folder *staged*, under *name*."""
+    """Store the image whose ``disk.raw`` lies in the folder *staged*, under *name*.
+
+    Args:
+        replace: Whether to take the name from another image that has it.
+
+    Raises:
+        InputError: another image has the name.
+    """
     store = image_store(home)
     disk = staged / "disk.raw"
     digest = digest_of_disk(disk, observe)
@@ -103,9 +126,13 @@ def store_image(
         size_bytes=disk.stat().st_size,
         filesystem=filesystem,
         partition=partition,
+        subvolume=subvolume,
+        suite=suite,
     )
+    if not replace:
+        store.require_free(name, digest)
     store.description(staged).write_bytes(msgspec.json.encode(description))
     disk.chmod(0o444)
     store.adopt(staged, digest)
-    store.tag(name, digest)
+    store.tag(name, digest, replace=replace)
     return load_image(home, name)

@@ -23,6 +23,10 @@ class ImageInfo:
     filesystem: Filesystem
     partition: int
     """The root's partition, 1 upwards; 0: the whole disk is the filesystem."""
+    subvolume: str
+    """Of a btrfs, its path; empty: the one that is mounted by default."""
+    suite: str
+    """The Debian suite that it is; empty: another system, or unknown."""
     size_bytes: int
     """The size of the disk that a guest sees."""
     used_bytes: int
@@ -42,6 +46,8 @@ class DamagedImage:
     source: None = None
     filesystem: None = None
     partition: None = None
+    subvolume: None = None
+    suite: None = None
     size_bytes: None = None
     used_bytes: int
     added_s: None = None
@@ -69,6 +75,8 @@ def info(home: Home, name: str) -> ImageInfo:
         source=image.source,
         filesystem=image.filesystem,
         partition=image.partition,
+        subvolume=image.subvolume,
+        suite=image.suite,
         size_bytes=image.size_bytes,
         used_bytes=used_bytes(image.folder),
         added_s=image.added_s,

@@ -1,8 +1,9 @@
 """Reading files out of an image without booting it, and without root where that is possible.
 
-ext4 is read by e2fsprogs' debugfs, as any user. xfs and btrfs are mounted, read-only, in a mount
-namespace of their own, which takes root. Either way the image's links are followed by us, inside
-the image: what a stranger's image says never makes us read or write a file of this host.
+ext4 is read by e2fsprogs' debugfs and btrfs by `btrfs`, as any user. xfs is mounted read-only, in a
+mount namespace of its own, which takes root; for root, so is btrfs. In each case the image's links
+are followed by us, inside the image: what a stranger's image says never makes us read or write a
+file of this host.
 
 Source: debugfs(8); ext2fs_open2() in lib/ext2fs/openfs.c for ``FILE?offset=N``.
 """
@@ -24,6 +25,8 @@ from bootwright.errors import FormatError, HostError
 from bootwright.host import commands, tools
 from bootwright.host.namespaces import end_sealed, sealed
 from bootwright.images import disklayout
+from bootwright.images.btrfs import Btrfs
+from bootwright.images.disklayout import Root
 from bootwright.images.files import Files, Link, Node, joined, parent
 from bootwright.images.image import Image
 
@@ -53,12 +56,20 @@ def read(image: Image, wanted: Wanted) -> Files:
         HostError: debugfs is missing, or the filesystem can be read by root alone.
         FormatError: the filesystem is damaged.
     """
-    with image.disk.open("rb") as file:
-        offset = disklayout.start_bytes(file, image.partition)
-    if image.filesystem == "ext4":
-        return _gather(_Ext4(image.disk, offset), wanted)
-    with _mounted(image, offset) as root:
-        return _gather(_Mount(root), wanted)
+    root = Root(filesystem=image.filesystem, partition=image.partition, subvolume=image.subvolume)
+    return read_root(image.disk, root, wanted)
+
+
+def read_root(disk: Path, root: Root, wanted: Wanted) -> Files:
+    """Read what is *wanted* of the root filesystem on a raw disk; see `read`."""
+    with disk.open("rb") as file:
+        offset = disklayout.start_bytes(file, root.partition)
+        if root.filesystem == "ext4":
+            return _gather(_Ext4(disk, offset), wanted)
+        if root.filesystem == "btrfs" and os.geteuid() != 0:
+            return _gather(Btrfs(file, offset).subvolume(root.subvolume), wanted)
+    with _mounted(disk, root, offset) as point:
+        return _gather(_Mount(point), wanted)
 
 
 class _Disk(Protocol):
@@ -279,8 +290,8 @@ def _node(mode: int, size: int) -> tuple[Node] | None:
 
 
 @contextmanager
-def _mounted(image: Image, offset_bytes: int) -> Iterator[Path]:
-    """Mount the image for the length of the block; give the path under which it can be seen.
+def _mounted(disk: Path, root: Root, offset_bytes: int) -> Iterator[Path]:
+    """Mount it for the length of the block; give the path under which it can be seen.
 
     The mount lives in the namespace of a process that ends with us, however we end; with it go the
     mount and its loop device.
@@ -289,15 +300,17 @@ def _mounted(image: Image, offset_bytes: int) -> Iterator[Path]:
     """
     if os.geteuid() != 0:
         raise HostError(
-            f"only root can read an image with {image.filesystem}, as it must be mounted",
+            f"only root can read an image with {root.filesystem}, as it must be mounted",
             hint="use sudo, or make the image again from a tar archive, which gives ext4",
         )
     options = f"ro,loop,offset={offset_bytes}"
-    options += ",norecovery,nouuid" if image.filesystem == "xfs" else ""
+    options += ",norecovery,nouuid" if root.filesystem == "xfs" else ""
+    options += f",subvol={root.subvolume}" if root.subvolume else ""
     # The folder that is covered is the image's own: only this namespace sees it so.
-    mount = ["mount", "-t", image.filesystem, "-o", options, str(image.disk), str(image.folder)]
+    point = disk.parent.absolute()
+    mount = ["mount", "-t", root.filesystem, "-o", options, str(disk), str(point)]
     # In good order it unmounts, so that the loop device is free when the block is left.
-    unmount = shlex.join(["umount", str(image.folder)])
+    unmount = shlex.join(["umount", str(point)])
     script = f"{shlex.join(mount)} && echo mounted && {{ read -r _; {unmount}; }}"
     argv = [*sealed(), "sh", "-c", script]
     commands.announce(argv)
@@ -310,12 +323,11 @@ def _mounted(image: Image, offset_bytes: int) -> Iterator[Path]:
         try:
             if holder.stdout.readline() != "mounted\n":
                 raise FormatError(
-                    f"{image.disk} cannot be mounted as {image.filesystem}",
-                    hint="does this host's kernel know the filesystem? modprobe "
-                    + image.filesystem,
+                    f"{disk} cannot be mounted as {root.filesystem}",
+                    hint="does this host's kernel know the filesystem? modprobe " + root.filesystem,
                     evidence=holder.stderr.read()[-600:],
                 )
-            yield Path(f"/proc/{holder.pid}/root") / str(image.folder.absolute()).strip("/")
+            yield Path(f"/proc/{holder.pid}/root") / str(point).strip("/")
         finally:
             holder.stdin.close()
             try:

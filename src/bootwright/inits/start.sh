@@ -26,6 +26,10 @@ while :; do
             asked=1
             /bin/sh /run/bootwright/ready </dev/null >/dev/null 2>&1 &
         fi
+    elif [ -n "$failed" ]; then
+        mark sshd.given-up # it fails again, so it will go on failing
+    else
+        failed=1
     fi
     # A signal ends the wait; power_off has then been called.
     wait $server

@@ -23,12 +23,49 @@ journalctl --boot --unit "$1" --lines 5 --output cat --no-pager | while read -r 
     sh /run/bootwright/mark "sshd.log $line"
 done
 sh /run/bootwright/mark "sshd.failed $SERVICE_RESULT${EXIT_STATUS:+, exit status $EXIT_STATUS}"
+# Without a status the server was not started at all: its own check of its configuration failed, and
+# will fail again.
+[ -n "$EXIT_STATUS" ] || sh /run/bootwright/mark sshd.given-up
+"""
+
+# Whoever waits for the server need not wait any longer: systemd starts it no more. A unit has
+# failed only when it is not started again. Source: systemd.unit(5), OnFailure=.
+_GIVEN_UP = "bootwright-ssh-given-up.service"
+_ON_FAILURE = f"""\
+[Unit]
+OnFailure={_GIVEN_UP}
+
+"""
+_GIVEN_UP_UNIT = """\
+[Unit]
+Description=Tells the host that the SSH server has failed for good
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /run/bootwright/mark sshd.given-up
+"""
+
+# Emergency mode waits for somebody at the console: nobody is there.
+_EMERGENCY = """\
+#!/bin/sh
+{
+    systemctl list-units --failed --plain --no-legend --no-pager
+    journalctl --boot --priority err --lines 6 --output cat --no-pager
+} 2>/dev/null | while read -r line; do
+    sh /run/bootwright/mark "emergency.log $line"
+done
+sh /run/bootwright/mark emergency.mode
+"""
+_EMERGENCY_DROP_IN = """\
+[Service]
+ExecStartPre=-/bin/sh /run/bootwright/emergency
 """
 
 _TELL = "ExecStartPost=-/bin/sh /run/bootwright/mark sshd.listening\n"
 
 _SERVICE = f"""\
-[Service]
+{_ON_FAILURE}[Service]
 ExecStartPre=
 ExecStartPre={SERVER} -t -f /run/bootwright/sshd_config
 ExecStart=
@@ -37,7 +74,7 @@ ExecStart={SERVER} -D -f /run/bootwright/sshd_config
 """
 
 _SOCKET = f"""\
-[Socket]
+{_ON_FAILURE}[Socket]
 {_TELL}"""
 
 _PER_CONNECTION = f"""\
@@ -56,7 +93,11 @@ def guest_files() -> dict[str, tuple[bytes, int]]:
     contents = {
         **sshd.contents(),
         "bootwright/sshd-failed": _FAILED,
+        "bootwright/emergency": _EMERGENCY,
+        f"systemd/system/{_GIVEN_UP}": _GIVEN_UP_UNIT,
     }
+    for mode in ("emergency", "rescue"):
+        contents[f"systemd/system/{mode}.service.d/50-bootwright.conf"] = _EMERGENCY_DROP_IN
     for unit in ("ssh", "sshd"):
         contents[f"systemd/system/{unit}.service.d/50-bootwright.conf"] = _SERVICE
         contents[f"systemd/system/{unit}.socket.d/50-bootwright.conf"] = _SOCKET

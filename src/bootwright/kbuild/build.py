@@ -71,6 +71,7 @@ def build(
     name: str | None = None,
     tree: Path | None = None,
     jobs: int | None = None,
+    replace: bool = False,
     observe: Observer = ignore,
 ) -> KernelBuild:
     """Build a kernel, or return the one built from the same input before.
@@ -79,8 +80,10 @@ def build(
         name: The kernel's name; default: the profile's.
         tree: The user's source; default: Debian's.
         jobs: How many compilers run at once; default: one for each CPU.
+        replace: Whether to take the name from another kernel that has it.
 
     Raises:
+        InputError: another kernel has the name.
         BuildError: the kernel's scripts or compiler failed.
         HostError: a program or space is missing, or another command is building the same kernel.
         NotFoundError: the profile starts from a kernel that is not in the store.
@@ -96,8 +99,10 @@ def build(
     )
     key = _key(profile, source, base)
     if built := _remembered(home, key):
-        kernel_store(home).tag(name, built.digest)
+        kernel_store(home).tag(name, built.digest, replace=replace)
         return _result(name, load_kernel(home, name), built, is_new=False)
+    if not replace:
+        kernel_store(home).require_free(name)  # before minutes of work
     if tree is None:  # its tree may be gone
         source = debian_source(home, observe=within(observe, 0, 0.05))
     folder = builds(home) / source.key / profile.name
@@ -111,7 +116,7 @@ def build(
         ) from error
     try:
         with space.disk_full_explained(folder, "a kernel was built"):
-            kernel, built = _build(home, profile, source, folder, name, key, jobs, observe)
+            kernel, built = _build(home, profile, source, folder, name, key, jobs, replace, observe)
             return _result(name, kernel, built, is_new=True)
     finally:
         os.close(lock)
@@ -135,6 +140,7 @@ def _build(
     name: str,
     key: Digest,
     jobs: int | None,
+    replace: bool,
     observe: Observer,
 ) -> tuple[Kernel, Built]:
     observe(Progress(step="configuring", share=0.05))
@@ -155,7 +161,7 @@ def _build(
     )
     observe(Progress(step="storing the kernel", share=0.97))
     with kernel_store(home).staged() as staged:
-        kernel = _store(home, profile, source, folder, staged, name)
+        kernel = _store(home, profile, source, folder, staged, name, replace)
     built = Built(
         digest=kernel.digest,
         dropped=left_out,
@@ -181,7 +187,13 @@ def _result(name: str, kernel: Kernel, built: Built, *, is_new: bool) -> KernelB
 
 
 def _store(
-    home: Home, profile: Profile, source: Source, folder: Path, staged: Path, name: str
+    home: Home,
+    profile: Profile,
+    source: Source,
+    folder: Path,
+    staged: Path,
+    name: str,
+    replace: bool,
 ) -> Kernel:
     """Collect the parts of a built kernel and store them."""
     place = staged / "kernel"
@@ -200,6 +212,7 @@ def _store(
         release=vmlinux.release(content),
         source=f"built: {profile.name}, from {source.title}",
         pvh=vmlinux.has_pvh_note(content),
+        replace=replace,
     )
 
 

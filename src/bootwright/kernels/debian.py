@@ -8,22 +8,11 @@ from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import local
 from bootwright.kernels.kernel import Kernel, kernel_store
+from bootwright.kernels.naming import DEFAULT_FLAVOUR, DEFAULT_SUITE, default_name
 from bootwright.kernels.package import download_package, package_title
 from bootwright.store import check_name
 
-DEFAULT_SUITE = "bookworm"
-DEFAULT_FLAVOUR = "cloud-amd64"
 _NEEDED_BYTES = 400 << 20
-
-
-def default_name(suite: str, flavour: str) -> str:
-    """Return the default name of a kernel: debian, debian-trixie, ..."""
-    parts = ["debian"]
-    if suite != DEFAULT_SUITE:
-        parts.append(suite)
-    if flavour != DEFAULT_FLAVOUR:
-        parts.append(flavour)
-    return "-".join(parts)
 
 
 def add(
@@ -33,6 +22,7 @@ def add(
     flavour: str = DEFAULT_FLAVOUR,
     name: str | None = None,
     mirror: str | None = None,
+    replace: bool = False,
     observe: Observer = ignore,
 ) -> Kernel:
     """Fetch the newest kernel of a Debian suite and store its parts.
@@ -43,8 +33,10 @@ def add(
     Args:
         suite: Such as ``bookworm``.
         flavour: The end of the package's name: ``linux-image-FLAVOUR``.
+        replace: Whether to take the name from another kernel that has it, such as an older one.
 
     Raises:
+        InputError: another kernel has the name.
         BuildError: the package cannot be fetched.
         HostError: a program is missing, or the disk is full.
     """
@@ -85,4 +77,5 @@ def add(
             source=f"Debian {suite}, {package_title(package)}",
             modules=modules,
             config=tree / "boot" / f"config-{release}",
+            replace=replace,
         )

@@ -102,11 +102,24 @@ def load_kernel(home: Home, reference: str) -> Kernel:
 
 
 def store_kernel(
-    home: Home, staged: Path, *, name: str, release: str, source: str, pvh: bool
+    home: Home,
+    staged: Path,
+    *,
+    name: str,
+    release: str,
+    source: str,
+    pvh: bool,
+    replace: bool = False,
 ) -> Kernel:
     """Store the kernel whose parts lie in the folder *staged*, under *name*.
 
     Its digest is made from its parts alone: the same kernel from two sources is one kernel.
+
+    Args:
+        replace: Whether to take the name from another kernel that has it.
+
+    Raises:
+        InputError: another kernel has the name.
     """
     store = kernel_store(home)
     present: list[Part] = []
@@ -125,8 +138,10 @@ def store_kernel(
     )
     store.description(staged).write_bytes(msgspec.json.encode(description))
     digest = digest_of_bytes(manifest.encode())
+    if not replace:
+        store.require_free(name, digest)
     store.adopt(staged, digest)
-    store.tag(name, digest)
+    store.tag(name, digest, replace=replace)
     return load_kernel(home, name)
 
 

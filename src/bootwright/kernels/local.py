@@ -29,6 +29,7 @@ def add(
     modules: Path | None = None,
     config: Path | None = None,
     system_map: Path | None = None,
+    replace: bool = False,
 ) -> Kernel:
     """Store a bzImage or vmlinux with what belongs to it.
 
@@ -38,10 +39,11 @@ def add(
         modules: The folder that holds ``lib/modules/RELEASE``, or that folder itself.
         config: The kernel's ``.config``.
         system_map: Its ``System.map``; without one it is made from the kernel's own symbols.
+        replace: Whether to take the name from another kernel that has it.
 
     Raises:
         FormatError: a file is not what it was given as; the message says what it is.
-        InputError: a file is not there.
+        InputError: a file is not there, or another kernel has the name.
     """
     check_name(name, "a kernel")
     for given in (file, config, system_map):
@@ -83,6 +85,7 @@ def add(
             release=release,
             source=source or str(file.absolute()),
             pvh=pvh,
+            replace=replace,
         )
 
 

@@ -86,8 +86,8 @@ class Machine:
         self._seen: dict[str, float] = {}
         """When each mark was seen, on the event loop's clock."""
         self._details: dict[str, str] = {}
-        self._server_log: deque[str] = deque(maxlen=5)
-        """What the guest's SSH server logged before it last failed."""
+        self._server_log: deque[str] = deque(maxlen=10)
+        """What the guest logged before its SSH server last failed, or before emergency mode."""
         self._paused = ""
         self._changed = asyncio.Event()
         """Set at each message from the monitor."""
@@ -333,7 +333,9 @@ class Machine:
             self._handed_over.set()
         if name == MarkName.ROOT_FULL:
             self.notice(f"the guest's root filesystem is full ({detail})")
-        if name == MarkName.SSHD_LOG:
+        if name == MarkName.MOUNT_SKIPPED:
+            self.notice(f"not mounted in the guest: {detail}")
+        if name in (MarkName.SSHD_LOG, MarkName.EMERGENCY_LOG):
             self._server_log.append(detail)
         self._changed.set()
 
@@ -367,6 +369,8 @@ class Machine:
         """Return the times after which no SSH server can be expected."""
         if name != MarkName.SSHD_LISTENING:
             return [float("inf")]
+        if diagnosis.is_stuck(self._seen):
+            return [0.0]
         deadlines = [float("inf")]
         if MarkName.SSHD_FAILED in self._seen:
             deadlines.append(self._seen[MarkName.SSHD_FAILED] + _RESTART_GRACE_S)

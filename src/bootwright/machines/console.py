@@ -11,13 +11,16 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from bootwright.machines import diagnosis
+
 _CHUNK_BYTES = 1 << 16
 _BACKLOG_BYTES = 4 << 20
 _RETRY_S = 1.0
+_END_BYTES = 512
+"""How much of the latest output is searched for a prompt."""
 _GAP = b"\r\n[bootwright: output is missing here: the host's disk was full]\r\n"
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_PROMPT = re.compile(rb"login: ?$")
 
 
 class Console:
@@ -26,19 +29,19 @@ class Console:
     Readers follow the log at their own pace: a slow reader misses nothing and delays nobody.
 
     Args:
-        on_prompt: Called at the guest's first login prompt: userspace is up.
+        on_prompt: Called with a mark at the guest's first prompt of each kind; see `diagnosis`.
     """
 
     def __init__(
         self,
         vmm: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         log: Path,
-        on_prompt: Callable[[], None] = lambda: None,
+        on_prompt: Callable[[str], None] = lambda mark: None,
     ) -> None:
         self._reader, self._typing = vmm
         self._log = log
         self._on_prompt = on_prompt
-        self._prompted = False
+        self._prompts: set[str] = set()
         self._end = b""
         self._backlog = bytearray()
         self._grown = asyncio.Condition()
@@ -133,12 +136,11 @@ class Console:
             await self._typing.drain()
 
     def _look_for_prompt(self, data: bytes) -> None:
-        if self._prompted:
-            return
-        self._end = (self._end + data)[-64:]
-        if _PROMPT.search(self._end):
-            self._prompted = True
-            self._on_prompt()
+        self._end = (self._end + data)[-_END_BYTES:]
+        mark = diagnosis.prompt(self._end)
+        if mark and mark not in self._prompts:
+            self._prompts.add(mark)
+            self._on_prompt(mark)
 
 
 def panic(log: Path) -> str:

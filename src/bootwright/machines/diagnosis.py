@@ -3,12 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bootwright.errors import GuestError
 from bootwright.timelines.marks import MarkName
 
 _LOOK = "raise --timeout, or look at its console below"
+
+# What a console shows when somebody is to type there, and the mark that says so; the first that
+# fits counts. Source: systemd's sulogin-shell.c and emergency.service; sulogin(8); cryptsetup(8)
+# and systemd-ask-password(1).
+_PROMPTS = (
+    (MarkName.CONSOLE_PROMPT, re.compile(rb"login: ?$")),
+    (
+        MarkName.CONSOLE_EMERGENCY,
+        re.compile(
+            rb"You are in (?:emergency|rescue) mode|"
+            rb"(?:Give root password|Press Enter) for (?:system )?maintenance|"
+            rb"the root account is locked"
+        ),
+    ),
+    (
+        MarkName.CONSOLE_PASSWORD,
+        re.compile(rb"(?i)(?:pass(?:phrase|word)|PIN|recovery key) for [^\r\n]*: ?[^\r\n:]*$"),
+    ),
+)
+_STUCK = frozenset(
+    (
+        MarkName.EMERGENCY_MODE,
+        MarkName.CONSOLE_EMERGENCY,
+        MarkName.CONSOLE_PASSWORD,
+        MarkName.SSHD_GIVEN_UP,
+    )
+)
+
+
+def prompt(end: bytes) -> str:
+    """Return the mark for what the console asks for at its end; empty: nothing.
+
+    Args:
+        end: The last bytes that it printed.
+    """
+    return next((mark for mark, pattern in _PROMPTS if pattern.search(end)), "")
+
+
+def is_stuck(seen: Collection[str]) -> bool:
+    """Say whether a guest waits for somebody at its console, or has given up its SSH server."""
+    return not _STUCK.isdisjoint(seen)
 
 
 def not_ready(
@@ -21,9 +62,10 @@ def not_ready(
         seen: Its marks and their details.
         last_mark: The last mark.
         printed: The last lines of its console.
-        server_log: The last lines that its SSH server logged, if that failed.
+        server_log: The last lines that it logged before its SSH server failed, or before emergency
+            mode.
     """
-    what, hint = _explain(seen, printed)
+    what, hint = _explain(seen, printed, server_log)
     evidence = "\n".join(filter(None, [server_log, printed]))
     return GuestError(
         f"the guest was not ready after {waited_s:g} s; its last mark was {last_mark}: {what}",
@@ -32,7 +74,7 @@ def not_ready(
     )
 
 
-def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
+def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, str]:
     """Return the likely cause, and what to try."""
     if MarkName.ROOT_FULL in seen or "No space left on device" in printed:
         return (
@@ -42,11 +84,19 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
     if MarkName.SSHD_FAILED in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
-            "its log is below; bootwright console shows more",
+            "correct /etc/ssh/sshd_config in the image; its log is below"
+            if MarkName.SSHD_GIVEN_UP in seen
+            else "its log is below; bootwright console shows more",
+        )
+    if MarkName.CONSOLE_PASSWORD in seen:
+        return (
+            "it asks for a password on its console, where nobody types",
+            "take the encrypted disk out of the image's /etc/crypttab and /etc/fstab",
         )
     if MarkName.INITRAMFS_DONE in seen:
-        if re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
-            return "systemd went into emergency mode", "its console below says why"
+        in_emergency = {MarkName.EMERGENCY_MODE, MarkName.CONSOLE_EMERGENCY} & set(seen)
+        if in_emergency or re.search(r"emergency mode|rescue mode", printed, re.IGNORECASE):
+            return _emergency(f"{logged}\n{printed}")
         if MarkName.CONSOLE_PROMPT in seen:
             return (
                 "the system is up (its console shows a login prompt), but its SSH server does "
@@ -63,3 +113,28 @@ def _explain(seen: Mapping[str, str], printed: str) -> tuple[str, str]:
         "hides its progress",
         "raise --timeout, or boot once with --append 'loglevel=8 earlyprintk=ttyS0'",
     )
+
+
+_FAILED_MOUNT = re.compile(r"\b([\w\\.@-]+\.mount)\b")
+_FAILED_CHECK = re.compile(r"\bsystemd-fsck(?:-root|@[\w\\.-]+)?\.service\b")
+
+
+def _emergency(said: str) -> tuple[str, str]:
+    """Return why systemd went into emergency mode, and the cure.
+
+    Source: local-fs.target, whose OnFailure= is emergency.target.
+    """
+    what = "systemd went into emergency mode"
+    failed = "\n".join(line for line in said.splitlines() if re.search(r"(?i)fail|timed out", line))
+    if _FAILED_CHECK.search(failed):
+        return (
+            f"{what}: a filesystem has errors that its check does not repair",
+            "repair it before it is imported (e2fsck -f); --append fsck.mode=skip skips the check",
+        )
+    if found := _FAILED_MOUNT.search(failed):
+        return (
+            f"{what}: {found[1]} could not be mounted",
+            f"boot without it: --append 'systemd.mask={found[1]}'; or write nofail into its line "
+            "in the image's /etc/fstab",
+        )
+    return what, "the cause is below; --append systemd.unit=multi-user.target may skip it"

@@ -355,8 +355,8 @@ class Monitor:
             self._connections.broadcast(SamplesTaken(samples=sampler.stop(), lines=sampler.lines))
         self._connections.broadcast(MarkTaken(name=mark.name, time_ns=mark.time_ns, detail=detail))
 
-    def _prompted(self) -> None:
-        self._recorder.mark(MarkName.CONSOLE_PROMPT)
+    def _prompted(self, mark: str) -> None:
+        self._recorder.mark(mark)
 
     def _report_failure(self, error: BootwrightError) -> None:
         kind = type(error).__name__

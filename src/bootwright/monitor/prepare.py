@@ -44,7 +44,7 @@ def write_initrd(
         root = initramfs.RootMount(
             device=vmm.block_device(recipe, 0, image.partition),
             filesystem=image.filesystem,
-            options=kind.mount_options,
+            options=",".join(filter(None, (kind.mount_options, image.mount_options))),
             volatile=kind.volatile,
             scratch=vmm.block_device(recipe, 1) if kind.is_joined else "",
             grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,

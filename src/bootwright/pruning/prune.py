@@ -272,7 +272,8 @@ def _free_object(home: Home, store: Store, item: Prunable) -> bool:
     finally:
         if item.path.exists():
             for name in tags - set(store.names()):
-                store.tag(name, digest)
+                with suppress(InputError):  # another command gave it away meanwhile
+                    store.tag(name, digest)
 
 
 def _tags(store: Store, digest: Digest) -> set[str]:

@@ -80,6 +80,7 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
             source=f"trim {trim.name} of {image.source}",
             filesystem=image.filesystem,
             partition=image.partition,
+            suite=image.suite,
         )
 
 

@@ -63,14 +63,17 @@ def names(home: Home) -> list[str]:
     return sorted(stem for stem in stems if NAME_PATTERN.fullmatch(stem))
 
 
-def save(home: Home, trim: Trim) -> bool:
+def save(home: Home, trim: Trim, *, replace: bool = False) -> bool:
     """Store *trim* under its name.
+
+    Args:
+        replace: Whether to take the name from another trim that has it.
 
     Returns:
         Whether it is new; False: the same trim was already stored.
 
     Raises:
-        InputError: another trim has the name. It is never overwritten.
+        InputError: another trim has the name.
     """
     check_name(trim.name, "a trim")
     target = path(home, trim.name)
@@ -82,10 +85,12 @@ def save(home: Home, trim: Trim) -> bool:
     except FileExistsError:
         if target.read_text() == to_toml(trim):
             return False
-        raise InputError(
-            f"another trim is called {trim.name!r}",
-            hint=f"use another --name, or first: bootwright trim rm {trim.name}",
-        ) from None
+        if not replace:
+            raise InputError(
+                f"another trim is called {trim.name!r}",
+                hint="use another --name, or add --replace to reuse this one",
+            ) from None
+        staged.rename(target)
     finally:
         staged.unlink(missing_ok=True)
     return True

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.digest import Digest
-from bootwright.errors import InputError
 from bootwright.home import Home
 from bootwright.images.image import image_store, load_image
 from bootwright.images.reading import read
@@ -48,6 +47,7 @@ def trim(
     keep: tuple[str, ...] = DEFAULT_KEEP,
     name: str | None = None,
     save: bool = True,
+    replace: bool = False,
 ) -> MadeTrim:
     """Make a trim of *image*: mask the units that neither *keep* nor what it needs includes.
 
@@ -56,12 +56,13 @@ def trim(
         keep: Units to keep, and globs of them.
         name: The trim's name; default: the image's.
         save: Whether to store it; otherwise it is only returned.
+        replace: Whether to take the name from another trim that has it.
 
     Raises:
         NotFoundError: there is no such image.
         HostError: only root can read its filesystem, or debugfs is missing.
         FormatError: its filesystem is damaged.
-        InputError: another trim has the name. It is never overwritten.
+        InputError: another trim has the name.
     """
     loaded = load_image(home, image)
     planned = plan_trim(
@@ -80,7 +81,7 @@ def trim(
         drop_ins=made.drop_ins,
         kept_units=planned.kept_units,
         notes=planned.notes,
-        is_new=save and store.save(home, made),
+        is_new=save and store.save(home, made, replace=replace),
         path=store.path(home, made.name) if save else None,
     )
 
@@ -98,8 +99,7 @@ def apply(home: Home, image: str, trim: str, *, name: str) -> AppliedTrim:
         BuildError: writing failed.
     """
     loaded, chosen = load_image(home, image), store.load(home, trim)
-    if name in image_store(home).names():
-        raise InputError(f"an image is already called {name!r}", hint="use another --name")
+    image_store(home).require_free(name)  # before the copy is made
     new = apply_trim(home, loaded, chosen, name=name)
     is_other = chosen.image != loaded.digest
     return AppliedTrim(
