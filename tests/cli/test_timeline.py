@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,20 @@ def test_what_is_no_log_is_refused_by_its_name(bootwright: Cli, log: str, tmp_pa
         f"use {TAKE_UNITS}",
         status=1,
     )
+
+
+def test_page_of_a_log_names_its_kernel_host_and_date(
+    bootwright: Cli, tmp_path: Path, log: str
+) -> None:
+    text = Path(log).read_text()
+    rtc = "[    0.000002] rtc_cmos 00:05: setting system clock to 2023-11-14T22:13:20 UTC (1)\n"
+    dmi = "[    0.000001] DMI: A Vendor A Machine/Board, BIOS 1\n"
+    found = tmp_path / "more.txt"
+    found.write_text(dmi + rtc + text)
+    page = tmp_path / "boot.html"
+    done = bootwright("timeline", "--log", str(found), "--html", str(page))
+    assert done.status == 0, done.err
+    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page.read_text()))
+    assert facts["date"] == "2023-11-14 22:13"
+    assert facts["host"] == "A Vendor A Machine/Board, BIOS 1"
+    assert facts["kernel"].startswith("6.1")

@@ -12,5 +12,5 @@ def test_figures_leave_failed_boots_out_and_name_those_far_off() -> None:
     whole = found.phases[WHOLE]
     assert (whole.median_ns, whole.max_ns) == (101 * MS, 300 * MS)
     assert whole.outliers == (8,)
-    assert found.boots == 7
+    assert (found.boots, found.began_s) == (7, 1_700_000_000)
     assert found.failed == (FailedBoot(side="A", boot=3, seed=3, reason="its kernel panicked"),)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,16 +12,23 @@ from pathlib import Path
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.history.history import History
-from bootwright.history.remember import remember
+from bootwright.history.remember import began_s, remember
 from bootwright.home import Home
+from bootwright.host import fingerprint
+from bootwright.host.fingerprint import Fingerprint
 from bootwright.timelines import folded
 from bootwright.timelines.diff import Diff, Ran, diff
 from bootwright.timelines.evidence import Evidence
 from bootwright.timelines.folded import Stack
+from bootwright.timelines.forms import decoded
 from bootwright.timelines.logs import from_logs
 from bootwright.timelines.looks import TAKE_LOG, TAKE_UNITS
 from bootwright.timelines.outline import timeline_of
 from bootwright.timelines.span import Timeline
+
+_BANNER = re.compile(r"Linux version (\S+)")
+_RTC = re.compile(r"setting system clock to ([0-9-]{10})[ T]([0-9:]{5})")
+_DMI = re.compile(r"DMI: ([^\n]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +92,7 @@ def remembered(
         timeline=boot.timeline,
         observe=observe,
     )
-    return replace(boot, boot_id=boot_id)
+    return replace(_placed(boot, began_s(boot.evidence), fingerprint.read()), boot_id=boot_id)
 
 
 def stored(home: Home, boot_id: int) -> BootTimeline:
@@ -96,11 +105,11 @@ def stored(home: Home, boot_id: int) -> BootTimeline:
     """
     found = History(home.history).load(boot_id)
     ran = Ran(
-        host=f"{found.host.cpu}, Linux {found.host.kernel}",
+        host=_host_text(found.host),
         accelerator=str(found.evidence.recipe.get("accelerator", "")),
     )
     boot = of_evidence(found.evidence, title=f"{found.row.image or 'tiny'}, boot {boot_id}")
-    return replace(boot, facts={**boot.facts, "host": ran.host}, ran=ran, boot_id=boot_id)
+    return replace(_placed(boot, found.row.began_s, found.host), ran=ran, boot_id=boot_id)
 
 
 def two_boots(home: Home, a: int, b: int) -> TwoBoots:
@@ -129,7 +138,9 @@ def of_logs(log: Path, units: Path | None = None) -> BootTimeline:
     lines = _read(log, TAKE_LOG)
     more = None if units is None else _read(units, TAKE_UNITS)
     title = "a log" if str(log) == "-" else log.name
-    return BootTimeline(timeline=from_logs(lines, more), title=title, facts={"log": str(log)})
+    timeline = from_logs(lines, more)
+    facts = {"log": str(log), **_log_facts(lines)}
+    return BootTimeline(timeline=timeline, title=title, facts=facts)
 
 
 def _read(path: Path, how: str) -> bytes:
@@ -140,10 +151,43 @@ def _read(path: Path, how: str) -> bytes:
         raise InputError(f"cannot read {path}: {error.strerror}", hint=f"such as: {how}") from error
 
 
+def _placed(boot: BootTimeline, began_s: float, host: Fingerprint) -> BootTimeline:
+    """Return a boot with the facts of when and where it ran."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began_s))
+    return replace(boot, facts={"date": when, "host": _host_text(host), **boot.facts})
+
+
+def _host_text(host: Fingerprint) -> str:
+    return f"{host.cpu or 'unknown CPU'}, Linux {host.kernel}"
+
+
+def _kernel(log: str) -> dict[str, str]:
+    """Return the kernel that a log names, as a fact; empty where it names none.
+
+    Source: linux_banner in init/version-timestamp.c.
+    """
+    found = _BANNER.search(log)
+    return {"kernel": found[1]} if found else {}
+
+
+def _log_facts(log: bytes) -> dict[str, str]:
+    """Return what a log says of its machine: when it booted, on what, which kernel.
+
+    Source: rtc_hctosys() in drivers/rtc/class.c; dmi_scan_machine() in drivers/firmware/dmi_scan.c.
+    """
+    text = decoded(log)
+    clock, machine = _RTC.search(text), _DMI.search(text)
+    facts = {"date": " ".join(clock.groups())} if clock else {}
+    if machine:
+        facts["host"] = machine[1]
+    return {**facts, **_kernel(text), "boots": "n = 1"}
+
+
 def _facts(evidence: Evidence) -> dict[str, str]:
     recipe = evidence.recipe
-    machine = f"{recipe.get('vmm')} {recipe.get('machine')}, {recipe.get('vcpus')} vCPU"
+    machine = f"{recipe.get('vmm')} {recipe.get('machine_type')}, {recipe.get('vcpus')} vCPU"
     return {
+        **_kernel(evidence.clean.kernel_log),
         "machine": f"{machine}, {recipe.get('memory_mib')} MiB, {recipe.get('accelerator')}",
         "init": str(recipe.get("init")),
         "command line": " ".join(map(str, _words(recipe.get("cmdline")))),

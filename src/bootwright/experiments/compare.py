@@ -164,6 +164,7 @@ def result(measurement: Measurement, warnings: tuple[str, ...] = ()) -> CompareR
         may_tell = _may_tell(whole, len(numbers), smallest_ns, looks.least)
     return CompareResult(
         id=measurement.id,
+        began_s=measurement.began_s,
         clock=measurement.clock,
         boots=len(measurement.samples),
         begins=begins,

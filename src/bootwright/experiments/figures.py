@@ -85,6 +85,7 @@ def result(measurement: Measurement, warnings: tuple[str, ...] = ()) -> MeasureR
     begins, ends = boots.ends(recipe)
     return MeasureResult(
         id=measurement.id,
+        began_s=measurement.began_s,
         clock=measurement.clock,
         boots=len(succeeded(measurement)),
         begins=begins,

@@ -63,6 +63,8 @@ class Experiment:
 
     id: int
     """In the history; what `resume` takes."""
+    began_s: int
+    """When it was begun, in seconds since 1970."""
     clock: Clock
     boots: int
     """How many succeeded; of a comparison, how many were taken."""
@@ -242,6 +244,8 @@ class TrendPoint:
     recipe: dict[str, object]
     """As it was stored: another bootwright's may have other fields."""
     bootwright: str
+    host: Fingerprint
+    """When the measurement was begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,7 @@ def _point(taken: _Taken) -> TrendPoint:
         phases=taken.phases,
         recipe=one.sides[taken.side].recipe,
         bootwright=one.bootwright,
+        host=one.host,
     )
 
 

@@ -70,7 +70,7 @@ def _summary(
     recipe = evidence.recipe
     seed = recipe.get("random_seed")
     return BootSummary(
-        began_s=_began_s(evidence),
+        began_s=began_s(evidence),
         command=command,
         image=image or "",
         kernel=kernel,
@@ -132,8 +132,8 @@ def _unaccounted_ns(evidence: Evidence, start_up_ns: int) -> int:
     return start_up_ns - covered_ns(explained, 0, start_up_ns)
 
 
-def _began_s(evidence: Evidence) -> int:
-    """Return when the boot's command was entered, in seconds since 1970."""
+def began_s(evidence: Evidence) -> int:
+    """Return when the command of a boot of this session was entered, in seconds since 1970."""
     entered = (mark.time_ns for mark in evidence.clean.marks if mark.name == START)
     now = now_ns()
     return int(time.time() - (now - next(entered, now)) / 1e9)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.digest import Digest
-from bootwright.errors import FormatError
+from bootwright.errors import FormatError, NotFoundError
 from bootwright.home import Home
 from bootwright.host.trees import used_bytes
 from bootwright.kernels.kernel import Part, kernel_store, load_kernel
@@ -81,6 +83,19 @@ def info(home: Home, name: str) -> KernelInfo:
         added_s=kernel.added_s,
         path=kernel.folder,
     )
+
+
+def releases(home: Home, digests: Iterable[str]) -> dict[str, str]:
+    """Return the releases of kernels, by their digests; those that are no longer stored are absent.
+
+    Raises:
+        HostError: the store cannot be read.
+    """
+    found: dict[str, str] = {}
+    for digest in dict.fromkeys(digests):
+        with suppress(NotFoundError, FormatError, FileNotFoundError):
+            found[digest] = load_kernel(home, digest).release
+    return found
 
 
 def _either(home: Home, name: str, digest: Digest) -> KernelInfo | DamagedKernel:
