@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,10 @@ def test_timeline_boot_writes_and_names_its_output_files(
     assert "web, boot 1" in str(title.text)
     assert b"unit" in files["perfetto"].read_bytes() or files["perfetto"].stat().st_size > 10_000
     assert files["folded"].read_text().startswith("boot;")
-    assert f"web, boot {boot}" in files["html"].read_text()
+    page = files["html"].read_text()
+    assert f"web, boot {boot}" in page
+    assert {"date", "host", "kernel", "boots", "machine"} <= set(re.findall("<dt>(.*?)</dt>", page))
+    assert "None" not in re.findall("<dd>(.*?)</dd>", page)
 
 
 def test_timeline_folded_of_a_boot_without_samples_writes_nothing(
@@ -81,7 +85,9 @@ def test_timeline_diff_of_two_stored_boots(bootwright: Cli, home: Home, tmp_path
     assert done.status == 0, done.err
     assert f"{page}: written" in done.err
     assert "ssh.service" in done.out
-    assert "web, boot 1" in page.read_text()
+    shown = page.read_text()
+    assert "web, boot 1" in shown
+    assert {"date", "host", "kernel", "boots"} <= set(re.findall("<dt>(.*?)</dt>", shown))
     told = json.loads(bootwright("timeline", "diff", str(first), str(second), "--json").out)
     assert {"unit.ssh.service"} <= {c["id"] for c in told["changes"] if c["what"] == "vanished"}
 

@@ -1,4 +1,4 @@
-"""Budgets as table, Markdown and JUnit; trends as text and page."""
+"""Budgets as table, Markdown and JUnit; trends as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from bootwright.recipes.draft import Draft
 from bootwright.reports import budget as report
 from bootwright.reports import trend as trend_report
 from bootwright.reports.junit import junit
-from bootwright.reports.trend_page import page
 from tests.experiments import measured
 
 WEB = BudgetedBoot(name="web", draft=Draft(image="web"), budget={"whole": "105ms"}, tolerance="2%")
@@ -112,15 +111,3 @@ def test_regress_text_in_words() -> None:
         "none is slower than those before it (1 was, and is fixed)"
     )
     assert trend_report.regress(Trend(series=())) == "no measurements in the history"
-
-
-def test_trend_page_has_a_plot_and_escapes_names() -> None:
-    shown = page(trends(100, 120, title="<script>x"), title="<script>x")
-    assert "<script" not in shown
-    [svg] = re.findall(r"<svg.*?</svg>", shown, re.DOTALL)
-    root = ElementTree.fromstring(svg)
-    dots = [one.get("class") for one in root.iter("circle")]
-    assert dots == ["dot", "dot slower"]
-    heights = [float(one.get("cy", "0")) for one in root.iter("circle")]
-    assert heights[0] > heights[1], "longer is higher"
-    assert len(list(root.iter("polygon"))) == 2

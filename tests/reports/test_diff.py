@@ -1,19 +1,16 @@
-"""What is said of two boots, as text, as JSON and as a page."""
+"""What is said of two boots, as text and as JSON."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import msgspec
 from hypothesis import given, settings
 
 from bootwright.reports.diff import ONE_EACH, signed, text, values
-from bootwright.reports.diff_page import page
 from bootwright.timelines.diff import Ran, diff
 from bootwright.timelines.span import Timeline
-from tests.reports.boots import HOSTILE, MS, boot, boots, hostile, small
+from tests.reports.boots import MS, boot, boots, small
 
 
 def faster() -> Timeline:
@@ -68,12 +65,11 @@ def test_diff_text_fits_80_columns(a: Timeline, b: Timeline) -> None:
     assert all(len(line) <= 80 for line in text(diff(a, b), names=names).splitlines())
 
 
-def test_diff_warnings_are_in_text_page_and_values() -> None:
+def test_diff_warnings_are_in_text_and_values() -> None:
     found = diff(small(), faster(), ran_a=Ran(accelerator="kvm"), ran_b=Ran(accelerator="tcg"))
     (warning,) = found.warnings
     assert f"warning: {warning}" in text(found)
     assert values(found).warnings == (warning,)
-    assert warning in page(found, small(), faster())
 
 
 def test_differences_of_microseconds_are_no_changes() -> None:
@@ -89,16 +85,6 @@ def test_differences_of_microseconds_are_no_changes() -> None:
 def test_on_the_virtual_clock_nothing_is_by_chance() -> None:
     a, b = replace(small(), clock="virtual"), replace(faster(), clock="virtual")
     assert ONE_EACH not in text(diff(a, b))
-    assert ONE_EACH not in page(diff(a, b), a, b)
-
-
-def test_a_page_with_a_measurement_gives_its_figures_alone() -> None:
-    a, b = small(), faster()
-    whole = page(diff(a, b), a, b, report="B is faster by 7 ms, p 0.008")
-    assert "B is faster by 7 ms, p 0.008" in whole
-    assert ONE_EACH not in whole
-    assert 'class="big"' not in whole
-    assert "below: one instrumented boot of each" in whole
 
 
 def test_diff_values() -> None:
@@ -129,71 +115,3 @@ def test_diff_values() -> None:
 
 def test_signed_prints_changes_with_their_sign() -> None:
     assert [signed(n) for n in (-1_250_000_000, 8_200_000, 0)] == ["-1.250 s", "+8.2 ms", "0 µs"]
-
-
-class Page(HTMLParser):
-    """What a browser would see of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.handlers: list[str] = []
-        self.links: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag == "tr":
-            self.rows.append([])
-        if tag == "td":
-            self.rows[-1].append("")
-
-    def handle_data(self, data: str) -> None:
-        if self.rows and self.rows[-1] and self.lasttag in ("td", "span"):
-            self.rows[-1][-1] += data
-
-
-def test_diff_page_holds_both_boots() -> None:
-    a, b = small(), faster()
-    whole = page(diff(a, b), a, b, names=("before", "after"))
-    seen = Page(whole)
-    assert seen.tags.count("svg") == 2
-    assert seen.tags.count("script") == 1
-    assert len(seen.ids) == len(set(seen.ids)) == 2
-    assert seen.links == []
-    assert ONE_EACH in whole
-    assert "<![CDATA[" not in whole
-    assert "<?xml" not in whole
-    first = [cell.strip() for cell in seen.rows[1]]
-    assert first == [
-        "a * userspace",
-        "vanished",
-        "-300.0 ms",
-        "-300.0 ms",
-        "300.0 ms",
-        "\N{EN DASH}",
-        "-300.0 ms",
-    ]
-    widths = [
-        float(width)
-        for name in ("late",)
-        for width in re.findall(rf'<title>{name}: .*?class="box".*?width="([\d.]+)"', whole, re.S)
-    ]
-    assert len(widths) == 2
-    assert widths[0] == widths[1], "both pictures have one scale"
-
-
-def test_diff_page_escapes_hostile_names() -> None:
-    a, b = hostile(), small()
-    whole = page(diff(a, b), a, b, names=(HOSTILE[0], HOSTILE[2]))
-    seen = Page(whole)
-    assert seen.tags.count("script") == 1
-    assert seen.tags.count("svg") == 2
-    assert seen.handlers == []
-    assert "\ud800" not in whole
-    assert "\x00" not in whole

@@ -32,6 +32,7 @@ TIMEOUT = click.option(
     metavar="SECONDS",
     help="Maximum duration of one boot.",
 )
+HTML = click.option("--html", type=click.Path(path_type=Path), help="Write a page with pictures.")
 
 
 def experiment_options(function: F) -> F:
@@ -54,11 +55,24 @@ def experiment_options(function: F) -> F:
                 metavar="ID",
                 help="Resume an interrupted measurement.",
             ),
+            HTML,
             click.option("--json", "as_json", is_flag=True, help="Print all samples as JSON."),
         )
     ):
         function = option(function)
     return function
+
+
+def check_html(path: Path | None) -> None:
+    """Refuse a page's file that could not be written, before anything is booted for it.
+
+    Raises:
+        InputError: it is a folder, or its folder does not exist.
+    """
+    if path is not None:
+        from bootwright.cli.pictures import check_target
+
+        check_target(path)
 
 
 def list_changes(texts: tuple[str, ...]) -> bool:

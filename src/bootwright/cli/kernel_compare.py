@@ -56,6 +56,7 @@ def command(
             f"--{given[0].removesuffix('_file')} does not go with kernel compare",
             hint="kernel compare boots the tiny guest with the two named kernels",
         )
+    experiment.check_html(html)
     home = locate_home()
     from bootwright.experiments.kernels import compare_kernels
     from bootwright.reports import kernels as report
@@ -75,13 +76,13 @@ def command(
             )
         )
     result = compared.result
-    if html is not None and compared.timelines is not None:
+    if html is not None:
         from bootwright.cli.pictures import write_file
-        from bootwright.reports.diff_page import page
-        from bootwright.timelines.diff import diff
+        from bootwright.kernels.listing import releases
+        from bootwright.reports.kernel_page import page
 
-        found = diff(*compared.timelines)
-        content = page(found, *compared.timelines, names=(a, b), report=report.text(result))
+        found = releases(home, (side.recipe.kernel for side in result.tiny.sides.values()))
+        content = page(result, compared.timelines, names=(a, b), kernels=found)
         write_file(html, content.encode())
     if options["as_json"]:
         screen.print_json(result)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootwright.cli import screen
-from bootwright.errors import HostError
+from bootwright.errors import HostError, InputError
 from bootwright.reports import text
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def write_file(path: Path, content: bytes) -> None:
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
     screen.say(f"{path}: written ({text.size(len(content))})")
+
+
+def check_target(path: Path) -> None:
+    """Refuse a file that could not be written, before anything is booted for it.
+
+    Raises:
+        InputError: it is a folder, or its folder does not exist.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise InputError(f"cannot write {path}: {why}", hint="such as --html boot.html")
 
 
 def show(timeline: Timeline, *, as_json: bool) -> None:

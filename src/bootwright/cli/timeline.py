@@ -123,8 +123,11 @@ def command(entered_ns: int, /, image: str | None, **options: Any) -> None:
     if options["units"] is not None and options["log"] is None:
         raise InputError("--units goes with --log", hint="add --log DMESG, or leave it out")
     targets = [options[key] for key in ("html", "svg", "perfetto", "folded") if options[key]]
-    for target in targets:
-        _check_target(target)
+    if targets:
+        from bootwright.cli.pictures import check_target
+
+        for target in targets:
+            check_target(target)
     if str(options["log"]) == str(options["units"]) == "-":
         raise InputError("--log and --units both read the pipe", hint="name a file for one")
     if options["log"] is not None:
@@ -174,14 +177,3 @@ def _boot(
     if shown.boot_id is not None and not quiet:
         screen.say(f"kept as boot {shown.boot_id}: bootwright timeline --boot {shown.boot_id}")
     return shown
-
-
-def _check_target(path: Path) -> None:
-    """Refuse a file that could not be written, before anything is booted for it.
-
-    Raises:
-        InputError: it is a folder, or its folder does not exist.
-    """
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-        raise InputError(f"cannot write {path}: {why}", hint="such as --html boot.html")

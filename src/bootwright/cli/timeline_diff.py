@@ -31,9 +31,15 @@ def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
     found = boots.diff
     if html is not None:
         from bootwright.reports.diff_page import page
+        from bootwright.reports.run_facts import of_both
 
-        titles = (boots.a.title, boots.b.title)
-        content = page(found, boots.a.timeline, boots.b.timeline, names=titles)
+        content = page(
+            found,
+            boots.a.timeline,
+            boots.b.timeline,
+            names=(boots.a.title, boots.b.title),
+            facts=of_both(boots.a.facts, boots.b.facts),
+        )
         write_file(html, content.encode())
     if as_json:
         screen.print_json(report.values(found))

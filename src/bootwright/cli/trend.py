@@ -49,10 +49,13 @@ def trend(
     found = _found(image, tiny, clock, since)
     if html is not None:
         from bootwright.cli.pictures import write_file
+        from bootwright.kernels.listing import releases
         from bootwright.reports.trend_page import page
 
         title = f"Boot time of {image or ('the tiny guest' if tiny else 'all that was measured')}"
-        write_file(html, page(found, title=title).encode())
+        points = (point for series in found.series for point in series.points)
+        kernels = releases(locate_home(), (str(point.recipe.get("kernel")) for point in points))
+        write_file(html, page(found, title=title, kernels=kernels).encode())
     if as_json:
         screen.print_json(found)
         return 0

@@ -9,7 +9,7 @@ from bootwright.reports.measurement import host_line, ms, notes, what
 from bootwright.reports.text import BOLD, duration, styled
 
 _NAME_WIDTH = 22
-_WORDS = {"no-difference": "no difference", "cannot-tell": "cannot tell"}
+WORDS = {"no-difference": "no difference", "cannot-tell": "cannot tell"}
 
 
 def text(result: CompareResult, *, color: bool = False) -> str:
@@ -45,7 +45,7 @@ def verdict(result: CompareResult) -> str:
     share = abs(whole.effect_ns) / whole.a_median_ns if whole.a_median_ns else 0
     return (
         f"B is {whole.verdict} by {duration(abs(whole.effect_ns))} ({share:.0%}), "
-        f"{interval} {duration(near)} to {duration(far)}, p {_p(whole.p)}, "
+        f"{interval} {duration(near)} to {duration(far)}, p {p_text(whole.p)}, "
         f"{result.pairs} pairs"
     )
 
@@ -65,8 +65,8 @@ def _table(result: CompareResult, color: bool) -> Iterator[str]:
         interval = f"{ms(low, '+')} to {ms(high, '+')}"
         row = (
             f"{name:<{_NAME_WIDTH}}{ms(found.a_median_ns):>10}{ms(found.b_median_ns):>10}"
-            f"{ms(found.effect_ns, '+'):>10}  {interval:<22}{_p(found.p):>7}  "
-            f"{_WORDS.get(found.verdict, found.verdict)}"
+            f"{ms(found.effect_ns, '+'):>10}  {interval:<22}{p_text(found.p):>7}  "
+            f"{WORDS.get(found.verdict, found.verdict)}"
         )
         yield styled(row, BOLD, color and name == WHOLE)
     for side_name, side in result.sides.items():
@@ -76,7 +76,8 @@ def _table(result: CompareResult, color: bool) -> Iterator[str]:
             yield f"only {side_name} has these phases: {', '.join(alone)}"
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """Return p as it is written."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 

@@ -1,81 +1,34 @@
-"""Two boots beside each other, as one page that needs nothing else: two pictures and a table.
+"""Two boots beside each other, as one page: where they differ, both as pictures, and a table.
 
-Its script only sorts the table; without it the largest change stands first.
+What differs is drawn first. Without the page's script the largest change stands first in the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import get_args
 
-from bootwright.reports.diff import caution, counts, signed, word
+from bootwright.reports import charts
+from bootwright.reports.axis import Axis
+from bootwright.reports.charts import plain, signed
+from bootwright.reports.diff import caution, counts, word
 from bootwright.reports.document import document
 from bootwright.reports.svg import svg
 from bootwright.reports.text import duration
-from bootwright.timelines.diff import Diff, SpanChange, SpanSide
-from bootwright.timelines.span import Timeline
+from bootwright.timelines.diff import LEAST_NS, Diff, SpanChange, SpanSide
+from bootwright.timelines.span import Layer, Timeline
 
-_SHARE = 0.005
-"""Coarser than a picture that stands alone, so that two of them fit on a screen."""
-_ROWS = 400
+_WIDTHS = ((1200, 0.005), (740, 0.01), (360, 0.02))
+"""Of pictures for a desk, a small window and a phone, and what share of a boot is drawn in each:
+coarser than a picture that stands alone, so that two of them fit on a screen."""
+_WHOLE = "in all"
+_BARS = 12
+"""Changes with a bar of their own; the others are one."""
+_ROWS = 200
 """The table ends here; what follows changed by next to nothing."""
 
 _NONE = "\N{EN DASH}"
-
-_STYLE = """
-body { max-width: 1280px }
-h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
-p { margin: .3rem 0 }
-.note { background: var(--warn); border-left: 4px solid #c78a00; padding: .4rem .7rem;
-  margin: .8rem 0 }
-.big { font-size: 1.15rem; font-variant-numeric: tabular-nums }
-.less { color: var(--less) } .more { color: var(--more) }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px }
-.scroll svg { display: block; width: 100%; min-width: 900px; height: auto }
-.scroll figure { margin: 0 } .scroll figure + figure { border-top: 1px solid var(--line) }
-.cells { overflow-x: auto }
-caption { text-align: left; color: var(--quiet); padding-bottom: .4rem }
-th, td { vertical-align: top }
-th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left }
-td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 13rem }
-th { position: sticky; top: 0; background: var(--paper) }
-th button { font: inherit; font-weight: bold; color: inherit; background: none; border: 0;
-  padding: 0; cursor: pointer; text-align: inherit }
-th button:focus-visible { outline: 2px solid #1f66ad; outline-offset: 2px }
-th[aria-sort=ascending] button::after { content: " ▲" }
-th[aria-sort=descending] button::after { content: " ▼" }
-pre { overflow-x: auto; font-size: .8rem; line-height: 1.35 }
-.path { color: var(--more); font-weight: bold }
-@media (max-width: 640px) {
-  body { padding: .8rem; font-size: 14px }
-  .length { display: none }
-}
-@media print {
-  body { max-width: none; padding: 0; font-size: 10px }
-  .scroll, .cells { overflow: visible; border: 0 }
-  .scroll svg { min-width: 0 }
-  figure, tr { break-inside: avoid } th { position: static }
-}
-"""
-
-_SCRIPT = """
-for (const button of document.querySelectorAll("th button")) {
-  button.addEventListener("click", () => {
-    const head = button.parentElement, table = head.closest("table");
-    const column = head.cellIndex;
-    const up = head.getAttribute("aria-sort") === "descending";
-    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", up ? "ascending" : "descending");
-    const key = row => {
-      const cell = row.cells[column], value = cell.dataset.value;
-      return value === undefined ? cell.textContent : Number(value);
-    };
-    const rows = [...table.tBodies[0].rows].map(row => [key(row), row]);
-    rows.sort(([a], [b]) => (typeof a === "number" ? a - b : a.localeCompare(b)) * (up ? 1 : -1));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
-  });
-}
-"""
 
 
 def page(
@@ -85,132 +38,223 @@ def page(
     *,
     names: tuple[str, str] = ("A", "B"),
     report: str = "",
+    facts: Mapping[str, str] = {},
+    headline: tuple[str, str] | None = None,
+    lead: str = "",
+    warnings: Sequence[str] = (),
 ) -> str:
     """Return the page.
 
     Args:
         diff: Of *a* and *b*.
         names: What the two boots are called.
-        report: What was measured of the two, in many boots: it gives the figures, and stands above
-            all as it is. Without it they are those of these two boots.
+        report: What was measured of the two, in many boots: it gives the figures. Without it they
+            are those of these two boots.
+        facts: What was booted, when and where, by what it is called.
+        headline: With *report*: the figure that answers the question, and what explains it.
+        lead: With *report*: HTML of the pictures that answer the question, in place of where these
+            two boots differ, which would be another number for one question.
+        warnings: What spoils the figures of *report*.
     """
-    title = f"{names[0]} → {names[1]}"
-    whole_ns = max(a.total_ns, b.total_ns)
-    pictures = (
-        _inline(svg(boot, title=name, whole_ns=whole_ns, share=_SHARE, prefix=prefix))
-        for boot, name, prefix in ((a, names[0], "first"), (b, names[1], "second"))
-    )
-    notes = "".join(f'<p class="note">{escape(_plain(w))}</p>\n' for w in diff.warnings)
-    figures = "\n".join(f"<figure>{picture}</figure>" for picture in pictures)
-    body = f"""{_answer(diff, report)}
-{notes}<h2>Both on one scale</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="Pictures of the two boots">
-{figures}
-</div>
-<h2>What changed</h2>
-<div class="cells" tabindex="0" role="region" aria-label="Table of changes">
-{_table(diff, names)}
-</div>"""
-    return document(
-        body,
-        heading=_plain(title),
-        title=f"{_plain(title)}: two boots",
-        style=_STYLE,
-        script=_SCRIPT,
-    )
-
-
-def _answer(diff: Diff, report: str) -> str:
-    """Return how much the two differ by: what was measured, or these two boots themselves."""
-    about = f"{escape(counts(diff))}; {_CLOCKS[diff.clock]}"
-    if report:
-        return (
-            f"<pre>{escape(report)}</pre>\n"
-            f'<p class="quiet">below: one instrumented boot of each; {about}</p>'
+    title = f"{plain(names[0])} → {plain(names[1])}"
+    own = (f"{signed(diff.change_ns)}", f"{duration(diff.before_ns)} → {duration(diff.after_ns)}")
+    own_warnings = diff.warnings if report else (*diff.warnings, *caution(diff))
+    content = "\n".join(
+        (
+            "<main>",
+            lead,
+            "" if lead else _changes(diff, names, f"{counts(diff).capitalize()}."),
+            _pictures(
+                a,
+                b,
+                names,
+                f"One instrumented boot of each. {counts(diff).capitalize()}." if report else "",
+            ),
+            _table(diff, names),
+            report_card(report) if report else "",
+            "</main>",
         )
-    side = "less" if diff.change_ns < 0 else "more" if diff.change_ns > 0 else "quiet"
-    cautions = "".join(f'\n<p class="note">{escape(text)}</p>' for text in caution(diff))
-    return f"""<p class="big">{duration(diff.before_ns)} → {duration(diff.after_ns)}:
-<strong class="{side}">{signed(diff.change_ns)}</strong></p>
-<p class="quiet">{about}</p>{cautions}"""
+    )
+    return document(
+        content,
+        heading=title,
+        headline=headline or own,
+        facts={**facts, "clock": _CLOCKS[diff.clock]},
+        warnings=tuple(plain(warning) for warning in (*warnings, *own_warnings)),
+        title=f"{title}: two boots",
+        styles=("charts", "picture"),
+        scripts=("theme_switch", "tips", "sort"),
+    )
+
+
+def report_card(report: str) -> str:
+    """Return a report as it is printed, as HTML."""
+    return f'<section class="card"><h2>Report</h2><pre>{escape(report)}</pre></section>'
 
 
 _CLOCKS = {
-    "wall": "on the host's clock",
-    "virtual": "on the virtual clock, where an instruction is a nanosecond",
-    "guest": "on the guest's own clock",
+    "wall": "wall, the host's monotonic",
+    "virtual": "virtual, 1 ns per instruction on any host",
+    "guest": "the guest's, from its logs",
 }
 
 
-def _inline(picture: str) -> str:
-    """Return an SVG file as it stands inside HTML: without the XML declaration and CDATA."""
+def _changes(diff: Diff, names: tuple[str, str], about: str) -> str:
+    """Return the picture of where two boots differ: by layer, then the largest single changes."""
+    before: dict[str, int] = {}
+    after: dict[str, int] = {}
+    for change in diff.changes:
+        if change.before.own_ns or change.after.own_ns:
+            before[change.layer] = before.get(change.layer, 0) + change.before.own_ns
+            after[change.layer] = after.get(change.layer, 0) + change.after.own_ns
+    colour = {layer: layer for layer in get_args(Layer) if layer in before}
+    axis = Axis.over((0, diff.before_ns, diff.after_ns), pad=0)
+    rows = [charts.scale_row(axis)]
+    for name, side in zip(names, (before, after), strict=True):
+        lengths = {layer: side[layer] for layer in colour}
+        total = f"<strong>{duration(sum(side.values()))}</strong>"
+        rows.append(charts.row(name, charts.shares(axis, lengths, colour), total, height=32))
+    legend = charts.legend(colour, {name: (before[name], after[name]) for name in colour})
+    moved = [change for change in diff.changes if abs(change.own_ns) >= LEAST_NS]
+    moved.sort(key=lambda change: -abs(change.own_ns))
+    shown = [(change.name, change.own_ns, word(change)) for change in moved[:_BARS]]
+    rest = diff.change_ns - sum(own_ns for _, own_ns, _ in shown)
+    if rest:
+        shown.append(("all others", rest, "in total"))
+    note = (
+        f"Bars: by how much each span's own part of the boot changed, each moment counted once; "
+        f"all add up to {signed(diff.change_ns)}. {escape(about)}"
+    )
+    return charts.figure(
+        "Where they differ",
+        "\n".join((*rows, *change_bars(shown, diff.change_ns))),
+        note,
+        legend=legend,
+    )
+
+
+def change_bars(
+    changes: Sequence[tuple[str, int, str]], total_ns: int | None = None
+) -> Iterator[str]:
+    """Yield rows of bars from zero: a name, by how much it changed, and a word about it.
+
+    Args:
+        changes: The largest first; without any there is no row.
+        total_ns: Their sum, for a row above them; None: no such row.
+    """
+    if not changes:
+        return
+    whole = () if total_ns is None else (("the boot", total_ns, _WHOLE),)
+    axis = Axis.over((0, *(change_ns for _, change_ns, _ in (*whole, *changes))))
+    yield charts.scale_row(axis, signed=True, sides=("shorter", "longer"))
+    for name, change_ns, said in (*whole, *changes):
+        height = 34 if said == _WHOLE else 26
+        picture = charts.ground(axis, height, zero=True) + charts.mark(
+            f"{name}\n{signed(change_ns)}\n{said}",
+            f'<rect class="hover" width="100%" height="{height}"/>'
+            + charts.bar(
+                axis,
+                0,
+                change_ns,
+                kind=charts.side_class(change_ns),
+                y=5,
+                height=height - 10,
+            ),
+        )
+        value = (
+            f'<strong class="{charts.side_class(change_ns)}">{signed(change_ns)}</strong>'
+            f"<small>{escape(said)}</small>"
+        )
+        kind = "whole" if said == _WHOLE else "flat"
+        yield charts.row(name, picture, value, height=height, kind=kind)
+
+
+def _pictures(a: Timeline, b: Timeline, names: tuple[str, str], note: str) -> str:
+    """Return both boots on one scale, drawn for three widths of which a page shows one."""
+    whole_ns = max(a.total_ns, b.total_ns)
+    shown = "\n".join(
+        f'<div class="wide-{width}">'
+        + "\n".join(
+            _inline(
+                svg(
+                    boot,
+                    title=name,
+                    whole_ns=whole_ns,
+                    share=share,
+                    prefix=f"{prefix}-{width}",
+                    width=width,
+                ),
+                f"{prefix}-{width}",
+            )
+            for boot, name, prefix in ((a, names[0], "first"), (b, names[1], "second"))
+        )
+        + "</div>"
+        for width, share in _WIDTHS
+    )
+    return (
+        '<figure class="pictures"><figcaption><h2>Both on one scale</h2></figcaption>'
+        f'{shown}<p class="note">{escape(note)}</p></figure>'
+    )
+
+
+def _inline(picture: str, prefix: str) -> str:
+    """Return an SVG file as it stands inside HTML: with the page's style in place of its own."""
     head, _, rest = picture.partition("?>\n")
     assert head.startswith("<?xml")
-    rest = rest.replace("<![CDATA[", "", 1).replace("]]>", "", 1)
-    return rest.replace("<svg ", '<svg role="img" ', 1).rstrip()
+    before, _, rest = rest.partition("<style")
+    rest = rest.partition("</style>")[2]
+    rest = rest.replace('class="stripes"', f'class="stripes" fill="url(#{prefix}-stripes)"')
+    return (before + rest).replace("<svg ", '<svg role="img" ', 1).rstrip()
 
 
 def _table(diff: Diff, names: tuple[str, str]) -> str:
     changed = [c for c in diff.changes[1:] if c.what != "same" or c.own_ns or c.part_ns]
-    rows = "\n".join(_row(change) for change in changed[:_ROWS])
-    first, second = (escape(_plain(name)) for name in names)
-    heads = "".join(_heads(first, second))
+    first, second = (escape(plain(name)) for name in names)
     left_out = len(changed) - _ROWS
     more = f" The {left_out} smallest changes are left out." if left_out > 0 else ""
-    return f"""<table>
-<caption>A span's own part is the time of the boot that belongs to it alone: each moment counts
-for the innermost span, preferably one on the critical path (*). Own changes sum to the
-boot's change; lengths do not, since spans run in parallel.{more}</caption>
-<thead><tr>{heads}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>"""
-
-
-def _heads(first: str, second: str) -> Iterator[str]:
-    sort = ' aria-sort="descending"'
-    for name, css, sorted_by in (
-        ("Span", "", ""),
-        ("What", "", ""),
-        ("Own change", "", sort),
-        ("With children", "length", ""),
-        (f"Length in {first}", "length", ""),
-        (f"Length in {second}", "length", ""),
-        ("Length change", "", ""),
-    ):
-        cell = f' class="{css}"' if css else ""
-        yield f'<th scope="col"{cell}{sorted_by}><button type="button">{name}</button></th>'
+    return charts.table(
+        "What changed",
+        "A span's own part is the time of the boot that belongs to it alone: each moment counts "
+        "for the innermost span, preferably one on the critical path (*). Own changes sum to the "
+        f"boot's change; lengths do not, since spans run in parallel.{more}",
+        (
+            ('<button type="button">Span</button>', "text"),
+            ('<button type="button">What</button>', "text"),
+            ('<button type="button" data-sorted>Own change</button>', ""),
+            ('<button type="button">With children</button>', "spare"),
+            (f'<button type="button">Length in {first}</button>', "spare"),
+            (f'<button type="button">Length in {second}</button>', "spare"),
+            ('<button type="button">Length change</button>', ""),
+        ),
+        (_row(change) for change in changed[:_ROWS]),
+    )
 
 
 def _row(change: SpanChange) -> str:
     path = ' <span class="path" title="on the critical path">*</span>' if change.critical else ""
-    title = escape(_plain(change.id))
-    name = f'{escape(_plain(change.name))}{path} <span class="quiet">{change.layer}</span>'
+    title = escape(plain(change.id))
+    name = f'{escape(plain(change.name))}{path} <span class="quiet">{change.layer}</span>'
     cells = "".join(
         (
             _figure(change.own_ns),
-            _figure(change.part_ns, "length"),
+            _figure(change.part_ns, "spare"),
             _length(change.before),
             _length(change.after),
             _figure(change.length_ns),
         )
     )
-    return f'<tr><td title="{title}">{name}</td><td>{word(change)}</td>{cells}</tr>'
+    return (
+        f'<tr><td class="text" title="{title}">{name}</td>'
+        f'<td class="text">{word(change)}</td>{cells}</tr>\n'
+    )
 
 
 def _figure(change_ns: int, css: str = "") -> str:
-    side = "less" if change_ns < 0 else "more" if change_ns > 0 else "quiet"
+    side = charts.side_class(change_ns)
     shown = signed(change_ns) if change_ns else _NONE
     return f'<td class="{side} {css}" data-value="{abs(change_ns)}">{shown}</td>'
 
 
 def _length(side: SpanSide) -> str:
     shown = duration(side.length_ns) if side.length_ns else _NONE
-    return f'<td class="length" data-value="{side.length_ns}">{shown}</td>'
-
-
-def _plain(text: str) -> str:
-    """Return a text on one line, without characters that HTML cannot have."""
-    kept = "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text)
-    return " ".join(kept.split())
+    return f'<td class="spare" data-value="{side.length_ns}">{shown}</td>'

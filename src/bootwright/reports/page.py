@@ -1,20 +1,16 @@
 """A timeline as one HTML file that needs nothing else: a picture to explore, and a table of it.
 
-The file has its own style, script and data, and a policy that lets it load nothing and run nothing
-but that script. Its parts are in the folder ``page``.
+`document` is its frame; its other parts are in the folder ``page``.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from string import Template
 from typing import get_args
 
+from bootwright.reports.document import document, part
 from bootwright.reports.text import duration
 from bootwright.timelines.span import ROOT, Kind, Layer, Timeline, gaps, merged
 
@@ -48,34 +44,16 @@ def page(
             called; shown in this order, before the facts that the timeline itself has.
         flame: Where the vCPU was seen, the outermost frame first, and for how many nanoseconds.
     """
-    style = _part("page.css")
-    script = "\n".join(_part(f"{name}.js") for name in _SCRIPTS)
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {_digest(style)}; "
-        f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
+    big = duration(timeline.total_ns) if timeline.spans else "no spans"
+    return document(
+        Template(part("page.html")).substitute(data=_data(timeline, flame)),
+        heading=title,
+        headline=(big, _unexplained(timeline)),
+        facts={**facts, **_own_facts(timeline)},
+        warnings=timeline.warnings,
+        styles=("page",),
+        scripts=_SCRIPTS,
     )
-    return Template(_part("page.html")).substitute(
-        policy=policy,
-        title=html.escape(title),
-        total=html.escape(duration(timeline.total_ns)) if timeline.spans else "no spans",
-        unexplained=html.escape(_unexplained(timeline)),
-        facts="\n".join(_fact(*fact) for fact in {**facts, **_own_facts(timeline)}.items()),
-        warnings="\n".join(
-            f'<p class="warning">{html.escape(warning)}</p>' for warning in timeline.warnings
-        ),
-        style=style,
-        script=script,
-        data=_data(timeline, flame),
-    )
-
-
-def _part(name: str) -> str:
-    return files("bootwright.reports").joinpath("page", name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """Return what lets a browser use exactly this text, and no other that found its way in."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _unexplained(timeline: Timeline) -> str:
@@ -95,10 +73,6 @@ def _own_facts(timeline: Timeline) -> dict[str, str]:
         watching = f"{timeline.overhead_ns / 1e6:.1f}".replace("-", "\N{MINUS SIGN}")
         facts["instrumentation"] = f"{watching} ms, in a second boot"
     return facts
-
-
-def _fact(name: str, value: str) -> str:
-    return f"    <div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
 
 
 def _data(timeline: Timeline, flame: Sequence[tuple[tuple[str, ...], int]]) -> str:

@@ -21,6 +21,9 @@ _SHARE_BESIDE = 0.008
 """One that is shorter than this part has no text beside its box."""
 _LEAST_GAP = 0.5
 """Less than this many pixels of nothing would not be seen."""
+_TICKS_WIDTH = 800
+"""Below this width there are fewer times at the axis."""
+_LEGEND_WIDTH = 700
 _CLOCKS = {"virtual": "virtual", "guest": "guest's own"}
 _TITLE_FONT, _SMALL_FONT = 15, 10
 
@@ -51,6 +54,7 @@ def svg(
     whole_ns: int | None = None,
     share: float = SHARE,
     prefix: str = "boot",
+    width: int = WIDTH,
 ) -> str:
     """Return the picture.
 
@@ -60,9 +64,10 @@ def svg(
             with the same can be compared.
         share: Spans that are shorter than this part of that time are not drawn.
         prefix: Of the ids inside, so that several pictures can stand in one page.
+        width: In pixels; a narrow one has no legend.
     """
     whole = max(1, timeline.total_ns if whole_ns is None else whole_ns)
-    scale = Scale(left=_LEFT, width=WIDTH - _LEFT - _RIGHT, whole_ns=whole)
+    scale = Scale(left=_LEFT, width=width - _LEFT - _RIGHT, whole_ns=whole)
     least_ns = round(whole * share)
     drawn = lanes(
         timeline,
@@ -79,19 +84,19 @@ def svg(
     count = len(timeline.spans) - 1 - sum(len(lane.boxes) for lane in drawn)
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" class="bw">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" class="bw">',
         f"<title>{_clean(title)}</title>",
         f"<desc>A boot of {duration(timeline.total_ns)}, layer by layer.</desc>",
         f'<style type="text/css"><![CDATA[{_style(prefix)}]]></style>',
         *_patterns(prefix),
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        *_heading(timeline, title),
+        f'<rect class="paper" width="{width}" height="{height}"/>',
+        *_heading(timeline, title, width),
         *_axis(scale, bottom),
     ]
     for lane in drawn:
         lines += _lane(lane, scale, explained)
-    lines += [*_legend(bottom + 26, count, least_ns), "</svg>", ""]
+    lines += [*_legend(bottom + 26, count, least_ns, width), "</svg>", ""]
     return "\n".join(lines)
 
 
@@ -145,27 +150,29 @@ def _patterns(prefix: str) -> Iterator[str]:
     )
 
 
-def _heading(timeline: Timeline, title: str) -> Iterator[str]:
+def _heading(timeline: Timeline, title: str, width: int) -> Iterator[str]:
     total, open_ns = timeline.total_ns, timeline.unaccounted_ns()[ROOT]
     share = 100 * open_ns / total if total else 0.0
     sums = f"{duration(total)}, of which {duration(open_ns)} unaccounted ({share:.1f} %)"
     if timeline.clock != "wall":
         sums += f", on the {_CLOCKS[timeline.clock]} clock"
-    room = WIDTH - 2 * _RIGHT - text_width(sums) - 20
+    if width < _LEGEND_WIDTH:
+        sums = duration(total)
+    room = width - 2 * _RIGHT - text_width(sums) - 20
     # Bold is wider.
     shown = cut(_plain(title), room / 1.12, _TITLE_FONT)
     yield f'<text class="title" x="{_RIGHT}" y="25">{escape(shown)}</text>'
-    yield f'<text class="end" x="{WIDTH - _RIGHT}" y="25">{escape(sums)}</text>'
+    yield f'<text class="end" x="{width - _RIGHT}" y="25">{escape(sums)}</text>'
 
 
 def _axis(scale: Scale, bottom: float) -> Iterator[str]:
-    step = tick_ns(scale.whole_ns)
+    step = tick_ns(round(scale.whole_ns * max(1, _TICKS_WIDTH / scale.width)))
     unit, size, digits = _unit(step)
     for at in range(0, scale.whole_ns + 1, step):
         x = scale.x(at)
         text = f"{at / size:.{digits}f} {unit}" if at else "0"
         anchor = "middle"
-        if x + text_width(text, _SMALL_FONT) / 2 > WIDTH:
+        if x + text_width(text, _SMALL_FONT) / 2 > scale.right + _RIGHT:
             anchor = "end"
         ends = f'x1="{x:.2f}" y1="{_HEAD - 12}" x2="{x:.2f}" y2="{bottom + 4:.2f}"'
         yield f'<line class="grid" {ends}/>'
@@ -252,7 +259,12 @@ def _hover(span: Span, open_ns: int) -> str:
     return "\n".join(lines)
 
 
-def _legend(y: float, undrawn: int, least_ns: int) -> Iterator[str]:
+def _legend(y: float, undrawn: int, least_ns: int, width: int) -> Iterator[str]:
+    if width < _LEGEND_WIDTH:
+        if undrawn > 0:
+            said = f"{undrawn} spans shorter than {duration(least_ns)} are not drawn"
+            yield f'<text class="quiet" x="{_RIGHT}" y="{y:.2f}">{said}</text>'
+        return
     x = float(_LEFT)
     yield '<g class="legend kernel">'
     for kind, text in (
