@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,9 @@ def test_compare_with_help_lists_all_changes(bootwright: Cli, command: str) -> N
         (["measure", *TINY, "--with", "config:CONFIG_SMP=n"], "needs a kernel built with it"),
         (["measure", *TINY, "--with", "vcpus=2"], "with vcpus=2: vcpus is 2"),
         (["measure", "--resume", "9"], "no measurement 9"),
+        (["measure", *TINY, "--html", "/nowhere/x.html"], "there is no folder /nowhere"),
+        (["compare", *TINY, "--with", "memory=1G", "--html", "/"], "it is a folder"),
+        (["kernel", "compare", "debian", "debian", "--html", "/"], "it is a folder"),
         (["compare", *TINY], "nothing to compare with"),
         (
             ["compare", *TINY, "--with", "memory=1G", "--smallest", "much"],
@@ -112,14 +116,41 @@ def test_measure_resume_of_a_complete_measurement_boots_nothing(
     assert told["sides"]["B"]["samples"][5]["seed"] == 6
 
 
+@pytest.mark.parametrize(
+    ("command", "heading"),
+    [
+        (("measure",), "the tiny guest"),
+        (("compare", "--with", "memory=1G"), "the tiny guest → the tiny guest with memory=1G"),
+    ],
+)
+def test_html_writes_a_page_that_names_the_kernel(
+    bootwright: Cli,
+    debian: Kernel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    heading: str,
+) -> None:
+    executor = Instant({"A": 1000, "B": 900})
+    monkeypatch.setattr("bootwright.experiments.measure.Local", lambda home, parallel: executor)
+    page = tmp_path / "page.html"
+    done = bootwright(*command, *TINY, "-n", "6", "--html", str(page))
+    assert done.status == 0
+    assert f"{page}: written (" in done.err
+    assert f"<h1>{heading}</h1>" in page.read_text()
+    assert f"<dt>kernel</dt><dd>{debian.release}</dd>" in page.read_text()
+
+
 def test_kernels_are_compared_in_each_guest(
-    bootwright: Cli, debian: Kernel, monkeypatch: pytest.MonkeyPatch
+    bootwright: Cli, debian: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = Instant({"A": 1000, "B": 900})
     monkeypatch.setattr("bootwright.experiments.measure.Local", lambda home, parallel: executor)
     words = ("kernel", "compare", "debian", "debian", "--clock", "wall", "--accelerator", "tcg")
-    done = bootwright(*words, "-n", "8")
+    page = tmp_path / "kernels.html"
+    done = bootwright(*words, "-n", "8", "--html", str(page))
     assert done.status == 0
+    assert "B against A" in page.read_text()
     assert "compare: boot 16 of 16 done\n" in done.err
     assert done.out.startswith("B is faster by 100.0 ms (10%)")
     told = json.loads(bootwright(*words, "-n", "8", "--json").out)

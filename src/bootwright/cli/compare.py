@@ -20,6 +20,7 @@ Examples:
   bootwright compare web.toml small.toml            two recipe files
   bootwright compare --tiny --with memory=1G --smallest 5ms
   bootwright compare web --with mask=e2scrub_reap.service --staged
+  bootwright compare web small --html compare.html  a page with pictures
   bootwright compare web --with help                list all changes
 Exit status: 0 a verdict, or that nobody can tell yet; 1 none, as boots failed.
 """
@@ -65,6 +66,7 @@ def command(
         return 0
     if staged and number is not None:
         raise InputError("--staged and -n contradict each other", hint="leave out -n or --staged")
+    experiment.check_html(options["html"])
     home = locate_home()
     from bootwright.experiments.compare import compare, resume
     from bootwright.reports import comparison as report
@@ -91,6 +93,13 @@ def command(
                 observe=observe,
             )
         result = loop.run(work)
+    if options["html"] is not None:
+        from bootwright.cli.pictures import write_file
+        from bootwright.kernels.listing import releases
+        from bootwright.reports.comparison_page import page
+
+        found = releases(home, (side.recipe.kernel for side in result.sides.values()))
+        write_file(options["html"], page(result, kernels=found).encode())
     if options["as_json"]:
         screen.print_json(result)
     else:

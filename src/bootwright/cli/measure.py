@@ -16,6 +16,7 @@ Examples:
   bootwright measure web -n 10                      ten boots, one after the other
   bootwright measure web -n 10 --clock virtual      ten seeds; a busy host changes nothing
   bootwright measure --tiny --with cmdline+=cryptomgr.notests --clock virtual
+  bootwright measure web -n 10 --html web.html      a page with pictures
   bootwright measure --resume 3                     go on after Ctrl-C
 """
 
@@ -40,6 +41,7 @@ def command(image: str | None, number: int, **options: Any) -> int:
     """
     if experiment.list_changes(options["texts"]):
         return 0
+    experiment.check_html(options["html"])
     home = locate_home()
     from bootwright.experiments.measure import measure, resume
     from bootwright.reports import measurement as report
@@ -61,6 +63,13 @@ def command(image: str | None, number: int, **options: Any) -> int:
                 observe=observe,
             )
         result = loop.run(work)
+    if options["html"] is not None:
+        from bootwright.cli.pictures import write_file
+        from bootwright.kernels.listing import releases
+        from bootwright.reports.measurement_page import page
+
+        found = releases(home, [result.recipe.kernel])
+        write_file(options["html"], page(result, kernels=found).encode())
     if options["as_json"]:
         screen.print_json(result)
     else:
