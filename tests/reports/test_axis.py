@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootwright.reports.axis import Axis
+from bootwright.reports.axis import Axis, without_outliers
 
 
 def test_at_is_in_percent_between_the_pads() -> None:
@@ -25,7 +25,7 @@ def test_over_holds_all_times_and_has_a_least_length() -> None:
     ("low_ns", "high_ns", "words"),
     [
         (0, 1_000_000_000, ["0", "0.2 s", "0.4 s", "0.6 s", "0.8 s", "1.0 s"]),
-        (-90_000_000, 20_000_000, ["−50 ms", "0"]),  # noqa: RUF001
+        (-90_000_000, 20_000_000, ["\N{MINUS SIGN}50 ms", "0"]),
         (0, 40_000_000_000, ["0", "10 s", "20 s", "30 s", "40 s"]),
         (364_000_000, 366_000_000, ["364.0 ms", "364.5 ms", "365.0 ms", "365.5 ms", "366.0 ms"]),
         (0, 3, ["0", "1 ns", "2 ns", "3 ns"]),
@@ -48,3 +48,9 @@ def test_ticks_are_few_inside_and_differ(low_ns: int, length_ns: int, most: int)
     assert len(ticks) <= most + 1
     assert all(axis.holds(time) for time, _ in ticks)
     assert len({word for _, word in ticks}) == len(ticks)
+
+
+def test_without_outliers_keeps_what_is_near_the_quartiles() -> None:
+    assert without_outliers([5, 1, 2, 3, 4, 1000, -1000]) == [1, 2, 3, 4, 5]
+    assert without_outliers([7, 7, 7, 7]) == [7, 7, 7, 7]
+    assert without_outliers([1000, 1]) == [1, 1000]

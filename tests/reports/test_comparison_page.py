@@ -43,7 +43,7 @@ def test_page_draws_intervals_bounds_zero_and_pairs() -> None:
 def test_page_leaves_an_outlier_at_the_edge() -> None:
     a = [100.0] * 20
     seen = assert_is_whole(page(compared(a, [90.0] * 19 + [9e6]), kernels=KERNELS))
-    assert seen.with_class("beyond") == 2, "the whole's and the kernel's"
+    assert seen.with_class("beyond") == 3, "of the whole, of the kernel, and the boot itself"
 
 
 def test_page_without_boots_draws_those_that_failed() -> None:

@@ -16,10 +16,10 @@ class Axis:
 
     low_ns: int
     high_ns: int
-    pad: float = 3.0
+    pad: float = 6.0
 
     @classmethod
-    def over(cls, times_ns: Iterable[int], *, least_ns: int = 1000, pad: float = 3.0) -> Axis:
+    def over(cls, times_ns: Iterable[int], *, least_ns: int = 1000, pad: float = 6.0) -> Axis:
         """Return one that holds all of these times, and is no shorter than *least_ns*."""
         times = list(times_ns) or [0]
         low, high = min(times), max(times)
@@ -56,6 +56,20 @@ class Axis:
             (time, f"{time / size:{sign}.{digits}f} {unit}".replace("-", _MINUS) if time else "0")
             for time in times
         ]
+
+
+def without_outliers(times_ns: Iterable[int]) -> list[int]:
+    """Return times without those that are far out, so that these do not squeeze an axis.
+
+    Source: Tukey, Exploratory Data Analysis (1977): beyond the outer fences, three times the
+    distance of the quartiles away from them.
+    """
+    times = sorted(times_ns)
+    if len(times) < 4:
+        return times
+    low, high = times[len(times) // 4], times[-1 - len(times) // 4]
+    reach = 3 * (high - low)
+    return [time for time in times if low - reach <= time <= high + reach]
 
 
 def _step_ns(length_ns: int, most: int) -> int:

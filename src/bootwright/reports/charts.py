@@ -118,7 +118,7 @@ def scale_row(axis: Axis, *, signed: bool = False, sides: tuple[str, str] | None
 
 def _anchor(axis: Axis, time_ns: int) -> str:
     at = axis.at(time_ns)
-    return "start" if at < 6 else "end" if at > 94 else "middle"
+    return "start" if at < 2 else "end" if at > 98 else "middle"
 
 
 def ground(axis: Axis, height: int, *, band_ns: int = 0, zero: bool = False) -> str:
@@ -187,7 +187,9 @@ def dots(
             y = middle + step * (index - (len(there) - 1) / 2)
             kind = "dot" if inside else "dot beyond"
             card = ""
-            if len(samples) <= _LABELLED:
+            if len(samples) > _LABELLED:
+                kind += " many"
+            else:
                 kind += " mark"
                 card = f' role="img" aria-label="{_attribute(label)}"'
             place = f'cx="{at:.2f}%" cy="{y:.1f}" r="{radius}"'

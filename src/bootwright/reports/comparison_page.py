@@ -7,7 +7,7 @@ from html import escape
 
 from bootwright.experiments.results import WHOLE, CompareResult, PhaseComparison
 from bootwright.reports import charts
-from bootwright.reports.axis import Axis
+from bootwright.reports.axis import Axis, without_outliers
 from bootwright.reports.charts import MINUS, plain, signed
 from bootwright.reports.comparison import WORDS, p_text, verdict
 from bootwright.reports.document import document
@@ -83,7 +83,7 @@ def figures(result: CompareResult, *, of: str = "") -> str:
 def _differences(result: CompareResult, prefix: str) -> str:
     names = [WHOLE, *(name for name in result.phases if name != WHOLE)]
     pairs = {name: _pairs(result, name) for name in names}
-    axis = _axis(result, [d for phase in pairs.values() for d, _ in phase])
+    axis = _axis(result, [[d for d, _ in phase] for phase in pairs.values()])
     rows = [charts.scale_row(axis, signed=True, sides=("B faster", "B slower"))]
     rows += [_difference(result, name, axis, pairs[name]) for name in names]
     confidence = result.phases[WHOLE].confidence * 100
@@ -98,15 +98,17 @@ def _differences(result: CompareResult, prefix: str) -> str:
     return charts.figure(f"{prefix}B against A", "\n".join(rows), note)
 
 
-def _axis(result: CompareResult, differences: list[int]) -> Axis:
+def _axis(result: CompareResult, differences: list[list[int]]) -> Axis:
     """Return the axis of differences: intervals and bounds, and dots that are not far beyond."""
     needed = [0, -result.smallest_ns, result.smallest_ns]
     for found in result.phases.values():
         needed += [*found.ci_ns, found.effect_ns]
     low, high = min(needed), max(needed)
     reach = high - low
-    near = [d for d in differences if low - reach <= d <= high + reach]
-    return Axis.over([*needed, *near])
+    for phase in differences:
+        needed += [d for d in phase if low - reach <= d <= high + reach]
+        needed += without_outliers(phase)
+    return Axis.over(needed)
 
 
 def _pairs(result: CompareResult, phase: str) -> list[tuple[int, str]]:
@@ -159,7 +161,8 @@ def _boots(result: CompareResult, prefix: str) -> str:
     }
     lengths = [length for side in samples.values() for length, _ in side]
     failed = {name: sum(f.side == name for f in result.failed) for name in samples}
-    axis = Axis.over(lengths, least_ns=max(1000, max(lengths, default=0) // 50))
+    shown = [length for side in samples.values() for length in without_outliers(s for s, _ in side)]
+    axis = Axis.over(shown, least_ns=max(1000, max(shown, default=0) // 50))
     rows = [charts.scale_row(axis)] if lengths else []
     for name, side in samples.items():
         title = what(result.sides[name].title, result.sides[name].changes)
@@ -183,6 +186,8 @@ def _boots(result: CompareResult, prefix: str) -> str:
     note = "Crosses: boots that failed."
     if lengths:
         note = "Dots: single boots, the whole of each. Upright line: their median."
+        if beyond := sum(not axis.holds(length) for length in lengths):
+            note += f" Rings at the edge: {beyond} beyond the axis."
     if lengths and axis.low_ns > 0:
         note += " The axis does not begin at zero."
     return charts.figure(f"{prefix}Single boots", "\n".join(rows), note)

@@ -7,7 +7,7 @@ from html import escape
 
 from bootwright.experiments.results import WHOLE, MeasureResult
 from bootwright.reports import charts
-from bootwright.reports.axis import Axis
+from bootwright.reports.axis import Axis, without_outliers
 from bootwright.reports.charts import plain
 from bootwright.reports.document import document
 from bootwright.reports.measurement import ms, what
@@ -57,18 +57,22 @@ def _picture(result: MeasureResult) -> str:
         return charts.figure("Boots", charts.row("failed", picture, height=44))
     phases = {name: found.median_ns for name, found in result.phases.items() if name != WHOLE}
     colour = charts.colours(phases)
-    highest = max(found.max_ns for found in result.phases.values())
+    wholes = [sample.phases[WHOLE] for sample in result.samples]
+    highest = max(*without_outliers(wholes), *(f.ci_ns[1] for f in result.phases.values()))
     axis = Axis.over((0, max(highest, sum(phases.values())) * 51 // 50), pad=0)
     rows = [
         charts.scale_row(axis),
         charts.row("phases, medians", charts.shares(axis, phases, colour), height=32),
     ]
+    beyond = sum(not axis.holds(length) for length in wholes)
     names = [WHOLE, *phases]
     rows += [_row(result, name, axis) for name in names]
     note = (
         "Dots: single boots. Bar: the interval of their median. Phases stand one behind the other "
         "above, and each from zero below."
     )
+    if beyond:
+        note += f" Rings at the edge: {beyond} beyond the axis."
     legend = charts.legend(colour, {name: (ns,) for name, ns in phases.items()})
     return charts.figure("Boots and phases", "\n".join(rows), note, legend=legend)
 
