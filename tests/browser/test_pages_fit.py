@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.reports.pages import examples
+from tests.reports.pages import EXAMPLES
 
 pytestmark = pytest.mark.browser
-_PAGES = examples()
 
 Shown = Callable[..., Page]
 
@@ -25,7 +24,7 @@ def shown(browser: Browser, tmp_path: Path) -> Iterator[Shown]:
 
     def show(name: str, *, width: int = 1280, scheme: str = "light") -> Page:
         file = tmp_path / "page.html"
-        file.write_text(_PAGES[name])
+        file.write_text(EXAMPLES[name]())
         page = browser.new_page(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if scheme == "dark" else "light",
@@ -48,7 +47,7 @@ def _outside(url: str) -> list[str]:
     return [] if url.startswith(("file:", "data:")) else [f"asked for {url}"]
 
 
-@pytest.mark.parametrize("name", _PAGES)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_page_fits_any_width_and_begins_with_a_picture(shown: Shown, name: str) -> None:
     page = shown(name)
     for width in (1280, 800, 390):
