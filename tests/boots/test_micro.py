@@ -139,7 +139,7 @@ def test_kernel_compare_names_what_micro_saves(
     calibration = [part for part in reasons["steps"] if part["name"] == "APIC timer calibration"]
     assert calibration[0]["b_ns"] > 100_000_000
     assert calibration[0]["only_without_kvm"]
-    assert reasons["named_share"] > 0.5
+    assert reasons["explained_share"] > 0.5
     for facts in told["facts"].values():
         assert facts["unpacking_ns"] > 0
         assert facts["memory_bytes"] > 1 << 20
