@@ -107,6 +107,17 @@ def test_of_device_explains_a_deleted_file(
     assert "not the file that is there now" in again.reasons[0]
 
 
+def test_of_deleted_names_each_loop_device(
+    home: Home, image: Path, attach: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {attach(image), attach(image, "--read-only")}
+    image.unlink()
+    monkeypatch.chdir(image.parent)
+    found = explain_busy(Path(image.name), home)
+    assert {f"/dev/{device.name}" for device in found.devices} == {str(node) for node in nodes}
+    assert {f"sudo losetup -d {node}" for node in nodes} <= set(_commands(found))
+
+
 def test_of_device_explains_a_disk_with_partitions(
     home: Home, image: Path, attach: Callable[..., Path], points: tuple[Path, Path]
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
 from bootwright.busy import contents, devices, mounting
 from bootwright.busy import holders as holding
-from bootwright.busy.explanation import Explanation
+from bootwright.busy.explanation import BusyDevice, Explanation
 from bootwright.busy.holders import BlockDevices, Holder
 from bootwright.busy.mounting import Mounting
 from bootwright.busy.owners import DELETED, Folders
@@ -223,31 +224,36 @@ def _previous(
             f"{name} uses a deleted file that was {path} before, not the file that is there now: "
             f"what is written to {name} is not in this file, and is lost when {name} is detached"
         )
-        found = of_deleted(path, bound, block_devices, folders)
+        found = of_deleted(path, [bound], block_devices, folders)
         fixes += found.fixes
     return reasons, fixes
 
 
 def of_deleted(
-    path: Path, bound: Bound, block_devices: BlockDevices, folders: Folders
+    path: Path, using: Sequence[Bound], block_devices: BlockDevices, folders: Folders
 ) -> Explanation:
-    """Explain that a file which is deleted is still used by a loop device."""
-    name = bound.node.name
-    seen = openers.of_devices(devices.numbers_with_partitions([name]))
-    held, _ = devices.holders_of(name, block_devices, folders, seen)
-    reasons, fixes = devices.problems(bound, held)
+    """Explain that a file which is deleted is still used by loop devices."""
+    seen = openers.of_devices(devices.numbers_with_partitions([b.node.name for b in using]))
+    found: list[BusyDevice] = []
+    names = ", ".join(bound.node.name for bound in using)
+    reasons = [f"{path} does not exist any more, but is attached to {names}"]
+    fixes: list[str] = []
+    for bound in using:
+        held, _ = devices.holders_of(bound.node.name, block_devices, folders, seen)
+        words, more = devices.problems(bound, held)
+        found.append(devices.loop_device(bound, held, folders))
+        reasons += words
+        fixes += [*more, *devices.freeing(bound, held, folders)]
     unseen = devices.unseen_processes(seen.unseen)
+    if unseen:
+        fixes.append(devices.as_root(path))
     return Explanation(
         path=str(path),
         kind="file",
         is_busy=True,
-        devices=(devices.loop_device(bound, held, folders),),
-        reasons=(f"{path} does not exist any more, but {name} is attached to it", *reasons),
-        fixes=(
-            *fixes,
-            *devices.freeing(bound, held, folders),
-            *([devices.as_root(path)] if unseen else []),
-        ),
+        devices=tuple(found),
+        reasons=tuple(reasons),
+        fixes=tuple(fixes),
         unseen=unseen,
     )
 

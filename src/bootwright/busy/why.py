@@ -72,7 +72,7 @@ def _of_missing(path: Path, home: Home) -> Explanation:
     """
     block_devices = holding.read_block_devices()
     if using := files.users_of_deleted(path, block_devices):
-        return files.of_deleted(path, using[0], block_devices, Folders.of(home))
+        return files.of_deleted(path, using, block_devices, Folders.of(home))
     name = path.name
     if path.parent == Path("/dev") and (_CLASS_BLOCK / name).exists():
         return _without_node(path)
