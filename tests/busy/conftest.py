@@ -39,6 +39,8 @@ def attach() -> Iterator[Callable[..., Path]]:
     yield bind
     for node, path in nodes.items():
         if backing(node).startswith(path):
+            if list(Path(f"/sys/block/{node.name}").glob("*/partition")):
+                run("partx", "--delete", node)
             run("losetup", "-d", node)
     deadline = time.monotonic() + 60
     while left := [n for n, path in nodes.items() if backing(n).startswith(path)]:

@@ -142,6 +142,9 @@ def test_of_device_explains_a_disk_with_partitions(
     part = explain_busy(partition, home)
     assert part.devices[0].text == f"is a partition of {node.name}, which uses {image}"
     assert f"sudo umount {points[0]}" in _commands(part)
+    run("umount", points[0])
+    run(*_command(explain_busy(node, home), "partx --delete"))
+    assert not partition.exists()
 
 
 def _command(found: Explanation, words: str) -> list[str]:

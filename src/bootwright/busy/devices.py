@@ -143,6 +143,9 @@ def freeing(bound: Bound, held: Sequence[Holder], folders: Folders) -> list[str]
         return ["free what a dead machine left: $ bootwright doctor --fix"]
     fixes = [advice(h) for h in held if h.claims]
     fixes += [f"end process {h.name}: $ sudo kill {h.name}" for h in held if _only_opens(h)]
+    if partitions_of(bound.node.name) and not scans_partitions(bound):
+        # The kernel removes them on detach only with --partscan: else the next file gets them.
+        fixes.append(f"remove its partitions: $ sudo partx --delete {bound.node}")
     if not (bound.autoclear and held):
         fixes.append(f"detach it when nothing needs it: $ sudo losetup -d {bound.node}")
     return list(dict.fromkeys(fixes))
