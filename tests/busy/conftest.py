@@ -17,6 +17,15 @@ def run(*argv: object) -> str:
     return done.stdout.strip()
 
 
+def delete_partitions(node: Path) -> None:
+    """Wait until mount namespaces that other tests have just created let go of a partition."""
+    deadline = time.monotonic() + 60
+    while list(Path(f"/sys/block/{node.name}").glob("*/partition")):
+        assert time.monotonic() < deadline, node
+        subprocess.run(["partx", "--delete", node], capture_output=True, check=False)
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "disk.ext4"
@@ -39,8 +48,7 @@ def attach() -> Iterator[Callable[..., Path]]:
     yield bind
     for node, path in nodes.items():
         if backing(node).startswith(path):
-            if list(Path(f"/sys/block/{node.name}").glob("*/partition")):
-                run("partx", "--delete", node)
+            delete_partitions(node)
             run("losetup", "-d", node)
     deadline = time.monotonic() + 60
     while left := [n for n, path in nodes.items() if backing(n).startswith(path)]:

@@ -31,7 +31,7 @@ def explain_busy(path: Path, home: Home) -> Explanation:
 
     Raises:
         NotFoundError: *path* does not exist, or is of another type.
-        HostError: *path* cannot be read.
+        HostError: *path* cannot be read, or a device vanished meanwhile.
     """
     try:
         status = path.stat()
@@ -46,6 +46,15 @@ def explain_busy(path: Path, home: Home) -> Explanation:
         raise HostError(f"cannot read {path}: {error}", hint=_ACCEPTED) from error
     if not any(is_it(status.st_mode) for is_it in (stat.S_ISBLK, stat.S_ISDIR, stat.S_ISREG)):
         raise NotFoundError(f"{path} is {_type_of(status.st_mode)}", hint=_ACCEPTED)
+    try:
+        return _of_existing(path, status, home)
+    except FileNotFoundError as error:
+        raise HostError(
+            f"{error.filename} vanished while {path} was examined", hint="run it again"
+        ) from error
+
+
+def _of_existing(path: Path, status: os.stat_result, home: Home) -> Explanation:
     block_devices = holding.read_block_devices()
     if stat.S_ISDIR(status.st_mode):
         return of_folder(path, block_devices)
