@@ -91,3 +91,11 @@ def test_of_loop_below_a_snapshot_is_its_machines() -> None:
         owner = of_mapped(below, [image], [below], folders)
         assert owner is not None
         assert (owner.state, owner.machine) == (state, "web")
+
+
+def test_holders_marks_a_stale_device_mapper_device() -> None:
+    mapped = _mapped("left-over", "", "loop3")
+    block_devices = BlockDevices(loops=(_loop(5),), mapped=(mapped,))
+    [holder] = holders((7, 3), ("dm-1",), block_devices, Openers(), True)
+    assert "nothing has that open" in holder.text
+    assert holder.fix == "sudo dmsetup remove left-over"

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from bootwright.disks import devicemapper, loop
@@ -36,6 +38,8 @@ class Holder:
     """Whether it prevents others from mounting the device; opening it alone does not."""
     fix: str = ""
     """A command that releases the device."""
+    device: str = ""
+    """Where it holds a partition of the device, or the disk of the partition: its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +51,36 @@ class BlockDevices:
     mapped: tuple[Mapped, ...] = ()
     mounted: tuple[Mount, ...] = ()
     swaps: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Swap devices, by major and minor number."""
+    swap_files: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Swap files, by device and inode."""
 
 
 def read_block_devices() -> BlockDevices:
     """Read the block devices of this host; changes nothing."""
     order = {name: index for index, name in enumerate(os.listdir(SYS_BLOCK))}
     loops = sorted(loop.bound(), key=lambda b: order.get(f"loop{b.number}", len(order)))
+    here = mounts.table()
+    swaps, swap_files = _swaps()
     return BlockDevices(
         loops=tuple(loops),
         mapped=tuple(devicemapper.every()),
-        mounted=(*mounts.table(), *mounts.elsewhere()),
-        swaps=_swaps(),
+        mounted=(*here, *_independent(here, mounts.elsewhere())),
+        swaps=swaps,
+        swap_files=swap_files,
     )
+
+
+def _independent(here: Iterable[Mount], elsewhere: Iterable[Mount]) -> Iterator[Mount]:
+    """Yield the mounts of other namespaces that stay when those of this one are unmounted.
+
+    Services with namespaces of their own receive the unmounts of the host's shared mounts.
+    Source: mount_namespaces(7), shared subtrees.
+    """
+    shared = {(mount.device, mount.point, group) for mount in here for group in mount.groups}
+    for mount in elsewhere:
+        if not any((mount.device, mount.point, group) in shared for group in mount.groups):
+            yield mount
 
 
 def numbers_of(name: str, sys_block: Path = SYS_BLOCK) -> tuple[int, int]:
@@ -98,7 +120,7 @@ def holders(
         claimed: The result of `is_claimed`.
     """
     found = [_stacked(name, block_devices) for name in by_kernel]
-    found += [_mount(mount) for mount in block_devices.mounted if mount.device == device]
+    found += [of_mount(mount) for mount in block_devices.mounted if mount.device == device]
     if swap := block_devices.swaps.get(device):
         found.append(
             Holder(
@@ -106,7 +128,7 @@ def holders(
                 name=swap,
                 text="swap space",
                 claims=True,
-                fix=f"sudo swapoff {swap}",
+                fix=f"sudo swapoff {quote(swap)}",
             )
         )
     explained = any(holder.claims for holder in found)
@@ -141,13 +163,15 @@ def _stacked(name: str, block_devices: BlockDevices) -> Holder:
     return Holder(
         kind="device mapper",
         name=name,
-        text=f"device-mapper device {name} ({mapped.name}) is on top of it",
+        text=f"device-mapper device {name} ({mapped.name}) is on top of it"
+        + (", and nothing has that open" if mapped.open_count == 0 else ""),
         claims=True,
         fix=f"sudo dmsetup remove {mapped.name}",
     )
 
 
-def _mount(mount: Mount) -> Holder:
+def of_mount(mount: Mount) -> Holder:
+    """Return a mount as what holds its device."""
     where = f"mounted at {mount.point} ({mount.kind}{', read-only' if mount.read_only else ''})"
     if mount.pid:
         return Holder(
@@ -155,30 +179,35 @@ def _mount(mount: Mount) -> Holder:
             name=str(mount.point),
             text=f"{where}, in the mount namespace of process {mount.pid}",
             claims=True,
-            fix=f"sudo nsenter -t {mount.pid} -m umount {mount.point}",
+            fix=f"sudo nsenter -t {mount.pid} -m umount {quote(str(mount.point))}",
         )
     return Holder(
         kind="mount",
         name=str(mount.point),
         text=where,
         claims=True,
-        fix=f"sudo umount {mount.point}",
+        fix="" if mount.point == Path("/") else f"sudo umount {quote(str(mount.point))}",
     )
 
 
-def _swaps(swaps: Path = Path("/proc/swaps")) -> dict[tuple[int, int], str]:
-    """Source: proc(5), /proc/swaps."""
-    found = {}
+def _swaps(
+    swaps: Path = Path("/proc/swaps"),
+) -> tuple[dict[tuple[int, int], str], dict[tuple[int, int], str]]:
+    """Return the swap devices and the swap files. Source: proc(5), /proc/swaps."""
+    devices: dict[tuple[int, int], str] = {}
+    files: dict[tuple[int, int], str] = {}
     try:
         lines = swaps.read_text().splitlines()[1:]
     except OSError:
-        return {}
+        return devices, files
     for line in lines:
-        name = line.split()[0]
+        name = line.split()[0].replace("\\040", " ")
         try:
-            number = os.stat(name).st_rdev
+            status = os.stat(name)
         except OSError:
             continue
-        if number:
-            found[os.major(number), os.minor(number)] = name
-    return found
+        if stat.S_ISBLK(status.st_mode):
+            devices[os.major(status.st_rdev), os.minor(status.st_rdev)] = name
+        else:
+            files[status.st_dev, status.st_ino] = name
+    return devices, files

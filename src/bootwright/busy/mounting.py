@@ -53,7 +53,7 @@ def of_device(name: str, holders: Sequence[Holder]) -> Mounting:
     claims = [holder for holder in holders if holder.claims]
     if not claims:
         return Mounting(verdict="reuses", loop=name)
-    if all(holder.kind == "mount" for holder in claims):
+    if all(holder.kind == "mount" and not holder.device for holder in claims):
         return Mounting(verdict="shares", loop=name)
     return Mounting(
         verdict="busy",

@@ -54,9 +54,12 @@ class Folders:
         files = {}
         roots = []
         for root in (home.data, home.state, home.cache):
-            if not root.is_dir():
-                continue
-            roots.append((root.stat().st_dev, root.resolve()))
+            try:
+                if not root.is_dir():
+                    continue
+                roots.append((root.stat().st_dev, root.resolve()))
+            except PermissionError:
+                continue  # another user's home: none of its devices can be recognised
             for parent, _, names in os.walk(root):
                 for name in names:
                     path = Path(parent) / name
@@ -65,7 +68,10 @@ class Folders:
                     except OSError:
                         continue  # it was just removed
                     files[status.st_dev, status.st_ino] = path
-        alive = frozenset(folder.name for folder in all_machines(home) if folder.is_alive())
+        try:
+            alive = frozenset(folder.name for folder in all_machines(home) if folder.is_alive())
+        except PermissionError:
+            alive = frozenset()
         return Folders(files=files, roots=tuple(roots), alive=alive)
 
     def holding(self, bound: Bound) -> str:

@@ -64,15 +64,17 @@ Examples:
   bootwright doctor why /mnt --json | jq .fixes
 """,
 )
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(path: Path, as_json: bool) -> int:
     """Explain why PATH is busy: a file, a block device or a mount point.
 
-    Which loop devices have it behind them, who has claimed which, what mount would do, and what to
-    do about it. Nothing is changed; root sees more.
+    It shows which loop devices use a file, what a device is attached to, who holds it, what mount
+    and losetup would do, and the command that helps. It changes nothing. Root sees more: other
+    users' processes, mount namespaces and claims.
 
-    Exit status: 0 where nothing stands in the way, 1 where something does.
+    Exit status: 0 where everything was checked and nothing stands in the way; 1 where something
+    does, or where it cannot be known without root ("Not checked").
     """
     from bootwright.busy.why import explain_busy as explain
     from bootwright.reports import explanation
@@ -82,4 +84,4 @@ def why(path: Path, as_json: bool) -> int:
         screen.print_json(found)
     else:
         click.echo(explanation.text(found))
-    return 1 if found.is_busy else 0
+    return 0 if found.is_free else 1

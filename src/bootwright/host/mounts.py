@@ -27,6 +27,8 @@ class Mount:
     """Whether the filesystem itself is read-only, not only this mount of it."""
     pid: int = 0
     """A process in its mount namespace; 0 for this process's."""
+    groups: frozenset[str] = frozenset()
+    """The peer groups that mounts and unmounts reach it from."""
 
 
 def table(mountinfo: Path = MOUNTINFO, *, pid: int = 0) -> list[Mount]:
@@ -53,6 +55,11 @@ def table(mountinfo: Path = MOUNTINFO, *, pid: int = 0) -> list[Mount]:
                 source=_unescaped(rest[1]),
                 read_only="ro" in rest[2].split(","),
                 pid=pid,
+                groups=frozenset(
+                    field.partition(":")[2]
+                    for field in fields[6:]
+                    if field.startswith(("shared:", "master:"))
+                ),
             )
         )
     return found

@@ -68,7 +68,7 @@ def _scan(match: Match, *, links: tuple[str, ...], ourselves: bool = False) -> O
         try:
             paths = [(f"fd {fd}", f"fd/{fd}") for fd in os.listdir(folder / "fd")]
         except PermissionError:
-            unseen += 1
+            unseen += _is_program(folder)
             continue
         except OSError:
             continue  # it ended just now

@@ -144,6 +144,18 @@ def place(disk: BinaryIO, partition: int) -> tuple[int, int]:
     raise FormatError(f"it has no partition {partition}", hint="import the disk again")
 
 
+def starts(disk: BinaryIO) -> dict[int, int]:
+    """Return where each partition begins, in bytes, by its number; those for firmware are left out.
+
+    A disk that begins with a known filesystem or format has none.
+    """
+    if formats.extent(disk, 0) or formats.recognise(disk) is not None:
+        return {}
+    size = disk.seek(0, os.SEEK_END)
+    found = {p.number: p.start_bytes for p in _partitions(disk) or []}
+    return {number: start for number, start in found.items() if 0 < start < size}
+
+
 def _partitions(disk: BinaryIO) -> list[_Partition] | None:
     """Return all partitions but those for firmware; None where there is no table."""
     gpt = _gpt(disk)

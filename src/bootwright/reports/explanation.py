@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Sequence
 from typing import Protocol
 
-_WIDTH = 100
+_MOST_WIDTH = 100
 
 
 class _Holder(Protocol):
@@ -40,12 +41,15 @@ class Explained(Protocol):
     def fixes(self) -> Sequence[str]: ...
     @property
     def notes(self) -> Sequence[str]: ...
+    @property
+    def checked(self) -> Sequence[str]: ...
+    @property
+    def unseen(self) -> Sequence[str]: ...
 
 
 def text(found: Explained) -> str:
     """Return first whether anything is in the way, then who holds what, why, and what to do."""
-    verdict = "is busy" if found.is_busy else "is not busy"
-    lines = [f"{found.path} ({found.kind}) {verdict}"]
+    lines = _wrapped(f"{found.path} ({found.kind}) {_verdict(found)}", "")
     for device in found.devices:
         lines += ["", *_wrapped(f"{device.name}  {device.text}", "  ")]
         lines += [line for h in device.holders for line in _wrapped(f"held: {h.text}", "    ")]
@@ -53,10 +57,23 @@ def text(found: Explained) -> str:
         ("Why", found.reasons),
         ("What to do", found.fixes),
         ("Also", found.notes),
+        ("Not checked", found.unseen),
+        (
+            "Checked as far as permitted" if found.unseen else "Checked",
+            () if found.is_busy else found.checked,
+        ),
     ):
         if words:
             lines += ["", heading, *(line for word in words for line in _told(word))]
     return "\n".join(lines)
+
+
+def _verdict(found: Explained) -> str:
+    if found.is_busy:
+        return "is busy"
+    if found.unseen:
+        return "is not busy as far as this user can see, but not everything could be checked"
+    return "is not busy: nothing stands in the way"
 
 
 def _told(words: str) -> list[str]:
@@ -71,7 +88,7 @@ def _told(words: str) -> list[str]:
 def _wrapped(words: str, indent: str) -> list[str]:
     return textwrap.wrap(
         _plain(words),
-        _WIDTH,
+        min(_MOST_WIDTH, shutil.get_terminal_size((_MOST_WIDTH, 24)).columns),
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_long_words=False,
