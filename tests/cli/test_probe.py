@@ -27,7 +27,7 @@ def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     [
         ([], "no image was given"),
         (["--tiny"], "a tiny guest cannot be probed: it runs one command and powers off"),
-        (["web", "--only", "ptty"], "unknown probe 'ptty'"),
+        (["web", "--only", "ptty"], "no probe is called 'ptty'"),
         (["web", "--probe", ""], "--probe has no command"),
         (["web", "--probes", "/nowhere"], "cannot read the probes /nowhere"),
         (["web"], "no image is called 'web'"),

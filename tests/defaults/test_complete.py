@@ -283,7 +283,7 @@ def test_complete_refuses_a_vmlinux_without_pvh(
 def test_complete_names_missing_images_and_kernels(home: Home, kernel: Kernel) -> None:
     with pytest.raises(NotFoundError, match=r"^no image is called 'web'$") as bad:
         tcg(home, image="web")
-    assert bad.value.hint == "there is no image yet"
+    assert bad.value.hint == "bootwright image build web --debian bookworm"
     with pytest.raises(NotFoundError, match=r"^no kernel is called 'debain'$") as bad:
         tcg(home, kernel="debain")
     assert bad.value.hint == "did you mean 'debian'?"

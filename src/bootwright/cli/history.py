@@ -33,7 +33,10 @@ class _List(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0].isdecimal():
-            ctx.fail(f"No such command {args[0]!r}. Did you mean: history show {args[0]}")
+            raise InputError(
+                f"bootwright history has no command {args[0]!r}",
+                hint=f"to show that boot: bootwright history show {args[0]}",
+            )
         return super().resolve_command(ctx, args)
 
 

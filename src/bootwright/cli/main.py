@@ -47,6 +47,8 @@ COMMANDS = {
     "prune": ("prune", "Remove unused files and machines, after listing them."),
     "completion": ("completion", "Print a shell's completion script."),
 }
+_WITHOUT_HOME = {"completion", "doctor"}
+"""They use no home, or report what is wrong with it."""
 _PASS_STATUS = {"run", "ssh"}
 
 
@@ -73,13 +75,15 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; for a misspelt one, name the nearest."""
-        import difflib
+        """Find the command.
 
+        Raises:
+            InputError: there is none of that name; the hint has the nearest.
+        """
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
+            from bootwright.cli import usage
+
+            raise usage.no_command(args[0], list(COMMANDS), ctx.command_path)
         return super().resolve_command(ctx, args)
 
 
@@ -90,7 +94,8 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, message="bootwright %(version)s")
 @click.option("--debug", is_flag=True, help="Print each command that is run, ready to paste.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
     if not gc.isenabled():  # see __main__; by now the command's module is imported
         gc.freeze()
@@ -100,6 +105,17 @@ def cli(debug: bool) -> None:
 
         logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
         logging.getLogger("asyncio").setLevel(logging.WARNING)
+    if context.invoked_subcommand not in _WITHOUT_HOME and not _asks_for_help(sys.argv):
+        from bootwright.home import locate_home
+        from bootwright.host.home_check import check_home
+
+        check_home(locate_home())
+
+
+def _asks_for_help(words: Sequence[str]) -> bool:
+    """Say whether help is asked for; what stands behind ``--`` is a guest's command."""
+    own = words[: words.index("--")] if "--" in words else words
+    return "--help" in own or "-h" in own
 
 
 def run(arguments: Sequence[str], entered_ns: int) -> int:
@@ -120,8 +136,10 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return wrong_usage
-    except click.ClickException as error:
-        error.show()
+    except click.UsageError as error:
+        from bootwright.cli import usage
+
+        tell(usage.translated(error))
         return wrong_usage
     except click.Abort:
         return INTERRUPTED
@@ -144,8 +162,12 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         # A folder without permission, a disk that went away: the system's own words say it best.
         import logging
 
+        from bootwright.home import locate_home
+        from bootwright.host.home_check import explain_refusal
+
         logging.getLogger(__name__).debug("", exc_info=True)
-        tell(HostError(f"the system refused: {error}", hint="bootwright --debug says where"))
+        other = HostError(f"the system refused: {error}", hint="bootwright --debug says where")
+        tell(explain_refusal(error, locate_home()) or other)
         return own_failure
 
 

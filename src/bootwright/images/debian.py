@@ -53,9 +53,7 @@ class Build:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", self.suite):
-            raise InputError(
-                f"{self.suite!r} is no Debian suite", hint="suites are such as bookworm, trixie"
-            )
+            raise InputError(f"{self.suite!r} is not a Debian suite", hint=suites.hint(self.suite))
         for package in self.include:
             if not _PACKAGE_PATTERN.fullmatch(package):
                 raise InputError(

@@ -108,6 +108,8 @@ class DraftField:
         """
         if value == self.default:
             return value
+        if value == "":
+            raise InputError(f"{self.name} is empty", hint=f"leave it out, or {self._form()}")
         try:
             good = msgspec.convert(value, self.type)
         except msgspec.ValidationError as error:
@@ -127,7 +129,7 @@ class DraftField:
         try:
             return size.parse(value, unit=self.unit) // size.UNIT_BYTES[self.unit]
         except InputError as error:
-            raise InputError(f"{self.name}: {error}", hint=error.hint) from error
+            raise InputError(f"{self.name}: {error}", hint=self._form()) from error
 
     def recipe_value(self, text: str) -> str | int:
         """Return what a recipe holds for the text of a change.
@@ -151,12 +153,34 @@ class DraftField:
 
     def _refused(self, value: object, values: tuple[str, ...]) -> InputError:
         accepted = f"one of {', '.join(values)}" if values else _ACCEPTED[self.type]
+        from bootwright import suggest  # here: no boot waits for it
+
+        near = suggest.nearest(value, values) if isinstance(value, str) else ""
         return InputError(
             f"{self.name} is {value!r}, but must be {accepted}",
-            hint="bootwright recipe show prints a whole recipe",
+            hint=f"did you mean {near!r}?" if near else self._form(),
         )
 
+    def _form(self) -> str:
+        """Return a hint with the field as a recipe has it, and as an option."""
+        if self.is_flag:
+            return f"such as {self.name} = true"
+        values = [value for value in self.change_values if value not in self.implied]
+        example = _EXAMPLES.get(self.name) or (values or ["..."])[0]
+        if self.name == "guest_files":
+            return 'such as guest_files = [{ path = "/init", digest = "sha256-...", mode = 493 }]'
+        if _ACCEPTED.get(self.type) == "a list of strings":
+            return f'such as {self.name} = ["{example}"]'
+        written = example if self.is_number else f'"{example}"'
+        option = f", or --{self.word} {example} as an option" if self.is_option else ""
+        return f"such as {self.name} = {written}{option}"
 
+
+_EXAMPLES = {
+    **{"image": "web", "kernel": "debian", "trim": "small", "memory": "512M", "vcpus": "2"},
+    **{"append": "debug", "without": "quiet", "disk_size": "20G", "seed": "1", "cpu": "max"},
+    **{"cmdline": "quiet", "vmm_options": "hpet=off"},
+}
 _ACCEPTED: dict[Any, str] = {
     bool: "true or false",
     str | None: "text",
