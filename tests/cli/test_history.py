@@ -15,6 +15,7 @@ from bootwright.cli import times
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.recipes import recipe_file
+from bootwright.reports import text
 from tests.history.samples import boot, filled
 from tests.machines.samples import RECIPE
 
@@ -58,7 +59,7 @@ def test_history_empty_says_what_fills_it(bootwright: Cli, home: Home) -> None:
 
 def test_history_lists_the_newest_boot_last(bootwright: Cli, three: History) -> None:
     done = bootwright("history")
-    when = [times.shown(NOW_S - days * DAY_S) for days in (3, 1, 0)]
+    when = [text.age(NOW_S - days * DAY_S, time.time()) for days in (3, 1, 0)]
     assert (done.status, done.err) == (0, "")
     header, *rows = done.out.splitlines()
     assert header.split() == [

@@ -247,10 +247,11 @@ def _table(rows: Iterable[ListedBoot]) -> str:
     header = [
         *("ID", "WHEN", "IMAGE", "KERNEL", "INIT", "ON", "START-UP", "WHOLE", "UNACCOUNTED"),
     ]
+    now_s = time.time()
     lines = [
         [
             str(row.id),
-            times.shown(row.began_s),
+            text.age(row.began_s, now_s),
             _name(row.image) or "(tiny)",
             _name(row.kernel),
             row.init,
@@ -261,7 +262,7 @@ def _table(rows: Iterable[ListedBoot]) -> str:
         ]
         for row in rows
     ]
-    return screen.table(header, lines)
+    return screen.table(header, lines, optional=("INIT", "UNACCOUNTED", "KERNEL", "ON", "START-UP"))
 
 
 def _on(row: ListedBoot) -> str:

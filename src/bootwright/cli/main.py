@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from bootwright import __version__
 from bootwright.errors import BootwrightError, HostError, InputError, LostGuestError
 
 FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
+
+_LONG_WORD = re.compile(r"[^\s/]{300,}")
+"""No name of a file is as long."""
 
 # command: (module, one line of help). Only the module of the command that is used is imported.
 COMMANDS = {
@@ -97,6 +101,9 @@ class LazyGroup(click.Group):
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
     """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
+    from bootwright.cli.tables import colors
+
+    context.color = colors()
     if not gc.isenabled():  # see __main__; by now the command's module is imported
         gc.freeze()
         gc.enable()
@@ -173,11 +180,16 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
 
 def tell(error: BootwrightError) -> None:
     """Print a foreseen error: what failed, what was seen, what to try."""
-    lines = [f"bootwright: error: {error}"]
+    # Whatever is quoted of what was given stays readable.
+    lines = [f"bootwright: error: {_LONG_WORD.sub(_shortened, str(error))}"]
     lines += [f"  | {line}" for line in error.evidence.splitlines()]
     if error.hint:
-        lines.append(f"  hint: {error.hint}")
+        lines.append(f"  hint: {_LONG_WORD.sub(_shortened, error.hint)}")
     click.echo("\n".join(lines), err=True)
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return f"{word[0][:40]}…{word[0][-20:]} ({len(word[0])} characters)"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ def trend(
 
     if not found.series:
         return _say_none()
-    click.echo(report.trend(found, color=sys.stdout.isatty()))
+    click.echo(report.trend(found, color=screen.colors()))
     return 0
 
 

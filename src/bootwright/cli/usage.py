@@ -11,6 +11,7 @@ from bootwright.errors import InputError
 _CHOICE = re.compile(r"(.*) is not one of .*", re.DOTALL)
 _RANGE = re.compile(r"(.*) is not in the range .*", re.DOTALL)
 _COMMAND = re.compile(r"No such command '(.*)'\.?", re.DOTALL)
+_HELP = ("--help", "-h")
 _USAGE_LENGTH = 140
 """The longest usage that fits the two lines of a hint."""
 
@@ -34,6 +35,10 @@ def translated(error: click.UsageError) -> InputError:
     unknown = _COMMAND.fullmatch(error.message)
     if unknown and context and isinstance(context.command, click.Group):
         return no_command(unknown[1], context.command.list_commands(context), path)
+    if isinstance(error, click.BadOptionUsage) and "requires an argument" in error.message:
+        option = error.option_name
+        hint = f"{path} --help explains {option}" if context else f"write {option} VALUE"
+        return InputError(f"{option} needs a value", hint=hint)
     text = error.format_message().removesuffix(".")
     if text.startswith("Got unexpected extra argument"):
         words = text.partition("(")[2].removesuffix(")")
@@ -66,7 +71,7 @@ def _option_hint(error: click.NoSuchOption, path: str) -> str:
     known = []
     if error.ctx:
         known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
-    near = suggest.nearest(error.option_name, (name for name in known if name.startswith("-")))
+    near = suggest.nearest(error.option_name, (n for n in known if n[0] == "-" and n not in _HELP))
     return f"did you mean {near}?" if near else f"{path} --help lists its options"
 
 
@@ -114,12 +119,20 @@ def _name(error: click.BadParameter) -> str:
     assert param is not None
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
-    return param.make_metavar(error.ctx).strip("[]") if error.ctx else param.human_readable_name
+    if isinstance(param.type, click.Choice) or error.ctx is None:
+        return param.human_readable_name.upper()  # its metavar is the list of what it accepts
+    return param.make_metavar(error.ctx).strip("[]")
 
 
 def _usage(context: click.Context | None) -> str:
     if context is None:
         return "bootwright --help"
     pieces = context.command.collect_usage_pieces(context)
-    usage = " ".join([context.command_path, *(p for p in pieces if p != "[OPTIONS]")])
+    needed = [
+        f"{max(param.opts, key=len)} {param.make_metavar(context)}"
+        for param in context.command.get_params(context)
+        if isinstance(param, click.Option) and param.required
+    ]
+    words = [context.command_path, *(piece for piece in pieces if piece != "[OPTIONS]"), *needed]
+    usage = " ".join(words)
     return f"usage: {usage}" if len(usage) <= _USAGE_LENGTH else f"{context.command_path} --help"

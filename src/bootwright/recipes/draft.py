@@ -109,7 +109,7 @@ class DraftField:
         if value == self.default:
             return value
         if value == "":
-            raise InputError(f"{self.name} is empty", hint=f"leave it out, or {self._form()}")
+            raise InputError(f"{self.name} is empty", hint=self._form())
         try:
             good = msgspec.convert(value, self.type)
         except msgspec.ValidationError as error:

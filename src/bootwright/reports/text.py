@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from bootwright.timelines.phases import Phase, total_ns
@@ -36,9 +37,11 @@ def styled(row: str, style: str, wanted: bool) -> str:
 
 
 def age(since_s: float, now_s: float) -> str:
-    """Return how long ago something was, in its largest unit."""
+    """Return how long ago something was, in its largest unit; after two days, its local date."""
     seconds = max(0, int(now_s - since_s))
-    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+    if seconds >= 2 * 86400:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(since_s))
+    for unit, name in ((3600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit:
             return f"{seconds // unit} {name} ago"
     return f"{seconds} seconds ago"
