@@ -132,6 +132,10 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         entered_ns: When the command was entered, on the host's monotonic clock.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    if _asks_for_help(arguments) or arguments[:1] not in (["run"], ["start"]):
+        from bootwright.cli import helptext
+
+        click.Context.formatter_class = helptext.Formatter
     command = next((word for word in arguments if not word.startswith("-")), "")
     own_failure = OWN_FAILURE if command in _PASS_STATUS else FAILED
     wrong_usage = OWN_FAILURE if command in _PASS_STATUS else WRONG_USAGE

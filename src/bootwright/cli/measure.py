@@ -63,5 +63,5 @@ def command(image: str | None, number: int, **options: Any) -> int:
     if options["as_json"]:
         screen.print_json(result)
     else:
-        click.echo(report.text(result, color=screen.colors()))
+        click.echo(report.text(result, color=screen.colors(), columns=screen.width()))
     return 0 if result.boots else 1

@@ -179,7 +179,7 @@ def _shown(spec: MachineSpec, recorder: Recorder, *, quiet: bool) -> Iterator[Ob
                     stack.close()  # from here on the screen is the command's
                     if not quiet:
                         cut = phases(recorder.marks(), start_up_of(spec.recipe.init))
-                        screen.say(text.phase_table(cut, "start-up"))
+                        screen.say(text.phase_table(cut, "start-up", screen.width(sys.stderr)))
                 case MarkReached() if event.name in _DOING and spec.recipe.allows_login:
                     show(Progress(step=_DOING[event.name]))
                 case OutputReceived() if not quiet:

@@ -156,10 +156,12 @@ def fields(value: object) -> str:
 
     assert dataclasses.is_dataclass(value)
     lines = []
+    known = {field.name for field in dataclasses.fields(value)}
     for field in dataclasses.fields(value):
         name, content = field.name, getattr(value, field.name)
         if name.endswith("_bytes"):
             name, content = name.removesuffix("_bytes"), size(content)
+            name += " size" * (name in known)
         elif name.endswith("_s"):
             name, content = name.removesuffix("_s"), times.shown(content)
         words = ", ".join(content) if isinstance(content, tuple) else content

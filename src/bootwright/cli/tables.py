@@ -12,6 +12,8 @@ _NUMBER = re.compile(r"[<>~+-]?[0-9]+(\.[0-9]+)?( ?(B|[KMGT]iB|ns|µs|ms|s|min|h
 _NONE = ("", "-")
 _SMALLEST = 10
 """Characters to which a column is wrapped at most."""
+_LONGEST_WORD = 24
+"""Longer words, such as paths, are broken where nothing else helps."""
 _GAP = 2
 BOLD, _RED, _GREEN, _YELLOW = "1", "31", "32", "33"
 _STYLES = {
@@ -70,7 +72,8 @@ def table(
         kept = [index for index in kept if header[index] != name]
     widths = _widths(header, rows, kept)
     if wide is not None:
-        _narrow(widths, wide)
+        cells = [[line[index] for line in (header, *rows)] for index in kept]
+        _narrow(widths, [_smallest(column, index) for index, column in enumerate(cells)], wide)
     right = [_is_number([row[index] for row in rows]) for index in kept]
     lines = _lines([header[index] for index in kept], widths, right, BOLD)
     for row in rows:
@@ -86,15 +89,23 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _narrow(widths: list[int], wide: int) -> None:
+def _smallest(cells: Sequence[str], index: int) -> int:
+    """Return the width to which a column can be wrapped: names and words stay whole."""
+    if index == 0:
+        return max(map(len, cells))
+    longest = max(len(word) for cell in cells for word in cell.split() or [""])
+    return max(_SMALLEST, min(longest, _LONGEST_WORD))
+
+
+def _narrow(widths: list[int], smallest: Sequence[int], wide: int) -> None:
     """Make the widest columns narrower until all of them fit into *wide*, or none can be."""
     while (over := _total(widths) - wide) > 0:
-        widest = max(widths)
-        if widest <= _SMALLEST:
+        wider = [i for i, width in enumerate(widths) if width > smallest[i]]
+        if not wider:
             return
-        index = widths.index(widest)
-        next_widest = max([w for i, w in enumerate(widths) if i != index], default=0)
-        widths[index] = max(_SMALLEST, widest - over, min(next_widest, widest - 1))
+        index = max(wider, key=lambda i: widths[i])
+        others = max([widths[i] for i in wider if i != index], default=0)
+        widths[index] = max(smallest[index], widths[index] - over, min(others, widths[index] - 1))
 
 
 def _is_number(cells: Sequence[str]) -> bool:

@@ -59,7 +59,7 @@ def trend(
 
     if not found.series:
         return _say_none()
-    click.echo(report.trend(found, color=screen.colors()))
+    click.echo(report.trend(found, color=screen.colors(), columns=screen.width()))
     return 0
 
 

@@ -259,7 +259,8 @@ class BuildLog:
             )
         if found := re.findall(r"dpkg: error processing (?:package|archive) (\S+)", errors):
             return BuildError(f"package {found[0]} could not be installed", evidence=evidence)
-        if "newuidmap" in everything or "unshare" in errors or "subuid" in everything:
+        no_users = ("unable to pick chroot mode", "newuidmap", "subuid")
+        if any(words in everything for words in no_users) or "unshare" in errors:
             return HostError(
                 "this host does not let an ordinary user build images",
                 hint=NAMESPACE_HINT,
