@@ -22,6 +22,7 @@ from bootwright.errors import BootwrightError, HostError, InputError, LostGuestE
 
 FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONG_WORD = re.compile(r"[^\s/]{300,}")
 """No name of a file is as long."""
 
@@ -184,8 +185,9 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
 
 def tell(error: BootwrightError) -> None:
     """Print a foreseen error: what failed, what was seen, what to try."""
-    # Whatever is quoted of what was given stays readable.
-    lines = [f"bootwright: error: {_LONG_WORD.sub(_shortened, str(error))}"]
+    # Whatever is quoted of what was given stays readable, and one line.
+    message = _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(error))
+    lines = [f"bootwright: error: {_LONG_WORD.sub(_shortened, message)}"]
     lines += [f"  | {line}" for line in error.evidence.splitlines()]
     if error.hint:
         lines.append(f"  hint: {_LONG_WORD.sub(_shortened, error.hint)}")

@@ -50,6 +50,8 @@ class DraftField:
     """What a size without a unit counts: bytes or MiB, as the field of the recipe does."""
     names: Literal["images", "kernels", "trims", "fast_defaults"] | None = None
     """What its texts are names of: the shell completes them."""
+    least: int = 0
+    """The smallest number that it accepts."""
     implied: tuple[str, ...] = ()
     """Values that follow from other fields: recipe files have them, and no option takes them."""
     is_option: bool = True
@@ -116,6 +118,10 @@ class DraftField:
             raise self._refused(value, self.values) from error
         if self.is_size:
             self.number_of(good)
+        if self.is_number and good < self.least:
+            raise InputError(
+                f"{self.name} is {good}, but must be {self.least} or more", hint=self._form()
+            )
         return tuple(good) if self.is_list else good
 
     def number_of(self, value: Size) -> int:
@@ -155,9 +161,10 @@ class DraftField:
         accepted = f"one of {', '.join(values)}" if values else _ACCEPTED[self.type]
         from bootwright import suggest  # here: no boot waits for it
 
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)  # as TOML has it
         near = suggest.nearest(value, values) if isinstance(value, str) else ""
         return InputError(
-            f"{self.name} is {value!r}, but must be {accepted}",
+            f"{self.name} is {shown}, but must be {accepted}",
             hint=f"did you mean {near!r}?" if near else self._form(),
         )
 
@@ -234,7 +241,7 @@ class DraftFields:
     ] = None
     vcpus: Annotated[
         int | None,
-        DraftField("vCPUs; default: 2 with KVM, 1 with TCG.", metavar="N", is_change=True),
+        DraftField("vCPUs; default: 2 with KVM, 1 with TCG.", metavar="N", least=1, is_change=True),
     ] = None
     append: Annotated[
         Sequence[str], DraftField("Add to the kernel command line.", metavar="ARGS")
