@@ -313,10 +313,20 @@ def _lines(stored: StoredBoot) -> Iterable[str]:
         "boot id": host.boot_id,
     }
     yield "\nhost"
-    yield from (f"  {name:<12} {fact}" for name, fact in facts.items() if fact)
-    yield from (f"  {name:<12} {fact}" for name, fact in _mitigations(host.mitigations))
+    for name, fact in (*facts.items(), *_mitigations(host.mitigations)):
+        yield from _wrapped(name, str(fact)) if fact else ()
     yield f"\nrecipe (bootwright history show {row.id} --recipe prints it alone)"
     yield from (f"  {line}".rstrip() for line in _toml(stored).splitlines())
+
+
+def _wrapped(name: str, fact: str) -> Iterable[str]:
+    """Return a fact as lines that fit the terminal; in a pipe it is one."""
+    import textwrap
+
+    first = f"  {name:<12} "
+    return textwrap.wrap(
+        fact, screen.width() or 10_000, initial_indent=first, subsequent_indent=" " * len(first)
+    )
 
 
 def _mitigations(known: dict[str, str]) -> Iterable[tuple[str, str]]:
