@@ -77,20 +77,6 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command.
-
-        Raises:
-            InputError: there is none of that name; the hint has the nearest.
-        """
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from bootwright.cli import usage
-
-            raise usage.no_command(args[0], list(COMMANDS), ctx.command_path)
-        return super().resolve_command(ctx, args)
-
 
 @click.command(
     cls=LazyGroup,

@@ -34,7 +34,7 @@ def translated(error: click.UsageError) -> InputError:
     # Click 8.4 and later has a class for it.
     unknown = _COMMAND.fullmatch(error.message)
     if unknown and context and isinstance(context.command, click.Group):
-        return no_command(unknown[1], context.command.list_commands(context), path)
+        return _no_command(unknown[1], context.command.list_commands(context), path)
     if isinstance(error, click.BadOptionUsage) and "requires an argument" in error.message:
         option = error.option_name
         hint = f"{path} --help explains {option}" if context else f"write {option} VALUE"
@@ -46,7 +46,7 @@ def translated(error: click.UsageError) -> InputError:
     return InputError(f"{path}: {text[:1].lower()}{text[1:]}", hint=f"{path} --help")
 
 
-def no_command(word: str, known: list[str], path: str) -> InputError:
+def _no_command(word: str, known: list[str], path: str) -> InputError:
     """Return the error for an unknown command.
 
     Args:
