@@ -33,7 +33,9 @@ _HEIGHT = {
     "history": 2,  # it stores a timeline's data, and knows no machine
     **dict.fromkeys(("host", "journal", "store", "home"), 1),
     # Values: they know each other, and nothing of the host.
-    **dict.fromkeys(("recipes", "digest", "errors", "events", "values", "statistics"), 0),
+    **dict.fromkeys(
+        ("recipes", "digest", "errors", "events", "suggest", "values", "statistics"), 0
+    ),
 }
 # They take data and return data: whoever has data may import them.
 _DATA_ROOMS = {"timelines", "reports"}

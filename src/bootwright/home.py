@@ -11,6 +11,8 @@ from pathlib import Path
 
 from bootwright.values import dataclass
 
+VARIABLE = "BOOTWRIGHT_HOME"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
@@ -78,7 +80,7 @@ def locate_home(environment: Mapping[str, str] = os.environ) -> Home:
     ``BOOTWRIGHT_HOME`` puts all of them in one folder; otherwise ``XDG_DATA_HOME``,
     ``XDG_STATE_HOME`` and ``XDG_CACHE_HOME`` apply, with their defaults below ``~``.
     """
-    if root := environment.get("BOOTWRIGHT_HOME"):
+    if root := environment.get(VARIABLE):
         return Home.below(Path(root))
     user = Path(environment.get("HOME") or Path.home())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -46,11 +46,15 @@ class Store:
     Args:
         root: The folder that holds them, created when the first object is staged.
         noun: The word for one object in messages, such as ``image``.
+        makes: Returns the command that makes the object of a name, for hints.
     """
 
-    def __init__(self, root: Path, noun: str) -> None:
+    def __init__(
+        self, root: Path, noun: str, makes: Callable[[str], str] = lambda name: ""
+    ) -> None:
         self.root = root
         self.noun = noun
+        self._makes = makes
 
     def path(self, digest: Digest) -> Path:
         """Return the folder of *digest*, whether it exists or not."""
@@ -100,14 +104,21 @@ class Store:
             raise NotFoundError(
                 f"{reference!r} is the start of {len(found)} {self.noun}s", hint="give more digits"
             )
-        import difflib  # here: no boot waits for it
+        from bootwright import suggest  # here: no boot waits for it
 
-        close = difflib.get_close_matches(reference, names, n=1)
-        known = f"there are: {', '.join(names)}" if names else f"there is no {self.noun} yet"
         raise NotFoundError(
             f"no {self.noun} is called {reference!r}",
-            hint=f"did you mean {close[0]!r}?" if close else known,
+            hint=suggest.hint(reference, names, self._making(reference, names)),
         )
+
+    def _making(self, reference: str, names: Iterable[str]) -> str:
+        """Return the hint for a *reference* that is near no name: the command that makes it."""
+        from bootwright import suggest
+
+        makes = self._makes(reference)
+        if not (known := list(names)):
+            return makes or f"there is no {self.noun} yet"
+        return f"there are: {suggest.listed(known, 60)}" + (f"; or {makes}" if makes else "")
 
     def describe(self, reference: str, kind: type[T]) -> tuple[Digest, Path, T]:
         """Look up *reference* and read the object's description, a JSON file.

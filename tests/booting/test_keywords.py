@@ -84,12 +84,12 @@ def test_a_recipe_is_the_rest(tmp_path: Path) -> None:
         (
             lambda: draft_of("web", memory="lots"),
             "memory: invalid size 'lots'",
-            "use a number and a unit, such as 512M",
+            'such as memory = "512M"',
         ),
         (
             lambda: draft_of("web", accelerator="kmv"),
             "accelerator is 'kmv', but must be one of auto, kvm, tcg",
-            "bootwright recipe show",
+            "did you mean 'kvm'?",
         ),
         (
             lambda: boots.boot("web", memroy="1G"),  # type: ignore[call-arg]
@@ -99,7 +99,7 @@ def test_a_recipe_is_the_rest(tmp_path: Path) -> None:
         (
             lambda: boots.run("true", "web", xyz=1),  # type: ignore[call-arg]
             "run() takes no argument 'xyz'",
-            "image, tiny, kernel",
+            "there are: image, tiny, kernel",
         ),
     ],
 )

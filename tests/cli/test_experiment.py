@@ -158,3 +158,19 @@ def test_kernels_are_compared_in_each_guest(
     assert told["tiny"]["sides"]["B"]["changes"] == ["kernel=debian"]
     assert (told["image"], told["reasons"], told["facts"]) == (None, None, None)
     assert {job.recipe.clock for job in executor.jobs} == {"wall"}
+
+
+def test_trend_of_an_unknown_image_suggests_one_that_was_measured(
+    bootwright: Cli, home: Home
+) -> None:
+    assert bootwright("history", "trend", "wep").err == (
+        "no matching measurements; bootwright measure and check record them\n"
+    )
+    history = History(home.history)
+    whole = measurement([1000] * 6)
+    begun = measurements.begin(history, whole)
+    for sample in whole.samples:
+        measurements.add(history, begun.id, sample)
+    for command in ("trend", "regress"):
+        done = bootwright("history", command, "wep")
+        assert (done.status, done.err) == (0, "no matching measurements; did you mean 'web'?\n")

@@ -15,6 +15,7 @@ from bootwright.cli import times
 from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.recipes import recipe_file
+from bootwright.reports import text
 from tests.history.samples import boot, filled
 from tests.machines.samples import RECIPE
 
@@ -58,7 +59,7 @@ def test_history_empty_says_what_fills_it(bootwright: Cli, home: Home) -> None:
 
 def test_history_lists_the_newest_boot_last(bootwright: Cli, three: History) -> None:
     done = bootwright("history")
-    when = [times.shown(NOW_S - days * DAY_S) for days in (3, 1, 0)]
+    when = [text.age(NOW_S - days * DAY_S, time.time()) for days in (3, 1, 0)]
     assert (done.status, done.err) == (0, "")
     header, *rows = done.out.splitlines()
     assert header.split() == [
@@ -141,12 +142,15 @@ def test_history_refuses_wrong_usage_with_a_hint(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("3",), "No such command '3'. Did you mean: history show 3"),
-        (("show", "web"), "'web' is not a valid integer"),
-        (("show", "0"), "0 is not in the range 1<=x<=9223372036854775807"),
-        (("rm", "9" * 30), "is not in the range"),
-        (("--init", "upstart"), "'upstart' is not one of 'systemd'"),
-        (("--limit", "0"), "0 is not in the range x>=1"),
+        (("3",), "to show that boot: bootwright history show 3"),
+        (("show", "web"), "ID is 'web', but must be a whole number"),
+        (("show", "0"), "ID is 0, which is out of range\n  hint: use a whole number, 1 or more"),
+        (("rm", "9" * 30), "ID... is 999999999999999999999999999999, which is out of range"),
+        (("--init", "upstart"), "--init is 'upstart', but must be one of systemd, "),
+        (
+            ("--limit", "0"),
+            "--limit is 0, which is out of range\n  hint: use a whole number, 1 or more",
+        ),
     ],
 )
 def test_history_refuses_unknown_words(

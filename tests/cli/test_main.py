@@ -52,15 +52,15 @@ def test_main_without_a_command_shows_help_and_returns_2(bootwright: Cli) -> Non
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("rnu", "No such command 'rnu'. Did you mean 'run'?"),
-        ("imgae", "No such command 'imgae'. Did you mean 'image'?"),
-        ("zzzzzz", "No such command 'zzzzzz'."),
+        ("rnu", "'rnu'\n  hint: did you mean 'run'? bootwright run --help"),
+        ("imgae", "'imgae'\n  hint: did you mean 'image'? bootwright image --help"),
+        ("zzzzzz", "'zzzzzz'\n  hint: bootwright --help lists them"),
     ],
 )
 def test_main_misspelt_command_suggests_the_nearest(word: str, said: str, bootwright: Cli) -> None:
     done = bootwright(word)
     assert (done.status, done.out) == (2, "")
-    assert done.err.endswith(f"Error: {said}\n")
+    assert done.err == f"bootwright: error: bootwright has no command {said}\n"
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,11 @@ def test_main_interrupted_returns_130(bootwright: Cli, monkeypatch: pytest.Monke
 def test_main_reports_a_folder_that_cannot_be_made_without_traceback(
     bootwright: Cli, home: Home, debian: Kernel
 ) -> None:
+    home.cache.parent.mkdir(exist_ok=True)
     home.cache.write_text("a file where a folder should be")
     done = bootwright("run", "--tiny", "--accelerator", "tcg", "--", "true")
     assert done.status == 125
-    assert done.err.startswith("bootwright: error: the system refused: ")
+    assert done.err.startswith(f"bootwright: error: {home.cache} is a file, but bootwright needs")
     assert str(home.cache) in done.err
 
 

@@ -97,8 +97,8 @@ def test_timeline_diff_of_two_stored_boots(bootwright: Cli, home: Home, tmp_path
     [
         (("timeline", "--boot", "7"), "7"),
         (("timeline", "diff", "7", "8"), "7"),
-        (("timeline", "diff", "7"), "Missing argument"),
-        (("timeline", "--boot", "x"), "'x' is not a valid integer"),
+        (("timeline", "diff", "7"), "bootwright timeline diff: missing B"),
+        (("timeline", "--boot", "x"), "--boot is 'x', but must be a whole number"),
         (("timeline", "web", "--boot", "7"), "there are --boot and image 'web'"),
         (("timeline", "web", "--html", "/nowhere/x.html"), "there is no folder /nowhere"),
         (("timeline", "web", "--svg", "/"), "cannot write /: it is a folder"),

@@ -17,7 +17,7 @@ def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     assert done.status == 0
     lines = done.out.splitlines()
     assert lines[0].split() == ["NAME", "LIMIT", "PASSES", "IF"]
-    assert "curl-fs-localhost  30 s   curl -fs localhost" in lines
+    assert "curl-fs-localhost   30 s  curl -fs localhost" in lines
     listed = json.loads(bootwright("probe", "--list", "--only", "pty", "--json").out)
     assert listed == [{"name": "pty", "summary": "ssh -tt allocates a terminal", "limit_s": 20}]
 
@@ -27,7 +27,7 @@ def test_probe_list_prints_all_probes(bootwright: Cli) -> None:
     [
         ([], "no image was given"),
         (["--tiny"], "a tiny guest cannot be probed: it runs one command and powers off"),
-        (["web", "--only", "ptty"], "unknown probe 'ptty'"),
+        (["web", "--only", "ptty"], "no probe is called 'ptty'"),
         (["web", "--probe", ""], "--probe has no command"),
         (["web", "--probes", "/nowhere"], "cannot read the probes /nowhere"),
         (["web"], "no image is called 'web'"),

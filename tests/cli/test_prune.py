@@ -43,10 +43,10 @@ def table(items: tuple[Prunable, ...]) -> str:
     sizes = [text.size(item.used_bytes) for item in items]
     width = max(map(len, sizes))
     return (
-        f"KIND   NAME          {'SIZE'.ljust(width)}  WHY\n"
-        f"image  {image.name}  {sizes[0].ljust(width)}  "
+        f"KIND   NAME          {'SIZE'.rjust(width)}  WHY\n"
+        f"image  {image.name}  {sizes[0].rjust(width)}  "
         "no name and not used by any machine\n"
-        f"cache  qemu-build    {sizes[1].ljust(width)}  recreated when needed\n"
+        f"cache  qemu-build    {sizes[1].rjust(width)}  recreated when needed\n"
         f"in all {total(items)}\n"
     )
 

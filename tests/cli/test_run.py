@@ -37,7 +37,7 @@ def test_run_unknown_image_is_one_error_with_a_hint(
     assert_refused(
         bootwright("run", "nosuch", "--", "true"),
         "no image is called 'nosuch'",
-        "there is no image yet",
+        "bootwright image build nosuch --debian bookworm",
     )
     assert not home.machines.exists()
 
@@ -98,12 +98,12 @@ def test_run_misspelt_image_suggests_the_nearest(bootwright: Cli, web: Image) ->
         (
             ("web", "--memory", "lots"),
             "memory: invalid size 'lots'",
-            "use a number and a unit, such as 512M",
+            'such as memory = "512M", or --memory 512M as an option',
         ),
         (
             ("web", "--disk-size", "-1"),
             "disk_size: invalid size '-1'",
-            "use a number and a unit, such as 512M",
+            'such as disk_size = "20G", or --disk-size 20G as an option',
         ),
     ],
 )

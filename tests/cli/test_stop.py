@@ -100,5 +100,5 @@ def test_stop_timeout_refuses_negative_values(bootwright: Cli, home: Home) -> No
     with FakeMonitor(at_rest(home)).running() as monitor:
         done = bootwright("stop", "web", "--timeout", "-1")
     assert done.status == 2
-    assert "-1.0 is not in the range x>=0" in done.err
+    assert "--timeout is -1.0, which is out of range\n  hint: use a number, 0 or more" in done.err
     assert monitor.heard == []

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from bootwright.defaults import speed
+from bootwright.defaults import kvm_trial, speed
 from bootwright.defaults.complete import complete
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import FormatError, HostError, InputError, NotFoundError
 from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.home import Home
-from bootwright.host import clock
 from bootwright.images.image import Image
 from bootwright.kernels.kernel import Kernel, load_kernel
 from bootwright.recipes import recipe_file
@@ -129,9 +129,9 @@ def test_complete_with_kvm_uses_cpu_host_and_keeps_mitigations(
     home: Home, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
-    remembered = {"boot_id": clock.boot_id(), "vmm_build": Qemu().build(), "kvm_runs": True}
+    remembered = replace(kvm_trial.circumstances(Qemu(), Qemu().build()), kvm_runs=True)
     home.cache.mkdir(parents=True)
-    (home.cache / "kvm-trial.json").write_text(json.dumps(remembered))
+    kvm_trial.trial_file(home).write_bytes(msgspec.json.encode(remembered))
     for draft in (Draft(tiny=True), Draft(tiny=True, accelerator="kvm")):
         recipe, choice = completed(home, draft)
         assert str(choice) == "KVM (a guest ran with it)"
@@ -186,7 +186,7 @@ def test_complete_takes_given_values_even_zero(home: Home, kernel: Kernel) -> No
     recipe = tcg(home, vcpus=1, cpu="max", seed=0, memory=64, guest_files=())
     assert (recipe.vcpus, recipe.cpu, recipe.random_seed) == (1, "max", 0)
     assert (recipe.memory_mib, recipe.guest_files) == (64, ())
-    with pytest.raises(InputError, match=r"^vcpus is 0, but a guest has 1 to 255$"):
+    with pytest.raises(InputError, match=r"^vcpus is 0, but must be 1 or more$"):
         tcg(home, vcpus=0)
 
 
@@ -283,7 +283,7 @@ def test_complete_refuses_a_vmlinux_without_pvh(
 def test_complete_names_missing_images_and_kernels(home: Home, kernel: Kernel) -> None:
     with pytest.raises(NotFoundError, match=r"^no image is called 'web'$") as bad:
         tcg(home, image="web")
-    assert bad.value.hint == "there is no image yet"
+    assert bad.value.hint == "bootwright image build web --debian bookworm"
     with pytest.raises(NotFoundError, match=r"^no kernel is called 'debain'$") as bad:
         tcg(home, kernel="debain")
     assert bad.value.hint == "did you mean 'debian'?"

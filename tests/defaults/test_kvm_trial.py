@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from bootwright.defaults import kvm_trial
 from bootwright.events import Event, Notice, Observer, ignore
 from bootwright.home import Home
-from bootwright.host import clock
 from bootwright.kernels.kernel import Kernel
 from bootwright.recipes.recipe import Recipe
 from bootwright.vmms.qemu import Qemu
@@ -74,11 +75,15 @@ def recipe(add_kernel: Callable[..., Kernel]) -> Recipe:
     )
 
 
-def remember(home: Home, **facts: object) -> Path:
-    path = home.cache / "kvm-trial.json"
+def remember(home: Home, **facts: Any) -> Path:
+    path = kvm_trial.trial_file(home)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"boot_id": clock.boot_id(), "vmm_build": "7.2.0", **facts}))
+    path.write_bytes(msgspec.json.encode(replace(circumstances(), **facts)))
     return path
+
+
+def circumstances() -> kvm_trial.TrialResults:
+    return kvm_trial.circumstances(Qemu(), "7.2.0")
 
 
 def choose(home: Home, recipe: Recipe, observe: Observer = ignore) -> kvm_trial.Choice:
@@ -169,16 +174,24 @@ def test_trial_choose_remembers_a_failure(home: Home, recipe: Recipe, qemu: Refu
     assert len(qemu.runs()) == 1
 
 
-def test_trial_choose_failure_counts_for_its_kernel_only(
+def test_trial_choose_refusal_of_the_vmm_counts_for_all_kernels(
     home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
 ) -> None:
     choose(home, recipe)
-    qemu.does("echo 'qemu-system-x86_64: another reason' >&2; exit 1")
     other = replace(recipe, kernel=add_kernel("other").digest)
-    assert choose(home, other).reason == "a trial guest ended: another reason"
-    assert choose(home, recipe).reason == REFUSAL
-    assert choose(home, other).reason == "a trial guest ended: another reason"
-    assert len(qemu.runs()) == 2
+    assert choose(home, other, lambda _: pytest.fail("a second trial began")).reason == REFUSAL
+    assert len(qemu.runs()) == 1
+
+
+def test_trial_choose_failure_of_a_guest_counts_for_its_kernel_only(
+    home: Home, recipe: Recipe, qemu: Refusing, add_kernel: Callable[..., Kernel]
+) -> None:
+    remember(home, fails_with={recipe.kernel: "it hung"})
+    assert choose(home, recipe).reason == "it hung"
+    assert qemu.runs() == []
+    other = replace(recipe, kernel=add_kernel("other").digest)
+    assert choose(home, other).reason == REFUSAL
+    assert len(qemu.runs()) == 1
 
 
 def test_trial_choose_success_counts_for_all_kernels(
@@ -191,19 +204,16 @@ def test_trial_choose_success_counts_for_all_kernels(
     assert qemu.runs() == []
 
 
-@pytest.mark.parametrize("changed", ["boot_id", "vmm_build"])
-def test_trial_choose_forgets_after_a_host_boot_or_new_vmm_build(
+@pytest.mark.parametrize("changed", ["boot_id", "vmm_build", "program", "kvm"])
+def test_trial_choose_forgets_when_something_has_changed(
     changed: str, home: Home, recipe: Recipe, qemu: Refusing
 ) -> None:
     path = remember(home, kvm_runs=True, **{changed: "another"})
     assert choose(home, recipe).reason == REFUSAL
     assert len(qemu.runs()) == 1
-    assert json.loads(path.read_text()) == {
-        "boot_id": clock.boot_id(),
-        "vmm_build": "7.2.0",
-        "kvm_runs": False,
-        "fails_with": {recipe.kernel: REFUSAL},
-    }
+    assert path == kvm_trial.trial_file(home)
+    assert kvm_trial.recall(home) == replace(circumstances(), refused=REFUSAL)
+    assert [entry.name for entry in home.cache.glob("kvm-trial*")] == [path.name]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"kvm_runs": "yes"}'])
@@ -240,3 +250,30 @@ def test_remembered_build_asks_again_only_for_a_changed_program(home: Home, qemu
     qemu.does("echo 'QEMU emulator version 9.2 (another)'")
     assert kvm_trial.remembered_build(home, Qemu()) == "9.2 (another)"
     assert len(qemu.runs()) == 2
+
+
+def test_summary_gives_the_whole_reason_once_a_day(home: Home) -> None:
+    choice = kvm_trial.Choice(accelerator="tcg", reason=REFUSAL)
+    full, short = f"{choice}; bootwright doctor says more", "TCG (no usable KVM)"
+    assert [kvm_trial.summary(home, choice) for _ in range(3)] == [full, short, short]
+    other = replace(choice, reason=f"{REFUSAL} for another reason")
+    assert kvm_trial.summary(home, other) != short
+    assert kvm_trial.summary(home, other) == short
+    yesterday = time.time() - 86400
+    os.utime(home.cache / "accelerator-reason", (yesterday, yesterday))
+    assert kvm_trial.summary(home, other) != short
+
+
+def test_summary_of_what_was_asked_for_and_of_kvm_is_always_whole(home: Home) -> None:
+    asked = kvm_trial.Choice(accelerator="tcg", reason="asked for")
+    runs = kvm_trial.Choice(accelerator="kvm", reason="a guest ran with it, as it should")
+    for choice in (asked, runs):
+        assert [kvm_trial.summary(home, choice) for _ in range(2)] == [str(choice)] * 2
+    assert not home.cache.exists()
+
+
+def test_summary_survives_a_cache_that_cannot_be_written(home: Home) -> None:
+    home.cache.parent.mkdir(parents=True)
+    home.cache.write_text("a file")
+    choice = kvm_trial.Choice(accelerator="tcg", reason=REFUSAL)
+    assert kvm_trial.summary(home, choice).startswith(str(choice))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ def _kvm_opens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kvm(memory: TrialResults, *, boot_id: str = "this", vmm_build: str = "7.2.0") -> Check:
-    [check] = devices.kvm_works(memory, boot_id=boot_id, vmm_build=vmm_build)
+    now = TrialResults(boot_id=boot_id, vmm_build=vmm_build)
+    [check] = devices.kvm_works(memory, now, Path("/cache/kvm-trial.json"))
     assert (check.area, check.name) == ("host", "KVM")
     return check
 
@@ -76,11 +78,18 @@ def test_kvm_works_ignores_a_trial_of_another_vmm_build() -> None:
 
 
 @pytest.mark.usefixtures("_kvm_opens")
+def test_kvm_works_ignores_a_trial_of_another_module() -> None:
+    check = kvm(replace(_RUNS, kvm="10:232-7"))
+    assert check.text.startswith("/dev/kvm exists; not yet tried since KVM's module was loaded")
+
+
+@pytest.mark.usefixtures("_kvm_opens")
 def test_kvm_works_warns_of_a_device_that_runs_no_guest() -> None:
     failed = TrialResults(
         boot_id="this",
         vmm_build="7.2.0",
-        fails_with={"sha256-1": _KVM_REFUSAL, "sha256-2": _KVM_REFUSAL, "sha256-3": "it hung"},
+        refused=_KVM_REFUSAL,
+        fails_with={"sha256-1": "it hung", "sha256-2": "it hung"},
     )
     check = kvm(failed)
     assert check.state == "warning"
@@ -89,6 +98,7 @@ def test_kvm_works_warns_of_a_device_that_runs_no_guest() -> None:
         "machines run under TCG, which is slower"
     )
     assert check.hint.startswith("in a virtual machine or a sandbox, ask for nested")
+    assert check.hint.endswith("rm /cache/kvm-trial.json tries it again")
 
 
 def device(path: Path) -> DeviceNode:

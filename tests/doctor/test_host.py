@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import bootwright
+from bootwright.defaults import kvm_trial
 from bootwright.doctor import host
 from bootwright.doctor.check import Check
 from bootwright.home import Home
 from bootwright.host import memory, tools
-from bootwright.host.clock import boot_id
 from bootwright.host.memory import Memory
+from bootwright.vmms.qemu import Qemu
 from tests.doctor.conftest import Programs
 
 MIB = 1 << 20
@@ -46,9 +49,8 @@ def test_host_examine_shows_the_remembered_kvm_trial(
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
     monkeypatch.setattr("bootwright.vmms.qemu.Qemu.build", lambda _: "7.2.0")
     home.cache.mkdir(parents=True)
-    (home.cache / "kvm-trial.json").write_text(
-        f'{{"boot_id": "{boot_id()}", "vmm_build": "7.2.0", "kvm_runs": true}}'
-    )
+    found = replace(kvm_trial.circumstances(Qemu(), "7.2.0"), kvm_runs=True)
+    kvm_trial.trial_file(home).write_bytes(msgspec.json.encode(found))
     assert _named("KVM", home).text == "works: a guest ran with it"
     monkeypatch.setattr("bootwright.vmms.qemu.Qemu.build", lambda _: "9.0.0")
     assert _named("KVM", home).state == "note"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
 from bootwright.booting.preparing import Prepared
-from bootwright.errors import InputError
-from bootwright.events import Observer
+from bootwright.errors import GuestError, InputError
+from bootwright.events import Notice, Observer
 from bootwright.evidence import boot_timeline, passes
 from bootwright.evidence.analysis import stored
 from bootwright.history.history import History
@@ -44,6 +46,7 @@ def boots(
         *,
         timeout_s: float,
         sample: bool,
+        on_first: Callable[[Evidence], None],
         observe: Observer,
     ) -> Evidence:
         asked.append((spec, timeout_s, sample))
@@ -108,3 +111,41 @@ async def test_timeline_begins_now_where_nothing_came_before(
 async def test_timeline_refuses_a_guest_without_log_in(home: Home, draft: Draft) -> None:
     with pytest.raises(InputError, match="this guest allows none"):
         await boot_timeline.timeline(home, draft)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GuestError("it died"), CancelledError()])
+async def test_timeline_keeps_its_first_boot_where_the_second_does_not_end(
+    error: BaseException,
+    home: Home,
+    boots: list[tuple[MachineSpec, float, bool]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = passes.take
+
+    async def take(*args: Any, on_first: Callable[[Evidence], None], **options: Any) -> Evidence:
+        evidence = await whole(*args, on_first=on_first, **options)
+        on_first(msgspec.structs.replace(evidence, instrumented=None))
+        raise error
+
+    monkeypatch.setattr(passes, "take", take)
+    observed = Observed()
+    with pytest.raises(type(error)):
+        await boot_timeline.timeline(home, Draft(image="web", accelerator="tcg"), observe=observed)
+    [row] = History(home.history).find()
+    assert (row.command, row.image) == ("timeline", "web")
+    assert stored(home, row.id).facts["boots"] == "n = 1"
+    assert observed.events[-1] == Notice(
+        text=f"the first boot is kept as boot {row.id}: bootwright timeline --boot {row.id}"
+    )
+
+
+async def test_timeline_interrupted_in_its_first_boot_keeps_nothing(
+    home: Home, boots: list[tuple[MachineSpec, float, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def take(*args: Any, **options: Any) -> Evidence:
+        raise GuestError("it died")
+
+    monkeypatch.setattr(passes, "take", take)
+    with pytest.raises(GuestError):
+        await boot_timeline.timeline(home, Draft(image="web", accelerator="tcg"))
+    assert History(home.history).find() == []

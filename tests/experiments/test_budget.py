@@ -46,9 +46,9 @@ def test_budget_draft_of_prefers_the_boot_to_the_file_head(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("boot = 1", "Expected `array`, got `int` - at `boot`"),
+        ("boot = 1", "boot is 1, which is not accepted"),
         ("boot = []", "has no [[boot]]"),
-        ('[[boot]]\nname = "a"\nimgae = "web"', "unknown field `imgae`"),
+        ('[[boot]]\nname = "a"\nimgae = "web"', "there is no field 'imgae'"),
         ('[[boot]]\nname = "a"\ninit = "upstart"', "boot 'a': init is 'upstart', but must be one"),
         ('[[boot]]\nname = "a"', "boot 'a': expected exactly one of image, recipe or tiny"),
         (
@@ -74,6 +74,27 @@ def test_budget_read_refuses_invalid_files(text: str, message: str, tmp_path: Pa
         budget.read(written(tmp_path, text))
     assert message in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ('boots = "ten"', "such as boots = 10"),
+        ('budget = "1s"', 'such as budget = { whole = "1.5s" }'),
+        ("budget = { whole = 5 }", 'such as budget = { whole = "1.5s" }'),
+        ("tolerance = 5", 'such as tolerance = "2%"'),
+        ('with = "memory=1G"', 'such as with = ["memory=1G"]'),
+        ('timeout-s = "5"', "such as timeout-s = 60"),
+        ("memory = 1.5", 'such as memory = "512M", or --memory 512M as an option'),
+        ('clock = "virtal"', "did you mean 'virtual'?"),
+        ("tolerence = 5", "did you mean 'tolerance'?"),
+    ],
+)
+def test_budget_read_hints_at_the_form_of_a_field(line: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        budget.read(written(tmp_path, f'[[boot]]\nname = "a"\ntiny = true\n{line}\n'))
+    assert line.partition(" ")[0] in str(caught.value)
+    assert caught.value.hint == hint
 
 
 def test_budget_read_names_a_missing_file(tmp_path: Path) -> None:

@@ -84,4 +84,4 @@ def test_check_phases_refuses_a_budget_for_an_unknown_phase() -> None:
     wrong = structs.replace(WEB, budget={"firmware": "1s"})
     with pytest.raises(InputError, match="an unknown phase 'firmware'") as caught:
         check.check_phases(wrong, measured.TINY)
-    assert caught.value.hint == "its phases on the virtual clock are kernel, initramfs, whole"
+    assert caught.value.hint == "its phases on the virtual clock: kernel, initramfs, whole"

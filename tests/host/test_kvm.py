@@ -85,3 +85,17 @@ def test_unusable_because_of_this_host_is_a_sentence() -> None:
 
 def test_boot_id_is_a_constant_uuid() -> None:
     assert str(uuid.UUID(clock.boot_id())) == clock.boot_id()
+
+
+def test_identity_changes_with_the_node_and_the_module(tmp_path: Path) -> None:
+    device = tmp_path / "kvm"
+    assert kvm.identity(str(device), tmp_path) == ""
+    device.touch()
+    without = kvm.identity(str(device), tmp_path)
+    assert without == kvm.identity(str(device), tmp_path) != ""
+    (tmp_path / "kvm_intel").mkdir()
+    (tmp_path / "kvm_intel" / "srcversion").write_text("4BC9\n")
+    assert kvm.identity(str(device), tmp_path) == f"{without} kvm_intel-4BC9"
+    other = tmp_path / "other"
+    other.touch()
+    assert kvm.identity(str(other), tmp_path) != kvm.identity(str(device), tmp_path)

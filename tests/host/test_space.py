@@ -88,3 +88,15 @@ def test_full_disk_named_without_an_error(tmp_path: Path) -> None:
     with space.disk_full_explained(tmp_path, "copying"):
         (tmp_path / "file").write_bytes(b"x")
     assert (tmp_path / "file").exists()
+
+
+def test_space_require_names_a_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(HostError) as caught:
+        space.require(tmp_path / "new", 1, "building an image")
+    assert str(caught.value) == (
+        f"building an image needs to write in {tmp_path}, which is not writable for this user"
+    )
+    assert caught.value.hint == "use another folder: export BOOTWRIGHT_HOME=/another/folder"

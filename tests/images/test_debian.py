@@ -187,8 +187,8 @@ def test_build_log_of_other_failures_names_the_step() -> None:
 def test_build_refuses_an_invalid_suite(suite: str) -> None:
     with pytest.raises(InputError) as caught:
         Build(suite=suite)
-    assert str(caught.value) == f"{suite!r} is no Debian suite"
-    assert caught.value.hint == "suites are such as bookworm, trixie"
+    assert str(caught.value) == f"{suite!r} is not a Debian suite"
+    assert "bookworm" in caught.value.hint
 
 
 @pytest.mark.parametrize("package", ["", "a,b", "Nginx", "-y", "a b", "x/../y"])

@@ -117,7 +117,7 @@ def test_copy_part_names_the_file_after_the_part(tmp_path: Path) -> None:
 def test_kernel_load_names_an_unknown_kernel(home: Home) -> None:
     with pytest.raises(NotFoundError, match=r"^no kernel is called 'mine'$") as caught:
         load_kernel(home, "mine")
-    assert caught.value.hint == "there is no kernel yet"
+    assert caught.value.hint == "bootwright kernel add debian"
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"release": 6}'])

@@ -92,9 +92,12 @@ def test_chosen_keeps_the_order_of_probes() -> None:
 
 
 def test_chosen_refuses_an_unknown_name() -> None:
-    with pytest.raises(InputError, match="unknown probe 'ptty'") as caught:
+    with pytest.raises(InputError, match="no probe is called 'ptty'") as caught:
         user_probes.select_probes((), ("ptty",))
-    assert "login, login-user, pty," in caught.value.hint
+    assert caught.value.hint == "did you mean 'pty'?"
+    with pytest.raises(InputError) as caught:
+        user_probes.select_probes((), ("zzz",))
+    assert caught.value.hint == "bootwright probe --list shows all of them"
 
 
 def test_chosen_refuses_two_probes_of_one_name() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bootwright import suggest
 from bootwright.digest import digest_of_bytes
 from bootwright.errors import InputError
 from bootwright.recipes import recipe_file
@@ -46,23 +47,23 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     [
         (
             "memroy = 256\n",
-            "there is no field 'memroy'; did you mean 'memory'?",
-            f"the fields are {', '.join(FIELDS)}",
+            "there is no field 'memroy'",
+            "did you mean 'memory'?",
         ),
         (
             "turbo = 9\n",
             "there is no field 'turbo'",
-            f"the fields are {', '.join(FIELDS)}",
+            f"there are: {suggest.listed(FIELDS)}",
         ),
         (
             'memory = "lots"\n',
             "memory: invalid size 'lots'",
-            "use a number and a unit, such as 512M",
+            'such as memory = "512M", or --memory 512M as an option',
         ),
         (
             "cmdline = [1]\n",
             "cmdline is [1], but must be a list of strings",
-            "bootwright recipe show prints a whole recipe",
+            'such as cmdline = ["quiet"]',
         ),
     ],
 )

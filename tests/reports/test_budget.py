@@ -99,6 +99,11 @@ def test_trend_text_has_a_row_for_each_measurement() -> None:
     assert rows[2].endswith("slower than 1 by 20.0 ms (20.0 ms to 20.0 ms)")
 
 
+def test_trend_text_leaves_the_first_phases_out_where_it_is_narrow() -> None:
+    _, columns, *_ = trend_report.trend(trends(100, 100), columns=60).splitlines()
+    assert columns.split() == ["ID", "when", "n", "whole", "ms,", "medians"]
+
+
 def test_regress_text_in_words() -> None:
     lines = trend_report.regress(trends(100, 120)).splitlines()
     assert lines[1].startswith("  first became slower: measurement 2, ")

@@ -85,3 +85,22 @@ def test_comparison_text_names_phases_of_one_side_only() -> None:
     for sample in found.sides["B"].samples:
         sample.phases["PID 1 to sshd"] = 1
     assert "only B has these phases: PID 1 to sshd\n" in comparison.text(found)
+
+
+def test_measurement_and_comparison_leave_columns_out_where_it_is_narrow() -> None:
+    result = figures.result(measured.measurement([100, 101, 102]), ())
+    narrow = measurement.text(result, columns=60).splitlines()
+    assert narrow[0] == "phase, ms                 median  75 % interval"
+    assert narrow[3] == "whole                     101.00  100.00 to 102.00"
+    assert measurement.text(result, columns=100) == measurement.text(result)
+    pair = compared([1000.0] * 10, [900.0] * 10)
+    [*_, whole] = [
+        line
+        for line in comparison.text(pair, columns=60).splitlines()
+        if line.startswith(("phase,", "whole"))
+    ]
+    assert whole == "whole                     900.00   -100.00  faster"
+    [*_, whole] = [
+        line for line in comparison.text(pair, columns=80).splitlines() if line.startswith("whole")
+    ]
+    assert whole == "whole                    1000.00    900.00   -100.00  faster"

@@ -6,7 +6,6 @@ and for type checkers, is made from that class.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -14,9 +13,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from bootwright import suggest
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home, locate_home
+from bootwright.host.home_check import check_home
 from bootwright.recipes import recipe_file
 from bootwright.recipes.draft import FIELDS, Draft, DraftFields, merged, of_recipe
 from bootwright.recipes.recipe import Recipe
@@ -75,7 +76,9 @@ class BootOptions(RunOptions):
 def home_of(home: Home | Path | str | None) -> Home:
     """Return the folders that are meant."""
     if home is None:
-        return locate_home()
+        found = locate_home()
+        check_home(found)
+        return found
     return home if isinstance(home, Home) else Home.below(Path(home))
 
 
@@ -128,6 +131,7 @@ def check_names(function: str, given: Mapping[str, object], signature: inspect.S
         InputError: there is one; the nearest that it takes is named.
     """
     for name in given.keys() - signature.parameters.keys():
-        close = difflib.get_close_matches(name, signature.parameters, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else ", ".join(signature.parameters)
-        raise InputError(f"{function}() takes no argument {name!r}", hint=hint)
+        raise InputError(
+            f"{function}() takes no argument {name!r}",
+            hint=suggest.hint(name, signature.parameters),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,7 @@ def command(
     elif as_markdown:
         click.echo(report.markdown(result))
     else:
-        click.echo(report.text(result, color=sys.stdout.isatty()))
+        click.echo(report.text(result, color=screen.colors()))
     if junit is not None:
         from bootwright.cli.pictures import write_file
         from bootwright.reports.junit import junit as junit_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -103,5 +102,5 @@ def command(
     if options["as_json"]:
         screen.print_json(result)
     else:
-        click.echo(report.text(result, color=sys.stdout.isatty()))
+        click.echo(report.text(result, color=screen.colors(), columns=screen.width()))
     return 0 if result.verdict is not None else 1

@@ -9,6 +9,8 @@ import click
 from bootwright.cli import screen
 from bootwright.home import locate_home
 
+_WIDEST = 100
+
 
 @click.group(
     "doctor",
@@ -45,7 +47,7 @@ def command(context: click.Context, fix: bool, as_json: bool) -> int:
     if as_json:
         screen.print_json(found)
     else:
-        click.echo(checks.text(found.checks))
+        click.echo(checks.text(found.checks, width=_width(), color=screen.colors()))
         for line in found.fixed:
             click.echo(f"fixed: {line}")
         if fix and not found.fixed:
@@ -53,6 +55,11 @@ def command(context: click.Context, fix: bool, as_json: bool) -> int:
         elif not fix and any(check.fixable for check in found.checks):
             click.echo("run bootwright doctor --fix to clean up what is marked as left behind")
     return 1 if found.has_problem else 0
+
+
+def _width() -> int:
+    """Return the columns of a report: those of the terminal, but lines of text stay readable."""
+    return min(screen.width() or _WIDEST, _WIDEST)
 
 
 @command.command(

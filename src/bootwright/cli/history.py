@@ -33,7 +33,10 @@ class _List(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0].isdecimal():
-            ctx.fail(f"No such command {args[0]!r}. Did you mean: history show {args[0]}")
+            raise InputError(
+                f"bootwright history has no command {args[0]!r}",
+                hint=f"to show that boot: bootwright history show {args[0]}",
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -244,10 +247,11 @@ def _table(rows: Iterable[ListedBoot]) -> str:
     header = [
         *("ID", "WHEN", "IMAGE", "KERNEL", "INIT", "ON", "START-UP", "WHOLE", "UNACCOUNTED"),
     ]
+    now_s = time.time()
     lines = [
         [
             str(row.id),
-            times.shown(row.began_s),
+            text.age(row.began_s, now_s),
             _name(row.image) or "(tiny)",
             _name(row.kernel),
             row.init,
@@ -258,7 +262,7 @@ def _table(rows: Iterable[ListedBoot]) -> str:
         ]
         for row in rows
     ]
-    return screen.table(header, lines)
+    return screen.table(header, lines, optional=("INIT", "UNACCOUNTED", "KERNEL", "ON", "START-UP"))
 
 
 def _on(row: ListedBoot) -> str:
@@ -309,10 +313,20 @@ def _lines(stored: StoredBoot) -> Iterable[str]:
         "boot id": host.boot_id,
     }
     yield "\nhost"
-    yield from (f"  {name:<12} {fact}" for name, fact in facts.items() if fact)
-    yield from (f"  {name:<12} {fact}" for name, fact in _mitigations(host.mitigations))
+    for name, fact in (*facts.items(), *_mitigations(host.mitigations)):
+        yield from _wrapped(name, str(fact)) if fact else ()
     yield f"\nrecipe (bootwright history show {row.id} --recipe prints it alone)"
     yield from (f"  {line}".rstrip() for line in _toml(stored).splitlines())
+
+
+def _wrapped(name: str, fact: str) -> Iterable[str]:
+    """Return a fact as lines that fit the terminal; in a pipe it is one."""
+    import textwrap
+
+    first = f"  {name:<12} "
+    return textwrap.wrap(
+        fact, screen.width() or 10_000, initial_indent=first, subsequent_indent=" " * len(first)
+    )
 
 
 def _mitigations(known: dict[str, str]) -> Iterable[tuple[str, str]]:

@@ -101,7 +101,9 @@ def list_(as_json: bool) -> int:
         screen.print_json(found)
     elif found:
         rows = [_row(image, time.time()) for image in found]
-        click.echo(screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], rows))
+        click.echo(
+            screen.table(["NAME", "DIGEST", "USED", "ADDED", "SOURCE"], rows, optional=("DIGEST",))
+        )
     else:
         screen.say("no images; build one: bootwright image build web --debian bookworm")
     return status

@@ -117,7 +117,8 @@ def list_(as_json: bool) -> int:
         screen.print_json(found)
     elif found:
         rows = [_row(kernel, time.time()) for kernel in found]
-        click.echo(screen.table(["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"], rows))
+        header = ["NAME", "RELEASE", "DIGEST", "ADDED", "SOURCE"]
+        click.echo(screen.table(header, rows, optional=("DIGEST",)))
     else:
         screen.say("no kernels; add one: bootwright kernel add debian")
     return status

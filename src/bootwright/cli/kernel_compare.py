@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,5 +86,5 @@ def command(
     if options["as_json"]:
         screen.print_json(result)
     else:
-        click.echo(report.text(result, color=sys.stdout.isatty()))
+        click.echo(report.text(result, color=screen.colors()))
     return 0 if result.tiny.verdict is not None else 1

@@ -58,7 +58,11 @@ class LivePhases:
         if done < len(self._specs):
             marks = (*marks, Mark(name=self._specs[done].ends[0], time_ns=at_ns))
         cut = phases(marks, self._specs)
-        return f"{text.phase_table(cut, 'so far')}\n{waiting}" if cut else waiting
+        return (
+            f"{text.phase_table(cut, 'so far', screen.width(sys.stderr))}\n{waiting}"
+            if cut
+            else waiting
+        )
 
     def __rich__(self) -> Text:
         from rich.text import Text

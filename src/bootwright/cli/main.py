@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ from bootwright import __version__
 from bootwright.errors import BootwrightError, HostError, InputError, LostGuestError
 
 FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONG_WORD = re.compile(r"[^\s/]{300,}")
+"""No name of a file is as long."""
 
 # command: (module, one line of help). Only the module of the command that is used is imported.
 COMMANDS = {
@@ -47,6 +52,8 @@ COMMANDS = {
     "prune": ("prune", "Remove unused files and machines, after listing them."),
     "completion": ("completion", "Print a shell's completion script."),
 }
+_WITHOUT_HOME = {"completion", "doctor"}
+"""They use no home, or report what is wrong with it."""
 _PASS_STATUS = {"run", "ssh"}
 
 
@@ -70,18 +77,6 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; for a misspelt one, name the nearest."""
-        import difflib
-
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
-
 
 @click.command(
     cls=LazyGroup,
@@ -90,8 +85,12 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, message="bootwright %(version)s")
 @click.option("--debug", is_flag=True, help="Print each command that is run, ready to paste.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
+    from bootwright.cli.tables import colors
+
+    context.color = colors()
     if not gc.isenabled():  # see __main__; by now the command's module is imported
         gc.freeze()
         gc.enable()
@@ -100,6 +99,17 @@ def cli(debug: bool) -> None:
 
         logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stderr)
         logging.getLogger("asyncio").setLevel(logging.WARNING)
+    if context.invoked_subcommand not in _WITHOUT_HOME and not _asks_for_help(sys.argv):
+        from bootwright.home import locate_home
+        from bootwright.host.home_check import check_home
+
+        check_home(locate_home())
+
+
+def _asks_for_help(words: Sequence[str]) -> bool:
+    """Say whether help is asked for; what stands behind ``--`` is a guest's command."""
+    own = words[: words.index("--")] if "--" in words else words
+    return "--help" in own or "-h" in own
 
 
 def run(arguments: Sequence[str], entered_ns: int) -> int:
@@ -109,6 +119,10 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         entered_ns: When the command was entered, on the host's monotonic clock.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    if _asks_for_help(arguments) or arguments[:1] not in (["run"], ["start"]):
+        from bootwright.cli import helptext
+
+        click.Context.formatter_class = helptext.Formatter
     command = next((word for word in arguments if not word.startswith("-")), "")
     own_failure = OWN_FAILURE if command in _PASS_STATUS else FAILED
     wrong_usage = OWN_FAILURE if command in _PASS_STATUS else WRONG_USAGE
@@ -120,8 +134,10 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return wrong_usage
-    except click.ClickException as error:
-        error.show()
+    except click.UsageError as error:
+        from bootwright.cli import usage
+
+        tell(usage.translated(error))
         return wrong_usage
     except click.Abort:
         return INTERRUPTED
@@ -144,18 +160,28 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
         # A folder without permission, a disk that went away: the system's own words say it best.
         import logging
 
+        from bootwright.home import locate_home
+        from bootwright.host.home_check import explain_refusal
+
         logging.getLogger(__name__).debug("", exc_info=True)
-        tell(HostError(f"the system refused: {error}", hint="bootwright --debug says where"))
+        other = HostError(f"the system refused: {error}", hint="bootwright --debug says where")
+        tell(explain_refusal(error, locate_home()) or other)
         return own_failure
 
 
 def tell(error: BootwrightError) -> None:
     """Print a foreseen error: what failed, what was seen, what to try."""
-    lines = [f"bootwright: error: {error}"]
+    # Whatever is quoted of what was given stays readable, and one line.
+    message = _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(error))
+    lines = [f"bootwright: error: {_LONG_WORD.sub(_shortened, message)}"]
     lines += [f"  | {line}" for line in error.evidence.splitlines()]
     if error.hint:
-        lines.append(f"  hint: {error.hint}")
+        lines.append(f"  hint: {_LONG_WORD.sub(_shortened, error.hint)}")
     click.echo("\n".join(lines), err=True)
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return f"{word[0][:40]}…{word[0][-20:]} ({len(word[0])} characters)"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -73,5 +72,5 @@ def command(image: str | None, number: int, **options: Any) -> int:
     if options["as_json"]:
         screen.print_json(result)
     else:
-        click.echo(report.text(result, color=sys.stdout.isatty()))
+        click.echo(report.text(result, color=screen.colors(), columns=screen.width()))
     return 0 if result.boots else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ def show(timeline: Timeline, *, as_json: bool) -> None:
     if as_json:
         screen.print_json(report.values(timeline))
     else:
-        click.echo(report.text(timeline, color=sys.stdout.isatty()))
+        click.echo(report.text(timeline, color=screen.colors()))
 
 
 def _html(shown: BootTimeline) -> str:

@@ -110,7 +110,8 @@ def command(image: str | None, **options: Any) -> int:
 def _described(prepared: Prepared) -> str:
     recipe = prepared.spec.recipe
     way = "over SSH" if session.goes_over_ssh(recipe) else "by itself, over its mark port"
-    return f"{describe(prepared.spec, prepared.choice)}, init {recipe.init}, probed {way}"
+    what = describe(locate_home(), prepared.spec, prepared.choice)
+    return f"{what}, init {recipe.init}, probed {way}"
 
 
 def _list(probes: tuple[Probe, ...], *, as_json: bool) -> None:

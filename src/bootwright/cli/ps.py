@@ -71,7 +71,7 @@ def _table(rows: tuple[MachineStatus, ...]) -> str:
     header = ["NAME", "STATE", "IMAGE", "KERNEL", "ACCEL", "PORTS", "SINCE", "DETAIL"]
     if not any(row.detail for row in rows):
         header, lines = header[:-1], [line[:-1] for line in lines]
-    return screen.table(header, lines)
+    return screen.table(header, lines, optional=("KERNEL", "ACCEL", "IMAGE"))
 
 
 def _watch(as_json: bool) -> None:
@@ -105,4 +105,4 @@ def _display(as_json: bool) -> Iterator[Callable[[tuple[MachineStatus, ...]], No
     from rich.text import Text
 
     with Live(auto_refresh=False, screen=False) as live:
-        yield lambda rows: live.update(Text(words(rows), no_wrap=True), refresh=True)
+        yield lambda rows: live.update(Text.from_ansi(words(rows), no_wrap=True), refresh=True)

@@ -12,6 +12,7 @@ import click
 from bootwright.booting.request import BootRequest, Wish
 from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, draft_of
+from bootwright.defaults import kvm_trial
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
 from bootwright.events import Event, Observer, Progress, ignore
@@ -136,7 +137,7 @@ def carry_out(
 ) -> Run:
     """Boot a machine for a command or a prompt, and print what `run` and `start` print."""
     if not quiet:
-        screen.say(describe(request.spec, request.choice))
+        screen.say(describe(request.home, request.spec, request.choice))
     recorder = Recorder()
     recorder.mark(START, entered_ns)
     streams = (sys.stdin, sys.stdout, sys.stderr)
@@ -178,7 +179,7 @@ def _shown(spec: MachineSpec, recorder: Recorder, *, quiet: bool) -> Iterator[Ob
                     stack.close()  # from here on the screen is the command's
                     if not quiet:
                         cut = phases(recorder.marks(), start_up_of(spec.recipe.init))
-                        screen.say(text.phase_table(cut, "start-up"))
+                        screen.say(text.phase_table(cut, "start-up", screen.width(sys.stderr)))
                 case MarkReached() if event.name in _DOING and spec.recipe.allows_login:
                     show(Progress(step=_DOING[event.name]))
                 case OutputReceived() if not quiet:
@@ -198,12 +199,12 @@ def _closing(ran: Run) -> str:
     )
 
 
-def describe(spec: MachineSpec, choice: Choice) -> str:
+def describe(home: Home, spec: MachineSpec, choice: Choice) -> str:
     """Return one line that says what boots, and on what."""
     recipe = spec.recipe
     return (
         f"{spec.name}: {recipe.vmm} {recipe.vmm_build.split()[0]} {recipe.machine_type}, "
-        f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {choice}"
+        f"{recipe.vcpus} vCPU, {recipe.memory_mib} MiB, {kvm_trial.summary(home, choice)}"
         + (f", disk {recipe.disk} ({choice.disk_reason})" if choice.disk_reason else "")
     )
 

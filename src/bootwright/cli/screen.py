@@ -10,8 +10,13 @@ from pathlib import PurePath
 
 import click
 
+from bootwright.cli import times
+from bootwright.cli.tables import colors as colors
+from bootwright.cli.tables import table as table
+from bootwright.cli.tables import width as width
 from bootwright.errors import InputError
 from bootwright.events import Event, Notice, Observer, Progress
+from bootwright.reports.text import size
 
 
 def say(text: str) -> None:
@@ -145,25 +150,22 @@ def confirmed(question: str, *, as_json: bool) -> bool:
     return click.confirm(question, err=True)
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return rows as columns, wide enough for their content."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    )
-
-
 def fields(value: object) -> str:
-    """Return the fields of a dataclass, a line each."""
+    """Return the fields of a dataclass, a line each; times and sizes as people read them."""
     import dataclasses
 
     assert dataclasses.is_dataclass(value)
     lines = []
+    known = {field.name for field in dataclasses.fields(value)}
     for field in dataclasses.fields(value):
-        content = getattr(value, field.name)
+        name, content = field.name, getattr(value, field.name)
+        if name.endswith("_bytes"):
+            name, content = name.removesuffix("_bytes"), size(content)
+            name += " size" * (name in known)
+        elif name.endswith("_s"):
+            name, content = name.removesuffix("_s"), times.shown(content)
         words = ", ".join(content) if isinstance(content, tuple) else content
-        lines.append(f"{field.name + ':':<13}{words}")
+        lines.append(f"{name + ':':<13}{words}".rstrip())
     return "\n".join(lines)
 
 

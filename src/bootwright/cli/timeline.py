@@ -161,7 +161,7 @@ def _boot(
 
         def observe(event: Event) -> None:
             if isinstance(event, Prepared) and not quiet:
-                screen.say(describe(event.spec, event.choice))
+                screen.say(describe(locate_home(), event.spec, event.choice))
             show(event)
 
         shown = loop.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -44,4 +43,4 @@ def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
     if as_json:
         screen.print_json(report.values(found))
     else:
-        click.echo(report.text(found, names=(f"boot {a}", f"boot {b}"), color=sys.stdout.isatty()))
+        click.echo(report.text(found, names=(f"boot {a}", f"boot {b}"), color=screen.colors()))

@@ -45,5 +45,5 @@ def moment_s(option: str, text: str) -> float:
 
 
 def shown(when_s: float) -> str:
-    """Return a moment as local date and time."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when_s))
+    """Return a moment as local date and time, to the minute; JSON has it exactly."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when_s))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +61,8 @@ def trend(
     from bootwright.reports import trend as report
 
     if not found.series:
-        return _say_none()
-    click.echo(report.trend(found, color=sys.stdout.isatty()))
+        return _say_none(image)
+    click.echo(report.trend(found, color=screen.colors(), columns=screen.width()))
     return 0
 
 
@@ -95,7 +94,7 @@ def regress(
     from bootwright.reports import trend as report
 
     if not found.series:
-        return _say_none()
+        return _say_none(image)
     click.echo(report.regress(found))
     return 0
 
@@ -109,6 +108,13 @@ def _found(image: str | None, tiny: bool, clock: Clock | None, since: str | None
     return trend(locate_home(), "" if tiny else image, clock=clock, since_s=since_s)
 
 
-def _say_none() -> int:
-    screen.say("no matching measurements; bootwright measure and check record them")
+def _say_none(image: str | None) -> int:
+    """Report that no measurement matches, and which images have been measured."""
+    from bootwright import suggest
+    from bootwright.experiments.trend import trend
+
+    others = {series.title for series in trend(locate_home()).series if series.title}
+    known = suggest.hint(image or "", sorted(others)) if others else ""
+    more = known or "bootwright measure and check record them"
+    screen.say(f"no matching measurements; {more}")
     return 0

@@ -175,9 +175,11 @@ def check_names(names: tuple[str, ...]) -> None:
         InputError: one is not.
     """
     known = [default.name for default in FAST]
+    from bootwright import suggest  # here: no boot waits for it
+
     for name in names:
         if name not in known:
             raise InputError(
                 f"without names {name!r}, which is not a default",
-                hint=f"there are: {', '.join(known)}; bootwright recipe show --why explains them",
+                hint=suggest.hint(name, known),
             )

@@ -19,32 +19,34 @@ from bootwright.host.namespaces import NAMESPACE_HINT, as_namespace_root
 _SLOWER = "machines run under TCG, which is slower"
 
 
-def kvm_works(memory: TrialResults, *, boot_id: str, vmm_build: str) -> Iterator[Check]:
+def kvm_works(memory: TrialResults, now: TrialResults, trial: Path) -> Iterator[Check]:
     """Check whether guests run with KVM.
 
     Args:
-        memory: The result of a trial boot; valid for one boot of the host and one build of the
-            VMM.
-        boot_id: This boot of the host.
-        vmm_build: The current build of the VMM; empty if unknown.
+        memory: What trial boots have found out so far.
+        now: The circumstances that hold now; its VMM is empty if there is none.
+        trial: The file that remembers trials.
     """
     if reason := kvm.unusable_because():
         yield Check(area="host", name="KVM", state="warning", text=f"{reason}: {_SLOWER}")
-    elif memory.boot_id != boot_id:
+    elif memory.boot_id != now.boot_id:
         yield _not_tried("since the host booted")
-    elif vmm_build not in ("", memory.vmm_build):
-        yield _not_tried(f"with this QEMU, {vmm_build}")
+    elif now.vmm_build and (memory.vmm_build, memory.program) != (now.vmm_build, now.program):
+        yield _not_tried(f"with this QEMU, {now.vmm_build}")
+    elif memory.kvm != now.kvm:
+        yield _not_tried("since KVM's module was loaded")
     elif memory.kvm_runs:
         yield Check(area="host", name="KVM", state="ok", text="works: a guest ran with it")
     else:
-        reasons = "; ".join(dict.fromkeys(memory.fails_with.values()))
+        found = (memory.refused, *memory.fails_with.values())
+        reasons = "; ".join(dict.fromkeys(reason for reason in found if reason))
         yield Check(
             area="host",
             name="KVM",
             state="warning",
             text=f"{kvm.DEVICE} exists, but no guest ran with it ({reasons}): {_SLOWER}",
             hint="in a virtual machine or a sandbox, ask for nested virtualization; "
-            "another --kernel is tried again",
+            f"rm {trial} tries it again",
         )
 
 

@@ -14,7 +14,7 @@ from bootwright.doctor import devices, disksupport, limits, programs, storage
 from bootwright.doctor.check import Check, run_check
 from bootwright.errors import HostError
 from bootwright.home import Home
-from bootwright.host import clock, memory
+from bootwright.host import clock, kvm, memory
 from bootwright.host.memory import Memory
 from bootwright.recipes.recipe import MIB
 from bootwright.reports.text import size
@@ -88,8 +88,9 @@ def enough_memory(found: Memory) -> Iterator[Check]:
 
 
 def _kvm(home: Home) -> Iterator[Check]:
+    vmm = VMMS["qemu"]
     try:
-        build = VMMS["qemu"].build()
-    except HostError:
-        build = ""  # `programs` reports that it is missing
-    yield from devices.kvm_works(kvm_trial.recall(home), boot_id=clock.boot_id(), vmm_build=build)
+        now = kvm_trial.circumstances(vmm, vmm.build())
+    except HostError:  # `programs` reports that it is missing
+        now = kvm_trial.TrialResults(boot_id=clock.boot_id(), kvm=kvm.identity())
+    yield from devices.kvm_works(kvm_trial.recall(home), now, kvm_trial.trial_file(home))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bootwright.booting.preparing import default_timeout_s, prepare
 from bootwright.defaults import kernelchoice
-from bootwright.errors import InputError
-from bootwright.events import Observer, ignore
+from bootwright.errors import BootwrightError, InputError
+from bootwright.events import Notice, Observer, ignore
 from bootwright.evidence import passes
 from bootwright.home import Home
 from bootwright.machines.events import MarkReached
 from bootwright.recipes.draft import Draft
+from bootwright.timelines.evidence import Evidence
 from bootwright.timelines.phases import START
 from bootwright.timelines.recorder import Mark, Recorder
 
@@ -54,9 +56,26 @@ async def timeline(
         recorder.mark(mark.name, mark.time_ns)
     spec = await prepare(home, draft, observe)
     timeout_s = timeout_s or default_timeout_s(spec.recipe)
-    evidence = await passes.take(
-        home, spec, recorder, timeout_s=timeout_s, sample=sample, observe=observe
-    )
+    first: list[Evidence] = []
+    try:
+        evidence = await passes.take(
+            home,
+            spec,
+            recorder,
+            timeout_s=timeout_s,
+            sample=sample,
+            on_first=first.append,
+            observe=observe,
+        )
+    except BaseException:  # an interrupt too
+        for done in first:
+            _keep_first(home, draft, done, observe)
+        raise
+    return _kept(home, draft, evidence, observe)
+
+
+def _kept(home: Home, draft: Draft, evidence: Evidence, observe: Observer) -> BootTimeline:
+    """Analyse and record a boot."""
     # Imported here: at the top it would add some 40 ms to the boot.
     from bootwright.evidence.analysis import of_evidence, remembered
 
@@ -68,3 +87,12 @@ async def timeline(
         kernel=kernelchoice.name_of(home, draft),
         observe=observe,
     )
+
+
+def _keep_first(home: Home, draft: Draft, evidence: Evidence, observe: Observer) -> None:
+    """Record the first boot of a timeline whose second one did not end; report its ID."""
+    with suppress(BootwrightError):  # why the timeline ends is more important
+        boot_id = _kept(home, draft, evidence, observe).boot_id
+        if boot_id is not None:
+            text = f"the first boot is kept as boot {boot_id}: bootwright timeline --boot {boot_id}"
+            observe(Notice(text=text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -31,11 +32,13 @@ async def take(
     *,
     timeout_s: float,
     sample: bool = False,
+    on_first: Callable[[Evidence], None] = lambda evidence: None,
     observe: Observer = ignore,
 ) -> Evidence:
     """Boot *spec* twice, and return the evidence.
 
     Args:
+        on_first: Given the evidence of the first boot as soon as it is there.
         sample: On the virtual clock, boot a third time to sample the vCPU; on the wall clock the
             second boot does that anyway.
 
@@ -51,6 +54,14 @@ async def take(
     # Where instructions are counted, stopping the guest takes none of its time.
     sampling_is_free = spec.recipe.guest_clock.counts_instructions
     clean = await boot(spec, recorder)
+    first = Evidence(
+        bootwright=__version__,
+        clock=spec.recipe.clock,
+        # As it is read again from where it is stored: lists, no tuples.
+        recipe=msgspec.json.decode(msgspec.json.encode(spec.recipe)),
+        clean=clean,
+    )
+    on_first(first)
     observe(Progress(step="booting again, with the kernel logging its initcalls"))
     watched = replace(
         spec,
@@ -62,15 +73,7 @@ async def take(
     if sample and sampling_is_free:
         observe(Progress(step="booting a third time, sampling the vCPU every few 100 µs"))
         sampled = await boot(replace(spec, watch="samples"), Recorder())
-    return Evidence(
-        bootwright=__version__,
-        clock=spec.recipe.clock,
-        # As it is read again from where it is stored: lists, no tuples.
-        recipe=msgspec.json.decode(msgspec.json.encode(spec.recipe)),
-        clean=clean,
-        instrumented=instrumented,
-        sampled=sampled,
-    )
+    return msgspec.structs.replace(first, instrumented=instrumented, sampled=sampled)
 
 
 def _instrumented(recipe: Recipe) -> Recipe:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import structs
 
+from bootwright import suggest
 from bootwright.errors import InputError
 from bootwright.recipes import recipe_file
 from bootwright.recipes.draft import FIELDS, Draft, merged
@@ -18,6 +20,18 @@ from bootwright.statistics.summary import SMALLEST_NS
 
 T = TypeVar("T")
 
+_FORMS = {
+    "boot": '[[boot]] above the lines name = "web" and image = "web"',
+    "name": 'name = "web"',
+    "recipe": 'recipe = "web.toml"',
+    "with": 'with = ["memory=1G"]',
+    "boots": "boots = 10",
+    "timeout-s": "timeout-s = 60",
+    "budget": 'budget = { whole = "1.5s" }',
+    "tolerance": 'tolerance = "2%"',
+    "clock": 'clock = "virtual"',
+}
+"""How each field is written."""
 BOOTS = 10
 """Of each, where the file does not say."""
 
@@ -96,10 +110,34 @@ def _converted(table: dict[str, Any], kind: type[T], where: str) -> T:
     try:
         return msgspec.convert(table, type=kind)
     except msgspec.ValidationError as error:
-        text = str(error).replace("`$.", "`").replace("Object ", "it ")
-        own = (field.encode_name for field in structs.fields(_Boot))
-        fields = ", ".join((*own, *(field.word for field in FIELDS.values())))
-        raise InputError(f"{where}: {text}", hint=f"a [[boot]] has {fields}") from error
+        raise _invalid(str(error), table, kind, where) from error
+
+
+def _invalid(text: str, table: dict[str, Any], kind: type[Any], where: str) -> InputError:
+    """Return the error for what msgspec complains of: the field, its value, and its own form."""
+    if found := re.search(r"unknown field `([^`]*)`", text):
+        known = [field.encode_name for field in structs.fields(kind)]
+        known += [field.word for field in FIELDS.values()] if kind is _Boot else []
+        return InputError(
+            f"{where}: there is no field {found[1]!r}", hint=suggest.hint(found[1], known)
+        )
+    if found := re.search(r"missing required field `([^`]*)`", text):
+        return InputError(f"{where}: {found[1]} is missing", hint=f"such as {_FORMS[found[1]]}")
+    found = re.search(r"at `\$\.([a-z-]+)", text)
+    name = found[1] if found else ""
+    if name not in _FORMS:
+        return InputError(f"{where}: {text}", hint="see bootwright check --help for an example")
+    values = get_args(Clock) if name == "clock" else ()
+    near = suggest.nearest(str(table[name]), values)
+    return InputError(
+        f"{where}: {name} is {_toml(table[name])}, which is not accepted",
+        hint=f"did you mean {near!r}?" if near else f"such as {_FORMS[name]}",
+    )
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML writes it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _check(path: Path, budget: Budget) -> None:

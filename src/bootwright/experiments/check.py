@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from bootwright import suggest
 from bootwright.booting.preparing import default_timeout_s
 from bootwright.errors import InputError
 from bootwright.events import Observer, ignore
@@ -139,7 +140,9 @@ def check_phases(wanted: BudgetedBoot, recipe: Recipe) -> None:
         if phase not in known:
             raise InputError(
                 f"boot {wanted.name!r} has a budget for an unknown phase {phase!r}",
-                hint=f"its phases on the {recipe.clock} clock are {', '.join(known)}",
+                hint=suggest.hint(
+                    phase, known, f"its phases on the {recipe.clock} clock: {', '.join(known)}"
+                ),
             )
 
 

@@ -34,6 +34,7 @@ _MIN_DIGITS = 8
 """The shortest accepted prefix of a digest."""
 _SUMMARY = BootSummary.__struct_fields__
 _ROW = ListedBoot.__struct_fields__
+_TABLES = ("boots", "measurements")
 _IDS_PER_STATEMENT = 500
 """SQLite's limit is 32766, and was 999."""
 
@@ -67,15 +68,16 @@ class History:
         names = ", ".join(_SUMMARY)
         placeholders = ", ".join(f":{name}" for name in _SUMMARY)
         with self.writing() as connection:
-            done = connection.execute(
-                f"INSERT INTO boots ({names}) VALUES ({placeholders})", values
+            boot_id = next_id(connection)
+            connection.execute(
+                f"INSERT INTO boots (id, {names}) VALUES (:id, {placeholders})",
+                {"id": boot_id, **values},
             )
-            assert done.lastrowid is not None
             connection.execute(
                 "INSERT INTO details (boot, recipe, host, evidence) VALUES (?, ?, ?, ?)",
-                (done.lastrowid, *details),
+                (boot_id, *details),
             )
-        return done.lastrowid
+        return boot_id
 
     def find(self, wanted: BootFilter = EVERY) -> list[ListedBoot]:
         """Return the matching boots, the newest first; raises the errors of `add`."""
@@ -90,6 +92,11 @@ class History:
                 (*values, limit, wanted.skip),
             ).fetchall()
         return [self._row(row) for row in rows]
+
+    def has_boot(self, boot_id: int) -> bool:
+        """Say whether there is a boot with this id; raises the errors of `add`."""
+        with self.reading() as connection:
+            return connection is not None and _is_in(connection, _TABLES[0], boot_id)
 
     def count(self) -> int:
         """Return the number of boots; changes nothing. Raises the errors of `add`."""
@@ -114,8 +121,8 @@ class History:
                 "JOIN details ON details.boot = boots.id WHERE id = ?",
                 (boot_id,),
             ).fetchone()
-        if found is None:
-            raise _not_found([boot_id])
+            if found is None:
+                raise _not_found([boot_id], is_measurement=_is_in(connection, _TABLES[1], boot_id))
         *row, recipe, host, evidence = found
         try:
             stored = StoredBoot(
@@ -349,8 +356,31 @@ def _conditions(wanted: BootFilter) -> tuple[str, list[object]]:
     return " AND ".join(terms), values
 
 
-def _not_found(ids: list[int]) -> NotFoundError:
+def next_id(connection: sqlite3.Connection) -> int:
+    """Return the next ID. Boots and measurements have one series: no two are called alike.
+
+    Source: sqlite.org/autoinc.html, the sqlite_sequence table.
+    """
+    marks = ", ".join("?" * len(_TABLES))
+    [(last,)] = connection.execute(
+        f"SELECT max(seq) FROM sqlite_sequence WHERE name IN ({marks})", _TABLES
+    )
+    return (last or 0) + 1
+
+
+def _is_in(connection: sqlite3.Connection, table: str, number: int) -> bool:
+    exists = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    row = exists and connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (number,)).fetchone()
+    return row is not None
+
+
+def _not_found(ids: list[int], *, is_measurement: bool = False) -> NotFoundError:
     words = ", ".join(map(str, ids))
+    if is_measurement:
+        return NotFoundError(
+            f"{words} is a measurement, not a boot",
+            hint="bootwright history trend shows measurements",
+        )
     return NotFoundError(
         f"the history has no boot {words}", hint="to list boots: bootwright history"
     )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from bootwright.errors import FormatError, NotFoundError
-from bootwright.history.history import History
+from bootwright.history.history import History, next_id
 from bootwright.history.measurement import Measurement, MeasurementPlan, Sample, Side, SideName
 from bootwright.host.fingerprint import Fingerprint
 
@@ -20,22 +20,23 @@ def begin(history: History, new: Measurement) -> Measurement:
         HostError, FormatError: as `History.add`.
     """
     with history.writing() as connection:
-        done = connection.execute(
-            "INSERT INTO measurements (began_s, command, clock, plan, host, bootwright) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (new.began_s, new.command, new.clock, _json(new.plan), _json(new.host), new.bootwright),
+        measurement_id = next_id(connection)
+        facts = (new.began_s, new.command, new.clock, _json(new.plan), _json(new.host))
+        connection.execute(
+            "INSERT INTO measurements (id, began_s, command, clock, plan, host, bootwright) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (measurement_id, *facts, new.bootwright),
         )
-        assert done.lastrowid is not None
         for name, side in new.sides.items():
             image, kernel = (str(side.recipe.get(key) or "") for key in ("image", "kernel"))
             connection.execute(
                 "INSERT INTO sides VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(done.lastrowid, name, side.title, image, kernel),
+                    *(measurement_id, name, side.title, image, kernel),
                     *(_json(side.recipe), _json(side.changes)),
                 ),
             )
-    return structs.replace(new, id=done.lastrowid)
+    return structs.replace(new, id=measurement_id)
 
 
 def add(history: History, measurement_id: int, sample: Sample) -> None:
@@ -61,7 +62,9 @@ def load(history: History, measurement_id: int) -> Measurement:
         return found
     raise NotFoundError(
         f"the history has no measurement {measurement_id}",
-        hint="bootwright measure and compare print the numbers of theirs",
+        hint=f"{measurement_id} is a boot: bootwright history show {measurement_id}"
+        if history.has_boot(measurement_id)
+        else "bootwright history trend lists measurements",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from pathlib import Path
 
 DEVICE = "/dev/kvm"
 _KVM_GET_API_VERSION = 0xAE00
@@ -37,3 +38,24 @@ def unusable_because() -> str:
     finally:
         os.close(device)
     return "" if version == _API_VERSION else f"its API is version {version}, not {_API_VERSION}"
+
+
+def identity(device: str = DEVICE, modules: Path = Path("/sys/module")) -> str:
+    """Return what tells this KVM from another in the same boot of the host; empty without one.
+
+    A module that is loaded again makes its device node anew, with another inode; modules other
+    than those of the kernel's package have another source version.
+
+    Source: Documentation/ABI/testing/sysfs-module, srcversion.
+    """
+    try:
+        status = os.stat(device)
+    except OSError:
+        return ""
+    words = [f"{status.st_rdev}-{status.st_ino}"]
+    for name in ("kvm", "kvm_intel", "kvm_amd"):
+        try:
+            words.append(f"{name}-{(modules / name / 'srcversion').read_text().strip()}")
+        except OSError:
+            continue  # built in, or not loaded
+    return " ".join(words)

@@ -27,11 +27,19 @@ def free_bytes(folder: Path) -> int:
 
 
 def require(folder: Path, needed_bytes: int, purpose: str) -> None:
-    """Check that *needed_bytes* are free at *folder*.
+    """Check that *needed_bytes* are free at *folder*, and that this user can write there.
 
     Raises:
-        HostError: they are not.
+        HostError: they are not, or the user cannot.
     """
+    place = existing(folder)
+    if not os.access(place, os.W_OK | os.X_OK):
+        is_read_only = bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+        raise HostError(
+            f"{purpose} needs to write in {place}, which is "
+            + ("on a read-only filesystem" if is_read_only else "not writable for this user"),
+            hint="use another folder: export BOOTWRIGHT_HOME=/another/folder",
+        )
     free = free_bytes(folder)
     if free < needed_bytes:
         raise HostError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from bootwright import suggest
 
 SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
 """Source: Debian's wiki, DebianReleases."""
@@ -10,5 +10,5 @@ SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing",
 
 def hint(suite: str) -> str:
     """Return a hint for an unknown *suite*."""
-    close = difflib.get_close_matches(suite, SUITES, n=1, cutoff=0.7)
-    return f"did you mean {close[0]}?" if close else f"Debian's suites are {', '.join(SUITES)}"
+    near = suggest.nearest(suite, SUITES, cutoff=0.7)
+    return f"did you mean {near}?" if near else f"Debian's suites are {', '.join(SUITES)}"

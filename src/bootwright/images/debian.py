@@ -53,9 +53,7 @@ class Build:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", self.suite):
-            raise InputError(
-                f"{self.suite!r} is no Debian suite", hint="suites are such as bookworm, trixie"
-            )
+            raise InputError(f"{self.suite!r} is not a Debian suite", hint=suites.hint(self.suite))
         for package in self.include:
             if not _PACKAGE_PATTERN.fullmatch(package):
                 raise InputError(
@@ -261,7 +259,8 @@ class BuildLog:
             )
         if found := re.findall(r"dpkg: error processing (?:package|archive) (\S+)", errors):
             return BuildError(f"package {found[0]} could not be installed", evidence=evidence)
-        if "newuidmap" in everything or "unshare" in errors or "subuid" in everything:
+        no_users = ("unable to pick chroot mode", "newuidmap", "subuid")
+        if any(words in everything for words in no_users) or "unshare" in errors:
             return HostError(
                 "this host does not let an ordinary user build images",
                 hint=NAMESPACE_HINT,

@@ -12,7 +12,7 @@ from bootwright.digest import Digest, digest_of_disk
 from bootwright.errors import FormatError
 from bootwright.events import Observer, ignore
 from bootwright.home import Home
-from bootwright.store import Store
+from bootwright.store import NAME_PATTERN, Store
 from bootwright.values import dataclass
 
 Filesystem = Literal["ext4", "xfs", "btrfs"]
@@ -64,7 +64,13 @@ class _Description:
 
 def image_store(home: Home) -> Store:
     """Return the store of images."""
-    return Store(home.images, "image")
+    return Store(home.images, "image", _making)
+
+
+def _making(name: str) -> str:
+    """Return the command that builds the image *name*."""
+    word = name if NAME_PATTERN.fullmatch(name) else "NAME"
+    return f"bootwright image build {word} --debian bookworm"
 
 
 def load_image(home: Home, reference: str) -> Image:

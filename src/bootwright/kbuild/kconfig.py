@@ -188,7 +188,7 @@ class Options:
         return _with_reason(answer, symbol)
 
     def _hint(self, name: str) -> str:
-        import difflib
+        import difflib  # several names: options have long families
 
         known = [symbol.name for symbol in self._kconfig.unique_defined_syms]
         close = difflib.get_close_matches(name.upper(), known, n=3)

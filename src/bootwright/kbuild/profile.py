@@ -6,13 +6,13 @@ bootwright's profiles are files of the package; users write their own, often fro
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from bootwright import suggest
 from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.home import Home
 from bootwright.kernels.kernel import load_kernel
@@ -120,12 +120,11 @@ def load_profile(what: str) -> Profile:
         return _with_base(parse_profile(path.name.removesuffix(_SUFFIX), text))
     known = profile_names()
     if what not in known:
-        close = difflib.get_close_matches(what, known, n=1)
         raise InputError(
             f"no kernel profile is called {what!r}",
-            hint=f"did you mean {close[0]!r}?"
-            if close
-            else f"use one of {', '.join(known)}, or the path of a file NAME{_SUFFIX}",
+            hint=suggest.hint(
+                what, known, f"use one of {', '.join(known)}, or the path of a file NAME{_SUFFIX}"
+            ),
         )
     return _with_base(parse_profile(what, _folder().joinpath(what + _SUFFIX).read_text()))
 

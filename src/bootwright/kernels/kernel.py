@@ -10,6 +10,7 @@ import msgspec
 
 from bootwright.digest import Digest, digest_of_bytes, digest_of_file, digest_of_tree
 from bootwright.home import Home
+from bootwright.kernels import naming
 from bootwright.recipes.recipe import KernelFile
 from bootwright.store import Store
 from bootwright.values import dataclass
@@ -79,7 +80,7 @@ def parse_kernel_config(text: str) -> dict[str, str]:
 
 def kernel_store(home: Home) -> Store:
     """Return the store of kernels."""
-    return Store(home.kernels, "kernel")
+    return Store(home.kernels, "kernel", naming.making)
 
 
 def load_kernel(home: Home, reference: str) -> Kernel:

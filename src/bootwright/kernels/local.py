@@ -48,7 +48,7 @@ def add(
     check_name(name, "a kernel")
     for given in (file, config, system_map):
         if given is not None and not given.is_file():
-            raise InputError(f"no such file: {given}", hint="give the path of an existing file")
+            raise InputError(f"no such file: {given}", hint=_path_hint(given))
     if modules is not None and not modules.is_dir():
         raise InputError(
             f"no such directory: {modules}",
@@ -155,3 +155,11 @@ def _copy_modules(source: Path, target: Path, release: str) -> None:
         made = commands.run([depmod, "--basedir", target, release])
         if made.returncode:
             raise BuildError(f"depmod failed for {tree}", evidence=made.stderr)
+
+
+def _path_hint(given: Path) -> str:
+    """Return the hint for a file that is not there; `kernel add` takes Debian's by its name."""
+    from bootwright import suggest
+
+    near = suggest.nearest(str(given), ("debian",))
+    return f"did you mean {near!r}?" if near else "give the path of an existing file"

@@ -312,12 +312,11 @@ def find_machine(home: Home, name: str) -> MachineFolder:
     """
     folders = {folder.name: folder for folder in all_machines(home)}
     if name not in folders:
-        known = ", ".join(folders)
+        from bootwright import suggest  # here: no boot waits for it
+
+        others = "" if folders else "there are no machines; bootwright run makes one"
         raise NotFoundError(
-            f"no machine is called {name!r}",
-            hint=f"there are: {known}"
-            if known
-            else "there are no machines; bootwright run makes one",
+            f"no machine is called {name!r}", hint=suggest.hint(name, folders, others)
         )
     return folders[name]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from bootwright import suggest
 from bootwright.errors import InputError
 from bootwright.probes.probe import Probe
 from bootwright.probes.table import PROBES
@@ -94,7 +95,10 @@ def select_probes(added: tuple[Probe, ...], only: tuple[str, ...]) -> tuple[Prob
             )
     for name in only:
         if name not in names:
-            raise InputError(f"unknown probe {name!r}", hint=f"choose from: {', '.join(names)}")
+            raise InputError(
+                f"no probe is called {name!r}",
+                hint=suggest.hint(name, names, "bootwright probe --list shows all of them"),
+            )
     return tuple(probe for probe in every if not only or probe.name in only)
 
 

@@ -98,7 +98,7 @@ class _Text:
         object.__setattr__(self, "value", value)
 
     def wrong(self, why: str) -> InputError:
-        return InputError(f"--with {self.whole!r}: {why}", hint=forms())
+        return InputError(f"--with {self.whole!r}: {why}", hint=_hint(self.name))
 
     def match(self, pattern: re.Pattern[str], what: str, text: str | None = None) -> str:
         checked = self.value if text is None else text
@@ -107,9 +107,18 @@ class _Text:
         return checked
 
 
-def forms() -> str:
-    """Return the accepted forms as one sentence."""
-    return "changes are " + ", ".join(form for form, _ in FORMS)
+def _hint(name: str) -> str:
+    """Return the form of the change that *name* most likely means, or where all of them are."""
+    from bootwright import suggest  # here: no boot waits for it
+
+    forms = {re.split(r"=|:(?=[A-Z/])", form, maxsplit=1)[0]: form for form, _ in FORMS}
+    start, _, rest = name.partition(":")
+    word = start if rest else name
+    if word in forms:
+        return f"such as {forms[word]} ({dict(FORMS)[forms[word]].rstrip('.')})"
+    if near := suggest.nearest(word, forms):
+        return f"did you mean {forms[near]}?"
+    return "such as cmdline+=quiet or memory=1G; bootwright compare --with help lists all changes"
 
 
 def parse(text: str, resolver: Resolver) -> Change:

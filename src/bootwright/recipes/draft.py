@@ -50,6 +50,8 @@ class DraftField:
     """What a size without a unit counts: bytes or MiB, as the field of the recipe does."""
     names: Literal["images", "kernels", "trims", "fast_defaults"] | None = None
     """What its texts are names of: the shell completes them."""
+    least: int = 0
+    """The smallest number that it accepts."""
     implied: tuple[str, ...] = ()
     """Values that follow from other fields: recipe files have them, and no option takes them."""
     is_option: bool = True
@@ -108,12 +110,18 @@ class DraftField:
         """
         if value == self.default:
             return value
+        if value == "":
+            raise InputError(f"{self.name} is empty", hint=self._form())
         try:
             good = msgspec.convert(value, self.type)
         except msgspec.ValidationError as error:
             raise self._refused(value, self.values) from error
         if self.is_size:
             self.number_of(good)
+        if self.is_number and good < self.least:
+            raise InputError(
+                f"{self.name} is {good}, but must be {self.least} or more", hint=self._form()
+            )
         return tuple(good) if self.is_list else good
 
     def number_of(self, value: Size) -> int:
@@ -127,7 +135,7 @@ class DraftField:
         try:
             return size.parse(value, unit=self.unit) // size.UNIT_BYTES[self.unit]
         except InputError as error:
-            raise InputError(f"{self.name}: {error}", hint=error.hint) from error
+            raise InputError(f"{self.name}: {error}", hint=self._form()) from error
 
     def recipe_value(self, text: str) -> str | int:
         """Return what a recipe holds for the text of a change.
@@ -151,12 +159,35 @@ class DraftField:
 
     def _refused(self, value: object, values: tuple[str, ...]) -> InputError:
         accepted = f"one of {', '.join(values)}" if values else _ACCEPTED[self.type]
+        from bootwright import suggest  # here: no boot waits for it
+
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)  # as TOML has it
+        near = suggest.nearest(value, values) if isinstance(value, str) else ""
         return InputError(
-            f"{self.name} is {value!r}, but must be {accepted}",
-            hint="bootwright recipe show prints a whole recipe",
+            f"{self.name} is {shown}, but must be {accepted}",
+            hint=f"did you mean {near!r}?" if near else self._form(),
         )
 
+    def _form(self) -> str:
+        """Return a hint with the field as a recipe has it, and as an option."""
+        if self.is_flag:
+            return f"such as {self.name} = true"
+        values = [value for value in self.change_values if value not in self.implied]
+        example = _EXAMPLES.get(self.name) or (values or ["..."])[0]
+        if self.name == "guest_files":
+            return 'such as guest_files = [{ path = "/init", digest = "sha256-...", mode = 493 }]'
+        if _ACCEPTED.get(self.type) == "a list of strings":
+            return f'such as {self.name} = ["{example}"]'
+        written = example if self.is_number else f'"{example}"'
+        option = f", or --{self.word} {example} as an option" if self.is_option else ""
+        return f"such as {self.name} = {written}{option}"
 
+
+_EXAMPLES = {
+    **{"image": "web", "kernel": "debian", "trim": "small", "memory": "512M", "vcpus": "2"},
+    **{"append": "debug", "without": "quiet", "disk_size": "20G", "seed": "1", "cpu": "max"},
+    **{"cmdline": "quiet", "vmm_options": "hpet=off"},
+}
 _ACCEPTED: dict[Any, str] = {
     bool: "true or false",
     str | None: "text",
@@ -210,7 +241,7 @@ class DraftFields:
     ] = None
     vcpus: Annotated[
         int | None,
-        DraftField("vCPUs; default: 2 with KVM, 1 with TCG.", metavar="N", is_change=True),
+        DraftField("vCPUs; default: 2 with KVM, 1 with TCG.", metavar="N", least=1, is_change=True),
     ] = None
     append: Annotated[
         Sequence[str], DraftField("Add to the kernel command line.", metavar="ARGS")

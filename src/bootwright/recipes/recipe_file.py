@@ -35,14 +35,9 @@ def from_table(table: Mapping[str, Any], where: str) -> Draft:
     """
     values = {key.replace("-", "_"): value for key, value in table.items()}
     for name in values.keys() - FIELDS.keys():
-        import difflib  # here: no boot waits for it
+        from bootwright import suggest  # here: no boot waits for it
 
-        near = difflib.get_close_matches(name, FIELDS, n=1)
-        raise InputError(
-            f"{where}: there is no field {name!r}"
-            + (f"; did you mean {near[0]!r}?" if near else ""),
-            hint=f"the fields are {', '.join(FIELDS)}",
-        )
+        raise InputError(f"{where}: there is no field {name!r}", hint=suggest.hint(name, FIELDS))
     try:
         return Draft(**values)
     except InputError as error:

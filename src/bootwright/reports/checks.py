@@ -8,6 +8,7 @@ from typing import Protocol
 
 _WIDTH = 100
 _MARKS = {"ok": "✓ ok", "note": "· note", "warning": "! warning", "problem": "✗ problem"}
+_COLORS = {"ok": 32, "warning": 33, "problem": 31}
 _HEADINGS = {
     "host": "This host",
     "bootwright": "Created by bootwright",
@@ -30,7 +31,7 @@ class Checked(Protocol):
     def hint(self) -> str: ...
 
 
-def text(checks: Sequence[Checked], *, width: int = _WIDTH) -> str:
+def text(checks: Sequence[Checked], *, width: int = _WIDTH, color: bool = False) -> str:
     """Return the checks by area, one row each, and below them how many are not well.
 
     Lines are *width* columns at most, but for words that are longer, such as paths.
@@ -48,6 +49,8 @@ def text(checks: Sequence[Checked], *, width: int = _WIDTH) -> str:
                     indent = " " * len(start)
                     lines += _wrapped(check.hint, width, f"{indent}→ ", f"{indent}  ")
         lines.append("")
+    if color:
+        lines = [_colored(line) for line in lines]
     return "\n".join([*lines, summary(checks)])
 
 
@@ -70,6 +73,14 @@ def _wrapped(words: str, width: int, first: str, later: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     ) or [first.rstrip()]
+
+
+def _colored(line: str) -> str:
+    """Return the first line of a check with its state in the colour of that state."""
+    for state, style in _COLORS.items():
+        if line.startswith(f"  {_MARKS[state]}"):
+            return line.replace(_MARKS[state], f"\x1b[{style}m{_MARKS[state]}\x1b[0m", 1)
+    return line
 
 
 def _plain(words: str) -> str:

@@ -10,17 +10,20 @@ from bootwright.reports.text import BOLD, duration, styled
 
 _NAME_WIDTH = 22
 WORDS = {"no-difference": "no difference", "cannot-tell": "cannot tell"}
+_WIDTH, _WIDTH_WITHOUT_INTERVAL = 98, 67
+"""Columns of the whole table, and of it without interval and p."""
 
 
-def text(result: CompareResult, *, color: bool = False) -> str:
+def text(result: CompareResult, *, color: bool = False, columns: int | None = None) -> str:
     """Return a comparison's report.
 
     Args:
         color: Whether the verdict is bold.
+        columns: How wide it may be; where that is narrow, the table leaves columns out.
     """
     lines = [styled(verdict(result), BOLD, color), *_sides(result)]
     if result.phases:
-        lines += ["", *_table(result, color), ""]
+        lines += ["", *_table(result, color, columns or _WIDTH), ""]
     return "\n".join([*lines, *notes(result), *_how(result)])
 
 
@@ -55,18 +58,20 @@ def _sides(result: CompareResult) -> Iterator[str]:
         yield f"  {name}: {what(side.title, side.changes)}"
 
 
-def _table(result: CompareResult, color: bool) -> Iterator[str]:
-    yield (
-        f"{'phase, ms':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}  "
-        f"{'interval':<22}{'p':>7}  verdict"
-    )
+def _table(result: CompareResult, color: bool, columns: int) -> Iterator[str]:
+    has_interval, has_a = columns >= _WIDTH, columns >= _WIDTH_WITHOUT_INTERVAL
+
+    def cells(name: str, a: str, b: str, effect: str, interval: str, p: str, verdict: str) -> str:
+        found = f"{name:<{_NAME_WIDTH}}" + (f"{a:>10}" if has_a else "") + f"{b:>10}{effect:>10}  "
+        return found + (f"{interval:<22}{p:>7}  " if has_interval else "") + verdict
+
+    yield cells("phase, ms", "A", "B", "B - A", "interval", "p", "verdict")
     for name, found in result.phases.items():
         low, high = found.ci_ns
         interval = f"{ms(low, '+')} to {ms(high, '+')}"
-        row = (
-            f"{name:<{_NAME_WIDTH}}{ms(found.a_median_ns):>10}{ms(found.b_median_ns):>10}"
-            f"{ms(found.effect_ns, '+'):>10}  {interval:<22}{p_text(found.p):>7}  "
-            f"{WORDS.get(found.verdict, found.verdict)}"
+        row = cells(
+            *(name, ms(found.a_median_ns), ms(found.b_median_ns), ms(found.effect_ns, "+")),
+            *(interval, p_text(found.p), WORDS.get(found.verdict, found.verdict)),
         )
         yield styled(row, BOLD, color and name == WHOLE)
     for side_name, side in result.sides.items():

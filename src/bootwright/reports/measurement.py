@@ -8,29 +8,36 @@ from bootwright.experiments.results import WHOLE, Experiment, MeasureResult
 from bootwright.reports.text import BOLD, styled
 
 _NAME_WIDTH = 22
+_WIDTH = 90
+"""Columns of the whole table."""
 
 
-def text(result: MeasureResult, *, color: bool = False) -> str:
+def text(result: MeasureResult, *, color: bool = False, columns: int | None = None) -> str:
     """Return a measurement's report.
 
     Args:
         color: Whether the whole is bold.
+        columns: How wide it may be; where that is narrow, spread and extremes are left out.
     """
-    return "\n".join([*_table(result, color), *notes(result), *_how(result)])
+    is_narrow = columns is not None and columns < _WIDTH
+    return "\n".join([*_table(result, color, is_narrow), *notes(result), *_how(result)])
 
 
-def _table(result: MeasureResult, color: bool) -> Iterator[str]:
-    head = f"{'phase, ms':<{_NAME_WIDTH}}{'median':>10}{'spread':>8}{'min':>10}{'max':>10}"
+def _table(result: MeasureResult, color: bool, is_narrow: bool) -> Iterator[str]:
+    extremes = "" if is_narrow else f"{'spread':>8}{'min':>10}{'max':>10}"
+    head = f"{'phase, ms':<{_NAME_WIDTH}}{'median':>10}{extremes}"
     confidences = {phase.confidence for phase in result.phases.values()}
     if not confidences:
         yield "no boot succeeded"
         return
-    yield f"{head}  {min(confidences) * 100:.0f} % interval of the median"
+    of_what = "" if is_narrow else " of the median"
+    yield f"{head}  {min(confidences) * 100:.0f} % interval{of_what}"
     for name, phase in result.phases.items():
         low, high = phase.ci_ns
+        extremes = f"{ms(phase.spread_ns):>8}{ms(phase.min_ns):>10}{ms(phase.max_ns):>10}"
         row = (
-            f"{name:<{_NAME_WIDTH}}{ms(phase.median_ns):>10}{ms(phase.spread_ns):>8}"
-            f"{ms(phase.min_ns):>10}{ms(phase.max_ns):>10}  {ms(low)} to {ms(high)}"
+            f"{name:<{_NAME_WIDTH}}{ms(phase.median_ns):>10}{'' if is_narrow else extremes}"
+            f"  {ms(low)} to {ms(high)}"
         )
         yield styled(row, BOLD, color and name == WHOLE)
     for name, phase in result.phases.items():

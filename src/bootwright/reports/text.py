@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from bootwright.timelines.phases import Phase, total_ns
@@ -36,25 +37,33 @@ def styled(row: str, style: str, wanted: bool) -> str:
 
 
 def age(since_s: float, now_s: float) -> str:
-    """Return how long ago something was, in its largest unit."""
+    """Return how long ago something was, in its largest unit; after two days, its local date."""
     seconds = max(0, int(now_s - since_s))
-    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+    if seconds >= 2 * 86400:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(since_s))
+    for unit, name in ((3600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit:
             return f"{seconds // unit} {name} ago"
     return f"{seconds} seconds ago"
 
 
-def phase_table(phases: Sequence[Phase], total_name: str) -> str:
-    """Return the phases as a table with bars that fits 80 columns; times in milliseconds."""
+def phase_table(phases: Sequence[Phase], total_name: str, columns: int | None = None) -> str:
+    """Return the phases as a table with bars that fits 80 columns; times in milliseconds.
+
+    Args:
+        columns: Where fewer than needed, the marks between which a phase lies are left out.
+    """
     total = total_ns(phases)
     width = max([len(total_name), *(len(phase.name) for phase in phases)])
+    longest = max((len(phase.start_mark) + len(phase.end_mark) for phase in phases), default=0)
+    is_narrow = columns is not None and width + _BAR_WIDTH + 15 + longest > columns
     lines = []
     for phase in phases:
         filled = round(_BAR_WIDTH * phase.duration_ns / total) if total else 0
         offset = round(_BAR_WIDTH * phase.start_ns / total) if total else 0
         offset = min(offset, _BAR_WIDTH - filled)
         bar = (" " * offset + "━" * filled).ljust(_BAR_WIDTH)
-        marks = f"{phase.start_mark} → {phase.end_mark}"
+        marks = "" if is_narrow else f"{phase.start_mark} → {phase.end_mark}"
         lines.append(
             f"{phase.name:<{width}} {phase.duration_ns / 1e6:>9.1f} {bar} {marks}".rstrip()
         )

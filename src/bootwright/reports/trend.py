@@ -9,16 +9,18 @@ from bootwright.experiments.results import Trend, TrendSeries, TrendStep
 from bootwright.reports.measurement import ms, what
 from bootwright.reports.text import BOLD, duration, styled
 
+_BEFORE_PHASES = 30
 NOTHING = "no measurements in the history"
 
 
-def trend(found: Trend, *, color: bool = False) -> str:
+def trend(found: Trend, *, color: bool = False, columns: int | None = None) -> str:
     """Return a table for each series.
 
     Args:
         color: Whether what became slower is bold.
+        columns: How wide it may be; where that is narrow, the first phases are left out.
     """
-    parts = ["\n".join(_trend(series, color)) for series in found.series]
+    parts = ["\n".join(_trend(series, color, columns)) for series in found.series]
     return "\n\n".join(parts) or NOTHING
 
 
@@ -50,9 +52,11 @@ def step_words(step: TrendStep) -> str:
     )
 
 
-def _trend(series: TrendSeries, color: bool) -> Iterator[str]:
+def _trend(series: TrendSeries, color: bool, columns: int | None) -> Iterator[str]:
     yield heading(series)
     phases = list(series.points[-1].phases)
+    while columns and len(phases) > 1 and _wide(phases) > columns:
+        phases = phases[1:]  # the whole is the last
     widths = [max(10, len(phase) + 2) for phase in phases]
     head = "".join(f"{phase:>{width}}" for phase, width in zip(phases, widths, strict=True))
     yield f"  {'ID':<6}{'when':<18}{'n':>4}{head}  ms, medians"
@@ -69,6 +73,11 @@ def _trend(series: TrendSeries, color: bool) -> Iterator[str]:
             note += f"  ({point.failed} failed)"
         row = f"  {name:<6}{when(point.began_s):<18}{point.boots:>4}{cells}{note}"
         yield styled(row, BOLD, color and step is not None and step.verdict == "slower")
+
+
+def _wide(phases: list[str]) -> int:
+    """Return the columns of a table with these phases."""
+    return _BEFORE_PHASES + sum(max(10, len(phase) + 2) for phase in phases) + len("  ms, medians")
 
 
 def _regress(series: TrendSeries) -> Iterator[str]:

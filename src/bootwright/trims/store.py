@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bootwright import suggest
 from bootwright.digest import Digest, is_digest
 from bootwright.errors import BootwrightError, FormatError, InputError, NotFoundError
 from bootwright.home import Home
@@ -226,9 +226,10 @@ def from_toml(text: str) -> Trim:
         raise InputError(f"invalid TOML: {error}") from error
     known = _File.__dataclass_fields__
     if unknown := sorted(set(table) - set(known)):
-        close = difflib.get_close_matches(unknown[0], known, n=1)
+        near = suggest.nearest(unknown[0], known)
         raise InputError(
-            f"unknown field `{unknown[0]}`" + (f"; did you mean `{close[0]}`?" if close else "")
+            f"unknown field `{unknown[0]}`"
+            + (f"; did you mean `{near}`?" if near else f"; the fields are {', '.join(known)}")
         )
     try:
         file = msgspec.convert(table, type=_File)
@@ -296,8 +297,5 @@ def _is_drop_in(text: str) -> bool:
 
 def _unknown(home: Home, name: str) -> NotFoundError:
     known = names(home)
-    close = difflib.get_close_matches(name, known, n=1)
-    others = f"trims: {', '.join(known)}" if known else "make one with bootwright trim IMAGE"
-    return NotFoundError(
-        f"no trim is called {name!r}", hint=f"did you mean {close[0]!r}?" if close else others
-    )
+    others = "" if known else "make one: bootwright trim IMAGE --name NAME"
+    return NotFoundError(f"no trim is called {name!r}", hint=suggest.hint(name, known, others))
