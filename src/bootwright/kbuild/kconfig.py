@@ -190,6 +190,11 @@ class Options:
     def _hint(self, name: str) -> str:
         import difflib
 
+        from bootwright.kbuild import renames
+
+        rename = renames.find(name)
+        if rename is not None:
+            return str(rename)
         known = [symbol.name for symbol in self._kconfig.unique_defined_syms]
         close = difflib.get_close_matches(name.upper(), known, n=3)
         return f"did you mean {', '.join(close)}?" if close else "use a name such as VIRTIO_BLK"
