@@ -85,3 +85,9 @@ def test_comparison_text_names_phases_of_one_side_only() -> None:
     for sample in found.sides["B"].samples:
         sample.phases["PID 1 to sshd"] = 1
     assert "only B has these phases: PID 1 to sshd\n" in comparison.text(found)
+
+
+def test_comparison_text_says_how_many_pairs_tell_of_a_phase() -> None:
+    rows = comparison.text(compared([1000.0] * 6, [900.0] * 6)).splitlines()
+    [kernel] = [row for row in rows if row.startswith("kernel")]
+    assert kernel.endswith("  cannot tell: 7 pairs may")

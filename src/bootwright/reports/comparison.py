@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootwright.experiments.results import WHOLE, CompareResult
+from bootwright.experiments.results import WHOLE, CompareResult, PhaseComparison
 from bootwright.reports.measurement import host_line, ms, notes, what
 from bootwright.reports.text import BOLD, duration, styled
 
@@ -66,7 +66,7 @@ def _table(result: CompareResult, color: bool) -> Iterator[str]:
         row = (
             f"{name:<{_NAME_WIDTH}}{ms(found.a_median_ns):>10}{ms(found.b_median_ns):>10}"
             f"{ms(found.effect_ns, '+'):>10}  {interval:<22}{_p(found.p):>7}  "
-            f"{_WORDS.get(found.verdict, found.verdict)}"
+            f"{_word(found)}"
         )
         yield styled(row, BOLD, color and name == WHOLE)
     for side_name, side in result.sides.items():
@@ -74,6 +74,11 @@ def _table(result: CompareResult, color: bool) -> Iterator[str]:
         alone = [phase for phase in phases if phase not in result.phases]
         if alone:
             yield f"only {side_name} has these phases: {', '.join(alone)}"
+
+
+def _word(found: PhaseComparison) -> str:
+    word = _WORDS.get(found.verdict, found.verdict)
+    return f"{word}: {found.may_tell} pairs may" if found.may_tell else word
 
 
 def _p(p: float) -> str:
