@@ -16,7 +16,7 @@ from string import Template
 from typing import get_args
 
 from bootwright.reports.text import duration
-from bootwright.timelines.span import ROOT, Kind, Layer, Timeline, gaps, merged
+from bootwright.timelines.span import ROOT, Kind, Layer, Silence, Timeline, gaps, merged
 
 _SCRIPTS = (
     "data", "layout", "theme", "text", "draw", "view", "input", "card", "search", "table", "flame",
@@ -63,10 +63,48 @@ def page(
         warnings="\n".join(
             f'<p class="warning">{html.escape(warning)}</p>' for warning in timeline.warnings
         ),
+        silences=_silences(timeline),
         style=style,
         script=script,
         data=_data(timeline, flame),
     )
+
+
+def _silences(timeline: Timeline) -> str:
+    """Return a table of the gaps in a log, the longest first; empty without one."""
+    if not timeline.silences:
+        return ""
+    rows = "\n".join(_silence(silence, timeline.total_ns) for silence in timeline.silences)
+    return f"""  <section aria-labelledby="silences-title">
+    <h2 id="silences-title">Gaps that nothing explains</h2>
+    <table id="silences" aria-labelledby="silences-title">
+      <thead><tr><th scope="col">Length</th><th scope="col">Share</th>
+        <th scope="col">Between these lines of the log</th>
+        <th scope="col">What such lines are known to mean</th></tr></thead>
+      <tbody>
+{rows}
+      </tbody>
+    </table>
+  </section>"""
+
+
+def _silence(silence: Silence, total_ns: int) -> str:
+    share = 100 * silence.duration_ns / total_ns if total_ns else 0.0
+    lines = "".join(
+        f"<div>{number}: {html.escape(_plain(line))}</div>"
+        for number, line in (
+            (silence.before_line, silence.before),
+            (silence.after_line, silence.after),
+        )
+    )
+    return (
+        f"<tr><td>{duration(silence.duration_ns)}</td><td>{share:.1f} %</td>"
+        f"<td>{lines}</td><td>{html.escape(silence.known)}</td></tr>"
+    )
+
+
+def _plain(line: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in line)
 
 
 def _part(name: str) -> str:
