@@ -84,6 +84,7 @@ def test_differences_of_microseconds_are_no_changes() -> None:
     found = diff(small(), boot(*shifted))
     assert "0 appeared, 0 vanished, 0 grew, 0 shrank" in text(found)
     assert "no span changed its part of the boot" in text(found)
+    assert "<td title=" not in page(found, small(), boot(*shifted))
 
 
 def test_on_the_virtual_clock_nothing_is_by_chance() -> None:

@@ -12,7 +12,7 @@ from bootwright.reports.diff import caution, counts, signed, word
 from bootwright.reports.document import document
 from bootwright.reports.svg import svg
 from bootwright.reports.text import duration
-from bootwright.timelines.diff import Diff, SpanChange, SpanSide
+from bootwright.timelines.diff import LEAST_NS, Diff, SpanChange, SpanSide
 from bootwright.timelines.span import Timeline
 
 _SHARE = 0.005
@@ -151,7 +151,7 @@ def _inline(picture: str) -> str:
 
 
 def _table(diff: Diff, names: tuple[str, str]) -> str:
-    changed = [c for c in diff.changes[1:] if c.what != "same" or c.own_ns or c.part_ns]
+    changed = [change for change in diff.changes[1:] if _counts(change)]
     rows = "\n".join(_row(change) for change in changed[:_ROWS])
     first, second = (escape(_plain(name)) for name in names)
     heads = "".join(_heads(first, second))
@@ -166,6 +166,11 @@ boot's change; lengths do not, since spans run in parallel.{more}</caption>
 {rows}
 </tbody>
 </table>"""
+
+
+def _counts(change: SpanChange) -> bool:
+    """Return whether anything about a span differs by as much as is called a change."""
+    return max(map(abs, (change.own_ns, change.part_ns, change.length_ns))) >= LEAST_NS
 
 
 def _heads(first: str, second: str) -> Iterator[str]:
