@@ -81,10 +81,9 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
                 )
             click.echo("")
     if found.renamed:
-        click.echo(
-            f"renamed: {len(found.renamed)} (other names, the same options; compared by meaning)"
-        )
-        click.echo(screen.table(["", *sides, ""], [_renamed(one) for one in found.renamed]))
+        click.echo(f"renamed: {len(found.renamed)} (one option, two names; compared by meaning)")
+        for one in found.renamed:
+            click.echo(_renamed(one))
         click.echo("")
     compared = "" if found.compared is None else f" of {found.compared} compared"
     click.echo(
@@ -92,8 +91,7 @@ def diff(a: str, b: str, source: Path | None, as_json: bool) -> None:
         f"y: {' and '.join(map(str, found.options_on))}; "
         f"m: {' and '.join(map(str, found.modules))}"
     )
-    for warning in found.warnings:
-        screen.say(f"warning: {warning}")
+    screen.warn(found.warnings)
     if found.source is None:
         screen.say(
             "without the kernel's source, prompts, drivers and initcalls are not known: "
@@ -151,10 +149,9 @@ def _labels(a: str, b: str) -> tuple[str, str]:
     return (_short(short[0]), _short(short[1]))
 
 
-def _renamed(one: Renamed) -> list[str]:
-    what = "turned round" if one.turned_round else "renamed" if one.new else "made fixed"
-    result = "mean the same" if one.same else "differ"
-    return ["", one.a, one.b, f"{result}; {what} in Linux {one.since}"]
+def _renamed(one: Renamed) -> str:
+    note = " (turned round)" if one.turned_round else ""
+    return f"  {'same' if one.same else 'differs':<9}{one.since:<6}{one.a}, {one.b}{note}"
 
 
 def _short(value: str) -> str:
