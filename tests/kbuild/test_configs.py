@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootwright.errors import InputError
+from bootwright.events import Event, Notice
 from bootwright.home import Home
 from bootwright.kbuild import configs
 
@@ -67,3 +68,28 @@ def test_config_diff_of_two_patch_levels_says_nothing(home: Home, tmp_path: Path
 def test_config_diff_reads_one_pipe_only(home: Home) -> None:
     with pytest.raises(InputError, match="both read the pipe"):
         configs.diff(home, "-", "-")
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        (X86, []),
+        (HEADER.format("arm64 6.1.50") + "CONFIG_ARM64=y\n", ["is for arm64"]),
+        (X86.replace("6.1.50", "6.12.1"), ["is for Linux 6.12.1"]),
+        ("CONFIG_SMP=y\n", ["is a fragment"]),
+    ],
+)
+def test_config_why_says_that_the_source_is_of_another_kernel(
+    text: str, warnings: list[str], home: Home, tmp_path: Path
+) -> None:
+    tree = tmp_path / "linux"
+    tree.mkdir()
+    (tree / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 9\n")
+    (tree / "Kconfig").write_text('config SMP\n\tbool "SMP"\n')
+    said: list[Event] = []
+    name = _file(tmp_path, "some", text)
+    configs.why(home, "SMP", name, source=tree, observe=said.append)
+    notices = [event.text for event in said if isinstance(event, Notice)]
+    assert len(notices) == len(warnings)
+    for notice, warning in zip(notices, warnings, strict=True):
+        assert notice.startswith(f"warning: {name} {warning}")

@@ -131,7 +131,7 @@ def _warnings(
             f"{names[0]} is for {a.architecture}, {names[1]} for {b.architecture}: "
             "many options exist on one of them only"
         )
-    if a.version and b.version and _series(a) != _series(b):
+    if a.version and b.version and _series(a.version) != _series(b.version):
         yield (
             f"{names[0]} is for Linux {a.version}, {names[1]} for Linux {b.version}: "
             "an option that one of them does not have counts as n there"
@@ -144,8 +144,8 @@ def _same_architecture(a: ConfigFacts, b: ConfigFacts) -> bool:
     return len(both) == 1 or ("x86" in both and bool(both & {"x86_64", "i386"}))
 
 
-def _series(facts: ConfigFacts) -> list[str]:
-    return re.findall(r"\d+", facts.version)[:2]
+def _series(version: str) -> list[str]:
+    return re.findall(r"\d+", version)[:2]
 
 
 def why(
@@ -161,11 +161,27 @@ def why(
     """
     text = text_of(home, what, observe)
     tree = source or debian_source(home, observe=observe).path
+    for warning in _unlike(what, configfile.parse(text), kconfig.version(tree)):
+        observe(Notice(text=f"warning: {warning}"))
     observe(Progress(step="reading the kernel's options", share=0.95))
     with tempfile.NamedTemporaryFile("w", suffix=".config") as file:
         file.write(text)
         file.flush()
         return kconfig.Options(tree, Path(file.name)).why(option)
+
+
+def _unlike(name: str, config: Config, version: str) -> Iterator[str]:
+    """Yield why Kconfig files of a *version* of Linux may not explain a config."""
+    name = "standard input" if name == configfile.PIPE else name
+    if config.architecture not in ("", "x86", "x86_64", "i386"):
+        yield f"{name} is for {config.architecture}, but is explained by the options of x86"
+    if config.version and _series(config.version) != _series(version):
+        yield (
+            f"{name} is for Linux {config.version}, but is explained by the source of Linux "
+            f"{version}: give its own with --source DIR"
+        )
+    if config.fragment:
+        yield f"{name} is a fragment: what it does not name has its default"
 
 
 def text_of(home: Home, what: str, observe: Observer = ignore) -> str:

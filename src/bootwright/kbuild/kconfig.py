@@ -246,11 +246,12 @@ def _environment(source: Path) -> dict[str, str]:
     """Return the variables that the kernel's Makefile exports to its Kconfig files."""
     programs = {"CC": "gcc", "HOSTCC": "gcc", "HOSTCXX": "g++", "LD": "ld", "PAHOLE": "pahole"}
     programs |= {"RUSTC": "rustc", "BINDGEN": "bindgen", "CLANG_FLAGS": "", "RETPOLINE_CFLAGS": ""}
-    tree = {"srctree": ".", "SRCARCH": "x86", "KERNELVERSION": _version(source)}
+    tree = {"srctree": ".", "SRCARCH": "x86", "KERNELVERSION": version(source)}
     return toolchain.environment() | programs | tree
 
 
-def _version(source: Path) -> str:
+def version(source: Path) -> str:
+    """Return the version of Linux that a source tree is, such as ``6.1.50``."""
     found = dict(
         re.findall(
             r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)",
