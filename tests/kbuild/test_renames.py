@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bootwright.kbuild import configfile, renames
@@ -62,6 +64,12 @@ def test_an_option_that_was_made_fixed_is_on(value: str, same: bool) -> None:
     assert (found.b, found.new, found.same) == ("always on", "", same)
     assert second.options["RANDOM_TRUST_CPU"] == "y"
     assert first.options.get("RANDOM_TRUST_CPU", "n") == value[1]
+
+
+def test_an_option_that_the_older_kernel_does_not_have_is_new() -> None:
+    a, b = configfile.parse(OLD), configfile.parse(NEW + "CONFIG_MITIGATION_SLS=y")
+    _, _, found = renames.applied(replace(a, version="6.1"), b)
+    assert "MITIGATION_SLS" not in {one.new for one in found}
 
 
 def test_nothing_is_renamed_in_configs_of_one_version() -> None:

@@ -109,7 +109,8 @@ def applied(a: Config, b: Config) -> tuple[Config, Config, tuple[Renamed, ...]]:
         in_a, in_b = (_name_in(a, rename), _name_in(b, rename))
         if in_a is None or in_b is None or in_a == in_b:
             continue
-        if not rename.new and rename.old not in a.named | b.named:
+        # One that the older kernel does not have either is new.
+        if rename.old not in a.named | b.named and not rename.turned_round:
             continue
         name = rename.new or rename.old
         written = (_written(a, in_a), _written(b, in_b))
