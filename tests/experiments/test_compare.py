@@ -63,6 +63,17 @@ def test_compare_may_have_too_few_pairs_for_each_phase() -> None:
     assert (found.verdict, found.phases[WHOLE].p) == ("faster", 2 / 2**6)
     assert found.phases["kernel"].verdict == "cannot-tell"
     assert found.phases["kernel"].p == 2 * 2 / 2**6
+    assert found.phases["kernel"].may_tell == 7
+
+
+def test_compare_says_how_many_pairs_tell_of_a_phase_only_where_its_effect_is_clear() -> None:
+    found = result(measurement([1000, 1001, 1002], [900, 901, 902]))
+    assert found.phases["kernel"].may_tell == 7
+    assert found.phases["initramfs"].may_tell is None
+    assert found.phases[WHOLE].may_tell == 6
+    clear = result(measurement([1000] * 10, [900] * 10))
+    assert [phase.may_tell for phase in clear.phases.values()] == [None] * 3
+    assert result(measurement([1000] * 7, [900] * 7)).phases["kernel"].verdict == "faster"
 
 
 def test_staged_first_look_suffices_for_eight_phases() -> None:

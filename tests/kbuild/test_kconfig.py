@@ -112,6 +112,14 @@ def test_kconfig_why_misspelt_option_has_a_hint(options: Options) -> None:
     assert raised.value.hint == "did you mean EXT4?"
 
 
+def test_kconfig_why_of_an_option_of_another_version_names_the_other(options: Options) -> None:
+    with pytest.raises(InputError, match="has no option CRYPTO_SELFTESTS") as raised:
+        options.why("CRYPTO_SELFTESTS")
+    assert raised.value.hint == (
+        "CRYPTO_MANAGER_DISABLE_TESTS, turned round into CRYPTO_SELFTESTS in Linux 6.16"
+    )
+
+
 def test_kconfig_options_leave_cwd_and_environment_unchanged(tree: Path) -> None:
     before = dict(os.environ), Path.cwd()
     Options(tree)

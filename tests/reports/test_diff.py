@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given, settings
 
 from bootwright.reports.diff import ONE_EACH, signed, text, values
+from bootwright.reports.diff_page import page
 from bootwright.timelines.diff import Ran, diff
 from bootwright.timelines.span import Timeline
 from tests.reports.boots import MS, boot, boots, small
@@ -80,6 +81,7 @@ def test_differences_of_microseconds_are_no_changes() -> None:
     found = diff(small(), boot(*shifted))
     assert "0 appeared, 0 vanished, 0 grew, 0 shrank" in text(found)
     assert "no span changed its part of the boot" in text(found)
+    assert "<td title=" not in page(found, small(), boot(*shifted))
 
 
 def test_on_the_virtual_clock_nothing_is_by_chance() -> None:

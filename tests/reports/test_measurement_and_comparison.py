@@ -104,3 +104,9 @@ def test_measurement_and_comparison_leave_columns_out_where_it_is_narrow() -> No
         line for line in comparison.text(pair, columns=80).splitlines() if line.startswith("whole")
     ]
     assert whole == "whole                    1000.00    900.00   -100.00  faster"
+
+
+def test_comparison_text_says_how_many_pairs_tell_of_a_phase() -> None:
+    rows = comparison.text(compared([1000.0] * 6, [900.0] * 6)).splitlines()
+    [kernel] = [row for row in rows if row.startswith("kernel")]
+    assert kernel.endswith("  cannot tell: 7 pairs may")

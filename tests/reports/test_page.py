@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootwright.reports.page import page
-from bootwright.timelines.span import ROOT, Span, Timeline, merged
+from bootwright.timelines.span import ROOT, Silence, Span, Timeline, merged
 from tests.reports.timelines import of_size, recorded
 
 _HOSTILE = (
@@ -183,3 +183,29 @@ def test_page_of_a_boot_that_took_no_time() -> None:
     root = replace(recorded().root, start_ns=0, end_ns=0)
     text = page(Timeline(spans=(root,), clock="guest", clock_error_ns=0), title="none")
     assert "<strong>0 µs</strong> <span>0 µs unaccounted (0.0 %)</span>" in text
+
+
+@pytest.mark.parametrize("hostile", _HOSTILE)
+def test_page_has_a_table_of_what_a_log_is_silent_about(hostile: str) -> None:
+    silence = Silence(
+        start_ns=100_000_000,
+        end_ns=350_000_000,
+        before=f"first{hostile}",
+        after="second",
+        before_line=3,
+        after_line=4,
+        known=f"known{hostile}",
+    )
+    made = replace(of_size(2), silences=(silence,))
+    text = page(made, title="x")
+    _, _, table = text.partition('<table id="silences"')
+    table = table.partition("</table>")[0]
+    assert "<td>250.0 ms</td>" in table
+    assert html.escape("4: second") in table
+    assert f"<td>{html.escape(f'known{hostile}')}</td>" in table
+    assert "<script" not in table
+    assert "alert(1)</script>" not in table
+
+
+def test_page_of_a_boot_without_silences_has_no_table_of_them() -> None:
+    assert 'id="silences"' not in page(of_size(2), title="x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
@@ -19,7 +19,7 @@ from bootwright.recipes.change_text import parse_all
 from bootwright.recipes.draft import Draft
 from bootwright.recipes.recipe import Recipe
 from bootwright.statistics.amount import Amount
-from bootwright.statistics.effects import holm, paired
+from bootwright.statistics.effects import Effect, holm, least_pairs, paired
 from bootwright.statistics.sequential import PAIRS
 from bootwright.statistics.sequential import LookPlan as Looks
 from bootwright.statistics.summary import summary
@@ -217,9 +217,29 @@ def _phases(
             p=adjusted.get(phase, effect.p),
             a_median_ns=summary(pairs[phase][0]).median_ns,
             b_median_ns=summary(pairs[phase][1]).median_ns,
+            may_tell=_pairs_to_tell(
+                effect, smallest_ns, p=adjusted.get(phase), questions=_questions(phase, effects)
+            ),
         )
         for phase, effect in effects.items()
     }
+
+
+def _questions(phase: str, effects: Mapping[str, Effect]) -> int:
+    return 1 if phase == WHOLE else len(effects.keys() - {WHOLE})
+
+
+def _pairs_to_tell(
+    effect: Effect, smallest_ns: int, *, p: float | None, questions: int
+) -> int | None:
+    """Return how many pairs tell of an effect whose interval is clear and only they are too few."""
+    low, high = effect.ci_ns
+    is_beyond = low > smallest_ns or high < -smallest_ns
+    if not is_beyond or verdict(effect, smallest_ns, p=p) != "cannot-tell":
+        return None
+    # As many as tell where all differences have one sign; more, if some have the other.
+    least = least_pairs(effect.alpha / questions)
+    return least if least > effect.n else 2 * effect.n
 
 
 def is_over(measurement: Measurement) -> bool:

@@ -110,6 +110,8 @@ class PhaseComparison:
     a_median_ns: int
     """Of the samples that have a partner."""
     b_median_ns: int
+    may_tell: int | None = None
+    """Where too few pairs are why one cannot tell yet: with how many one might."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

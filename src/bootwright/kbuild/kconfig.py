@@ -190,6 +190,11 @@ class Options:
     def _hint(self, name: str) -> str:
         import difflib  # several names: options have long families
 
+        from bootwright.kbuild import renames
+
+        rename = renames.find(name)
+        if rename is not None:
+            return str(rename)
         known = [symbol.name for symbol in self._kconfig.unique_defined_syms]
         close = difflib.get_close_matches(name.upper(), known, n=3)
         return f"did you mean {', '.join(close)}?" if close else "use a name such as VIRTIO_BLK"
@@ -241,11 +246,12 @@ def _environment(source: Path) -> dict[str, str]:
     """Return the variables that the kernel's Makefile exports to its Kconfig files."""
     programs = {"CC": "gcc", "HOSTCC": "gcc", "HOSTCXX": "g++", "LD": "ld", "PAHOLE": "pahole"}
     programs |= {"RUSTC": "rustc", "BINDGEN": "bindgen", "CLANG_FLAGS": "", "RETPOLINE_CFLAGS": ""}
-    tree = {"srctree": ".", "SRCARCH": "x86", "KERNELVERSION": _version(source)}
+    tree = {"srctree": ".", "SRCARCH": "x86", "KERNELVERSION": version(source)}
     return toolchain.environment() | programs | tree
 
 
-def _version(source: Path) -> str:
+def version(source: Path) -> str:
+    """Return the version of Linux that a source tree is, such as ``6.1.50``."""
     found = dict(
         re.findall(
             r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)",

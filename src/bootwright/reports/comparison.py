@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootwright.experiments.results import WHOLE, CompareResult
+from bootwright.experiments.results import WHOLE, CompareResult, PhaseComparison
 from bootwright.reports.measurement import host_line, ms, notes, what
 from bootwright.reports.text import BOLD, duration, styled
 
@@ -71,7 +71,7 @@ def _table(result: CompareResult, color: bool, columns: int) -> Iterator[str]:
         interval = f"{ms(low, '+')} to {ms(high, '+')}"
         row = cells(
             *(name, ms(found.a_median_ns), ms(found.b_median_ns), ms(found.effect_ns, "+")),
-            *(interval, p_text(found.p), WORDS.get(found.verdict, found.verdict)),
+            *(interval, p_text(found.p), _word(found)),
         )
         yield styled(row, BOLD, color and name == WHOLE)
     for side_name, side in result.sides.items():
@@ -79,6 +79,11 @@ def _table(result: CompareResult, color: bool, columns: int) -> Iterator[str]:
         alone = [phase for phase in phases if phase not in result.phases]
         if alone:
             yield f"only {side_name} has these phases: {', '.join(alone)}"
+
+
+def _word(found: PhaseComparison) -> str:
+    word = WORDS.get(found.verdict, found.verdict)
+    return f"{word}: {found.may_tell} pairs may" if found.may_tell else word
 
 
 def p_text(p: float) -> str:

@@ -208,7 +208,7 @@ def _inline(picture: str, prefix: str) -> str:
 
 
 def _table(diff: Diff, names: tuple[str, str]) -> str:
-    changed = [c for c in diff.changes[1:] if c.what != "same" or c.own_ns or c.part_ns]
+    changed = [change for change in diff.changes[1:] if _counts(change)]
     first, second = (escape(plain(name)) for name in names)
     left_out = len(changed) - _ROWS
     more = f" The {left_out} smallest changes are left out." if left_out > 0 else ""
@@ -228,6 +228,11 @@ def _table(diff: Diff, names: tuple[str, str]) -> str:
         ),
         (_row(change) for change in changed[:_ROWS]),
     )
+
+
+def _counts(change: SpanChange) -> bool:
+    """Return whether anything about a span differs by as much as is called a change."""
+    return max(map(abs, (change.own_ns, change.part_ns, change.length_ns))) >= LEAST_NS
 
 
 def _row(change: SpanChange) -> str:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from html import escape
 from string import Template
 from typing import get_args
 
+from bootwright.reports.charts import plain
 from bootwright.reports.document import document, part
 from bootwright.reports.text import duration
-from bootwright.timelines.span import ROOT, Kind, Layer, Timeline, gaps, merged
+from bootwright.timelines.span import ROOT, Kind, Layer, Silence, Timeline, gaps, merged
 
 _SCRIPTS = (
     "data", "layout", "theme", "text", "draw", "view", "input", "card", "search", "table", "flame",
@@ -46,13 +48,48 @@ def page(
     """
     big = duration(timeline.total_ns) if timeline.spans else "no spans"
     return document(
-        Template(part("page.html")).substitute(data=_data(timeline, flame)),
+        Template(part("page.html")).substitute(
+            data=_data(timeline, flame), silences=_silences(timeline)
+        ),
         heading=title,
         headline=(big, _unexplained(timeline)),
         facts={**facts, **_own_facts(timeline)},
         warnings=timeline.warnings,
         styles=("page",),
         scripts=_SCRIPTS,
+    )
+
+
+def _silences(timeline: Timeline) -> str:
+    """Return a table of the gaps in a log, the longest first; empty without one."""
+    if not timeline.silences:
+        return ""
+    rows = "\n".join(_silence(silence, timeline.total_ns) for silence in timeline.silences)
+    return f"""  <section aria-labelledby="silences-title">
+    <h2 id="silences-title">Gaps that nothing explains</h2>
+    <table id="silences" aria-labelledby="silences-title">
+      <thead><tr><th scope="col">Length</th><th scope="col">Share</th>
+        <th scope="col">Between these lines of the log</th>
+        <th scope="col">What such lines are known to mean</th></tr></thead>
+      <tbody>
+{rows}
+      </tbody>
+    </table>
+  </section>"""
+
+
+def _silence(silence: Silence, total_ns: int) -> str:
+    share = 100 * silence.duration_ns / total_ns if total_ns else 0.0
+    lines = "".join(
+        f"<div>{number}: {escape(plain(line))}</div>"
+        for number, line in (
+            (silence.before_line, silence.before),
+            (silence.after_line, silence.after),
+        )
+    )
+    return (
+        f"<tr><td>{duration(silence.duration_ns)}</td><td>{share:.1f} %</td>"
+        f"<td>{lines}</td><td>{escape(silence.known)}</td></tr>"
     )
 
 

@@ -259,3 +259,32 @@ def test_as_dmesg_never_raises(form: object, writer: str, data: st.DataObject) -
     cut = text[data.draw(st.integers(0, len(text))) :] + data.draw(st.text(max_size=20))
     assert isinstance(form, type(FORMS[0]))
     parse_kernel_log(as_dmesg(cut, form).text)
+
+
+def _lines_at(*times: str) -> str:
+    return "".join(f"{at} box kernel: line\n" for at in times)
+
+
+@pytest.mark.parametrize(
+    ("times", "stamps", "is_set_back"),
+    [
+        (("Dec 31 23:59:59.500000", "Jan 01 00:00:01.000000"), [0, 1_500_000], False),
+        (
+            ("Dec 31 23:59:59.500000", "Jan 01 00:00:01.000000", "Dec 31 23:59:59.800000"),
+            [0, 1_500_000, 1_500_000],
+            True,
+        ),
+        (("Feb 28 23:59:59.000000", "Mar 01 00:00:00.000000"), [0, 86_401_000_000], False),
+        # No New Year, but a clock that was set.
+        (("Jan 01 00:00:00.000000", "Nov 28 00:00:00.000000"), [0, 332 * 86_400_000_000], False),
+    ],
+)
+def test_short_precise_across_new_year(
+    times: tuple[str, ...], stamps: list[int], is_set_back: bool
+) -> None:
+    found = converted(_lines_at(*times))
+    read = [
+        int(float(line.partition("]")[0].strip("[ ")) * 1e6) for line in found.text.splitlines()
+    ]
+    assert read == stamps
+    assert any("set back" in warning for warning in found.warnings) is is_set_back

@@ -21,6 +21,11 @@ from bootwright.timelines.forms import Form
 
 _US = 1_000
 _S_US = 1_000_000
+_YEAR = 2024
+"""It has a 29 February."""
+_YEAR_US = 366 * 86_400 * _S_US
+_NEAR_US = 7 * 86_400 * _S_US
+"""Two lines so close round New Year are of one boot; a clock may be set by any amount."""
 _ISO = re.compile(
     r"(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[,.][0-9]{6}(?:Z|[-+][0-9]{2}:?[0-9]{2}))"
     r" (?P<rest>.*)"
@@ -240,15 +245,36 @@ def _unix(line: str) -> tuple[int, str] | None:
     return int(found["s"]) * _S_US + int(found["us"]), _said_by(found["rest"])
 
 
+def _short_precise(text: str) -> AsDmesg:
+    """Read journalctl's short-precise, whose times have no year: one may begin within the log."""
+    last_us: int | None = None
+    years = 0
+
+    def read(line: str) -> tuple[int, str] | None:
+        nonlocal last_us, years
+        found = _precise(line)
+        if found is None:
+            return None
+        if last_us is not None:
+            since_us = found[0] + years * _YEAR_US - last_us
+            turn = 1 if since_us < 0 else -1
+            if abs(since_us + turn * _YEAR_US) < _NEAR_US:
+                years += turn
+        last_us = found[0] + years * _YEAR_US
+        return last_us, found[1]
+
+    return _wall(text, read)
+
+
 def _precise(line: str) -> tuple[int, str] | None:
+    """Read a time of an unknown year, as one of `_YEAR`."""
     found = _PRECISE.match(line)
     if found is None or found["month"] not in _MONTHS:
         return None
     month, day = _MONTHS.index(found["month"]) + 1, int(found["day"])
     hour, minute, second = (int(part) for part in found["clock"].split(":"))
     try:
-        # The form has no year; this one has a 29 February.
-        at = datetime(2024, month, day, hour, minute, second, int(found["us"]), tzinfo=UTC)
+        at = datetime(_YEAR, month, day, hour, minute, second, int(found["us"]), tzinfo=UTC)
     except ValueError:
         return None
     return _since_1970_us(at), _said_by(found["rest"])
@@ -302,7 +328,7 @@ _READERS: dict[str, Callable[[str], AsDmesg]] = {
     forms.DMESG_DELTA.name: _deltas,
     forms.ISO_PRECISE.name: lambda text: _wall(text, _iso),
     forms.SHORT_UNIX.name: lambda text: _wall(text, _unix),
-    forms.SHORT_PRECISE.name: lambda text: _wall(text, _precise),
+    forms.SHORT_PRECISE.name: _short_precise,
     forms.DMESG_T.name: _without_seconds,
     forms.SHORT.name: _without_seconds,
     forms.BARE.name: lambda text: AsDmesg(text=text, has_times=False),
