@@ -169,7 +169,7 @@ _WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qc
             "it is not a disk: its size is not a multiple of 512 bytes",
             "give an ext4, xfs or btrfs filesystem, a raw or qcow2 disk, or a tar",
         ),
-        (b"", "it is empty", "give a root filesystem as tar, or a disk as raw or qcow2"),
+        (b"", "it is an empty file", "give a root filesystem as tar, or a disk as raw or qcow2"),
         (
             bytes(_MIB),
             "it holds neither a filesystem that we know nor a partition table",
@@ -177,7 +177,7 @@ _WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qc
         ),
         (
             bytes(446) + struct.pack("<4xB3xII", 0x83, 1, 1) + bytes(48) + b"\x55\xaa" + bytes(512),
-            "none of its 1 partitions holds ext4, xfs or btrfs",
+            "none of its partitions holds ext4, xfs or btrfs",
             "give a plain ext4, xfs or btrfs filesystem",
         ),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bootwright.errors import BootwrightError, BuildError, FormatError, HostError, InputError
+from bootwright.errors import BuildError, FormatError, HostError, InputError
 from bootwright.events import Notice, Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
@@ -62,8 +62,9 @@ def add(
         except FormatError as error:
             if str(error).startswith(str(file)):
                 raise
+            text = str(error).replace(str(disk), "its disk")
             raise FormatError(
-                f"{file} cannot be imported: {error}",
+                f"{file} cannot be imported: {text}",
                 hint=error.hint.replace("FILE", shlex.quote(str(file))),
                 evidence=error.evidence,
             ) from error
@@ -192,24 +193,37 @@ def _recognised(source: Path) -> formats.Format | None:
 
 
 def _root_on(disk: Path, name: str, observe: Observer) -> Rootfs:
-    """Return the first filesystem on *disk* that holds a root.
+    """Return the filesystem on *disk* that holds a root; of several, the one that boots.
 
     Raises:
-        FormatError: none does; the first one's fault is raised.
+        FormatError: none does; the error is about what else holds it, or about the likeliest one.
     """
     with disk.open("rb") as file:
         roots = disklayout.find_roots(file)
-    fault: BootwrightError | None = None
+        elsewhere = disklayout.elsewhere(file)
+    found: list[Rootfs] = []
+    faults: list[FormatError] = []
     for root in roots:
         try:
-            return rootfs.look(disk, root)
+            found.append(rootfs.look(disk, root))
         except FormatError as error:
-            fault = fault or error
+            faults.append(_damage(disk, root) or error)
         except HostError as error:
-            observe(Notice(text=f"image {name}: not looked into: {error}"))
-            return _unseen(root)
-    assert fault is not None
-    raise fault
+            if not found:
+                observe(Notice(text=f"image {name}: not looked into: {error}"))
+                return _unseen(root)
+    if found:
+        # A /usr of its own looks like a root, and is often larger.
+        return min(found, key=lambda one: len(one.missing))
+    raise elsewhere or faults[0]
+
+
+def _damage(disk: Path, root: Root) -> FormatError | None:
+    try:
+        filesystems.check(disk, root)
+    except FormatError as error:
+        return error
+    return None
 
 
 def _unseen(root: Root) -> Rootfs:
