@@ -226,6 +226,19 @@ def test_imported_add_refuses_what_is_no_file(
     assert caught.value.hint == hint.format(path=path)
 
 
+def test_imported_add_refuses_what_the_user_cannot_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(InputError) as caught:
+        imported.add(home, "web", tmp_path / "disk")
+    assert str(caught.value) == f"cannot read {tmp_path / 'disk'}: Permission denied"
+    assert caught.value.hint == "use sudo, or copy it to where you can read it"
+
+
 def test_imported_add_refuses_an_address(home: Home) -> None:
     with pytest.raises(InputError) as caught:
         imported.add(home, "web", Path("https://example.org/disk.qcow2"))

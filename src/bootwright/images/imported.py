@@ -42,7 +42,13 @@ def add(
         HostError: a program that reads it is missing.
     """
     check_name(name, "an image")
-    _check_file(file)
+    try:
+        _check_file(file)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {file}: {error.strerror}",
+            hint="use sudo, or copy it to where you can read it",
+        ) from error
     space.require(home.images, file.stat().st_blocks * 512, f"importing {file.name}")
     with (
         image_store(home).staged() as staged,
@@ -105,10 +111,7 @@ def _check_file(file: Path) -> None:
         )
     if not file.is_file():
         raise InputError(f"there is no file {file}", hint="give an ext4, raw, qcow2 or tar file")
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    file.open("rb").close()
 
 
 class _Unwrapping:
