@@ -139,8 +139,11 @@ def test_imported_add_refuses_another_hypervisors_disk_in_any_layer(
         file = _tar(disk) if wrap == "tar" else _packed(wrap, disk)
     problem, hint = _problem(home, file)
     assert f"({form})" in problem
-    name = "what is in it" if wrap else str(disk)
-    assert hint == f"convert it first: qemu-img convert -O qcow2 {name} disk.qcow2"
+    if wrap:
+        begin, inside = f"unpack {file}; then convert it", disk.name
+    else:
+        begin, inside = "convert it first", str(disk)
+    assert hint == f"{begin}: qemu-img convert -O qcow2 {inside} disk.qcow2"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])

@@ -123,6 +123,7 @@ class _Unwrapping:
         self._disk = disk
         self._observe = observe
         self._layers: list[str] = []
+        self._name = file.name  # of what is left to unwrap
 
     def run(self) -> bool:
         """Write the raw disk.
@@ -153,9 +154,11 @@ class _Unwrapping:
                     self._forget(source)
                     return True
                 self._observe(Progress(step=f"taking {inside.disk} out of the archive", share=0.3))
+                self._name = inside.disk
             elif found.action == "unpack":
                 self._observe(Progress(step=f"unpacking {found.name}", share=0.1))
                 unpacking.unpack(source, found, target)
+                self._name = Path(self._name).stem
             else:
                 self._observe(Progress(step="converting from qcow2", share=0.4))
                 _convert(source, target)
@@ -180,10 +183,11 @@ class _Unwrapping:
         if not self._layers:
             return FormatError(f"it is {found.name}", hint=found.hint)
         within_what = " in ".join(self._layers[::-1])
-        return FormatError(
-            f"it holds {found.name} (in {within_what})",
-            hint=found.hint.replace("FILE", "what is in it"),
-        )
+        hint = found.hint
+        if "FILE" in hint:
+            inside = shlex.quote(self._name)
+            hint = f"unpack FILE; then {hint.replace(' first', '', 1).replace('FILE', inside)}"
+        return FormatError(f"it holds {found.name} (in {within_what})", hint=hint)
 
     def _forget(self, source: Path) -> None:
         if source != self._file:
