@@ -43,9 +43,10 @@ def _nothing_left(home: Home) -> Iterator[None]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     tree = tmp_path / "tree"
-    for folder in ("etc", "usr/sbin", "run", "dev", "sbin"):
+    for folder in ("etc", "usr/sbin", "run", "dev", "sbin", "lib/systemd"):
         (tree / folder).mkdir(parents=True)
     (tree / "sbin/init").symlink_to("../lib/systemd/systemd")
+    (tree / "lib/systemd/systemd").write_text("PID 1")
     (tree / "usr/sbin/sshd").write_text("a server")
     # What does not become small when it is packed, so that half of it is less. (That the last
     # cluster of a qcow2 is not all there is no damage: many are written so.)
