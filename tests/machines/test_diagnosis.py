@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bootwright.errors import GuestError
-from bootwright.machines.diagnosis import is_stuck, not_ready, prompt
+from bootwright.machines.diagnosis import is_stuck, not_ready, not_started, prompt
 
 EMERGENCY = "its console says why; --append systemd.unit=multi-user.target may skip it"
 LOOK = "raise --timeout, or look at its console"
@@ -195,3 +195,11 @@ def test_prompt_returns_the_mark(end: bytes, mark: str) -> None:
 def test_is_stuck_while_a_guest_waits_for_input(mark: str) -> None:
     assert is_stuck(HANDED_OVER | {mark: ""})
     assert not is_stuck(HANDED_OVER | {"console.prompt": "", "sshd.failed": "exit-code"})
+
+
+def test_not_started_names_the_init_that_needs_nothing() -> None:
+    error = not_started("the image has no /sbin/init", printed="initramfs: x")
+    assert str(error) == "the guest could not start: the image has no /sbin/init"
+    assert error.hint == "--init bare runs one command without an init or an SSH server"
+    assert error.evidence == "initramfs: x"
+    assert not_started("cannot mount /run", printed="").hint == ""

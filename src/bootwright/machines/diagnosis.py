@@ -52,6 +52,21 @@ def is_stuck(seen: Collection[str]) -> bool:
     return not _STUCK.isdisjoint(seen)
 
 
+def not_started(why: str, *, printed: str) -> GuestError:
+    """Return the error for a guest whose initramfs gave up.
+
+    Args:
+        why: What its mark said.
+        printed: The last lines of its console.
+    """
+    lacks = why.startswith("the image has no /")
+    return GuestError(
+        f"the guest could not start: {why}",
+        hint="--init bare runs one command without an init or an SSH server" if lacks else "",
+        evidence=printed,
+    )
+
+
 def not_ready(
     *, waited_s: float, seen: Mapping[str, str], last_mark: str, printed: str, server_log: str
 ) -> GuestError:
