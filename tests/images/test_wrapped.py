@@ -231,6 +231,18 @@ def test_imported_add_names_what_the_root_lies_in_beside_boot(
     assert f"virt-tar-out -a {file} / root.tar" in hint
 
 
+def test_imported_add_names_a_damaged_root_before_other_partitions(
+    home: Home, ext4: Path, tmp_path: Path
+) -> None:
+    content, volume = bytearray(ext4.read_bytes()), bytearray(_MIB)
+    inode = content.index(struct.pack("<HHI", 0o40755, 0, 1024))
+    content[inode : inode + 100] = b"\xa5" * 100
+    volume[512:520] = b"LABELONE"
+    boot = _filesystem(tmp_path, "12M", "grub")
+    file = _partitioned(tmp_path / "disk", boot, bytes(content), bytes(volume))
+    assert _problem(home, file)[0] == "its ext4 in partition 2 is damaged"
+
+
 def test_imported_add_names_what_is_there_instead_of_a_root(home: Home, tmp_path: Path) -> None:
     swap = bytearray(_MIB)
     swap[4086:4096] = b"SWAPSPACE2"

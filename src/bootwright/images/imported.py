@@ -222,7 +222,8 @@ def _root_on(disk: Path, name: str, observe: Observer) -> Rootfs:
     if found:
         # A /usr of its own looks like a root, and is often larger.
         return min(found, key=lambda one: len(one.missing))
-    raise elsewhere or faults[0]
+    failed = [fault for fault in faults if not isinstance(fault, rootfs.NoRootError)]
+    raise (failed or [elsewhere or faults[0]])[0]
 
 
 def _damage(disk: Path, root: Root) -> FormatError | None:

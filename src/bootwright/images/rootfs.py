@@ -35,6 +35,10 @@ _WANTED = Wanted(
 _SNAPSHOTS = (".snapshots", "timeshift", "snapshots")
 
 
+class NoRootError(FormatError):
+    """A sound filesystem that holds something else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rootfs:
     """A root filesystem as it was found."""
@@ -50,7 +54,8 @@ def look(disk: Path, root: Root) -> Rootfs:
     """Look into the root filesystem that lies at *root*; of a btrfs, find its subvolume.
 
     Raises:
-        FormatError: it holds no root filesystem, or one for other processors.
+        NoRootError: it holds no root filesystem.
+        FormatError: it holds one for other processors, or is damaged.
         HostError: only root can read it.
     """
     if root.filesystem == "btrfs":
@@ -60,7 +65,7 @@ def look(disk: Path, root: Root) -> Rootfs:
     if not ROOT_FOLDERS & set(top):
         names = [name for name in top if name != "lost+found"]
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        raise FormatError(
+        raise NoRootError(
             "it holds no root filesystem: "
             + (f"at its top are {shown}" if shown else "it is empty"),
             hint="a root filesystem has bin, etc, usr at its top",
