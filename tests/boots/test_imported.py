@@ -75,6 +75,7 @@ UUID=deadbeef-1234-4000-8000-000000000001 / ext4 errors=remount-ro 0 1
 UUID=deadbeef-1234-4000-8000-000000000002 /boot ext4 defaults 0 2
 UUID=1234-ABCD /boot/efi vfat umask=0077 0 1
 UUID=deadbeef-1234-4000-8000-000000000009 /srv/gone ext4 defaults 0 2
+/dev/mapper/vg-data /data ext4 defaults 0 2
 UUID=deadbeef-1234-4000-8000-000000000008 none swap sw 0 0
 """
 
@@ -99,6 +100,7 @@ def test_run_leaves_out_mounts_that_cannot_be_had(
     assert [line.partition("guest: ")[2].partition(":")[0] for line in reported] == [
         "/boot/efi",
         "/srv/gone",
+        "/data",
         "swap",
     ]
 

@@ -106,6 +106,25 @@ def test_run_reports_a_guest_that_refuses_the_key(
     _log_of(done, bootwright)
 
 
+def test_run_reports_a_guest_that_asks_for_a_password_at_once(
+    bootwright: Bootwright, bookworm: str, tmp_path: Path
+) -> None:
+    asking = (
+        "[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n[Service]\nType=oneshot\n"
+        "ExecStart=systemd-ask-password --timeout=0 "
+        "'Please enter passphrase for disk vda2_crypt:'\n"
+    )
+    # A unit that every boot starts, and whose start waits for the answer.
+    files = {"/lib/systemd/system/systemd-sysctl.service": asking}
+    with changed_image(bootwright, bookworm, "asks", tmp_path, files) as image:
+        done = bootwright("run", image, "--timeout", "200", "--", "true")
+    assert done.returncode == 125
+    assert "it asks for a password on its console, where nobody types" in done.stderr
+    assert "Please enter passphrase for disk vda2_crypt" in done.stderr
+    assert "/etc/crypttab" in done.stderr
+    assert "Please enter passphrase" in _log_of(done, bootwright)
+
+
 def test_run_names_an_image_without_an_ssh_server(
     bootwright: Bootwright, bookworm: str, tmp_path: Path
 ) -> None:

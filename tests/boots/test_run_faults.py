@@ -155,6 +155,7 @@ def test_run_names_an_image_without_an_init(
         bootwright("image", "rm", "empty")
     assert done.returncode == 125
     assert "the guest could not start: the image has no /sbin/init" in done.stderr
+    assert "--init bare runs one command without an init" in done.stderr
 
 
 def test_run_names_missing_programs(bootwright: Bootwright, kernel: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bootwright.defaults.complete import complete, complete_now
 from bootwright.defaults.kernelchoice import default_kernel, is_missing, name_of
+from bootwright.errors import BuildError
 from bootwright.events import Observer
 from bootwright.home import Home
 from bootwright.images.image import Image
@@ -75,6 +76,23 @@ async def test_complete_fetches_the_kernel_of_the_images_suite(
         "web is Debian trixie: its kernel is debian-trixie",
         "no kernel debian-trixie yet: fetching it (bootwright kernel add debian --suite trixie)",
     ]
+
+
+async def test_complete_names_another_kernel_where_the_suites_cannot_be_had(
+    home: Home, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(home: Home, *, suite: str, observe: Observer) -> Kernel:
+        raise BuildError(f"the archive has no suite {suite!r}", evidence="404")
+
+    monkeypatch.setattr(debian, "add", add)
+    add_image("web", suite="buster")
+    with pytest.raises(BuildError) as caught:
+        await complete(home, Draft(image="web", accelerator="tcg"))
+    assert str(caught.value) == (
+        "the kernel of Debian buster cannot be fetched: the archive has no suite 'buster'"
+    )
+    assert caught.value.hint == "--kernel debian boots with Debian's default one"
+    assert caught.value.evidence == "404"
 
 
 @pytest.mark.parametrize("draft", [Draft(image="web", kernel="mine"), Draft(image="web")])

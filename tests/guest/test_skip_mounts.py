@@ -16,6 +16,7 @@ _STUBS = """
 mark() { echo "$*"; }
 unit_name() { echo "$2" | tr / _ | sed "s/\\$/.$1/"; }
 has_tag() { case "$1" in *here*) return 0 ;; esac; return 1; }
+has_layers() { return $((!layers)); }
 busybox() { "$@"; }
 """
 
@@ -30,8 +31,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def _skipped(root: Path, fstab: str) -> list[str]:
-    """Return what the host is reported of *fstab*."""
+def _skipped(root: Path, fstab: str, *, layers: bool = False) -> list[str]:
+    """Return what the host is reported of *fstab*.
+
+    Args:
+        layers: Whether the disk has a part of LVM, LUKS or a RAID.
+    """
     script = initramfs.program_files()["/init"][0].decode()
     start, end = script.index("skip_mounts() {"), script.index("# The name and the machine-id")
     functions = script[start:end]
@@ -41,7 +46,7 @@ def _skipped(root: Path, fstab: str) -> list[str]:
     functions = functions.replace("/root", str(root))
     (root / "etc/fstab").write_text(fstab)
     done = subprocess.run(
-        ["busybox", "sh", "-c", f"{functions}{_STUBS}skip_mounts"],
+        ["busybox", "sh", "-c", f"{functions}{_STUBS}layers={layers:d}\nskip_mounts"],
         capture_output=True,
         text=True,
         check=True,
@@ -64,6 +69,10 @@ def _skipped(root: Path, fstab: str) -> list[str]:
         ("/dev/disk/by-label/gone /srv ext4", "/srv: no disk has label gone"),
         ("/dev/sdb1 /srv ext4 defaults", "/srv: there is no /dev/sdb1"),
         ("/dev/nvme0n1p3 /srv ext4", "/srv: there is no /dev/nvme0n1p3"),
+        ("/dev/disk/by-partuuid/gone /srv ext4", "/srv: no disk has PARTUUID gone"),
+        ("/dev/mapper/vg-data /srv ext4 defaults 0 2", "/srv: there is no /dev/mapper/vg-data"),
+        ("/dev/vg/data /srv ext4 defaults 0 2", "/srv: there is no /dev/vg/data"),
+        ("/dev/md0 /srv ext4 defaults 0 2", "/srv: there is no /dev/md0"),
         ("share /mnt virtiofs", "/mnt: kernel 6.1.0-test has no virtiofs"),
         ("UUID=gone /with\\040blank ext4", "/with blank: no disk has UUID=gone"),
         ("UUID=gone none swap sw 0 0", "swap: no disk has UUID=gone"),
@@ -80,7 +89,8 @@ def test_skip_mounts_leaves_out_what_cannot_be_mounted(
     [
         "# UNCONFIGURED FSTAB FOR BASE SYSTEM",
         "",
-        "UUID=gone / ext4 errors=remount-ro 0 1",
+        "UUID=is-here / ext4 errors=remount-ro 0 1",
+        "/dev/sda1 / ext4 errors=remount-ro 0 1",
         "UUID=is-here /boot ext4 defaults 0 2",
         "UUID=is-here /boot auto defaults 0 2",
         "UUID=gone /srv ext4 defaults,nofail 0 2",
@@ -91,12 +101,27 @@ def test_skip_mounts_leaves_out_what_cannot_be_mounted(
         "tmpfs /tmp tmpfs size=1G 0 0",
         "/srv /mnt none bind 0 0",
         "/swapfile none swap sw 0 0",
-        "/dev/mapper/vg-data /srv ext4 defaults 0 2",
+        "/dev/mapper/vg-data / ext4 defaults 0 1",
+        "/dev/disk/by-path/pci-0000:00:02.0-part2 /srv ext4 defaults 0 2",
+        "/dev/disk/by-partuuid/is-here /srv ext4 defaults 0 2",
     ],
 )
 def test_skip_mounts_keeps_other_lines(line: str, root: Path) -> None:
     assert _skipped(root, f"{line}\n") == []
     assert not (root / "run/systemd").exists()
+
+
+def test_skip_mounts_leaves_out_the_options_of_a_root_that_no_disk_has(root: Path) -> None:
+    assert _skipped(root, "UUID=gone / ext4 errors=remount-ro 0 1\n") == [
+        "/ with its options: no disk has UUID=gone"
+    ]
+    masked = root / "run/systemd/system.control/systemd-remount-fs.service"
+    assert masked.readlink() == Path("/dev/null")
+
+
+def test_skip_mounts_keeps_volumes_that_may_appear(root: Path) -> None:
+    lines = "/dev/mapper/vg-data /srv ext4\n/dev/vg/home /home ext4\n/dev/md0 /data ext4\n"
+    assert _skipped(root, lines, layers=True) == []
 
 
 def test_skip_mounts_finds_drivers_in_the_image(root: Path) -> None:

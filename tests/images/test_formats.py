@@ -135,7 +135,7 @@ def test_formats_tell_fat_from_a_partition_table(tmp_path: Path) -> None:
         file.truncate(4 * _MIB)
     content = _made(disk, "mkfs.vfat", disk)
     assert content[510:512] == b"\x55\xaa"
-    assert _named(content) == "FAT"
+    assert _named(content) == "a FAT filesystem"
 
 
 def test_formats_refuse_zip(tmp_path: Path) -> None:
@@ -163,13 +163,13 @@ def test_formats_refuse_cpio() -> None:
     ("name", "put"),
     [
         ("a PNG picture", lambda b: struct.pack_into("8s", b, 0, b"\x89PNG\r\n\x1a\n")),
-        ("squashfs", lambda b: struct.pack_into("4s", b, 0, b"hsqs")),
+        ("a squashfs filesystem", lambda b: struct.pack_into("4s", b, 0, b"hsqs")),
         ("an ISO 9660 image (a CD or DVD)", lambda b: struct.pack_into("5s", b, 32769, b"CD001")),
-        ("erofs", lambda b: struct.pack_into("<I", b, 1024, 0xE0F5E1E2)),
-        ("f2fs", lambda b: struct.pack_into("<I", b, 1024, 0xF2F52010)),
-        ("LVM", lambda b: struct.pack_into("8s", b, 512, b"LABELONE")),
+        ("an erofs filesystem", lambda b: struct.pack_into("<I", b, 1024, 0xE0F5E1E2)),
+        ("an f2fs filesystem", lambda b: struct.pack_into("<I", b, 1024, 0xF2F52010)),
+        ("an LVM physical volume", lambda b: struct.pack_into("8s", b, 512, b"LABELONE")),
         ("swap space", lambda b: struct.pack_into("10s", b, 4086, b"SWAPSPACE2")),
-        ("NTFS", lambda b: struct.pack_into("8s", b, 3, b"NTFS    ")),
+        ("an NTFS filesystem", lambda b: struct.pack_into("8s", b, 3, b"NTFS    ")),
         ("a Linux kernel (bzImage)", lambda b: struct.pack_into("4s", b, 514, b"HdrS")),
         ("a program (ELF)", lambda b: struct.pack_into("4s", b, 0, b"\x7fELF")),
         ("a Debian package", lambda b: struct.pack_into("14s", b, 0, b"!<arch>\ndebian")),
@@ -185,7 +185,7 @@ def test_formats_name_what_cannot_be_imported(name: str, put: Callable[[bytearra
 @pytest.mark.parametrize(
     ("content", "name"),
     [
-        (b"", "empty"),
+        (b"", "an empty file"),
         (b"hello\n", "a text file"),
         ("\ufeffgrüße\n".encode(), "a text file"),
         (b"<!DOCTYPE html>\n<html><body>404", "a web page (HTML)"),
@@ -205,6 +205,12 @@ def test_formats_leave_unknown_content_to_disklayout(content: bytes) -> None:
 @given(st.binary(max_size=2048), st.integers(0, 4096))
 def test_formats_accept_any_content(content: bytes, offset: int) -> None:
     recognise(io.BytesIO(content), offset)
+
+
+def test_formats_know_what_a_root_may_lie_in() -> None:
+    may = {entry.name for entry in FORMATS if entry.may_hold_root}
+    assert {"an LVM physical volume", "an encrypted disk (LUKS)", "a squashfs filesystem"} <= may
+    assert not may & {"swap space", "a FAT filesystem", "a PNG picture", "a program (ELF)", "gzip"}
 
 
 def test_formats_refusals_have_hints() -> None:

@@ -48,6 +48,19 @@ def test_image_load_returns_what_shelve_stored(home: Home) -> None:
     assert (stored.source, before <= stored.added_s <= time.time()) == ("a test", True)
 
 
+@pytest.mark.parametrize(
+    ("source", "suite"),
+    [
+        ("Debian trixie", "trixie"),
+        ("Debian trixie minimal + htop", "trixie"),
+        ("/home/me/Debian trixie.qcow2", ""),
+    ],
+)
+def test_image_load_knows_the_suite_of_older_builds(home: Home, source: str, suite: str) -> None:
+    _add(home, "web", b"x" * 512, source=source)
+    assert load_image(home, "web").suite == suite
+
+
 def test_shelve_makes_the_disk_read_only(home: Home) -> None:
     assert _add(home, "web", b"x" * 512).disk.stat().st_mode & 0o777 == 0o444
 

@@ -169,7 +169,7 @@ _WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qc
             "it is not a disk: its size is not a multiple of 512 bytes",
             "give an ext4, xfs or btrfs filesystem, a raw or qcow2 disk, or a tar",
         ),
-        (b"", "it is empty", "give a root filesystem as tar, or a disk as raw or qcow2"),
+        (b"", "it is an empty file", "give a root filesystem as tar, or a disk as raw or qcow2"),
         (
             bytes(_MIB),
             "it holds neither a filesystem that we know nor a partition table",
@@ -177,7 +177,7 @@ _WHAT_TO_GIVE = "give an ext4, xfs or btrfs filesystem, a partitioned disk, a qc
         ),
         (
             bytes(446) + struct.pack("<4xB3xII", 0x83, 1, 1) + bytes(48) + b"\x55\xaa" + bytes(512),
-            "none of its 1 partitions holds ext4, xfs or btrfs",
+            "none of its partitions holds ext4, xfs or btrfs",
             "give a plain ext4, xfs or btrfs filesystem",
         ),
     ],
@@ -224,6 +224,19 @@ def test_imported_add_refuses_what_is_no_file(
     assert problem in str(caught.value)
     assert str(path) in str(caught.value)
     assert caught.value.hint == hint.format(path=path)
+
+
+def test_imported_add_refuses_what_the_user_cannot_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(InputError) as caught:
+        imported.add(home, "web", tmp_path / "disk")
+    assert str(caught.value) == f"cannot read {tmp_path / 'disk'}: Permission denied"
+    assert caught.value.hint == "use sudo, or copy it to where you can read it"
 
 
 def test_imported_add_refuses_an_address(home: Home) -> None:

@@ -121,6 +121,8 @@ def test_image_read_mounts_other_filesystems_as_root(
     subprocess.run(["mount", "-o", "loop", path, point], check=True)
     try:
         subprocess.run(["cp", "-a", f"{tree}/.", point], check=True)
+        # A namespace that another process makes meanwhile keeps it mounted beyond our umount.
+        subprocess.run(["sync", "-f", point], check=True)
     finally:
         subprocess.run(["umount", point], check=True)
     image = imported.add(home, "other", path)

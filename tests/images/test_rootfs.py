@@ -44,16 +44,17 @@ def test_rootfs_requires_what_an_init_needs() -> None:
     assert set(INITS["systemd"].needs) == {rootfs.INIT, rootfs.SSH_SERVER}
 
 
-@pytest.mark.parametrize("sbin", ["sbin", "usr/sbin"])
-def test_rootfs_of_a_complete_system_lacks_nothing(sbin: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("merged", [False, True])
+def test_rootfs_of_a_complete_system_lacks_nothing(merged: bool, tmp_path: Path) -> None:
+    usr = "usr/" if merged else ""
     files: dict[str, bytes | str] = {
-        f"{sbin}/init": "/lib/systemd/systemd",
+        f"{usr}sbin/init": "/lib/systemd/systemd",
         "usr/sbin/sshd": _program(),
-        "lib/systemd/systemd": _program(),
+        f"{usr}lib/systemd/systemd": _program(),
         "etc/os-release": b'ID=debian\nVERSION_CODENAME="trixie"\n',
     }
-    if sbin != "sbin":
-        files["sbin"] = "usr/sbin"
+    if merged:
+        files |= {"sbin": "usr/sbin", "lib": "usr/lib"}
     found = rootfs.look(_disk(tmp_path, files), _ROOT)
     assert (found.missing, found.suite, found.root) == ((), "trixie", _ROOT)
 
@@ -63,9 +64,13 @@ def test_rootfs_names_what_a_container_lacks(tmp_path: Path) -> None:
     assert (found.missing, found.suite) == (("/sbin/init", "/usr/sbin/sshd"), "")
 
 
-def test_rootfs_accepts_a_link_that_dangles_on_the_host(tmp_path: Path) -> None:
-    found = rootfs.look(_disk(tmp_path, {"sbin/init": "/nix/store/init"}), _ROOT)
-    assert found.missing == ("/usr/sbin/sshd",)
+def test_rootfs_lacks_what_a_link_only_promises(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "sbin/init": "/usr/lib/systemd/systemd",
+        "usr/sbin/sshd": "/opt/ssh/sshd",  # which is there, but not on this host
+        "opt/ssh/sshd": _program(),
+    }
+    assert rootfs.look(_disk(tmp_path, files), _ROOT).missing == ("/sbin/init",)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +113,15 @@ def test_rootfs_refuses_what_is_no_root(
     ],
 )
 def test_rootfs_refuses_another_architecture(program: bytes, named: str, tmp_path: Path) -> None:
-    with pytest.raises(FormatError) as caught:
-        rootfs.look(_disk(tmp_path, {"sbin/init": program}), _ROOT)
-    assert str(caught.value) == f"it is a system for {named}, and bootwright boots x86-64"
+    system: dict[str, bytes | str] = {
+        "sbin": "usr/sbin",
+        "lib": "usr/lib",
+        "usr/sbin/init": "/lib/systemd/systemd",
+        "usr/lib/systemd/systemd": program,
+    }
+    container: dict[str, bytes | str] = {"bin/sh": program}
+    for files in (system, container):
+        folder = tmp_path / str(len(files))
+        with pytest.raises(FormatError) as caught:
+            rootfs.look(_disk(folder, files), _ROOT)
+        assert str(caught.value) == f"it is a system for {named}, and bootwright boots x86-64"

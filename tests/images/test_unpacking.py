@@ -63,6 +63,14 @@ def test_unpacking_refuses_a_truncated_file(program: str, tmp_path: Path) -> Non
         assert caught.value.hint == _SHORT
 
 
+def test_unpacking_quotes_why_and_no_advice_for_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "packed").write_bytes(b"BZh9" + bytes(100))
+    with pytest.raises(FormatError) as caught:
+        unpack(tmp_path / "packed", _compression("bzip2"), tmp_path / "target")
+    assert caught.value.evidence.startswith("bzip2: ")
+    assert len(caught.value.evidence.splitlines()) <= 2
+
+
 def test_unpacking_makes_holes_of_zeros(tmp_path: Path) -> None:
     copy_sparse(io.BytesIO(bytes(64 * _MIB)), tmp_path / "holes")
     assert (tmp_path / "holes").stat().st_size == 64 * _MIB
@@ -81,6 +89,13 @@ def test_unpacking_extracts_a_disk(tmp_path: Path, ext4: bytes) -> None:
     archive = _tar(tmp_path / "cloud.tar", {"README": b"words", "image/root.img": ext4})
     assert look_into(archive, tmp_path / "disk").disk == "image/root.img"
     assert (tmp_path / "disk").read_bytes() == ext4
+
+
+def test_unpacking_extracts_a_partitioned_disk(tmp_path: Path) -> None:
+    disk = bytes(510) + b"\x55\xaa" + bytes(_MIB)
+    archive = _tar(tmp_path / "cloud.tar", {"disk.raw": disk})
+    assert look_into(archive, tmp_path / "disk").disk == "disk.raw"
+    assert (tmp_path / "disk").read_bytes() == disk
 
 
 def test_unpacking_extracts_a_sparse_disk(tmp_path: Path, ext4: bytes) -> None:

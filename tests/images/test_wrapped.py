@@ -43,9 +43,10 @@ def _nothing_left(home: Home) -> Iterator[None]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     tree = tmp_path / "tree"
-    for folder in ("etc", "usr/sbin", "run", "dev", "sbin"):
+    for folder in ("etc", "usr/sbin", "run", "dev", "sbin", "lib/systemd"):
         (tree / folder).mkdir(parents=True)
     (tree / "sbin/init").symlink_to("../lib/systemd/systemd")
+    (tree / "lib/systemd/systemd").write_text("PID 1")
     (tree / "usr/sbin/sshd").write_text("a server")
     # What does not become small when it is packed, so that half of it is less. (That the last
     # cluster of a qcow2 is not all there is no damage: many are written so.)
@@ -139,8 +140,11 @@ def test_imported_add_refuses_another_hypervisors_disk_in_any_layer(
         file = _tar(disk) if wrap == "tar" else _packed(wrap, disk)
     problem, hint = _problem(home, file)
     assert f"({form})" in problem
-    name = "what is in it" if wrap else str(disk)
-    assert hint == f"convert it first: qemu-img convert -O qcow2 {name} disk.qcow2"
+    if wrap:
+        begin, inside = f"unpack {file}; then convert it", disk.name
+    else:
+        begin, inside = "convert it first", str(disk)
+    assert hint == f"{begin}: qemu-img convert -O qcow2 {inside} disk.qcow2"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
@@ -180,18 +184,70 @@ def test_imported_add_refuses_a_truncated_gpt_disk(home: Home, ext4: Path) -> No
     )
 
 
-def test_imported_add_takes_the_partition_that_holds_a_root(home: Home, ext4: Path) -> None:
-    home_folder = ext4.with_name("home.ext4")
-    _run("mke2fs", "-q", "-t", "ext4", home_folder, "12M")
-    first, second = home_folder.read_bytes(), ext4.read_bytes()
-    disk = bytearray(_MIB) + first + second
-    start = 2048 + len(first) // 512
-    struct.pack_into("<4xB3xII", disk, 446, 0x83, 2048, len(first) // 512)
-    struct.pack_into("<4xB3xII", disk, 462, 0x83, start, len(second) // 512)
+def _partitioned(file: Path, *partitions: bytes) -> Path:
+    disk = bytearray(_MIB)
+    for index, content in enumerate(partitions):
+        place = (0x83, len(disk) // 512, len(content) // 512)
+        struct.pack_into("<4xB3xII", disk, 446 + 16 * index, *place)
+        disk += content
     disk[510:512] = b"\x55\xaa"
-    file = ext4.with_name("disk")
     file.write_bytes(disk)
+    return file
+
+
+def _filesystem(folder: Path, size: str, *names: str) -> bytes:
+    for name in names:
+        (folder / "content" / name).mkdir(parents=True)
+    disk = folder / "filesystem"
+    content: list[str | Path] = ["-d", folder / "content"] if names else []
+    _run("mke2fs", "-q", "-t", "ext4", *content, disk, size)
+    return disk.read_bytes()
+
+
+@pytest.mark.parametrize("names", [(), ("bin", "sbin", "lib")], ids=["home", "usr"])
+def test_imported_add_takes_the_partition_that_holds_a_root(
+    home: Home, ext4: Path, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    larger = _filesystem(tmp_path, "12M", *names)
+    file = _partitioned(tmp_path / "disk", larger, ext4.read_bytes())
     assert imported.add(home, "web", file).partition == 2
+
+
+@pytest.mark.parametrize(
+    ("offset", "magic", "name"),
+    [
+        (512, b"LABELONE", "an LVM physical volume"),
+        (0, b"LUKS\xba\xbe", "an encrypted disk (LUKS)"),
+    ],
+)
+def test_imported_add_names_what_the_root_lies_in_beside_boot(
+    home: Home, offset: int, magic: bytes, name: str, tmp_path: Path
+) -> None:
+    volume = bytearray(_MIB)
+    volume[offset : offset + len(magic)] = magic
+    file = _partitioned(tmp_path / "disk", _filesystem(tmp_path, "2M", "grub"), bytes(volume))
+    problem, hint = _problem(home, file)
+    assert problem == f"its root filesystem lies where we cannot read it: partition 2 holds {name}"
+    assert f"virt-tar-out -a {file} / root.tar" in hint
+
+
+def test_imported_add_names_a_damaged_root_before_other_partitions(
+    home: Home, ext4: Path, tmp_path: Path
+) -> None:
+    content, volume = bytearray(ext4.read_bytes()), bytearray(_MIB)
+    inode = content.index(struct.pack("<HHI", 0o40755, 0, 1024))
+    content[inode : inode + 100] = b"\xa5" * 100
+    volume[512:520] = b"LABELONE"
+    boot = _filesystem(tmp_path, "12M", "grub")
+    file = _partitioned(tmp_path / "disk", boot, bytes(content), bytes(volume))
+    assert _problem(home, file)[0] == "its ext4 in partition 2 is damaged"
+
+
+def test_imported_add_names_what_is_there_instead_of_a_root(home: Home, tmp_path: Path) -> None:
+    swap = bytearray(_MIB)
+    swap[4086:4096] = b"SWAPSPACE2"
+    file = _partitioned(tmp_path / "disk", _filesystem(tmp_path, "2M", "grub"), bytes(swap))
+    assert _problem(home, file)[0] == "it holds no root filesystem: at its top are grub"
 
 
 def test_imported_add_refuses_a_damaged_filesystem(home: Home, ext4: Path) -> None:
@@ -199,9 +255,7 @@ def test_imported_add_refuses_a_damaged_filesystem(home: Home, ext4: Path) -> No
     inode = content.index(struct.pack("<HHI", 0o40755, 0, 1024))
     content[inode : inode + 100] = b"\xa5" * 100
     ext4.write_bytes(content)
-    with pytest.raises(FormatError, match="cannot be imported"):
-        imported.add(home, "web", ext4)
-    assert image_store(home).digests() == []
+    assert _problem(home, ext4)[0] == "its ext4 is damaged"
 
 
 def test_imported_add_reports_what_keeps_an_image_from_booting(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bootwright.errors import FormatError, NotFoundError
+from bootwright.errors import FormatError, InputError, NotFoundError
 from bootwright.home import Home
+from bootwright.kernels import debian
 from bootwright.kernels.kernel import (
     Kernel,
     Part,
@@ -16,8 +17,10 @@ from bootwright.kernels.kernel import (
     kernel_store,
     load_kernel,
     parse_kernel_config,
+    require_name,
     store_kernel,
 )
+from tests.observed import Observed
 
 
 def _add(
@@ -76,6 +79,24 @@ def test_kernel_shelve_stores_the_same_kernel_once(home: Home) -> None:
     second = _add(home, {"vmlinux": "v"}, name="two", source="there")
     assert first.digest == second.digest
     assert kernel_store(home).names() == {"one": first.digest, "two": first.digest}
+
+
+def test_require_name_refuses_a_kernel_from_elsewhere(home: Home) -> None:
+    require_name(home, "k", origin="Debian trixie, ")
+    _add(home, {"config": "x"}, source="Debian bookworm, linux-image 1")
+    require_name(home, "k", origin="Debian bookworm, ")
+    with pytest.raises(InputError) as caught:
+        require_name(home, "k", origin="Debian trixie, ")
+    assert str(caught.value).startswith("a kernel is already called 'k'")
+    assert caught.value.hint == "use another name, or add --replace to reuse this one"
+
+
+def test_kernel_add_refuses_a_name_in_use_before_it_fetches(home: Home) -> None:
+    _add(home, {"config": "x"}, name="mine")
+    observed = Observed()
+    with pytest.raises(InputError, match="a kernel is already called 'mine'"):
+        debian.add(home, name="mine", observe=observed)
+    assert observed.events == []
 
 
 def test_kernel_digest_covers_every_part(home: Home) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bootwright.errors import GuestError
-from bootwright.machines.diagnosis import is_stuck, not_ready, prompt
+from bootwright.machines.diagnosis import is_stuck, not_ready, not_started, prompt
 
-EMERGENCY = "the cause is below; --append systemd.unit=multi-user.target may skip it"
-LOOK = "raise --timeout, or look at its console below"
+EMERGENCY = "its console says why; --append systemd.unit=multi-user.target may skip it"
+LOOK = "raise --timeout, or look at its console"
 HANDED_OVER = {"vmm.running": "", "initramfs.start": "", "initramfs.done": ""}
 FULL_HINT = "use a larger disk, such as --disk-size 8G"
 
@@ -33,7 +33,7 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
         pytest.param(
             HANDED_OVER,
             "cp: write error: No space left on device",
-            "its disk is full (see below)",
+            "its disk is full (its console says so)",
             FULL_HINT,
             id="printed of a full disk",
         ),
@@ -41,14 +41,14 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             HANDED_OVER | {"sshd.failed": "exit-code, exit status 255", "console.prompt": ""},
             "web login: ",
             "its SSH server ended instead of listening (exit-code, exit status 255)",
-            "its log is below; bootwright console shows more",
+            "its log says why; bootwright console shows more",
             id="sshd failed",
         ),
         pytest.param(
             HANDED_OVER | {"sshd.failed": "exit-code", "sshd.given-up": ""},
             "web login: ",
             "its SSH server ended instead of listening (exit-code)",
-            "correct /etc/ssh/sshd_config in the image; its log is below",
+            "correct /etc/ssh/sshd_config in the image, as its log says",
             id="sshd given up",
         ),
         pytest.param(
@@ -59,6 +59,16 @@ def diagnosed(seen: dict[str, str], printed: str = "", server_log: str = "") -> 
             "boot without it: --append 'systemd.mask=srv-data\\x2d1.mount'; or write nofail into "
             "its line in the image's /etc/fstab",
             id="a mount failed",
+        ),
+        pytest.param(
+            HANDED_OVER | {"emergency.mode": ""},
+            "[DEPEND] Dependency failed for home.mount - /home.\n"
+            "[DEPEND] Dependency failed for srv.mount - /srv.\n"
+            "[DEPEND] Dependency failed for home.mount - /home.",
+            "systemd went into emergency mode: home.mount and srv.mount could not be mounted",
+            "boot without them: --append 'systemd.mask=home.mount systemd.mask=srv.mount'; or "
+            "write nofail into their lines in the image's /etc/fstab",
+            id="two mounts failed",
         ),
         pytest.param(
             HANDED_OVER | {"console.emergency": ""},
@@ -185,3 +195,11 @@ def test_prompt_returns_the_mark(end: bytes, mark: str) -> None:
 def test_is_stuck_while_a_guest_waits_for_input(mark: str) -> None:
     assert is_stuck(HANDED_OVER | {mark: ""})
     assert not is_stuck(HANDED_OVER | {"console.prompt": "", "sshd.failed": "exit-code"})
+
+
+def test_not_started_names_the_init_that_needs_nothing() -> None:
+    error = not_started("the image has no /sbin/init", printed="initramfs: x")
+    assert str(error) == "the guest could not start: the image has no /sbin/init"
+    assert error.hint == "--init bare runs one command without an init or an SSH server"
+    assert error.evidence == "initramfs: x"
+    assert not_started("cannot mount /run", printed="").hint == ""

@@ -13,7 +13,7 @@ from bootwright.host import tools
 from bootwright.images import imported
 from bootwright.images.image import Image, load_image
 from bootwright.images.reading import Wanted, read
-from bootwright.trims import image
+from bootwright.trims import image, store, trimming
 from bootwright.trims.trim import DropIn, DroppedGenerator, Mask, Trim
 
 
@@ -60,6 +60,16 @@ def test_bake_writes_a_trim_into_a_copy_of_the_image(home: Home, web: Image) -> 
     checked = subprocess.run([e2fsck, "-fn", new.disk], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
     assert list((home.images / "staging").iterdir()) == []
+
+
+def test_apply_takes_a_name_in_use_only_with_replace(home: Home, web: Image) -> None:
+    made = _trim(web)
+    store.save(home, made)
+    with pytest.raises(InputError, match="an image is already called 'web'"):
+        trimming.apply(home, "web", "t", name="web")
+    assert load_image(home, "web") == web
+    assert trimming.apply(home, "web", "t", name="web", replace=True).digest != web.digest
+    assert load_image(home, "web").digest != web.digest
 
 
 def test_bake_does_not_replace_existing_files(home: Home, web: Image) -> None:

@@ -75,7 +75,7 @@ Examples:
 """,
 )
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @names.REPLACE
 def import_(name: str, file: Path, replace: bool) -> None:
     """Store a copy of FILE as image NAME.

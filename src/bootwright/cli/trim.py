@@ -169,12 +169,13 @@ def diff(a: str, b: str, as_json: bool) -> None:
 @click.argument("image", shell_complete=names.images)
 @click.argument("trim", shell_complete=names.trims)
 @click.option("--name", metavar="NEW", required=True, help="Name of the new image.")
+@names.REPLACE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def apply(image: str, trim: str, name: str, as_json: bool) -> None:
+def apply(image: str, trim: str, name: str, replace: bool, as_json: bool) -> None:
     """Make a new image: a copy of IMAGE with TRIM in its /etc. IMAGE is not changed."""
     from bootwright.trims import trimming
 
-    new = trimming.apply(locate_home(), image, trim, name=name)
+    new = trimming.apply(locate_home(), image, trim, name=name, replace=replace)
     if as_json:
         screen.print_json(new)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootwright.errors import BuildError
 from bootwright.events import Notice, Observer
 from bootwright.home import Home
 from bootwright.images.image import Image, load_image
@@ -58,7 +59,16 @@ def fetch(home: Home, image: Image | None, observe: Observer) -> None:
     observe(
         Notice(text=f"no kernel {name} yet: fetching it (bootwright kernel add debian{option})")
     )
-    debian.add(home, suite=suite, observe=observe)
+    try:
+        debian.add(home, suite=suite, observe=observe)
+    except BuildError as error:
+        if suite == naming.DEFAULT_SUITE:
+            raise
+        raise BuildError(
+            f"the kernel of Debian {suite} cannot be fetched: {error}",
+            hint="--kernel debian boots with Debian's default one",
+            evidence=error.evidence,
+        ) from error
 
 
 def _suite(image: Image | None) -> str:

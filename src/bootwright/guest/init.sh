@@ -121,8 +121,12 @@ skip_mounts() {
         case ",$options," in
         *,noauto,* | *,nofail,* | *,_netdev,* | *bind,* | *,x-systemd.automount,*) continue ;;
         esac
+        if [ "$where" = / ]; then
+            skip_remount "$what"
+            continue
+        fi
         case "$where $kind" in
-        "/ "* | *" nfs"* | *" cifs" | *" ceph" | *" fuse"*) continue ;;
+        *" nfs"* | *" cifs" | *" ceph" | *" fuse"*) continue ;;
         esac
         reason=$(not_mountable "$(printf %b "$what")" "$kind") || continue
         where=$(printf %b "$where")
@@ -140,6 +144,15 @@ skip_mounts() {
             >>"$units/$(unit_name mount "$where")"
     done </root/etc/fstab
     [ ! -e /root/proc/self ] || umount /root/proc /root/sys
+}
+
+# The root is mounted; what would fail is to give it fstab's options by a tag that no disk has.
+skip_remount() {
+    case "$1" in *=*) ;; *) return ;; esac
+    reason=$(not_mountable "$1" auto) || return
+    mkdir -p /root/run/systemd/system.control
+    mark "mount.skipped / with its options: $reason"
+    ln -sf /dev/null /root/run/systemd/system.control/systemd-remount-fs.service
 }
 
 unit_name() { PATH=/usr/bin:/bin chroot /root systemd-escape --path --suffix="$1" "$2"; }
@@ -165,6 +178,9 @@ not_mountable() {
     UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*) has_tag "$1" || reason="no disk has $1" ;;
     /dev/disk/by-uuid/*) has_tag "UUID=${1##*/}" || reason="no disk has UUID ${1##*/}" ;;
     /dev/disk/by-label/*) has_tag "LABEL=${1##*/}" || reason="no disk has label ${1##*/}" ;;
+    /dev/disk/by-partuuid/*) has_tag "PARTUUID=${1##*/}" || reason="no disk has PARTUUID ${1##*/}" ;;
+    /dev/disk/*) ;; # links that only udev makes
+    /dev/*/* | /dev/md*) [ -b "/root$1" ] || has_layers || reason="there is no $1" ;;
     /dev/[shvx]d[a-z]* | /dev/xvd* | /dev/nvme* | /dev/mmcblk* | /dev/sr* | /dev/fd*)
         [ -b "/root$1" ] || reason="there is no $1" ;;
     esac
@@ -184,11 +200,25 @@ not_mountable() {
 # Say whether a disk has a tag, by the image's own program, which knows all of them.
 has_tag() {
     [ -e /root/sbin/findfs ] || return 0 # nobody can tell
+    in_image findfs "$1"
+}
+
+# Say whether a volume may appear later, as the disk has a part of LVM, LUKS or a RAID.
+has_layers() {
+    [ -e /root/sbin/blkid ] || return 0 # nobody can tell
+    for kind_of_part in LVM2_member crypto_LUKS linux_raid_member; do
+        ! in_image blkid -c /dev/null -t TYPE=$kind_of_part || return 0
+    done
+    return 1
+}
+
+# Run a program of the image, which may look for disks.
+in_image() {
     if [ ! -e /root/proc/self ]; then
         mount --bind /proc /root/proc
         mount -t sysfs sys /root/sys
     fi
-    PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /root findfs "$1" >/dev/null 2>&1
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /root "$@" >/dev/null 2>&1
 }
 
 # The name and the machine-id live on the machine's own disk; each is written once.

@@ -110,19 +110,46 @@ def _check_partitions(disk: BinaryIO, partitions: list[_Partition]) -> None:
 
 
 def _no_filesystem(disk: BinaryIO, partitions: list[_Partition]) -> FormatError:
-    held = []
-    hint = "give a plain ext4, xfs or btrfs filesystem"
-    for partition in sorted(partitions, key=lambda p: (p.rank, -p.size_bytes), reverse=True):
-        found = formats.recognise(disk, partition.start_bytes)
-        if found is not None and found.magic:
-            held.append(f"partition {partition.number} holds {found.name}")
-            hint = found.hint
+    found = _refused(disk, partitions)
     return FormatError(
-        f"none of its {len(partitions)} partitions holds ext4, xfs or btrfs"
-        + (": " if held else "")
-        + ", ".join(sorted(held)),
-        hint=hint,
+        "none of its partitions holds ext4, xfs or btrfs"
+        + (": " if found else "")
+        + _listed(found),
+        hint=found[0][1].hint if found else "give a plain ext4, xfs or btrfs filesystem",
     )
+
+
+def elsewhere(disk: BinaryIO) -> FormatError | None:
+    """Return the error for a disk none of whose filesystems is a root, although a partition holds
+    what a root may lie in: LVM, LUKS, another filesystem; None: there is no such partition."""
+    found = [
+        (partition, kind)
+        for partition, kind in _refused(disk, _partitions(disk) or [])
+        if kind.may_hold_root
+    ]
+    if not found:
+        return None
+    return FormatError(
+        f"its root filesystem lies where we cannot read it: {_listed(found)}",
+        hint=found[0][1].hint,
+    )
+
+
+def _refused(
+    disk: BinaryIO, partitions: list[_Partition]
+) -> list[tuple[_Partition, formats.Format]]:
+    """Return the partitions that hold what is known and refused, the likeliest root first."""
+    found = []
+    for partition in sorted(partitions, key=lambda p: (p.rank, -p.size_bytes)):
+        kind = formats.recognise(disk, partition.start_bytes)
+        if kind is not None and kind.magic:
+            found.append((partition, kind))
+    return found
+
+
+def _listed(found: list[tuple[_Partition, formats.Format]]) -> str:
+    rows = sorted((partition.number, kind.name) for partition, kind in found)
+    return ", ".join(f"partition {number} holds {name}" for number, name in rows)
 
 
 def start_bytes(disk: BinaryIO, partition: int) -> int:

@@ -34,6 +34,11 @@ class Format:
     hint: str = ""
     """How the user gets on where it is refused; FILE stands for the file."""
 
+    @property
+    def may_hold_root(self) -> bool:
+        """Whether a root filesystem can lie in what is refused: its hint leads to it."""
+        return self.action == "refuse" and self.hint not in ("", _GIVE, _KERNEL_HINT)
+
 
 _GIVE = "give a root filesystem as tar, or a disk as raw or qcow2"
 _CONVERT = "convert it first: qemu-img convert -O qcow2 FILE disk.qcow2"
@@ -43,6 +48,7 @@ _COPY_OUT = (
     "copy the root into an archive: virt-tar-out -a FILE / root.tar (libguestfs-tools); then "
     "import root.tar"
 )
+_COPY_ZFS = "on a host that has ZFS, import the pool; then tar -C MOUNTPOINT -cf root.tar ."
 
 
 def _compressed(name: str, magic: bytes, program: str) -> Format:
@@ -69,15 +75,16 @@ FORMATS: tuple[Format, ...] = (
     _compressed("lzma", b"\x5d\0\0\0\x04\xff", "xz"),
     _compressed("zstd", b"\x28\xb5\x2f\xfd", "zstd"),
     _compressed("lz4", b"\x04\x22\x4d\x18", "lz4"),
+    _compressed("lz4", b"\x02\x21\x4c\x18", "lz4"),  # of lz4 -l
     Format(name="qcow2", magic=b"QFI\xfb", action="convert"),
     # Other archives.
     _refused("a zip archive", b"PK\x03\x04", hint=_UNPACK.format("unzip FILE")),
     _refused("an empty zip archive", b"PK\x05\x06"),
     _refused("a 7z archive", b"7z\xbc\xaf\x27\x1c", hint=_UNPACK.format("7z x FILE")),
     _refused("a rar archive", b"Rar!\x1a\x07", hint=_UNPACK.format("unrar x FILE")),
-    _refused("compressed with lzip", b"LZIP", hint=_UNPACK.format("lzip -d FILE")),
-    _refused("compressed with lzop", b"\x89LZO\0\r\n\x1a\n", hint=_UNPACK.format("lzop -d FILE")),
-    _refused("compressed with compress", b"\x1f\x9d", hint=_UNPACK.format("gzip -d FILE")),
+    _refused("an lzip file", b"LZIP", hint=_UNPACK.format("lzip -d FILE")),
+    _refused("an lzop file", b"\x89LZO\0\r\n\x1a\n", hint=_UNPACK.format("lzop -d FILE")),
+    _refused("a file of compress (.Z)", b"\x1f\x9d", hint=_UNPACK.format("gzip -d FILE")),
     *(
         _refused("a cpio archive", magic, hint=_CPIO_HINT)
         for magic in (b"070701", b"070702", b"070707", b"\xc7\x71", b"\x71\xc7")
@@ -102,10 +109,9 @@ FORMATS: tuple[Format, ...] = (
         hint="convert it first: simg2img FILE disk.raw",
     ),
     _refused(
-        "encrypted (LUKS)",
+        "an encrypted disk (LUKS)",
         b"LUKS\xba\xbe",
-        hint="open it and copy the root into an archive: cryptsetup open FILE root; mount it; "
-        "tar -C MOUNTPOINT -cf root.tar .",
+        hint=_COPY_OUT,
     ),
     # Filesystems that no guest of ours has as its root.
     _refused(
@@ -116,27 +122,39 @@ FORMATS: tuple[Format, ...] = (
         "cloud image (qcow2) instead, or install the ISO onto a disk and import that",
     ),
     _refused("a UDF image (a DVD)", b"NSR0", 34817, 36865),
-    _refused("squashfs", b"hsqs", hint=_REPACK.format("unsquashfs -d root FILE")),
-    _refused("squashfs", b"sqsh", hint=_REPACK.format("unsquashfs -d root FILE")),
+    _refused("a squashfs filesystem", b"hsqs", hint=_REPACK.format("unsquashfs -d root FILE")),
+    _refused("a squashfs filesystem", b"sqsh", hint=_REPACK.format("unsquashfs -d root FILE")),
     _refused(
-        "erofs", b"\xe2\xe1\xf5\xe0", 1024, hint=_REPACK.format("fsck.erofs --extract=root FILE")
+        "an erofs filesystem",
+        b"\xe2\xe1\xf5\xe0",
+        1024,
+        hint=_REPACK.format("fsck.erofs --extract=root FILE"),
     ),
-    _refused("cramfs", b"\x45\x3d\xcd\x28", hint=_REPACK.format("fsck.cramfs --extract=root FILE")),
-    _refused("romfs", b"-rom1fs-"),
-    _refused("f2fs", b"\x10\x20\xf5\xf2", 1024, hint=_COPY_OUT),
-    _refused("bcachefs", bytes.fromhex("c68573f64e1a45ca8265f57f48ba6d81"), 4120),
-    _refused("ReiserFS", b"ReIsEr", 65536 + 52, 8192 + 52, hint=_COPY_OUT),
-    _refused("JFS", b"JFS1", 32768, hint=_COPY_OUT),
-    _refused("NTFS", b"NTFS    ", 3),
-    _refused("exFAT", b"EXFAT   ", 3),
-    _refused("FAT", b"FAT12   ", 54),
-    _refused("FAT", b"FAT16   ", 54),
-    _refused("FAT", b"FAT32   ", 82),
+    _refused(
+        "a cramfs filesystem",
+        b"\x45\x3d\xcd\x28",
+        hint=_REPACK.format("fsck.cramfs --extract=root FILE"),
+    ),
+    _refused("a romfs filesystem", b"-rom1fs-"),
+    _refused("an f2fs filesystem", b"\x10\x20\xf5\xf2", 1024, hint=_COPY_OUT),
+    _refused("a bcachefs filesystem", bytes.fromhex("c68573f64e1a45ca8265f57f48ba6d81"), 4120),
+    _refused("a ReiserFS filesystem", b"ReIsEr", 65536 + 52, 8192 + 52, hint=_COPY_OUT),
+    _refused("a JFS filesystem", b"JFS1", 32768, hint=_COPY_OUT),
+    _refused("an NTFS filesystem", b"NTFS    ", 3),
+    _refused("an exFAT filesystem", b"EXFAT   ", 3),
+    _refused("a FAT filesystem", b"FAT12   ", 54),
+    _refused("a FAT filesystem", b"FAT16   ", 54),
+    _refused("a FAT filesystem", b"FAT32   ", 82),
     _refused("swap space", b"SWAPSPACE2", 4086),
     # What lies between a disk and its filesystems.
-    _refused("LVM", b"LABELONE", 512, 0, 1024, 1536, hint=_COPY_OUT),
-    _refused("a part of a RAID (md)", b"\xfc\x4e\x2b\xa9", 4096, 0, hint=_COPY_OUT),
-    _refused("ZFS", b"\x0c\xb1\xba\0\0\0\0\0", *range(131072, 262144, 1024), hint=_GIVE),
+    _refused("an LVM physical volume", b"LABELONE", 512, 0, 1024, 1536, hint=_COPY_OUT),
+    _refused("a member of a RAID (md)", b"\xfc\x4e\x2b\xa9", 4096, 0, hint=_COPY_OUT),
+    _refused(
+        "a member of a ZFS pool",
+        b"\x0c\xb1\xba\0\0\0\0\0",
+        *range(131072, 262144, 1024),
+        hint=_COPY_ZFS,
+    ),
     _refused(
         "a disk with sectors of 4096 bytes",
         b"EFI PART",
@@ -156,7 +174,7 @@ FORMATS: tuple[Format, ...] = (
 
 TAR = next(entry for entry in FORMATS if entry.action == "archive")
 _OLD_QCOW = _convertible("an old QEMU disk (qcow version 1)", b"QFI\xfb\0\0\0\x01")
-_EMPTY = _refused("empty", b"")
+_EMPTY = _refused("an empty file", b"")
 _TEXT = _refused("a text file", b"")
 _HTML = _refused("a web page (HTML)", b"", hint="download the file itself, not the page about it")
 _LFS = _refused("a Git LFS pointer", b"version https://git-lfs", hint="fetch it: git lfs pull")

@@ -90,7 +90,7 @@ def load_image(home: Home, reference: str) -> Image:
         filesystem=description.filesystem,
         partition=description.partition,
         subvolume=description.subvolume,
-        suite=description.suite,
+        suite=description.suite or _suite_built(description.source),
     )
     size_bytes = image.disk.stat().st_size if image.disk.exists() else 0
     if size_bytes != image.size_bytes:
@@ -100,6 +100,12 @@ def load_image(home: Home, reference: str) -> Image:
             hint=f"bootwright image rm {reference}, then make it again",
         )
     return image
+
+
+def _suite_built(source: str) -> str:
+    """Return the suite of an image that was built before images had one beside their source."""
+    words = source.split()
+    return words[1] if words[:1] == ["Debian"] and len(words) > 1 else ""
 
 
 def store_image(

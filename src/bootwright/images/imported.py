@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bootwright.errors import BootwrightError, BuildError, FormatError, HostError, InputError
+from bootwright.errors import BuildError, FormatError, HostError, InputError
 from bootwright.events import Notice, Observer, Progress, ignore, within
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
@@ -42,7 +42,13 @@ def add(
         HostError: a program that reads it is missing.
     """
     check_name(name, "an image")
-    _check_file(file)
+    try:
+        _check_file(file)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {file}: {error.strerror}",
+            hint="use sudo, or copy it to where you can read it",
+        ) from error
     space.require(home.images, file.stat().st_blocks * 512, f"importing {file.name}")
     with (
         image_store(home).staged() as staged,
@@ -62,8 +68,9 @@ def add(
         except FormatError as error:
             if str(error).startswith(str(file)):
                 raise
+            text = str(error).replace(str(disk), "its disk")
             raise FormatError(
-                f"{file} cannot be imported: {error}",
+                f"{file} cannot be imported: {text}",
                 hint=error.hint.replace("FILE", shlex.quote(str(file))),
                 evidence=error.evidence,
             ) from error
@@ -104,10 +111,7 @@ def _check_file(file: Path) -> None:
         )
     if not file.is_file():
         raise InputError(f"there is no file {file}", hint="give an ext4, raw, qcow2 or tar file")
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    file.open("rb").close()
 
 
 class _Unwrapping:
@@ -119,6 +123,7 @@ class _Unwrapping:
         self._disk = disk
         self._observe = observe
         self._layers: list[str] = []
+        self._name = file.name  # of what is left to unwrap
 
     def run(self) -> bool:
         """Write the raw disk.
@@ -149,9 +154,11 @@ class _Unwrapping:
                     self._forget(source)
                     return True
                 self._observe(Progress(step=f"taking {inside.disk} out of the archive", share=0.3))
+                self._name = inside.disk
             elif found.action == "unpack":
                 self._observe(Progress(step=f"unpacking {found.name}", share=0.1))
                 unpacking.unpack(source, found, target)
+                self._name = Path(self._name).stem
             else:
                 self._observe(Progress(step="converting from qcow2", share=0.4))
                 _convert(source, target)
@@ -176,10 +183,11 @@ class _Unwrapping:
         if not self._layers:
             return FormatError(f"it is {found.name}", hint=found.hint)
         within_what = " in ".join(self._layers[::-1])
-        return FormatError(
-            f"it holds {found.name} (in {within_what})",
-            hint=found.hint.replace("FILE", "what is in it"),
-        )
+        hint = found.hint
+        if "FILE" in hint:
+            inside = shlex.quote(self._name)
+            hint = f"unpack FILE; then {hint.replace(' first', '', 1).replace('FILE', inside)}"
+        return FormatError(f"it holds {found.name} (in {within_what})", hint=hint)
 
     def _forget(self, source: Path) -> None:
         if source != self._file:
@@ -192,24 +200,38 @@ def _recognised(source: Path) -> formats.Format | None:
 
 
 def _root_on(disk: Path, name: str, observe: Observer) -> Rootfs:
-    """Return the first filesystem on *disk* that holds a root.
+    """Return the filesystem on *disk* that holds a root; of several, the one that boots.
 
     Raises:
-        FormatError: none does; the first one's fault is raised.
+        FormatError: none does; the error is about what else holds it, or about the likeliest one.
     """
     with disk.open("rb") as file:
         roots = disklayout.find_roots(file)
-    fault: BootwrightError | None = None
+        elsewhere = disklayout.elsewhere(file)
+    found: list[Rootfs] = []
+    faults: list[FormatError] = []
     for root in roots:
         try:
-            return rootfs.look(disk, root)
+            found.append(rootfs.look(disk, root))
         except FormatError as error:
-            fault = fault or error
+            faults.append(_damage(disk, root) or error)
         except HostError as error:
-            observe(Notice(text=f"image {name}: not looked into: {error}"))
-            return _unseen(root)
-    assert fault is not None
-    raise fault
+            if not found:
+                observe(Notice(text=f"image {name}: not looked into: {error}"))
+                return _unseen(root)
+    if found:
+        # A /usr of its own looks like a root, and is often larger.
+        return min(found, key=lambda one: len(one.missing))
+    failed = [fault for fault in faults if not isinstance(fault, rootfs.NoRootError)]
+    raise (failed or [elsewhere or faults[0]])[0]
+
+
+def _damage(disk: Path, root: Root) -> FormatError | None:
+    try:
+        filesystems.check(disk, root)
+    except FormatError as error:
+        return error
+    return None
 
 
 def _unseen(root: Root) -> Rootfs:

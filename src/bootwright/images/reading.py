@@ -102,9 +102,9 @@ def _gather(disk: _Disk, wanted: Wanted) -> Files:
         listed.update(new)
         links = [p for p, n in nodes.items() if n == Link("") and scope.matters(p)]
         nodes.update({path: Link(target) for path, target in disk.targets(links).items()})
-        if not new and not links:
+        # A link that was known before may be on the way to what is wanted only now.
+        if not scope.follow(nodes) and not new and not links:
             break
-        scope.follow(nodes)
     files = [p for p, n in nodes.items() if isinstance(n, bytes) and scope.is_read(p)]
     return Files({**nodes, **disk.contents(files)}, read=frozenset(files))
 
@@ -126,8 +126,13 @@ class _Scope:
     def matters(self, path: str) -> bool:
         return self.is_listed(path) or parent(path) in self._names
 
-    def follow(self, nodes: Mapping[str, Node]) -> None:
-        """Let what links on the way to wanted paths stand for be wanted too."""
+    def follow(self, nodes: Mapping[str, Node]) -> bool:
+        """Let what links on the way to wanted paths stand for be wanted too.
+
+        Returns:
+            Whether anything is wanted now that was not before.
+        """
+        before = len(self._contents) + len(self._names)
         for path, node in nodes.items():
             if not isinstance(node, Link) or not node.target:
                 continue
@@ -137,6 +142,7 @@ class _Scope:
                 self._want(paths, [target + p[len(path) :] for p in below])
             if self.is_read(path):
                 self._want(self._contents, [target])
+        return len(self._contents) + len(self._names) > before
 
     def _want(self, paths: set[str], new: Iterable[str]) -> None:
         for path in new:

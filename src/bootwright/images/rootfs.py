@@ -15,6 +15,8 @@ from bootwright.images.unpacking import ROOT_FOLDERS
 
 INIT = "/sbin/init"
 SSH_SERVER = "/usr/sbin/sshd"
+_PROGRAMS = (INIT, "/bin/sh")
+"""What tells the processor; a container's filesystem has no init."""
 _X86_64 = 62
 # e_machine in elf(5): what Linux distributions are built for.
 _MACHINES = {
@@ -27,10 +29,14 @@ _MACHINES = {
 }
 _RELEASE_FILES = ("/etc/os-release", "/usr/lib/os-release")
 _WANTED = Wanted(
-    contents=(INIT, "/etc/fstab", *_RELEASE_FILES),
+    contents=(*_PROGRAMS, SSH_SERVER, *_RELEASE_FILES),
     names=("/", "/usr/sbin", "/sbin", "/run", "/dev"),
 )
 _SNAPSHOTS = (".snapshots", "timeshift", "snapshots")
+
+
+class NoRootError(FormatError):
+    """A sound filesystem that holds something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,8 @@ def look(disk: Path, root: Root) -> Rootfs:
     """Look into the root filesystem that lies at *root*; of a btrfs, find its subvolume.
 
     Raises:
-        FormatError: it holds no root filesystem, or one for other processors.
+        NoRootError: it holds no root filesystem.
+        FormatError: it holds one for other processors, or is damaged.
         HostError: only root can read it.
     """
     if root.filesystem == "btrfs":
@@ -58,7 +65,7 @@ def look(disk: Path, root: Root) -> Rootfs:
     if not ROOT_FOLDERS & set(top):
         names = [name for name in top if name != "lost+found"]
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        raise FormatError(
+        raise NoRootError(
             "it holds no root filesystem: "
             + (f"at its top are {shown}" if shown else "it is empty"),
             hint="a root filesystem has bin, etc, usr at its top",
@@ -67,26 +74,24 @@ def look(disk: Path, root: Root) -> Rootfs:
     needed = (INIT, SSH_SERVER)
     return Rootfs(
         root=root,
-        missing=tuple(path for path in needed if not _is_there(files, path)),
+        missing=tuple(path for path in needed if not files.is_there(path)),
         suite=_suite(files),
     )
 
 
-def _is_there(files: Files, path: str) -> bool:
-    # A link that leads nowhere here may lead somewhere in the guest: the initramfs takes it, too.
-    return files.is_there(path) or files.target(path) is not None
-
-
 def _check_processor(files: Files) -> None:
-    program = files.read(INIT) or b""
-    if program[:4] == b"\x7fELF" and len(program) >= 20:
+    for path in _PROGRAMS:
+        program = files.read(path) or b""
+        if program[:4] != b"\x7fELF" or len(program) < 20:
+            continue
         (machine,) = struct.unpack_from("<H" if program[5] == 1 else ">H", program, 18)
-        if machine != _X86_64:
-            raise FormatError(
-                f"it is a system for {_MACHINES.get(machine, f'another processor ({machine})')}, "
-                "and bootwright boots x86-64",
-                hint="give the same image for amd64 (x86_64)",
-            )
+        if machine == _X86_64:
+            return
+        raise FormatError(
+            f"it is a system for {_MACHINES.get(machine, f'another processor ({machine})')}, "
+            "and bootwright boots x86-64",
+            hint="give the same image for amd64 (x86_64)",
+        )
 
 
 def _suite(files: Files) -> str:

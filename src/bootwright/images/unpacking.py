@@ -13,7 +13,7 @@ from bootwright.host import commands, tools
 from bootwright.images import formats
 from bootwright.images.formats import Format
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 64 << 10
 _CUT_SHORT = "it was cut short or damaged on its way: fetch it again"
 ROOT_FOLDERS = frozenset(("bin", "sbin", "usr", "etc"))
 """A root filesystem has one of these at its top."""
@@ -51,7 +51,8 @@ def unpack(source: Path, compression: Format, target: Path) -> None:
         raise FormatError(
             f"it is not a complete {compression.name} file",
             hint=_CUT_SHORT,
-            evidence=said[-600:],
+            # bzip2 goes on with advice that does not apply here.
+            evidence="\n".join([line for line in said.splitlines() if line.strip()][:2]),
         )
 
 
@@ -138,8 +139,10 @@ def _is_disk(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
     seekable: BinaryIO = content  # type: ignore[assignment]
     found = formats.recognise(seekable)
     if found is None:
+        if formats.extent(seekable, 0) is not None:
+            return True
         seekable.seek(510)
-        return formats.extent(seekable, 0) is not None or seekable.read(2) == b"\x55\xaa"
+        return seekable.read(2) == b"\x55\xaa"  # a partition table
     if found.action == "unpack":
         return any(ending in member.name for ending in (".img.", ".raw.", ".qcow2."))
     return found.action == "convert" or "qemu-img convert" in found.hint

@@ -24,6 +24,7 @@ from bootwright.kernels.kernel import (
     copy_part,
     kernel_store,
     load_kernel,
+    require_name,
     store_kernel,
 )
 from bootwright.store import check_name
@@ -91,6 +92,8 @@ def build(
     name = check_name(name or profile.name, "a kernel")
     toolchain.require()
     base = profile.base_config(home)  # first: if it is missing, no source need be fetched
+    if not replace:
+        require_name(home, name, origin=f"built: {profile.name}, ")
     observe(Progress(step="reading the source", share=0.0))
     source = (
         source_tree(tree)

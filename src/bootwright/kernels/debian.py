@@ -7,7 +7,7 @@ from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import local
-from bootwright.kernels.kernel import Kernel, kernel_store
+from bootwright.kernels.kernel import Kernel, kernel_store, require_name
 from bootwright.kernels.naming import DEFAULT_FLAVOUR, DEFAULT_SUITE, default_name
 from bootwright.kernels.package import download_package, package_title
 from bootwright.store import check_name
@@ -46,6 +46,8 @@ def add(
             f"invalid kernel flavour {flavour!r}",
             hint="use a flavour such as cloud-amd64 or amd64",
         )
+    if not replace:
+        require_name(home, name, origin=f"Debian {suite}, ")
     dpkg_deb, _ = tools.require("dpkg-deb", "mmdebstrap")
     space.require(home.kernels, _NEEDED_BYTES, "adding a kernel")
     with (

@@ -146,6 +146,20 @@ def store_kernel(
     return load_kernel(home, name)
 
 
+def require_name(home: Home, name: str, *, origin: str) -> None:
+    """Check, before minutes of work, that *name* is free, or its kernel perhaps the same.
+
+    Args:
+        origin: How the source of the same kernel begins.
+
+    Raises:
+        InputError: a kernel from elsewhere has the name.
+    """
+    store = kernel_store(home)
+    if name in store.names() and not load_kernel(home, name).source.startswith(origin):
+        store.require_free(name)
+
+
 def copy_part(source: Path, staged: Path, part: Part) -> None:
     """Copy the file *source* into *staged* as *part*."""
     import shutil  # here: no boot waits for it

@@ -381,9 +381,8 @@ class Machine:
     def _raise_failure(self, name: str) -> None:
         """Raise if the mark *name* cannot arrive any more."""
         if MarkName.INITRAMFS_FAILED in self._seen:
-            raise GuestError(
-                f"the guest could not start: {self._details['initramfs.failed']}",
-                evidence=tail(self.folder.console_log),
+            raise diagnosis.not_started(
+                self._details[MarkName.INITRAMFS_FAILED], printed=tail(self.folder.console_log)
             )
         if self.ended.done():
             raise GuestError(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from bootwright.errors import GuestError
 from bootwright.timelines.marks import MarkName
 
-_LOOK = "raise --timeout, or look at its console below"
+_LOOK = "raise --timeout, or look at its console"
 
 # What a console shows when somebody is to type there, and the mark that says so; the first that
 # fits counts. Source: systemd's sulogin-shell.c and emergency.service; sulogin(8); cryptsetup(8)
@@ -52,6 +52,21 @@ def is_stuck(seen: Collection[str]) -> bool:
     return not _STUCK.isdisjoint(seen)
 
 
+def not_started(why: str, *, printed: str) -> GuestError:
+    """Return the error for a guest whose initramfs gave up.
+
+    Args:
+        why: What its mark said.
+        printed: The last lines of its console.
+    """
+    lacks = why.startswith("the image has no /")
+    return GuestError(
+        f"the guest could not start: {why}",
+        hint="--init bare runs one command without an init or an SSH server" if lacks else "",
+        evidence=printed,
+    )
+
+
 def not_ready(
     *, waited_s: float, seen: Mapping[str, str], last_mark: str, printed: str, server_log: str
 ) -> GuestError:
@@ -78,15 +93,15 @@ def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, s
     """Return the likely cause, and what to try."""
     if MarkName.ROOT_FULL in seen or "No space left on device" in printed:
         return (
-            f"its disk is full ({seen.get('root.full', 'see below')})",
+            f"its disk is full ({seen.get('root.full', 'its console says so')})",
             "use a larger disk, such as --disk-size 8G",
         )
     if MarkName.SSHD_FAILED in seen:
         return (
             f"its SSH server ended instead of listening ({seen['sshd.failed']})",
-            "correct /etc/ssh/sshd_config in the image; its log is below"
+            "correct /etc/ssh/sshd_config in the image, as its log says"
             if MarkName.SSHD_GIVEN_UP in seen
-            else "its log is below; bootwright console shows more",
+            else "its log says why; bootwright console shows more",
         )
     if MarkName.CONSOLE_PASSWORD in seen:
         return (
@@ -116,6 +131,7 @@ def _explain(seen: Mapping[str, str], printed: str, logged: str) -> tuple[str, s
 
 
 _FAILED_MOUNT = re.compile(r"\b([\w\\.@-]+\.mount)\b")
+_MOST_UNITS = 4
 _FAILED_CHECK = re.compile(r"\bsystemd-fsck(?:-root|@[\w\\.-]+)?\.service\b")
 
 
@@ -131,10 +147,12 @@ def _emergency(said: str) -> tuple[str, str]:
             f"{what}: a filesystem has errors that its check does not repair",
             "repair it before it is imported (e2fsck -f); --append fsck.mode=skip skips the check",
         )
-    if found := _FAILED_MOUNT.search(failed):
+    if units := list(dict.fromkeys(_FAILED_MOUNT.findall(failed)))[:_MOST_UNITS]:
+        masks = " ".join(f"systemd.mask={unit}" for unit in units)
+        them, lines = ("it", "its line") if len(units) == 1 else ("them", "their lines")
         return (
-            f"{what}: {found[1]} could not be mounted",
-            f"boot without it: --append 'systemd.mask={found[1]}'; or write nofail into its line "
-            "in the image's /etc/fstab",
+            f"{what}: {' and '.join(units)} could not be mounted",
+            f"boot without {them}: --append '{masks}'; or write nofail into {lines} in the "
+            "image's /etc/fstab",
         )
-    return what, "the cause is below; --append systemd.unit=multi-user.target may skip it"
+    return what, "its console says why; --append systemd.unit=multi-user.target may skip it"

@@ -26,7 +26,7 @@ CONTROL = "/etc/systemd/system.control"
 GENERATORS = "/etc/systemd/system-generators"
 
 
-def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
+def apply_trim(home: Home, image: Image, trim: Trim, *, name: str, replace: bool = False) -> Image:
     """Store a copy of *image* with *trim* applied, under *name*.
 
     Raises:
@@ -81,6 +81,7 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
             filesystem=image.filesystem,
             partition=image.partition,
             suite=image.suite,
+            replace=replace,
         )
 
 

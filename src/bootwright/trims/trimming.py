@@ -86,11 +86,12 @@ def trim(
     )
 
 
-def apply(home: Home, image: str, trim: str, *, name: str) -> AppliedTrim:
+def apply(home: Home, image: str, trim: str, *, name: str, replace: bool = False) -> AppliedTrim:
     """Store a copy of *image* that has *trim* in its /etc, to boot it without bootwright.
 
     Args:
         name: The new image's name.
+        replace: Whether to take the name from another image that has it.
 
     Raises:
         NotFoundError: there is no such image, or no such trim.
@@ -99,8 +100,9 @@ def apply(home: Home, image: str, trim: str, *, name: str) -> AppliedTrim:
         BuildError: writing failed.
     """
     loaded, chosen = load_image(home, image), store.load(home, trim)
-    image_store(home).require_free(name)  # before the copy is made
-    new = apply_trim(home, loaded, chosen, name=name)
+    if not replace:
+        image_store(home).require_free(name)  # before the copy is made
+    new = apply_trim(home, loaded, chosen, name=name, replace=replace)
     is_other = chosen.image != loaded.digest
     return AppliedTrim(
         name=name,
