@@ -1,25 +1,24 @@
 """The root of the command line: its commands, imported when used, and how errors are shown.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Commands that run something in a
-guest pass its status on; there 125 is our own failure and 255 a guest that went away.
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated. Commands
+that run something in a guest pass its status on; there 125 is our own failure and 255 a guest that
+went away.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 import click
 
 from bootwright import __version__
+from bootwright.cli import interrupts, streams
 from bootwright.errors import BootwrightError, HostError, InputError, LostGuestError
 
-FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
+FAILED, WRONG_USAGE, OWN_FAILURE, LOST_GUEST = 1, 2, 125, 255
 
 # command: (module, one line of help). Only the module of the command that is used is imported.
 COMMANDS = {
@@ -48,6 +47,7 @@ COMMANDS = {
     "completion": ("completion", "Print a shell's completion script."),
 }
 _PASS_STATUS = {"run", "ssh"}
+_BOOTS = {"run", "start", "timeline", "measure", "compare", "check", "probe", "trim"}
 
 
 class LazyGroup(click.Group):
@@ -92,6 +92,7 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Print each command that is run, ready to paste.")
 def cli(debug: bool) -> None:
     """Boot real Linux VMs fast, and see where every millisecond of a boot goes."""
+    interrupts.raise_interrupts()
     if not gc.isenabled():  # see __main__; by now the command's module is imported
         gc.freeze()
         gc.enable()
@@ -108,7 +109,6 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
     Args:
         entered_ns: When the command was entered, on the host's monotonic clock.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
     command = next((word for word in arguments if not word.startswith("-")), "")
     own_failure = OWN_FAILURE if command in _PASS_STATUS else FAILED
     wrong_usage = OWN_FAILURE if command in _PASS_STATUS else WRONG_USAGE
@@ -123,14 +123,18 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
     except click.ClickException as error:
         error.show()
         return wrong_usage
-    except click.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except click.Abort as error:  # click makes it of an interrupt, and of the end of the input
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return _interrupted(error.__cause__, command)
+        return interrupts.INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(interrupt, command)
     except BrokenPipeError:
         # The reader of our output has seen enough (bootwright ps | head).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard_output()
         return own_failure
+    except streams.OutputError as error:
+        return _not_written(error, own_failure)
     except LostGuestError as error:
         tell(error)
         return LOST_GUEST
@@ -158,6 +162,28 @@ def tell(error: BootwrightError) -> None:
     click.echo("\n".join(lines), err=True)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End as if by Ctrl-C, so that whatever was taken is given back."""
-    raise KeyboardInterrupt
+def finish(status: int) -> int:
+    """Write what is still to be printed; return the exit status."""
+    failed = status or FAILED
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        return failed
+    except streams.OutputError as error:
+        return _not_written(error, failed)
+    return status
+
+
+def _not_written(error: streams.OutputError, status: int) -> int:
+    streams.discard_output()
+    tell(HostError(f"cannot write to standard output: {error.strerror}"))
+    return status
+
+
+def _interrupted(interrupt: KeyboardInterrupt, command: str) -> int:
+    """Say in one line what is left of an interrupted command; return its exit status."""
+    what = "terminated" if isinstance(interrupt, interrupts.Terminated) else "interrupted"
+    left = getattr(interrupt, "__notes__", ["nothing is left"] if command in _BOOTS else [])
+    click.echo(f"bootwright: {': '.join([what, *left[:1]])}", err=True)
+    return interrupts.status_of(interrupt)
