@@ -15,7 +15,8 @@ from bootwright.home import Home
 
 _MAIN = """
 import sys
-from bootwright.__main__ import main
+from bootwright.__main__ import interrupts, main
+interrupts.end_at_once()
 sys.argv[0] = "bootwright"
 print("begun", flush=True)
 main()

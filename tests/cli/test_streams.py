@@ -46,7 +46,7 @@ def carried_out(
         stdin=subprocess.DEVNULL,
         capture_output=True,
     )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode()
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -79,7 +79,7 @@ ENVIRONMENTS = {
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_streams_that_lack_letters(environment: dict[str, str], home: Home) -> None:
     at_rest(home).console_log.write_bytes("web ✓ café \udcff login:".encode("utf-8", "replace"))
-    script = "import bootwright.cli.streams as s; s.prepare(); print('✓ ─ é \\udcff \\u4e00')"
+    script = "import bootwright.cli.streams as s; s.prepare(); print('\\u2713 \\u2500 \\xe9 \\udcff \\u4e00')"
     done = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, **environment}, capture_output=True
     )
