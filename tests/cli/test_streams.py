@@ -79,7 +79,8 @@ ENVIRONMENTS = {
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_streams_that_lack_letters(environment: dict[str, str], home: Home) -> None:
     at_rest(home).console_log.write_bytes("web ✓ café \udcff login:".encode("utf-8", "replace"))
-    script = "import bootwright.cli.streams as s; s.prepare(); print('\\u2713 \\u2500 \\xe9 \\udcff \\u4e00')"
+    script = "from bootwright.cli.streams import prepare; prepare();"
+    script += r"print('\u2713 \u2500 \xe9 \udcff \u4e00')"
     done = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, **environment}, capture_output=True
     )
