@@ -40,7 +40,7 @@ def test_console_and_logs_follow_lose_no_line(kernel: str, tmp_path: Path) -> No
         start_new_session=True,
     )
     os.close(slave)
-    _read_until(master, b"leave with Ctrl-]")
+    _read_until(master, b"Ctrl-] leaves it")
     os.write(master, b"open sesame\r")
     seen = _read_until(master, f"line {_LINES}".encode())
     os.write(master, b"\x1d")

@@ -88,3 +88,23 @@ def test_logs_refuse_an_unknown_name(bootwright: Cli, home: Home) -> None:
     done = bootwright("logs", "web")
     assert (done.status, done.out) == (2, "")
     assert done.err == "bootwright: error: no machine is called 'web'\n  hint: there are: db\n"
+
+
+ESCAPES = b"\x1b[32mOK\x1b[0m\x1b[6n\x1b]0;t\x07\x1b[2J ready\r\nweb login: "
+
+
+def test_logs_are_plain_text_when_piped(bootwright: Cli, home: Home) -> None:
+    folder = at_rest(home)
+    folder.console_log.write_bytes(ESCAPES)
+    assert bootwright("logs", "web").out == "OK ready\nweb login: "
+    with FakeMonitor(folder, console=ESCAPES).running():
+        assert bootwright("logs", "-f", "web").out == "OK ready\nweb login: "
+
+
+def test_logs_keep_colours_alone_on_a_terminal(
+    bootwright: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_rest(home).console_log.write_bytes(ESCAPES)
+    monkeypatch.setattr("bootwright.cli.screen.has_colours", lambda: True)
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda *_: False)
+    assert bootwright("logs", "web").out == "\x1b[32mOK\x1b[0m ready\nweb login: "

@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from bootwright.cli import loop
+from bootwright.cli.interrupts import Terminated
 from bootwright.errors import GuestError, HostError, InputError
 
 
@@ -24,8 +25,9 @@ def test_loop_run_lets_work_clean_up_on_a_signal(number: signal.Signals) -> None
             await asyncio.sleep(0)
             given_back.append(number)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         loop.run(work())
+    assert isinstance(raised.value, Terminated) is (number == signal.SIGTERM)
     assert given_back == [number]
 
 

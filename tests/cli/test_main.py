@@ -128,12 +128,27 @@ def test_main_exit_status_of_each_kind_of_error(
         assert (done.status, done.err) == (status, "bootwright: error: it failed\n")
 
 
-def test_main_interrupted_returns_130(bootwright: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    # SIGTERM is taken for Ctrl-C, so that whatever was taken is given back.
+@pytest.mark.parametrize(
+    ("number", "status", "line"),
+    [(signal.SIGINT, 130, "bootwright: interrupted\n"),
+     (signal.SIGTERM, 143, "bootwright: terminated\n")],
+)  # fmt: skip
+def test_main_interrupted_returns_the_signals_status(
+    number: int, status: int, line: str, bootwright: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.cli.machines.locate_home", lambda: os.kill(os.getpid(), number))
+    done = bootwright("ps")
+    assert (done.status, done.err.lstrip()) == (status, line)
+
+
+def test_main_interrupted_boot_says_that_nothing_is_left(
+    bootwright: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
-        "bootwright.cli.machines.locate_home", lambda: os.kill(os.getpid(), signal.SIGTERM)
+        "bootwright.cli.run.locate_home", lambda: os.kill(os.getpid(), signal.SIGINT)
     )
-    assert bootwright("ps").status == 130
+    done = bootwright("run", "--tiny", "--", "true")
+    assert (done.status, done.err.lstrip()) == (130, "bootwright: interrupted: nothing is left\n")
 
 
 def test_main_reports_a_folder_that_cannot_be_made_without_traceback(

@@ -222,7 +222,7 @@ def test_prune_interrupted_says_what_was_removed(
     monkeypatch.setattr(prunes, "remove_prunable", interrupted_second)
     done = bootwright("prune", "--yes")
     freed = text.size(items[0].used_bytes)
-    assert done.err.endswith(f"interrupted: removed 1 thing, freed {freed}\n\n")
+    assert done.err.endswith(f"bootwright: interrupted: removed 1 thing, freed {freed}\n")
     assert (done.status, done.out) == (130, "")
     assert [item.path.exists() for item in items] == [False, True]
 

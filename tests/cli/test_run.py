@@ -294,3 +294,22 @@ def test_run_seed_option_seeds_the_guests_random_numbers(bootwright: Cli, debian
     assert wall[wall.index("-seed") + 1] == "7"
     assert "-icount" in virtual
     assert "-icount" not in wall
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--tiny", "--", "true"),
+        ("web", "--init", "bare", "--", "true"),
+        ("web", "--init", "tini"),
+        ("web", "--init", "systemd-trimmed", "--trim", "least"),
+        ("web", "--trim", "least"),
+    ],
+)
+def test_run_refuses_a_console_login_that_nothing_starts(
+    options: tuple[str, ...], bootwright: Cli
+) -> None:
+    done = bootwright("run", "--console-login", *options)
+    assert done.status == 125
+    assert done.err.startswith("bootwright: error: --console-login needs init systemd: ")
+    assert "  hint: " in done.err

@@ -36,7 +36,12 @@ _DRAWN = drawings()
 def _options() -> set[str]:
     root = click.Context(cli, **cli.context_settings)
     contexts = [root, *command_reference.commands(cli, root)]
-    names = {name for c in contexts for p in c.command.get_params(c) for name in p.opts}
+    names = {
+        name
+        for c in contexts
+        for p in c.command.get_params(c)
+        for name in (*p.opts, *p.secondary_opts)
+    }
     return names | {"--help"}
 
 

@@ -68,7 +68,7 @@ SPEC = MachineSpec(
         Stop(timeout_s=0.5),
         AskStatus(),
         AttachConsole(from_byte=0),
-        AttachConsole(from_byte=-2048),
+        AttachConsole(from_byte=2048),
     ],
     ids=str,
 )

@@ -1,10 +1,11 @@
-"""What a machine is made from: its name."""
+"""What a machine is made from: its name, and what its guest can do."""
 
 from __future__ import annotations
 
 import pytest
 
-from bootwright.machines.spec import fresh_name
+from bootwright.errors import InputError
+from bootwright.machines.spec import check_console_login, fresh_name
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,11 @@ def test_fresh_name_begins_with_what_boots(image: str | None, start: str) -> Non
     assert name.startswith(start)
     assert len(name) == len(start) + 6
     assert fresh_name(image) != name
+
+
+@pytest.mark.parametrize("init", ["none", "bare", "tini", "systemd-trimmed"])
+def test_check_console_login_refuses_other_inits(init: str) -> None:
+    check_console_login("systemd")
+    with pytest.raises(InputError, match=r"^--console-login needs init systemd: ") as raised:
+        check_console_login(init)
+    assert "bootwright " in raised.value.hint

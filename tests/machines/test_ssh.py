@@ -181,3 +181,16 @@ def test_lost_says_that_the_connection_was_lost() -> None:
     assert str(ssh.lost_guest("web", "the VMM died (exit status -9)")) == (
         "machine 'web' went away while the command ran: the VMM died (exit status -9)"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("kill -INT $$", 130), ("kill -TERM $$", 143), ("exit 7", 7), ("echo it is # odd", 0)],
+)
+def test_access_ssh_with_a_terminal_passes_a_signal_on_as_a_status(
+    command: str, status: int, tmp_path: Path
+) -> None:
+    line = access(tmp_path).ssh((command,), terminal=True)[-1]
+    for shell in ("/bin/sh", "/bin/bash"):
+        done = subprocess.run([shell, "-c", line], env={"SHELL": shell, "PATH": "/bin"})
+        assert done.returncode == status

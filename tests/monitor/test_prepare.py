@@ -41,7 +41,14 @@ def tiny(recipe: Recipe) -> Recipe:
     return replace(recipe, image=None, init="none", disk="none", disk_bytes=0, network="none")
 
 
-def written(home: Home, recipe: Recipe, folder: Path, *, new_disk: bool = True) -> list[bytes]:
+def written(
+    home: Home,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    new_disk: bool = True,
+    console_login: bool = False,
+) -> list[bytes]:
     """Write an initrd and return the archives in it."""
     target = folder / "initrd"
     prepare.write_initrd(
@@ -52,6 +59,7 @@ def written(home: Home, recipe: Recipe, folder: Path, *, new_disk: bool = True) 
         authorized_key="ssh-ed25519 BBBB me",
         command=() if recipe.image else ("echo", "a b"),
         new_disk=new_disk,
+        console_login=console_login,
     )
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     content = target.read_bytes()
@@ -125,6 +133,14 @@ def test_write_initrd_includes_the_images_filesystem(
     image = add_image("rocky", filesystem="xfs")
     with pytest.raises(FormatError, match="the kernel has no driver xfs"):
         written(home, replace(recipe, image=image.digest), tmp_path)
+
+
+def test_write_initrd_has_a_console_login_only_where_asked(
+    home: Home, recipe: Recipe, tmp_path: Path
+) -> None:
+    drop_in = "bootwright/run/systemd/system/serial-getty@ttyS0.service.d/50-bootwright-login.conf"
+    assert drop_in not in paths(written(home, recipe, tmp_path)[-1])
+    assert drop_in in paths(written(home, recipe, tmp_path, console_login=True)[-1])
 
 
 def made(home: Home, recipe: Recipe, folder: Path) -> tuple[Drive, ...]:

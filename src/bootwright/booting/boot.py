@@ -64,6 +64,7 @@ async def boot(options: BootOptions) -> AsyncIterator[VM]:
 async def start(
     name: str,
     *,
+    console_login: bool | None = None,
     timeout: float | None = None,  # noqa: ASYNC109
     home: Home | Path | str | None = None,
     observer: Observer = ignore,
@@ -72,13 +73,17 @@ async def start(
 
     Afterwards it is shut down again, unless it was detached.
 
+    Args:
+        console_login: Whether its console has a root shell this time; None: as it was made.
+
     Raises:
         NotFoundError: there is none of that name.
         BootwrightError: as for `boot`.
     """
     recorder = Recorder()
     recorder.mark(START)
-    async with booted(kept(home_of(home), name, timeout), recorder, observer) as vm:
+    request = kept(home_of(home), name, timeout, console_login=console_login)
+    async with booted(request, recorder, observer) as vm:
         yield vm
 
 
@@ -110,6 +115,7 @@ async def _requested(options: RunOptions, command: tuple[str, ...]) -> BootReque
         publish=tuple(rules),
         command=command,
         keep=options.keep,
+        console_login=options.console_login,
         timeout_s=options.timeout,
     )
     return await wish.request(options.observer)

@@ -41,6 +41,8 @@ class RunOptions(DraftFields):
     """Ports of 127.0.0.1 that lead into the guest, as ``"8080:80"``; 0: any that is free."""
     keep: bool = False
     """Keep the machine and its disk after it stops."""
+    console_login: bool = False
+    """Give the console a root shell without a password, for who attaches to it."""
     timeout: float | None = None
     """How many seconds the start-up may take."""
     home: Home | Path | str | None = None

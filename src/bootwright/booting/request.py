@@ -6,6 +6,7 @@ A command requests its machine before it imports what follows one: see `machines
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bootwright.booting.preparing import check_timeout, default_timeout_s
 from bootwright.defaults import kernelchoice
@@ -18,7 +19,12 @@ from bootwright.images.image import image_store
 from bootwright.kernels.kernel import kernel_store
 from bootwright.machines.folder import find_machine
 from bootwright.machines.recovery import reclaim
-from bootwright.machines.spec import MachineSpec, check_host_name, fresh_name
+from bootwright.machines.spec import (
+    MachineSpec,
+    check_console_login,
+    check_host_name,
+    fresh_name,
+)
 from bootwright.networks.user import forward
 from bootwright.recipes.draft import Draft
 from bootwright.recipes.recipe import Recipe
@@ -60,6 +66,8 @@ class Wish:
     command: tuple[str, ...] = ()
     """What a guest runs that nobody logs in to; of others nothing of it is kept."""
     keep: bool = False
+    console_login: bool = False
+    """Whether the console has a root shell, without a password."""
     timeout_s: float | None = None
     """How long the start-up may take; None: as long as its accelerator needs."""
 
@@ -67,6 +75,10 @@ class Wish:
         # Whatever is wrong with the words is reported before anything is fetched or tried.
         check(self.draft, self.command, keep=self.keep, publish=self.publish)
         check_timeout(self.timeout_s)
+        if self.console_login:
+            default = "none" if self.draft.image is None else "systemd"
+            trimmed = "systemd-trimmed" if self.draft.trim else None
+            check_console_login(self.draft.init or trimmed or default)
         if self.name:
             check_host_name(self.name)
         for rule in self.publish:
@@ -104,6 +116,7 @@ class Wish:
             publish=tuple(forward(rule) for rule in self.publish),
             command=() if recipe.allows_login else self.command,
             kept=self.keep,
+            console_login=self.console_login,
         )
         return BootRequest(
             home=self.home,
@@ -154,8 +167,13 @@ def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence
         )
 
 
-def kept(home: Home, name: str, timeout_s: float | None = None) -> BootRequest:
+def kept(
+    home: Home, name: str, timeout_s: float | None = None, *, console_login: bool | None = None
+) -> BootRequest:
     """Return what starts a kept machine again.
+
+    Args:
+        console_login: Whether the console has a root shell this time; None: as it was made.
 
     Raises:
         NotFoundError: there is none of that name.
@@ -164,6 +182,8 @@ def kept(home: Home, name: str, timeout_s: float | None = None) -> BootRequest:
     check_timeout(timeout_s)
     reclaim(home)
     spec = find_machine(home, name).spec()
+    if console_login is not None:
+        spec = replace(spec, console_login=console_login)
     recipe = spec.recipe
     return BootRequest(
         home=home,

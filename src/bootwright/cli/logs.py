@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ import click
 from bootwright.cli import loop, machines, names, screen
 from bootwright.errors import NotFoundError
 from bootwright.home import locate_home
-from bootwright.machines import control
+from bootwright.machines import control, escapes
 from bootwright.machines.folder import MachineFolder
 from bootwright.machines.messages import AttachConsole, encode
 
@@ -31,6 +31,9 @@ Examples:
 @click.option("--previous", is_flag=True, help="Print the log of the run before the last start.")
 def command(name: str, follow: bool, previous: bool) -> None:
     """Print the console output of machine NAME.
+
+    Only text and colours pass; piped, or with NO_COLOR, text alone. Other escape sequences of the
+    guest do nothing to your terminal.
 
     Where there is no such machine any more, the newest one that failed under this name counts.
     """
@@ -58,10 +61,13 @@ def command(name: str, follow: bool, previous: bool) -> None:
         ) from None
 
 
+_CHUNK_BYTES = 1 << 16
+
+
 def _print(log: Path) -> None:
-    with log.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
-    sys.stdout.flush()
+    with log.open("rb") as file, _filtered() as shown:
+        while data := file.read(_CHUNK_BYTES):
+            click.echo(shown.feed(data), nl=False)
 
 
 async def _follow(folder: MachineFolder) -> None:
@@ -69,11 +75,21 @@ async def _follow(folder: MachineFolder) -> None:
     reader, writer = await control.connect(folder)
     try:
         writer.write(encode(AttachConsole(from_byte=0)))
-        while data := await reader.read(1 << 16):
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+        with _filtered() as shown:
+            while data := await reader.read(_CHUNK_BYTES):
+                click.echo(shown.feed(data), nl=False)
     finally:
         writer.close()
+
+
+@contextmanager
+def _filtered() -> Iterator[escapes.OutputFilter]:
+    """Give a filter of the guest's output; afterwards the terminal has its own colours again."""
+    shown = escapes.OutputFilter("coloured" if screen.has_colours() else "plain")
+    try:
+        yield shown
+    finally:
+        click.echo(shown.undo(), nl=False)
 
 
 def _saved(name: str) -> Path | None:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from bootwright.cli import screen
+from bootwright.cli.interrupts import Terminated
 
 T = TypeVar("T")
 
@@ -16,14 +17,22 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run *work* to its end.
 
     Raises:
-        KeyboardInterrupt: a signal ended it, after all that it had taken was given back.
+        KeyboardInterrupt: a signal ended it, after all that it had taken was given back;
+            `Terminated` for SIGTERM.
     """
+    terminated = False
 
     async def cancellable() -> T:
         task, events = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
         before = signal.getsignal(signal.SIGTERM)
-        events.add_signal_handler(signal.SIGTERM, task.cancel)
+
+        def terminate() -> None:
+            nonlocal terminated
+            terminated = True
+            task.cancel()
+
+        events.add_signal_handler(signal.SIGTERM, terminate)
         try:
             return await work
         finally:
@@ -35,7 +44,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        raise (Terminated if terminated else KeyboardInterrupt) from None
 
 
 def run_all(works: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -1,26 +1,25 @@
 """The root of the command line: its commands, imported when used, and how errors are shown.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Commands that run something in a
-guest pass its status on; there 125 is our own failure and 255 a guest that went away.
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated. Commands
+that run something in a guest pass its status on; there 125 is our own failure and 255 a guest that
+went away.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
-import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 import click
 
 from bootwright import __version__
+from bootwright.cli import interrupts, streams
 from bootwright.errors import BootwrightError, HostError, InputError, LostGuestError
 
-FAILED, WRONG_USAGE, OWN_FAILURE, INTERRUPTED, LOST_GUEST = 1, 2, 125, 130, 255
+FAILED, WRONG_USAGE, OWN_FAILURE, LOST_GUEST = 1, 2, 125, 255
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONG_WORD = re.compile(r"[^\s/]{300,}")
@@ -55,6 +54,7 @@ COMMANDS = {
 _WITHOUT_HOME = {"completion", "doctor"}
 """They use no home, or report what is wrong with it."""
 _PASS_STATUS = {"run", "ssh"}
+_BOOTS = {"run", "start", "timeline", "measure", "compare", "check", "probe", "trim"}
 
 
 class LazyGroup(click.Group):
@@ -91,6 +91,7 @@ def cli(context: click.Context, debug: bool) -> None:
     from bootwright.cli.tables import colors
 
     context.color = colors()
+    interrupts.raise_interrupts()
     if not gc.isenabled():  # see __main__; by now the command's module is imported
         gc.freeze()
         gc.enable()
@@ -118,7 +119,6 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
     Args:
         entered_ns: When the command was entered, on the host's monotonic clock.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
     if _asks_for_help(arguments) or arguments[:1] not in (["run"], ["start"]):
         from bootwright.cli import helptext
 
@@ -139,14 +139,18 @@ def run(arguments: Sequence[str], entered_ns: int) -> int:
 
         tell(usage.translated(error))
         return wrong_usage
-    except click.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except click.Abort as error:  # click makes it of an interrupt, and of the end of the input
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return _interrupted(error.__cause__, command)
+        return interrupts.INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(interrupt, command)
     except BrokenPipeError:
         # The reader of our output has seen enough (bootwright ps | head).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard_output()
         return own_failure
+    except streams.OutputError as error:
+        return _not_written(error, own_failure)
     except LostGuestError as error:
         tell(error)
         return LOST_GUEST
@@ -184,6 +188,28 @@ def _shortened(word: re.Match[str]) -> str:
     return f"{word[0][:40]}…{word[0][-20:]} ({len(word[0])} characters)"
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End as if by Ctrl-C, so that whatever was taken is given back."""
-    raise KeyboardInterrupt
+def finish(status: int) -> int:
+    """Write what is still to be printed; return the exit status."""
+    failed = status or FAILED
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        return failed
+    except streams.OutputError as error:
+        return _not_written(error, failed)
+    return status
+
+
+def _not_written(error: streams.OutputError, status: int) -> int:
+    streams.discard_output()
+    tell(HostError(f"cannot write to standard output: {error.strerror}"))
+    return status
+
+
+def _interrupted(interrupt: KeyboardInterrupt, command: str) -> int:
+    """Say in one line what is left of an interrupted command; return its exit status."""
+    what = "terminated" if isinstance(interrupt, interrupts.Terminated) else "interrupted"
+    left = getattr(interrupt, "__notes__", ["nothing is left"] if command in _BOOTS else [])
+    click.echo(f"bootwright: {': '.join([what, *left[:1]])}", err=True)
+    return interrupts.status_of(interrupt)

@@ -85,9 +85,9 @@ def _remove(home: Home, found: PruneList, *, quiet: bool) -> Pruned:
                 show(event)
 
             return remove(home, found, observe)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         freed_bytes = sum(event.freed_bytes for event in removed)
-        screen.say(f"interrupted: {_summary(len(removed), freed_bytes)}")
+        interrupt.add_note(_summary(len(removed), freed_bytes))
         raise
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import click
 
 from bootwright.cli import machines, screen
+from bootwright.cli.interrupts import Terminated
 from bootwright.machines import survey
 from bootwright.machines.survey import MachineStatus
 from bootwright.reports import text
@@ -76,8 +77,17 @@ def _table(rows: tuple[MachineStatus, ...]) -> str:
 
 def _watch(as_json: bool) -> None:
     """Show the machines again whenever something has changed, until interrupted."""
+    try:
+        _show_changes(as_json)
+    except Terminated:
+        raise
+    except KeyboardInterrupt:
+        return  # it is how one leaves
+
+
+def _show_changes(as_json: bool) -> None:
     shown: tuple[MachineStatus, ...] | None = None
-    with suppress(KeyboardInterrupt), _display(as_json) as show:
+    with _display(as_json) as show:
         while True:
             rows = survey.machines(machines.home())
             # On a terminal the ages grow as well.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from bootwright.booting.request import BootRequest, Wish
 from bootwright.cli import names, screen
 from bootwright.cli.boot_options import boot_options, draft_of
+from bootwright.cli.interrupts import INTERRUPTED
 from bootwright.defaults import kvm_trial
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import InputError
@@ -19,6 +21,7 @@ from bootwright.events import Event, Observer, Progress, ignore
 from bootwright.home import Home, locate_home
 from bootwright.machines import request as machine_request
 from bootwright.machines.events import MarkReached, OutputReceived
+from bootwright.machines.monitor_process import MonitorProcess
 from bootwright.machines.spec import MachineSpec
 from bootwright.reports import text
 from bootwright.timelines.marks import MarkName
@@ -27,6 +30,9 @@ from bootwright.timelines.recorder import Recorder
 
 if TYPE_CHECKING:
     from bootwright.booting.vm import Run
+
+_END_S = 15.0
+"""How long an interrupted command waits for its machine's end."""
 
 # What a boot is doing after each mark, for the status line.
 _DOING: dict[str, str] = {
@@ -79,6 +85,11 @@ _GUEST_COMMAND = "bootwright.guest-command"
 )
 @click.option("--keep", is_flag=True, help="Keep the machine and its disk after it stops.")
 @click.option("--detach", "-d", is_flag=True, help="Leave it running, and print its name.")
+@click.option(
+    "--console-login",
+    is_flag=True,
+    help="Give the console a root shell without a password; see bootwright console.",
+)
 @click.option("--timeout", type=float, metavar="SECONDS", help="Maximum duration of the start-up.")
 @click.option("--dry-run", is_flag=True, help="Print the exact commands without running them.")
 @click.option("--json", "as_json", is_flag=True, help="Print phases, status and output as JSON.")
@@ -104,6 +115,7 @@ def command(entered_ns: int, /, arguments: tuple[str, ...], **options: Any) -> i
         publish=options["publish"],
         command=argv,
         keep=keep,
+        console_login=options["console_login"],
         timeout_s=options["timeout"],
     )
     _check(argv, options)
@@ -141,8 +153,13 @@ def carry_out(
     recorder = Recorder()
     recorder.mark(START, entered_ns)
     streams = (sys.stdin, sys.stdout, sys.stderr)
-    with _shown(request.spec, recorder, quiet=quiet) as observe:
+    with (
+        _saying_what_is_left(request),
+        _shown(request.spec, recorder, quiet=quiet) as observe,
+        ExitStack() as ending,
+    ):
         monitor = machine_request.request(request.home, request.spec, observe, again=request.again)
+        ending.callback(_wait_for_end, monitor)
         # Imported here, while the machine starts: it imports asyncio.
         from bootwright.booting.boot import run_once
         from bootwright.cli import loop
@@ -162,9 +179,38 @@ def carry_out(
         screen.print_json(ran)
     elif detach:
         click.echo(ran.name)
+        if request.spec.console_login:
+            screen.say(f"a root shell without a password: bootwright console {ran.name}")
     elif ran.phases and ran.phases[-1].name == AFTER[-1].name:
         screen.say(_closing(ran))
+        if ran.exit_status == INTERRUPTED:
+            screen.say(f"bootwright: interrupted: {_what_is_left(request)}")
     return ran
+
+
+def _wait_for_end(monitor: MonitorProcess) -> None:
+    """Wait until a monitor whose command was interrupted has given back what it took."""
+    monitor.connection.close()
+    with suppress(subprocess.TimeoutExpired):
+        monitor.process.wait(_END_S)
+
+
+@contextmanager
+def _saying_what_is_left(request: BootRequest) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(_what_is_left(request))
+        raise
+
+
+def _what_is_left(request: BootRequest) -> str:
+    name = request.spec.name
+    if not (request.home.machines / name).exists():
+        return f"machine {name} and its disk are removed, nothing is left"
+    if request.spec.kept:
+        return f"machine {name} is kept; bootwright start {name} starts it again"
+    return f"machine {name} is still ending; bootwright ps shows it"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,18 @@ from bootwright.reports.text import size
 def say(text: str) -> None:
     """Print a message on stderr."""
     click.echo(text, err=True)
+
+
+def has_colours() -> bool:
+    """Return whether what is printed on stdout may have colours.
+
+    Source: https://no-color.org
+    """
+    return (
+        sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") not in (None, "", "dumb")
+    )
 
 
 def warn(warnings: Iterable[object]) -> None:

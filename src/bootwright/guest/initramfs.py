@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bootwright.digest import Digest, digest_of_bytes, short_digest
@@ -126,6 +128,7 @@ def pack_initramfs(
     *,
     authorized_key: str = "",
     command: tuple[str, ...] = (),
+    own_files: Mapping[str, tuple[bytes, int]] = MappingProxyType({}),
 ) -> bytes:
     """Return the initramfs as a cpio archive.
 
@@ -133,6 +136,7 @@ def pack_initramfs(
         authorized_key: The public key that may log in.
         command: What the tiny guest or the init bare runs; one word is a shell line, several are
             an argv.
+        own_files: Files of this machine alone, beside the recipe's: ``{path: (content, mode)}``.
     """
     from bootwright.guest import cpio  # here: the command packs nothing
 
@@ -153,6 +157,8 @@ def pack_initramfs(
     for guest_file in guest_files:
         content = load_guest_file(home, guest_file.digest)
         entries.append(cpio.file(guest_file.path.strip("/"), content, guest_file.mode))
+    for path, (own_content, mode) in own_files.items():
+        entries.append(cpio.file(path.strip("/"), own_content, mode))
     own = {
         "token": (identity.token, 0o644),
         "authorized_keys": (authorized_key + "\n", 0o644),

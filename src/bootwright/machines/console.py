@@ -11,16 +11,15 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from bootwright.machines import diagnosis
+from bootwright.machines import diagnosis, escapes
 
 _CHUNK_BYTES = 1 << 16
 _BACKLOG_BYTES = 4 << 20
 _RETRY_S = 1.0
+_SCREEN_BYTES = 1 << 16
 _END_BYTES = 512
 """How much of the latest output is searched for a prompt."""
 _GAP = b"\r\n[bootwright: output is missing here: the host's disk was full]\r\n"
-
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Console:
@@ -77,7 +76,7 @@ class Console:
         """Copy the console to *writer* and *reader* to the console, until either ends.
 
         Args:
-            from_byte: Where in the log to begin; negative: bytes before its end.
+            from_byte: Where in the log to begin.
         """
         self._readers += 1
         showing = asyncio.create_task(self._show(writer, from_byte))
@@ -116,8 +115,7 @@ class Console:
     async def _show(self, writer: asyncio.StreamWriter, from_byte: int) -> None:
         self._log.touch()
         with self._log.open("rb", buffering=0) as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size + from_byte) if from_byte < 0 else from_byte)
+            log.seek(from_byte)
             while True:
                 if data := log.read(_CHUNK_BYTES):
                     writer.write(data)
@@ -143,6 +141,21 @@ class Console:
             self._on_prompt(mark)
 
 
+def last_screen(log: Path, shown: escapes.OutputFilter, lines: int = 24) -> tuple[str, int]:
+    """Return the last lines of a log as *shown* passes them, and the log's size in bytes.
+
+    What the log ends with in the middle of a sequence stays in *shown*, for the bytes behind it.
+    """
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _SCREEN_BYTES))
+            text = shown.feed(file.read(min(size, _SCREEN_BYTES)))
+    except FileNotFoundError:
+        return "", 0
+    return "".join(text.splitlines(keepends=True)[-lines:]), size
+
+
 def panic(log: Path) -> str:
     """Return the reason of a kernel panic in the log, or an empty string.
 
@@ -155,9 +168,8 @@ def panic(log: Path) -> str:
 def tail(log: Path, lines: int = 12) -> str:
     """Return the last nonblank lines of a console's log."""
     try:
-        text = log.read_bytes()[-8192:].decode("utf-8", "replace")
+        text = escapes.plain(log.read_bytes()[-8192:])
     except FileNotFoundError:
         return ""
-    text = _COLOURS.sub("", text.replace("\r", ""))
     printed = [line.rstrip() for line in text.splitlines() if line.strip()]
     return "\n".join(printed[-lines:])

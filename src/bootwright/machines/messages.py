@@ -70,7 +70,7 @@ class AttachConsole(Message, frozen=True, kw_only=True):
     """
 
     from_byte: int
-    """Where in the console's log to begin; negative: bytes before its end."""
+    """Where in the console's log to begin."""
 
 
 # From the monitor.

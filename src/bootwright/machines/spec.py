@@ -31,6 +31,28 @@ def check_host_name(name: str) -> str:
     return name
 
 
+def check_console_login(init: str) -> None:
+    """Refuse a root shell on the console of a guest that starts none there.
+
+    Raises:
+        InputError: the init is not systemd as installed.
+    """
+    if init == "systemd":
+        return
+    why = {
+        "none": "a tiny guest runs one command",
+        "bare": "init bare runs one command",
+        "systemd-trimmed": "a trim leaves out the console's log-in",
+    }.get(init, f"init {init} starts no log-in on the console")
+    runs_one = init in ("none", "bare")
+    raise InputError(
+        f"--console-login needs init systemd: {why}",
+        hint="boot an image with systemd: bootwright run IMAGE --console-login"
+        if runs_one
+        else "log in by SSH: bootwright ssh NAME; or boot with --init systemd",
+    )
+
+
 def fresh_name(image: str | None) -> str:
     """Return a unique machine name: the image's name and 30 random bits."""
     letters = "abcdefghijklmnopqrstuvwxyz234567"
@@ -64,9 +86,13 @@ class MachineSpec:
     """What to observe while it boots; this slows the boot."""
     kept: bool = False
     """Whether it remains, with its disk, once it has stopped."""
+    console_login: bool = False
+    """Whether its console has a root shell, without a password."""
 
     def __post_init__(self) -> None:
         check_host_name(self.name)
+        if self.console_login:
+            check_console_login(self.recipe.init)
         if self.kept and self.recipe.disk != "none" and not disk(self.recipe.disk).can_be_kept:
             raise InputError(
                 f"disk is {self.recipe.disk!r}, which lives as long as its VM; "

@@ -95,7 +95,8 @@ class SshEndpoint:
             argv += hook.options()
         argv.append(f"{self.user}@{self.host}")
         if command:
-            argv += ["--", command[0] if len(command) == 1 else shlex.join(command)]
+            line = command[0] if len(command) == 1 else shlex.join(command)
+            argv += ["--", _with_status(line) if terminal else line]
         return argv
 
     def scp(self, sources: Sequence[str], target: str) -> list[str]:
@@ -109,6 +110,15 @@ class SshEndpoint:
 
         paths = [translate(path) for path in (*sources, target)]
         return [str(program), "-r", *self.options(), "-P", str(self.port), "--", *paths]
+
+
+def _with_status(line: str) -> str:
+    """Return a shell line that turns the signal which ended *line* into an exit status.
+
+    Ctrl-C on a terminal would else end the whole log-in by a signal, which ssh reports as 255,
+    as it does a lost connection. What a shell traps has its usual effect in the shell's children.
+    """
+    return f'trap : INT QUIT; "$SHELL" -c {shlex.quote(line)}; exit $?'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,7 @@ class Launch:
             authorized_key=user_key(self.home)[1] if authorized else "",
             command=self.spec.command,
             new_disk=not self.again,
+            console_login=self.spec.console_login,
         )
         self.recorder.mark(MarkName.INITRD_MADE)
 

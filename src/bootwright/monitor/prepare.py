@@ -27,11 +27,13 @@ def write_initrd(
     authorized_key: str = "",
     command: tuple[str, ...] = (),
     new_disk: bool = True,
+    console_login: bool = False,
 ) -> None:
     """Write the kernel's modules, followed by the initramfs, to *target*.
 
     Args:
         new_disk: Whether the disk is new, so that its filesystem may be smaller than the disk.
+        console_login: Whether the console has a root shell.
 
     Raises:
         FormatError: the kernel lacks a driver, or a guest file is not on this host.
@@ -67,6 +69,11 @@ def write_initrd(
         gateway=user.GATEWAY,
         resolver=user.RESOLVER,
     )
+    own_files = {}
+    if console_login:
+        from bootwright.inits import console_login as login  # here: few machines have one
+
+        own_files = login.guest_files()
     packed = initramfs.pack_initramfs(
         home,
         recipe.guest_files,
@@ -74,6 +81,7 @@ def write_initrd(
         settings,
         authorized_key=authorized_key,
         command=command,
+        own_files=own_files,
     )
     # It contains the host key: only its owner may read it.
     target.touch(mode=0o600)
