@@ -186,9 +186,9 @@ def apply(image: str, trim: str, name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.trims)
 def rm(names_: tuple[str, ...]) -> None:
-    """Remove trims."""
-    for name in names_:
-        store.remove(locate_home(), name)
+    """Remove trims; if there is none of one NAME, remove none."""
+    store.remove(locate_home(), *names_)
+    for name in dict.fromkeys(names_):
         screen.say(f"trim {name}: removed")
 
 

@@ -150,7 +150,7 @@ class History:
             return
         with self.writing() as connection:
             if not missing_ok and (missing := set(wanted) - self._present(connection, wanted)):
-                raise _not_found(sorted(missing))
+                raise _not_found(sorted(missing), any_found=len(missing) < len(wanted))
             connection.executemany("DELETE FROM boots WHERE id = ?", ((one,) for one in wanted))
 
     def used_bytes(self) -> int:
@@ -349,8 +349,8 @@ def _conditions(wanted: BootFilter) -> tuple[str, list[object]]:
     return " AND ".join(terms), values
 
 
-def _not_found(ids: list[int]) -> NotFoundError:
-    words = ", ".join(map(str, ids))
-    return NotFoundError(
-        f"the history has no boot {words}", hint="to list boots: bootwright history"
-    )
+def _not_found(ids: list[int], *, any_found: bool = False) -> NotFoundError:
+    message = f"the history has no boot {', '.join(map(str, ids))}"
+    if any_found:
+        message += "; nothing was done"
+    return NotFoundError(message, hint="to list boots: bootwright history")
