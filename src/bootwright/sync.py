@@ -185,9 +185,11 @@ class VM(vms.Facts):
         self._vm = vm
         self._loop = loop
 
-    def run(self, *command: str, timeout: float | None = None) -> Completed:
+    def run(
+        self, *command: str, timeout: float | None = None, input: str | bytes | None = ""
+    ) -> Completed:
         """As `bootwright.VM.run`."""
-        return self._loop.call(self._vm.run(*command, timeout=timeout))
+        return self._loop.call(self._vm.run(*command, timeout=timeout, input=input))
 
     def interact(self, *command: str, terminal: bool = False) -> Completed:
         """As `bootwright.VM.interact`."""

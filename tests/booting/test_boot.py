@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bootwright.booting import boot as boots
-from bootwright.booting.request import BootRequest, Wish
+from bootwright.booting.request import BootRequest, Wish, check_input, input_limit_bytes
 from bootwright.booting.vm import VM
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import (
@@ -150,6 +150,18 @@ async def test_one_command_of_a_tiny_guest(home: Home, tiny: MachineSpec, fake: 
     assert entries(home) == []
 
 
+async def test_an_input_that_no_command_could_read_is_refused(
+    home: Home, tiny: MachineSpec
+) -> None:
+    request = request_of(home, tiny)
+    given = b"x" * (input_limit_bytes(tiny.recipe) + 1)
+    with pytest.raises(InputError, match="standard input is larger than"):
+        await boots.run_once(request, ("true",), marked(), Observed(), input=given)
+    with pytest.raises(InputError, match="there is no command to read the input"):
+        check_input(tiny.recipe, b"x", has_command=False)
+    assert not home.machines.exists()
+
+
 async def test_output_that_is_not_captured_is_only_observed(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
@@ -191,6 +203,9 @@ async def test_a_machine_is_used_for_the_length_of_a_block(home: Home, web: Mach
         second = await vm.run("echo", "a  b")
         assert (first.exit_status, first.stdout) == (3, "one\n")
         assert (second.exit_status, second.stdout) == (0, "a  b\n")
+        assert (await vm.run("cat", input="ä\n")).stdout == "ä\n"
+        assert (await vm.run("cat", input=b"x")).stdout == "x"
+        assert (await vm.run("cat")).stdout == ""
         assert vm.phases[-1].name == "SSH log-in"
         assert vm.start_up_ns == sum(phase.duration_ns for phase in vm.phases)
         reach = vm.endpoint
@@ -204,7 +219,7 @@ async def test_a_machine_is_used_for_the_length_of_a_block(home: Home, web: Mach
             await vm.run()
     assert [phase.name for phase in vm.phases][-2:] == ["command", "clean-up"]
     marks = [event.name for event in observed.events if isinstance(event, MarkReached)]
-    assert marks.count("ssh.login") == 2
+    assert marks.count("ssh.login") == 5
     assert marks[-2:] == ["command.end", "machine.gone"]
     [row] = History(home.history).find()
     assert (row.image, row.start_up_ns) == ("web", vm.start_up_ns)

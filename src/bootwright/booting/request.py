@@ -21,8 +21,11 @@ from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import MachineSpec, check_host_name, fresh_name
 from bootwright.networks.user import forward
 from bootwright.recipes.draft import Draft
-from bootwright.recipes.recipe import Recipe
+from bootwright.recipes.recipe import MIB, Recipe
 from bootwright.values import dataclass
+
+_OWN_MIB = 96
+"""What a guest needs for itself, with a Debian kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,31 @@ def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence
         raise InputError(
             "a guest on the virtual clock has no network, so no port can lead into it",
             hint="leave out --publish, or --clock virtual",
+        )
+
+
+def input_limit_bytes(recipe: Recipe) -> int:
+    """Return how much the command of a guest that nobody logs in to may read.
+
+    The initramfs carries it, so it is in the guest's memory, twice while it is unpacked.
+    """
+    return max(1, (recipe.memory_mib - _OWN_MIB) // 3) * MIB
+
+
+def check_input(recipe: Recipe, input: bytes, *, has_command: bool) -> None:
+    """Refuse an input that no command could read.
+
+    Raises:
+        InputError: there is no command, or the input is larger than `input_limit_bytes`.
+    """
+    if input and not has_command:
+        raise InputError("there is no command to read the input", hint='vm.run("cat", input="x")')
+    limit = input_limit_bytes(recipe)
+    if not recipe.allows_login and len(input) > limit:
+        raise InputError(
+            f"the standard input is larger than {limit // MIB} MiB, which a guest that nobody logs "
+            f"in to can take with {recipe.memory_mib} MiB of memory",
+            hint="give more, such as --memory 2G, or boot an image, whose command reads any amount",
         )
 
 

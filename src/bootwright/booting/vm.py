@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from bootwright.booting.keywords import bytes_of
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import GuestError, InputError
 from bootwright.machines.client import Machine
@@ -145,6 +146,7 @@ class VM(Facts):
         self,
         *command: str,
         timeout: float | None = None,  # noqa: ASYNC109
+        input: str | bytes | None = "",
     ) -> Completed:
         """Log in and run a command, as root.
 
@@ -152,6 +154,7 @@ class VM(Facts):
             command: One string is a line for the guest's shell; several are a program and its
                 arguments.
             timeout: After so many seconds it is given up.
+            input: What the command reads; None: this process's own standard input.
 
         Raises:
             GuestError: the guest cannot be logged in to, or the time is over.
@@ -162,7 +165,8 @@ class VM(Facts):
         self._require_login()
         try:
             async with asyncio.timeout(timeout) as limit:
-                return await self._machine.run(command, capture=True)
+                given = None if input is None else bytes_of(input)
+                return await self._machine.run(command, capture=True, input=given)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -180,7 +184,7 @@ class VM(Facts):
             GuestError, LostGuestError: as for `run`.
         """
         self._require_login()
-        return await self._machine.run(command, terminal=terminal)
+        return await self._machine.run(command, terminal=terminal, input=None)
 
     async def copy_in(self, source: str | Path, target: str) -> None:
         """Copy a file or folder into the guest.

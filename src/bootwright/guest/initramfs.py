@@ -126,6 +126,7 @@ def pack_initramfs(
     *,
     authorized_key: str = "",
     command: tuple[str, ...] = (),
+    input: bytes = b"",
 ) -> bytes:
     """Return the initramfs as a cpio archive.
 
@@ -133,6 +134,7 @@ def pack_initramfs(
         authorized_key: The public key that may log in.
         command: What the tiny guest or the init bare runs; one word is a shell line, several are
             an argv.
+        input: What that command reads.
     """
     from bootwright.guest import cpio  # here: the command packs nothing
 
@@ -168,6 +170,7 @@ def pack_initramfs(
     if command:
         line = command[0] if len(command) == 1 else shlex.join(command)
         entries.append(cpio.file("bootwright/command", line.encode() + b"\n"))
+        entries.append(cpio.file("bootwright/input", input))
     return cpio.archive(entries)
 
 

@@ -129,7 +129,12 @@ class Machine:
         await self._wait_for(mark, timeout_s)
 
     async def run(
-        self, command: Sequence[str], *, terminal: bool = False, capture: bool = False
+        self,
+        command: Sequence[str],
+        *,
+        terminal: bool = False,
+        capture: bool = False,
+        input: bytes | None = b"",
     ) -> ssh.Completed:
         """Log in and run *command*; see `ssh.run`.
 
@@ -152,6 +157,7 @@ class Machine:
                     logged_in,
                     terminal=terminal,
                     capture=capture,
+                    input=input,
                 )
             except GuestError:
                 # No log-in, perhaps because the machine has ended: then that is raised instead.
@@ -411,6 +417,7 @@ async def started(
     observe: Observer = ignore,
     *,
     again: bool = False,
+    input: bytes = b"",
     requested: MonitorProcess | None = None,
 ) -> AsyncIterator[Machine]:
     """Run a machine for the length of the block.
@@ -421,12 +428,13 @@ async def started(
     Args:
         observe: Receives each mark, output from the guest's mark port, progress, and notices.
         again: Start an existing machine of that name instead of creating one.
+        input: As for `request`.
         requested: What `request` returned for this machine, if it was called already.
 
     Raises:
         BootwrightError: it could not be started; nothing is left behind.
     """
-    monitor = requested or request(home, spec, observe, again=again)
+    monitor = requested or request(home, spec, observe, again=again, input=input)
     begun = recorder.mark(MarkName.MONITOR_EXEC, monitor.started_ns)
     try:
         streams = await asyncio.open_unix_connection(

@@ -215,6 +215,7 @@ async def run(
     *,
     terminal: bool,
     capture: bool,
+    input: bytes | None = b"",
 ) -> Completed:
     """Log in once, call *on_login* at that moment, then run *command*.
 
@@ -224,20 +225,24 @@ async def run(
         command: As for `SshEndpoint.ssh`.
         terminal: Whether the command gets a terminal.
         capture: Whether to return the output instead of passing it through.
+        input: What the command reads; None: this process's own standard input.
 
     Raises:
         GuestError: ssh ended before it was logged in; the message says why.
         HostError: ssh cannot read bootwright's key.
     """
     output = asyncio.subprocess.PIPE if capture else None
+    source = None
+    if input is not None:
+        source = asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL
     with hook.open():
         process = await asyncio.create_subprocess_exec(
             *reach.ssh(command, terminal=terminal, hook=hook),
-            stdin=asyncio.subprocess.DEVNULL if capture else None,
+            stdin=source,
             stdout=output,
             stderr=output,
         )
-        communication = asyncio.create_task(process.communicate())
+        communication = asyncio.create_task(process.communicate(input or None))
         logged_in = asyncio.create_task(hook.logged_in.wait())
         try:
             either: list[asyncio.Future[Any]] = [communication, logged_in]

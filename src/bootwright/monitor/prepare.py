@@ -26,11 +26,13 @@ def write_initrd(
     *,
     authorized_key: str = "",
     command: tuple[str, ...] = (),
+    input: bytes = b"",
     new_disk: bool = True,
 ) -> None:
     """Write the kernel's modules, followed by the initramfs, to *target*.
 
     Args:
+        command: As for `initramfs.pack_initramfs`, and *input* too.
         new_disk: Whether the disk is new, so that its filesystem may be smaller than the disk.
 
     Raises:
@@ -74,6 +76,7 @@ def write_initrd(
         settings,
         authorized_key=authorized_key,
         command=command,
+        input=input,
     )
     # It contains the host key: only its owner may read it.
     target.touch(mode=0o600)
