@@ -31,7 +31,7 @@ from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.machines import control
 from bootwright.machines.events import MarkReached, OutputReceived
-from bootwright.machines.folder import MachineFolder
+from bootwright.machines.folder import MachineFolder, claimed_folder
 from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import MachineSpec
 from bootwright.recipes.draft import Draft
@@ -452,6 +452,17 @@ def remembered(home: Home, marks: int, *, again: bool = False) -> list[Event]:
         recorder.mark(mark.name, mark.time_ns)
     boots.remember(request_of(home, SPEC, again=again), recorder, observed)
     return observed.events
+
+
+async def test_wish_refuses_a_name_that_is_taken_before_anything_is_fetched(
+    home: Home, kept: MachineSpec
+) -> None:
+    with claimed_folder(home, kept):
+        wish = Wish(home=home, draft=Draft(tiny=True), name="web", command=("true",))
+        with pytest.raises(InputError, match="a machine named 'web' already exists"):
+            wish.request_now()
+        with pytest.raises(InputError, match="a machine named 'web' already exists"):
+            await wish.request()
 
 
 def test_a_boot_that_let_somebody_in_is_kept_as_run_saw_it(home: Home) -> None:

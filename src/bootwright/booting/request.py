@@ -16,7 +16,7 @@ from bootwright.events import Observer, ignore
 from bootwright.home import Home
 from bootwright.images.image import image_store
 from bootwright.kernels.kernel import kernel_store
-from bootwright.machines.folder import find_machine
+from bootwright.machines.folder import find_machine, require_free
 from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import MachineSpec, check_host_name, fresh_name
 from bootwright.networks.user import forward
@@ -83,8 +83,10 @@ class Wish:
 
         Raises:
             NotFoundError: there is no such image or kernel.
+            InputError: a machine has the name.
             HostError: the host lacks what the recipe needs.
         """
+        self._check_name()
         found = complete_now(self.home, self.draft, observe)
         return None if found is None else self._request(*found)
 
@@ -96,9 +98,17 @@ class Wish:
 
         Raises:
             NotFoundError: there is no such image or kernel.
+            InputError: a machine has the name.
             HostError: the host lacks what the recipe needs.
         """
+        self._check_name()
         return self._request(*await complete(self.home, self.draft, observe))
+
+    def _check_name(self) -> None:
+        # The monitor claims the name; this saves what comes before that, such as a download.
+        if self.name and (self.home.machines / self.name).exists():
+            reclaim(self.home)  # a dead machine must not hold it
+            require_free(self.home, self.name)
 
     def _request(self, recipe: Recipe, choice: Choice) -> BootRequest:
         spec = MachineSpec(

@@ -138,8 +138,6 @@ def carry_out(
     """Boot a machine for a command or a prompt, and print what `run` and `start` print."""
     recipe = request.spec.recipe
     given, waited_ns = (None, 0) if recipe.allows_login else standard_input.read(recipe)
-    if not quiet:
-        screen.say(describe(request.spec, request.choice))
     recorder = Recorder()
     recorder.mark(START, entered_ns + waited_ns)
     streams = (sys.stdin, sys.stdout, sys.stderr)
@@ -147,6 +145,8 @@ def carry_out(
         monitor = machine_request.request(
             request.home, request.spec, observe, again=request.again, input=given or b""
         )
+        if not quiet:
+            screen.say(describe(request.spec, request.choice))
         # Imported here, while the machine starts: it imports asyncio.
         from bootwright.booting.boot import run_once
         from bootwright.cli import loop

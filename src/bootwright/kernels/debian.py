@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bootwright.errors import BuildError, InputError
+from bootwright.errors import BootwrightError, BuildError, InputError
 from bootwright.events import Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.host import commands, space, tools
 from bootwright.kernels import local
-from bootwright.kernels.kernel import Kernel, kernel_store
+from bootwright.kernels.kernel import Kernel, kernel_store, load_kernel
 from bootwright.kernels.naming import DEFAULT_FLAVOUR, DEFAULT_SUITE, default_name
 from bootwright.kernels.package import download_package, package_title
 from bootwright.store import check_name
@@ -46,6 +46,8 @@ def add(
             f"invalid kernel flavour {flavour!r}",
             hint="use a flavour such as cloud-amd64 or amd64",
         )
+    if not replace:
+        _check_name_before_download(home, name, suite)
     dpkg_deb, _ = tools.require("dpkg-deb", "mmdebstrap")
     space.require(home.kernels, _NEEDED_BYTES, "adding a kernel")
     with (
@@ -79,3 +81,19 @@ def add(
             config=tree / "boot" / f"config-{release}",
             replace=replace,
         )
+
+
+def _check_name_before_download(home: Home, name: str, suite: str) -> None:
+    """Refuse a name that another kernel has, unless it may be the one that is about to be fetched.
+
+    Raises:
+        InputError: it is not of this suite.
+    """
+    store = kernel_store(home)
+    if name in store.names():
+        try:
+            is_alike = load_kernel(home, name).source.startswith(f"Debian {suite},")
+        except BootwrightError:
+            is_alike = False  # damaged
+        if not is_alike:
+            store.require_free(name)

@@ -81,6 +81,7 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str) -> Image:
             filesystem=image.filesystem,
             partition=image.partition,
             suite=image.suite,
+            include=image.include,
         )
 
 
