@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,22 +188,22 @@ class VM(Facts):
         return await self._machine.run(command, terminal=terminal, input=None)
 
     async def copy_in(self, source: str | Path, target: str) -> None:
-        """Copy a file or folder into the guest.
+        """Copy a file or folder into the guest; links are copied as links.
+
+        Args:
+            target: A folder that exists, or the copy's new name.
 
         Raises:
-            GuestError: it could not be copied; scp's messages are attached.
+            InputError: the source or the target's folder is missing.
+            HostError, GuestError: it cannot be read, or written.
         """
         self._require_login()
-        await self._machine.copy(_absolute(source), f"guest:{target}")
+        await self._machine.copy_in(_absolute(source), target)
 
     async def copy_out(self, source: str, target: str | Path) -> None:
-        """Copy a file or folder out of the guest.
-
-        Raises:
-            GuestError: it could not be copied; scp's messages are attached.
-        """
+        """Copy a file or folder out of the guest; as `copy_in`, the other way."""
         self._require_login()
-        await self._machine.copy(f"guest:{source}", _absolute(target))
+        await self._machine.copy_out(source, _absolute(target))
 
     async def finished(self) -> Completed:
         """Wait for the end of a guest's one command.
@@ -265,4 +266,5 @@ class VM(Facts):
 
 
 def _absolute(path: str | Path) -> str:
-    return str(Path(path).absolute())
+    # A path keeps what is special at its end: a slash, or /. for what is in a folder.
+    return os.path.join(os.getcwd(), path)

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 
 from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
-from bootwright.events import Notice, Observer, Progress, ignore
+from bootwright.events import Event, Notice, Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.machines import control, diagnosis, messages, ssh
 from bootwright.machines.console import tail
+from bootwright.machines.copying import Copier
 from bootwright.machines.events import MarkReached, OutputReceived
 from bootwright.machines.folder import MachineFolder
 from bootwright.machines.lifetime import cancelled_at
@@ -169,14 +170,36 @@ class Machine:
                 await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
         return done
 
-    async def copy(self, source: str, target: str) -> None:
-        """Copy a file or folder; see `ssh.copy`.
+    async def copy_in(self, source: str, target: str) -> None:
+        """Copy a file or folder into the guest; see `Copier`.
 
         Raises:
-            BootwrightError: as for `run`.
+            BootwrightError: as for `run`, and as `Copier.copy_in`.
         """
+        await self._copied(Copier.copy_in, source, target)
+
+    async def copy_out(self, source: str, target: str) -> None:
+        """Copy a file or folder out of the guest; raises as `copy_in`."""
+        await self._copied(Copier.copy_out, source, target)
+
+    async def _copied(
+        self, copy: Callable[[Copier, Sequence[str], str], None], source: str, target: str
+    ) -> None:
+        loop = asyncio.get_running_loop()
+
+        def observe(event: Event) -> None:
+            loop.call_soon_threadsafe(self._observe, event)
+
+        copier = Copier(self.reach(), observe=observe)
         with self._in_use():
-            await ssh.copy(self.reach(), source, target)
+            copying = asyncio.create_task(asyncio.to_thread(copy, copier, [source], target))
+            try:
+                await asyncio.shield(copying)
+            except asyncio.CancelledError:
+                copier.cancel()
+                with suppress(BootwrightError):
+                    await copying
+                raise
 
     def lost(self) -> Exception | None:
         """Return the error for a machine that has ended; None if that was requested."""
