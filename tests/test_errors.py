@@ -67,6 +67,7 @@ def test_find_all_returns_what_was_found_once_each() -> None:
     [
         ([1], "no 1"),
         ([1, 1], "no 1"),
+        ([1, 3], "no 1; no 3; nothing was done"),
         ([2, 1, 3], "no 1; no 3; nothing was done"),
     ],
 )

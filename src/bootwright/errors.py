@@ -96,7 +96,7 @@ def find_all(names: Iterable[Name], find: Callable[[Name], T]) -> dict[Name, T]:
 
     Raises:
         InputError: *find* raised it for one name or several; the message has all that it said,
-            and that nothing was done if other names were found.
+            and that nothing was done if there are several names.
     """
     found: dict[Name, T] = {}
     refused: list[InputError] = []
@@ -108,7 +108,7 @@ def find_all(names: Iterable[Name], find: Callable[[Name], T]) -> dict[Name, T]:
     if not refused:
         return found
     message = "; ".join(dict.fromkeys(map(str, refused)))
-    if found:
+    if len(found) + len(refused) > 1:
         message += "; nothing was done"
     raise type(refused[0])(
         message, hint=refused[0].hint, evidence=refused[0].evidence

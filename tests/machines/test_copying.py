@@ -158,6 +158,7 @@ def test_copy_out_refuses_a_folder_of_the_kernel(reach: SshEndpoint) -> None:
         ("in", ["f", "d"], "{0}/no", "machine 'web' has no folder {0}/no"),
         ("in", ["f", "d"], "{0}/f", "web:{0}/f is not a folder"),
         ("in", ["d"], "{0}/f", "cannot copy folder d over file web:{0}/f"),
+        ("out", ["{0}/d/pipe"], "x", "web:{0}/d/pipe is no file, folder or link"),
         ("out", ["{0}/nosuch"], "x", "machine 'web' has no {0}/nosuch"),
         ("out", ["{0}/f"], "no/x", "there is no folder no"),
         ("out", ["{0}/f"], "no/", "there is no folder no/"),
@@ -182,6 +183,7 @@ def test_copy_refuses_what_cannot_be(
 @pytest.mark.parametrize(
     ("told", "said"),
     [
+        ("Wrote only 4608 of 10240 bytes", "the disk of machine 'web' is full"),
         ("No space left on device", "the disk of machine 'web' is full"),
         ("Read-only file system", "its filesystem is read-only"),
         ("Permission denied", "permission denied"),

@@ -150,7 +150,7 @@ class History:
             return
         with self.writing() as connection:
             if not missing_ok and (missing := set(wanted) - self._present(connection, wanted)):
-                raise _not_found(sorted(missing), any_found=len(missing) < len(wanted))
+                raise _not_found(sorted(missing), are_several=len(wanted) > 1)
             connection.executemany("DELETE FROM boots WHERE id = ?", ((one,) for one in wanted))
 
     def used_bytes(self) -> int:
@@ -349,8 +349,8 @@ def _conditions(wanted: BootFilter) -> tuple[str, list[object]]:
     return " AND ".join(terms), values
 
 
-def _not_found(ids: list[int], *, any_found: bool = False) -> NotFoundError:
+def _not_found(ids: list[int], *, are_several: bool = False) -> NotFoundError:
     message = f"the history has no boot {', '.join(map(str, ids))}"
-    if any_found:
+    if are_several:
         message += "; nothing was done"
     return NotFoundError(message, hint="to list boots: bootwright history")

@@ -155,6 +155,10 @@ class Copier:
                     pass
                 if process.wait():
                     self._judge(process, errors, source)
+            if unpacking.skipped and not unpacking.is_any:
+                raise InputError(
+                    f"{self._place(source)} is no file, folder or link", hint="give one of these"
+                )
             self._note_skipped(self._place(source), unpacking.skipped)
 
     def cancel(self) -> None:
@@ -283,6 +287,7 @@ class Copier:
                 hint=f"install it there, or: bootwright ssh {name} -- 'cat >FILE' <FILE",
             )
         for told, meaning in (
+            ("Wrote only ", f"the disk of machine {name!r} is full"),
             ("No space left on device", f"the disk of machine {name!r} is full"),
             ("Read-only file system", "its filesystem is read-only"),
             ("Permission denied", "permission denied"),

@@ -26,6 +26,8 @@ class Unpacking:
         self._target = target
         self.skipped = 0
         """How many devices, pipes and sockets were left out."""
+        self.is_any = False
+        """Whether there was anything else."""
         base = os.path.basename(source.rstrip("/"))
         self._is_content = base in ("", ".", "..")
         if os.path.isdir(target):
@@ -66,6 +68,7 @@ class Unpacking:
             if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
                 self.skipped += 1
                 continue
+            self.is_any = True
             member.name = self._renamed(member.name)
             if member.name in ("", "."):
                 continue  # the target itself, which stays as it is

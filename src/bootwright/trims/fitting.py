@@ -20,8 +20,7 @@ def check_login(trim: Trim) -> None:
     if masked:
         raise InputError(
             f"trim {trim.name!r} masks {masked[0]}, so nobody could log in to the machine",
-            hint=f"make it again with --keep {masked[0]}, or delete that line of its file "
-            f"(bootwright trim show {trim.name})",
+            hint=f"make it again with --keep {masked[0]}",
         )
 
 
