@@ -195,13 +195,13 @@ class VM(vms.Facts):
         """As `bootwright.VM.interact`."""
         return self._loop.call(self._vm.interact(*command, terminal=terminal))
 
-    def copy_in(self, source: str | Path, target: str) -> None:
+    def copy_in(self, source: str | Path, target: str, *, follow: bool = False) -> None:
         """As `bootwright.VM.copy_in`."""
-        self._loop.call(self._vm.copy_in(source, target))
+        self._loop.call(self._vm.copy_in(source, target, follow=follow))
 
-    def copy_out(self, source: str, target: str | Path) -> None:
+    def copy_out(self, source: str, target: str | Path, *, follow: bool = False) -> None:
         """As `bootwright.VM.copy_out`."""
-        self._loop.call(self._vm.copy_out(source, target))
+        self._loop.call(self._vm.copy_out(source, target, follow=follow))
 
     def finished(self) -> Completed:
         """As `bootwright.VM.finished`."""

@@ -187,23 +187,24 @@ class VM(Facts):
         self._require_login()
         return await self._machine.run(command, terminal=terminal, input=None)
 
-    async def copy_in(self, source: str | Path, target: str) -> None:
+    async def copy_in(self, source: str | Path, target: str, *, follow: bool = False) -> None:
         """Copy a file or folder into the guest; links are copied as links.
 
         Args:
             target: A folder that exists, or the copy's new name.
+            follow: If the source itself is a symbolic link, copy what it leads to.
 
         Raises:
             InputError: the source or the target's folder is missing.
             HostError, GuestError: it cannot be read, or written.
         """
         self._require_login()
-        await self._machine.copy_in(_absolute(source), target)
+        await self._machine.copy_in(_absolute(source), target, follow=follow)
 
-    async def copy_out(self, source: str, target: str | Path) -> None:
+    async def copy_out(self, source: str, target: str | Path, *, follow: bool = False) -> None:
         """Copy a file or folder out of the guest; as `copy_in`, the other way."""
         self._require_login()
-        await self._machine.copy_out(source, _absolute(target))
+        await self._machine.copy_out(source, _absolute(target), follow=follow)
 
     async def finished(self) -> Completed:
         """Wait for the end of a guest's one command.

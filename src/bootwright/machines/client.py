@@ -170,27 +170,31 @@ class Machine:
                 await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
         return done
 
-    async def copy_in(self, source: str, target: str) -> None:
+    async def copy_in(self, source: str, target: str, *, follow: bool = False) -> None:
         """Copy a file or folder into the guest; see `Copier`.
 
         Raises:
             BootwrightError: as for `run`, and as `Copier.copy_in`.
         """
-        await self._copied(Copier.copy_in, source, target)
+        await self._copied(Copier.copy_in, source, target, follow)
 
-    async def copy_out(self, source: str, target: str) -> None:
+    async def copy_out(self, source: str, target: str, *, follow: bool = False) -> None:
         """Copy a file or folder out of the guest; raises as `copy_in`."""
-        await self._copied(Copier.copy_out, source, target)
+        await self._copied(Copier.copy_out, source, target, follow)
 
     async def _copied(
-        self, copy: Callable[[Copier, Sequence[str], str], None], source: str, target: str
+        self,
+        copy: Callable[[Copier, Sequence[str], str], None],
+        source: str,
+        target: str,
+        follow: bool,
     ) -> None:
         loop = asyncio.get_running_loop()
 
         def observe(event: Event) -> None:
             loop.call_soon_threadsafe(self._observe, event)
 
-        copier = Copier(self.reach(), observe=observe)
+        copier = Copier(self.reach(), follow=follow, observe=observe)
         with self._in_use():
             copying = asyncio.create_task(asyncio.to_thread(copy, copier, [source], target))
             try:

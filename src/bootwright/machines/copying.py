@@ -130,6 +130,8 @@ class Copier:
                     pass  # its status and messages say why
                 if process.wait():
                     raise self._failure(process, errors, f"to {self._place(target)}")
+            if os.path.islink(source) and not self._follow:
+                self._note_link(source, os.readlink(source))
 
     def copy_out(self, sources: Sequence[str], target: str) -> None:
         """Copy files and folders of the guest to this host; the reverse of `copy_in`.
@@ -160,6 +162,7 @@ class Copier:
                     f"{self._place(source)} is no file, folder or link", hint="give one of these"
                 )
             self._note_skipped(self._place(source), unpacking.skipped)
+            self._note_link(self._place(source), unpacking.link)
 
     def cancel(self) -> None:
         """End what is being copied; called from another thread."""
@@ -226,6 +229,11 @@ class Copier:
                 f"cannot read {error.filename or source}: {error.strerror or error}"
             ) from error
         self._note_skipped(source, skipped)
+
+    def _note_link(self, source: str, leads_to: str) -> None:
+        if leads_to:
+            text = f"{source} is a link to {leads_to}; --follow copies what it leads to"
+            self._observe(Notice(text=text))
 
     def _note_skipped(self, source: str, count: int) -> None:
         if count:

@@ -26,6 +26,8 @@ class Unpacking:
         self._target = target
         self.skipped = 0
         """How many devices, pipes and sockets were left out."""
+        self.link = ""
+        """Where the source leads, if it is a symbolic link."""
         self.is_any = False
         """Whether there was anything else."""
         base = os.path.basename(source.rstrip("/"))
@@ -68,6 +70,8 @@ class Unpacking:
             if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
                 self.skipped += 1
                 continue
+            if not self.is_any and member.issym():
+                self.link = member.linkname
             self.is_any = True
             member.name = self._renamed(member.name)
             if member.name in ("", "."):
