@@ -6,6 +6,7 @@ It is read to its end before the boot, and the initramfs carries it.
 from __future__ import annotations
 
 import os
+import sys
 
 from bootwright.booting.request import check_input, input_limit_bytes
 from bootwright.cli import screen
@@ -27,12 +28,9 @@ def read(recipe: Recipe) -> tuple[bytes, int]:
     Raises:
         InputError: it cannot be read, or is larger than the guest's memory allows.
     """
-    try:
-        if os.isatty(0):
-            return b"", 0
-        os.fstat(0)
-    except OSError:
-        return b"", 0  # closed
+    # Python has no sys.stdin if it was closed; its number may be a socket's by now.
+    if sys.stdin is None or os.isatty(0):
+        return b"", 0
     begin_ns = now_ns()
     # Here: a terminal and a closed input need neither.
     from threading import Timer
