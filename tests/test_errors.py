@@ -50,3 +50,28 @@ def test_by_name_finds_every_error_class(name: str) -> None:
 @pytest.mark.parametrize("name", ["OSError", "", "by_name", "boot"])
 def test_by_name_gives_the_base_class_for_unknown_names(name: str) -> None:
     assert errors.by_name(name) is BootwrightError
+
+
+def _even(number: int) -> str:
+    if number % 2:
+        raise errors.NotFoundError(f"no {number}", hint=f"not {number}")
+    return str(number)
+
+
+def test_find_all_returns_what_was_found_once_each() -> None:
+    assert errors.find_all([4, 2, 4], _even) == {4: "4", 2: "2"}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([1], "no 1"),
+        ([1, 1], "no 1"),
+        ([1, 3], "no 1; no 3; nothing was done"),
+        ([2, 1, 3], "no 1; no 3; nothing was done"),
+    ],
+)
+def test_find_all_says_everything_that_was_refused(names: list[int], said: str) -> None:
+    with pytest.raises(errors.NotFoundError) as bad:
+        errors.find_all(names, _even)
+    assert (str(bad.value), bad.value.hint) == (said, "not 1")

@@ -16,6 +16,12 @@ Each says what failed and, in its hint, what to try. Only `cli` turns them into 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Name = TypeVar("Name")
+T = TypeVar("T")
+
 
 class BootwrightError(Exception):
     """Base of all errors that bootwright raises.
@@ -80,3 +86,30 @@ def by_name(name: str) -> type[BootwrightError]:
             classes[child.__name__] = child
             queue.append(child)
     return classes.get(name, BootwrightError)
+
+
+def find_all(names: Iterable[Name], find: Callable[[Name], T]) -> dict[Name, T]:
+    """Apply *find* to every name, before anything is done with one of them.
+
+    Returns:
+        What was found, each name once, in the order given.
+
+    Raises:
+        InputError: *find* raised it for one name or several; the message has all that it said,
+            and that nothing was done if there are several names.
+    """
+    found: dict[Name, T] = {}
+    refused: list[InputError] = []
+    for name in dict.fromkeys(names):
+        try:
+            found[name] = find(name)
+        except InputError as error:
+            refused.append(error)
+    if not refused:
+        return found
+    message = "; ".join(dict.fromkeys(map(str, refused)))
+    if len(found) + len(refused) > 1:
+        message += "; nothing was done"
+    raise type(refused[0])(
+        message, hint=refused[0].hint, evidence=refused[0].evidence
+    ) from refused[0]

@@ -185,21 +185,23 @@ class VM(vms.Facts):
         self._vm = vm
         self._loop = loop
 
-    def run(self, *command: str, timeout: float | None = None) -> Completed:
+    def run(
+        self, *command: str, timeout: float | None = None, input: str | bytes | None = ""
+    ) -> Completed:
         """As `bootwright.VM.run`."""
-        return self._loop.call(self._vm.run(*command, timeout=timeout))
+        return self._loop.call(self._vm.run(*command, timeout=timeout, input=input))
 
     def interact(self, *command: str, terminal: bool = False) -> Completed:
         """As `bootwright.VM.interact`."""
         return self._loop.call(self._vm.interact(*command, terminal=terminal))
 
-    def copy_in(self, source: str | Path, target: str) -> None:
+    def copy_in(self, source: str | Path, target: str, *, follow: bool = False) -> None:
         """As `bootwright.VM.copy_in`."""
-        self._loop.call(self._vm.copy_in(source, target))
+        self._loop.call(self._vm.copy_in(source, target, follow=follow))
 
-    def copy_out(self, source: str, target: str | Path) -> None:
+    def copy_out(self, source: str, target: str | Path, *, follow: bool = False) -> None:
         """As `bootwright.VM.copy_out`."""
-        self._loop.call(self._vm.copy_out(source, target))
+        self._loop.call(self._vm.copy_out(source, target, follow=follow))
 
     def finished(self) -> Completed:
         """As `bootwright.VM.finished`."""

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bootwright.booting import boot as boots
-from bootwright.booting.request import BootRequest, Wish
+from bootwright.booting.request import BootRequest, Wish, check_input, input_limit_bytes
 from bootwright.booting.vm import VM
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import (
@@ -31,14 +31,14 @@ from bootwright.history.history import History
 from bootwright.home import Home
 from bootwright.machines import control
 from bootwright.machines.events import MarkReached, OutputReceived
-from bootwright.machines.folder import MachineFolder
+from bootwright.machines.folder import MachineFolder, claimed_folder
 from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import MachineSpec
 from bootwright.recipes.draft import Draft
 from bootwright.timelines.phases import START
 from bootwright.timelines.recorder import Recorder
 from tests.history.samples import evidence
-from tests.machines.fakes import program, ssh_that_logs_in
+from tests.machines.fakes import ssh_that_logs_in
 from tests.machines.samples import RECIPE, SPEC, entries
 from tests.machines.test_client_kept_machines import BOOTS
 from tests.observed import Observed
@@ -150,6 +150,18 @@ async def test_one_command_of_a_tiny_guest(home: Home, tiny: MachineSpec, fake: 
     assert entries(home) == []
 
 
+async def test_an_input_that_no_command_could_read_is_refused(
+    home: Home, tiny: MachineSpec
+) -> None:
+    request = request_of(home, tiny)
+    given = b"x" * (input_limit_bytes(tiny.recipe) + 1)
+    with pytest.raises(InputError, match="standard input is larger than"):
+        await boots.run_once(request, ("true",), marked(), Observed(), input=given)
+    with pytest.raises(InputError, match="there is no command to read the input"):
+        check_input(tiny.recipe, b"x", has_command=False)
+    assert not home.machines.exists()
+
+
 async def test_output_that_is_not_captured_is_only_observed(
     home: Home, tiny: MachineSpec, fake: Fake
 ) -> None:
@@ -191,6 +203,9 @@ async def test_a_machine_is_used_for_the_length_of_a_block(home: Home, web: Mach
         second = await vm.run("echo", "a  b")
         assert (first.exit_status, first.stdout) == (3, "one\n")
         assert (second.exit_status, second.stdout) == (0, "a  b\n")
+        assert (await vm.run("cat", input="ä\n")).stdout == "ä\n"
+        assert (await vm.run("cat", input=b"x")).stdout == "x"
+        assert (await vm.run("cat")).stdout == ""
         assert vm.phases[-1].name == "SSH log-in"
         assert vm.start_up_ns == sum(phase.duration_ns for phase in vm.phases)
         reach = vm.endpoint
@@ -204,7 +219,7 @@ async def test_a_machine_is_used_for_the_length_of_a_block(home: Home, web: Mach
             await vm.run()
     assert [phase.name for phase in vm.phases][-2:] == ["command", "clean-up"]
     marks = [event.name for event in observed.events if isinstance(event, MarkReached)]
-    assert marks.count("ssh.login") == 2
+    assert marks.count("ssh.login") == 5
     assert marks[-2:] == ["command.end", "machine.gone"]
     [row] = History(home.history).find()
     assert (row.image, row.start_up_ns) == ("web", vm.start_up_ns)
@@ -230,22 +245,17 @@ async def test_commands_may_run_at_once(home: Home, web: MachineSpec, tmp_path: 
 async def test_files_are_copied(
     home: Home, web: MachineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = tmp_path / "copied"
-    program(tmp_path / "bin", "scp", f'echo "$*" >>{log}')
+    guest = tmp_path / "guest"
+    guest.mkdir()
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dump.sql").write_text("select 1;")
     async with booted(home, web) as vm:
-        await vm.copy_in("dump.sql", "/root/")
-        await vm.copy_out("/etc/os-release", ".")
-        program(tmp_path / "bin", "scp", "echo 'scp: no such file' >&2; exit 1")
-        with pytest.raises(GuestError) as bad:
-            await vm.copy_in("dump.sql", "/root/")
-    copied = [line.partition(" -- ")[2] for line in log.read_text().splitlines()]
-    assert copied == [
-        f"{tmp_path}/dump.sql root@127.0.0.1:/root/",
-        f"root@127.0.0.1:/etc/os-release {tmp_path}",
-    ]
-    assert str(bad.value).startswith(f"cannot copy {tmp_path}/dump.sql to guest:/root/")
-    assert bad.value.evidence == "scp: no such file"
+        await vm.copy_in("dump.sql", str(guest))
+        await vm.copy_out(f"{guest}/dump.sql", "back.sql")
+        with pytest.raises(InputError, match=r"^there is no ") as bad:
+            await vm.copy_in("nosuch.sql", str(guest))
+    assert str(bad.value) == f"there is no {tmp_path}/nosuch.sql"
+    assert (tmp_path / "back.sql").read_text() == "select 1;"
 
 
 async def test_an_exception_of_the_block_leaves_nothing(home: Home, web: MachineSpec) -> None:
@@ -437,6 +447,17 @@ def remembered(home: Home, marks: int, *, again: bool = False) -> list[Event]:
         recorder.mark(mark.name, mark.time_ns)
     boots.remember(request_of(home, SPEC, again=again), recorder, observed)
     return observed.events
+
+
+async def test_wish_refuses_a_name_that_is_taken_before_anything_is_fetched(
+    home: Home, kept: MachineSpec
+) -> None:
+    with claimed_folder(home, kept):
+        wish = Wish(home=home, draft=Draft(tiny=True), name="web", command=("true",))
+        with pytest.raises(InputError, match="a machine named 'web' already exists"):
+            wish.request_now()
+        with pytest.raises(InputError, match="a machine named 'web' already exists"):
+            await wish.request()
 
 
 def test_a_boot_that_let_somebody_in_is_kept_as_run_saw_it(home: Home) -> None:

@@ -49,7 +49,7 @@ def test_a_block_with_a_real_debian(bootwright: Bootwright, bookworm: str, tmp_p
                 done = await vm.run("systemctl is-system-running --wait; echo bad >&2; exit 7")
                 await vm.copy_in("sent", "/root/")
                 sent = await vm.run("cat", "/root/sent")
-                await vm.copy_out("/etc/os-release", ".")
+                await vm.copy_out("/etc/os-release", ".", follow=True)
                 ssh = vm.endpoint.ssh(["hostname"])
                 process = await asyncio.create_subprocess_exec(*ssh, stdout=-1)
                 host_name, _ = await process.communicate()

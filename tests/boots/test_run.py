@@ -221,6 +221,40 @@ def test_kallsyms_symbols_agree_with_proc_kallsyms(
     assert done.stdout.split() == [digest, "-"]
 
 
+@pytest.mark.parametrize("json_", [(), ("--json",)])
+def test_run_tiny_passes_standard_input_byte_for_byte(
+    json_: tuple[str, ...], bootwright: Bootwright, kernel: str
+) -> None:
+    from tests.boots.harness import PROGRAM
+
+    given = os.urandom(3_000_000)
+    done = subprocess.run(
+        [PROGRAM, "run", "--tiny", "--kernel", kernel, *json_, "--", "md5sum"],
+        env=bootwright.environment,
+        input=given,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert hashlib.md5(given).hexdigest() in done.stdout.decode()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--init", "bare")])
+def test_run_of_an_image_passes_standard_input_byte_for_byte(
+    options: tuple[str, ...], bootwright: Bootwright, bookworm: str
+) -> None:
+    from tests.boots.harness import PROGRAM
+
+    given = os.urandom(3_000_000)
+    done = subprocess.run(
+        [PROGRAM, "run", bookworm, *options, "--", "md5sum"],
+        env=bootwright.environment,
+        input=given,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert hashlib.md5(given).hexdigest() in done.stdout.decode()
+
+
 def test_run_passes_output_through_byte_for_byte(bootwright: Bootwright, kernel: str) -> None:
     from tests.boots.harness import PROGRAM
 

@@ -123,7 +123,7 @@ def test_history_without_a_match_says_what_there_is(bootwright: Cli, three: Hist
         ),
         (("show", "1", "--recipe", "--json"), "--recipe prints TOML, --json JSON"),
         (("show", "9"), "the history has no boot 9"),
-        (("rm", "1", "9"), "the history has no boot 9"),
+        (("rm", "1", "9"), "the history has no boot 9; nothing was done"),
         (("prune",), "no boots selected"),
         (("prune", "--keep", "1", "--older-than", "1d"), "--keep and --older-than were both given"),
         (("prune", "--older-than", "3"), "--older-than '3' is not a duration"),

@@ -52,7 +52,16 @@ def test_image_list_json_marks_damaged_images(bootwright: Cli, damaged: Image) -
     assert db.keys() == web.keys()
     assert db["used_bytes"] > 0
     assert {field for field, value in db.items() if value is None} == {
-        *("source", "filesystem", "partition", "subvolume", "suite", "size_bytes", "added_s")
+        *(
+            "source",
+            "filesystem",
+            "partition",
+            "subvolume",
+            "suite",
+            "include",
+            "size_bytes",
+            "added_s",
+        )
     }
     assert (db["name"], db["digest"]) == ("db", damaged.digest)
     assert db["path"] == str(damaged.disk)

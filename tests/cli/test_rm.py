@@ -35,7 +35,7 @@ def test_rm_refuses_all_when_one_machine_runs(bootwright: Cli, home: Home) -> No
         done = bootwright("rm", "db", "web")
     assert done.status == 2
     assert done.err == (
-        "bootwright: error: machine 'web' is running\n"
+        "bootwright: error: machine 'web' is running; nothing was done\n"
         "  hint: bootwright stop web, or: bootwright rm --force web\n"
     )
     assert monitor.heard == []
@@ -47,7 +47,8 @@ def test_rm_refuses_all_when_one_machine_is_unknown(bootwright: Cli, home: Home)
     done = bootwright("rm", "--force", "web", "nosuch")
     assert done.status == 2
     assert done.err == (
-        "bootwright: error: no machine is called 'nosuch'\n  hint: there are: web\n"
+        "bootwright: error: no machine is called 'nosuch'; nothing was done\n"
+        "  hint: there are: web\n"
     )
     assert entries(home) == ["web"]
 

@@ -65,8 +65,8 @@ def test_stop_reports_a_monitor_killed_meanwhile(bootwright: Cli, home: Home) ->
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("db", "machine 'db' is not running\n  hint: bootwright start db\n"),
-        ("nosuch", "no machine is called 'nosuch'\n  hint: there are: db, web\n"),
+        ("db", "machine 'db' is not running; nothing was done\n  hint: bootwright start db\n"),
+        ("nosuch", "no machine is called 'nosuch'; nothing was done\n  hint: there are: db, web\n"),
     ],
 )
 def test_stop_refuses_all_when_one_machine_does_not_run(

@@ -112,10 +112,45 @@ def test_trim_refuses_to_overwrite_another_trim(bootwright: Cli, web: Image) -> 
     assert "hint: use another --name, or add --replace to reuse this one" in done.err
 
 
-def test_trim_prints_notes(bootwright: Cli, web: Image) -> None:
-    done = bootwright("trim", "web", "--dry-run", "--keep", "nothing*")
-    assert "note: --keep nothing*: the image has no such unit, or it is masked\n" in done.err
-    assert "note: no SSH server is kept, so you cannot log in\n" in done.err
+def test_trim_keep_adds_to_what_is_kept_by_default(bootwright: Cli, web: Image) -> None:
+    done = bootwright("trim", "web", "--dry-run", "--json", "--keep", "cron")
+    kept = {unit["unit"]: unit["reason"] for unit in json.loads(done.out)["kept_units"]}
+    assert kept == {
+        "cron.service": "kept by cron.service",
+        "ssh.service": "kept by ssh.service",
+    }
+
+
+def test_trim_keep_only_replaces_what_is_kept_by_default(bootwright: Cli, web: Image) -> None:
+    done = bootwright("trim", "web", "--keep-only", "cron", "--keep", "backup.timer")
+    assert done.status == 0
+    assert (
+        "note: no SSH server is kept: bootwright run refuses this trim, as nobody could log in\n"
+    ) in done.err
+    shown = json.loads(bootwright("trim", "show", "web", "--json").out)
+    assert shown["keep"] == ["cron.service", "backup.timer"]
+    assert [mask["unit"] for mask in shown["masks"]] == ["ssh.service"]
+    done = bootwright("trim", "apply", "web", "web", "--name", "deaf")
+    assert "note: trim 'web' masks ssh.service, so nobody could log in to the machine\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "hint"),
+    [
+        ("crom", "the image has no unit crom.service", "did you mean cron.service?"),
+        ("back", "the image has no unit back.service", "or backup.timer?"),
+        ("nothing*", "no unit of the image matches nothing*", "lists the units of a boot"),
+        ("a/b", "'a/b' cannot name a unit", "give a name such as nginx or nginx.service"),
+    ],
+)
+def test_trim_keep_refuses_an_unknown_unit(
+    word: str, said: str, hint: str, bootwright: Cli, home: Home, web: Image
+) -> None:
+    done = bootwright("trim", "web", "--keep", word)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"bootwright: error: {said}\n  hint: ")
+    assert done.err.endswith(f"{hint}\n")
+    assert not home.trims.exists()
 
 
 def test_trim_names_what_is_wrong_in_the_image_with_its_path(
@@ -130,10 +165,9 @@ def test_trim_names_what_is_wrong_in_the_image_with_its_path(
     (units / "ssh.service").write_text("[Unit]\nWants=cron.service\n")
     (units / "cron.service").write_text("[Unit]\nWants=ssh.service\n")
     _image(home, "sick", tmp_path / "tree")
-    done = bootwright("trim", "sick", "--dry-run", "--keep", "ssh*", "--keep", "nothing*")
+    done = bootwright("trim", "sick", "--dry-run", "--keep-only", "ssh*")
     assert done.status == 0
     assert done.err.splitlines() == [
-        "note: --keep nothing*: the image has no such unit, or it is masked",
         f"note: {lib}/old.service is a dangling link to gone.service",
         f"note: {lib}/cron.service.d/a.conf is a dangling link or not a file",
         f"note: {lib}/multi-user.target.wants/gone.service is a dangling link to ../gone.service",

@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from bootwright.defaults import kvm_trial, speed
-from bootwright.defaults.complete import complete
+from bootwright.defaults.complete import complete, complete_now
 from bootwright.defaults.kvm_trial import Choice
-from bootwright.errors import FormatError, HostError, InputError, NotFoundError
+from bootwright.digest import Digest
+from bootwright.errors import BootwrightError, FormatError, HostError, InputError, NotFoundError
 from bootwright.events import Event, Notice, Observer, Progress
 from bootwright.home import Home
 from bootwright.images.image import Image
@@ -426,6 +428,52 @@ async def test_fetching_a_kernel_ends_when_it_is_cancelled(
         await completing
     cancelled.set()
     await asyncio.to_thread(ended.wait)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"memory": "4"}, "memory_mib is 4, but a guest needs"),
+        ({"memory": "9000G"}, "but this host has"),
+        ({"vcpus": 1000}, "vcpus is 1000"),
+        ({"accelerator": "kvm"}, "KVM cannot be used here: no such luck"),
+        ({"without": ("nosuch",)}, "nosuch"),
+        ({"init": "systemd-trimmed"}, "no trim was named"),
+        ({"trim": "nosuch"}, "no trim is called 'nosuch'"),
+        ({"disk_size": "512"}, "disk_bytes is 512"),
+        ({"vmm_build": "qemu 0.1"}, "the recipe is for qemu"),
+    ],
+)
+async def test_what_is_wrong_is_reported_before_a_kernel_is_fetched(
+    fields: dict[str, Any],
+    message: str,
+    home: Home,
+    image: Image,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bootwright.kernels.debian.add", lambda *_, **__: pytest.fail("fetched"))
+    monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
+    events: list[Event] = []
+    with pytest.raises(BootwrightError, match=message):
+        await complete(home, Draft(image="web", **fields), events.append)
+    assert events == []
+
+
+def test_a_trim_of_another_image_is_told(home: Home, kernel: Kernel, image: Image) -> None:
+    store.save(home, Trim(name="small", image=Digest("sha256-" + "9" * 64), keep=()))
+    events: list[Event] = []
+    found = complete_now(home, Draft(image="web", trim="small", accelerator="tcg"), events.append)
+    assert found is not None
+    [told] = events
+    assert isinstance(told, Notice)
+    assert told.text.startswith("note: trim 'small' was made from an image without a name, not")
+
+
+def test_a_trim_without_an_ssh_server_is_refused(home: Home, kernel: Kernel, image: Image) -> None:
+    masks = (Mask(unit="ssh.service", reason="wanted by multi-user.target"),)
+    store.save(home, Trim(name="small", image=image.digest, keep=(), masks=masks))
+    with pytest.raises(InputError, match=r"trim 'small' masks ssh\.service, so nobody could"):
+        tcg(home, image="web", trim="small")
 
 
 def test_an_unknown_image_is_reported_before_a_kernel_is_fetched(

@@ -109,6 +109,12 @@ def test_pack_of_a_tiny_guest_has_a_command_and_no_keys(home: Home) -> None:
     assert not [path for path in found if path.startswith("bootwright/run/")]
 
 
+@pytest.mark.parametrize("given", [b"", b"a\0b\r\n\xff" * 100_000])
+def test_pack_carries_what_the_command_reads(given: bytes, home: Home, tmp_path: Path) -> None:
+    packed = initramfs.pack_initramfs(home, (), ME, InitSettings(), command=("cat",), input=given)
+    assert (unpacked(packed, tmp_path) / "bootwright/input").read_bytes() == given
+
+
 def test_pack_has_device_nodes_of_the_serial_ports(home: Home) -> None:
     archive = initramfs.pack_initramfs(home, (), ME, InitSettings())
     for node in (

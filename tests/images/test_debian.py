@@ -14,7 +14,7 @@ from bootwright.home import Home
 from bootwright.host import tools
 from bootwright.images import debian
 from bootwright.images.debian import Build, BuildLog
-from bootwright.images.image import image_store, load_image
+from bootwright.images.image import image_store, load_image, note_include
 from tests.observed import Observed
 
 # Recorded from mmdebstrap 1.3.5 --verbose --variant=minbase --include=tini trixie, shortened.
@@ -239,6 +239,7 @@ def test_debian_build_reuses_an_equal_build(home: Home, mmdebstrap: Path) -> Non
     assert (built.built, again.built) == (True, False)
     assert again.image == image
     assert (image.filesystem, image.source) == ("ext4", "Debian trixie + nginx")
+    assert image.include == ("nginx",)
     assert image_store(home).names() == {"second": image.digest, "web": image.digest}
     [call] = mmdebstrap.read_text().splitlines()
     assert f"--include={','.join(_TRIXIE.packages)} trixie " in call
@@ -247,6 +248,12 @@ def test_debian_build_reuses_an_equal_build(home: Home, mmdebstrap: Path) -> Non
     assert (observed.shares[0], observed.shares[-1]) == (0.0, 1.0)
     assert observed.shares == sorted(observed.shares)
     assert list((home.images / "staging").iterdir()) == []
+
+
+def test_debian_build_notes_what_an_older_version_did_not(home: Home, mmdebstrap: Path) -> None:
+    note_include(home, debian.build(home, "web", _TRIXIE).image, ())
+    assert load_image(home, "web").include == ()
+    assert debian.build(home, "web", _TRIXIE).image.include == ("nginx",)
 
 
 def test_debian_build_builds_another_description_anew(home: Home, mmdebstrap: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command lines of ssh and scp, held against the real ones; and why a guest let nobody in."""
+"""The command lines of ssh, held against the real one; and why a guest let nobody in."""
 
 from __future__ import annotations
 
@@ -89,19 +89,6 @@ def test_access_ssh_one_word_is_a_shell_line(
     assert "-t" not in argv
     assert not [word for word in argv if "LocalCommand" in word]
     assert "-t" in access(tmp_path).ssh(command, terminal=True)
-
-
-def test_access_scp_tells_guest_files_from_host_files(tmp_path: Path) -> None:
-    argv = access(tmp_path).scp(["a:b", "/c:d", "./e", "-f"], "guest:/etc/x y")
-    assert argv[argv.index("--") + 1 :] == [
-        "./a:b",
-        "/c:d",
-        "./e",
-        "./-f",
-        "root@127.0.0.1:/etc/x y",
-    ]
-    assert argv[argv.index("-P") + 1] == "2222"
-    assert "-r" in argv
 
 
 def test_access_without_ssh_names_the_package(

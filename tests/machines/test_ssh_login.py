@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shlex
 import shutil
@@ -36,10 +37,12 @@ class Fake:
     def install(self, before: str = "") -> None:
         ssh_that_logs_in(self.bin, before)
 
-    async def log_in(self, on_login: Callable[[], Awaitable[None]], line: str) -> ssh.Completed:
+    async def log_in(
+        self, on_login: Callable[[], Awaitable[None]], line: str, input: bytes | None = b""
+    ) -> ssh.Completed:
         """Run *line* in the guest and capture it."""
         hook = LoginHook(self.folder)
-        run = ssh.run(self.reach, [line], hook, on_login, terminal=False, capture=True)
+        run = ssh.run(self.reach, [line], hook, on_login, terminal=False, capture=True, input=input)
         return await asyncio.wait_for(run, 60)
 
     def left(self) -> list[str]:
@@ -83,6 +86,16 @@ async def test_ssh_run_reports_the_login_before_the_command_runs(
     assert (done.exit_status, done.stdout, done.stderr) == (3, "login\ncommand\n", "bad\n")
     assert done.duration_ns > 0
     assert fake.left() == []
+
+
+@pytest.mark.parametrize("given", [b"", b"a\0b\r\n" * 100_000])
+async def test_ssh_run_feeds_the_command_its_input(given: bytes, fake: Fake) -> None:
+    done = await fake.log_in(nothing, "md5sum", given)
+    assert done.stdout.split() == [hashlib.md5(given).hexdigest(), "-"]
+
+
+async def test_ssh_run_ignores_a_command_that_does_not_read_its_input(fake: Fake) -> None:
+    assert (await fake.log_in(nothing, "exit 4", b"x" * 1_000_000)).exit_status == 4
 
 
 async def test_ssh_run_returns_a_commands_own_255(fake: Fake) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bootwright.images.files import Link
 from bootwright.trims import trim
+from bootwright.trims.kept import DEFAULT_KEEP
 from tests.inits.samples import IMAGE, LIB, goes, graph_of, planned, stays, wanted
 
 Entries = dict[str, bytes | str | Link]
@@ -139,7 +140,6 @@ def test_plan_notes_units_asked_for_in_vain() -> None:
         name="t",
         image=IMAGE,
         keep=(
-            "nothing*",
             "idle.service",
             "more-idle.service",
             "*idle*",
@@ -149,7 +149,7 @@ def test_plan_notes_units_asked_for_in_vain() -> None:
         ),
     )
     assert plan.notes == (
-        "--keep nothing*: the image has no such unit, or it is masked",
+        "no SSH server is kept: bootwright run refuses this trim, as nobody could log in",
         "--keep idle.service: a boot of the image does not start it: it is static, so it starts "
         "only if another unit pulls it in",
         "--keep more-idle.service: a boot of the image does not start it: it is disabled (its "
@@ -163,5 +163,27 @@ def test_plan_notes_units_asked_for_in_vain() -> None:
         "--keep off.service: a boot of the image does not start it: it is disabled (its preset "
         "is disable, by /usr/lib/systemd/system-preset/90.preset); in the guest: systemctl enable "
         "off.service",
-        "no SSH server is kept, so you cannot log in",
     )
+
+
+def test_plan_keeps_what_included_packages_ship_if_a_boot_starts_it() -> None:
+    entries: Entries = {
+        **_service("web.service", "[Unit]\nWants=log.service\n"),
+        f"{LIB}/log.service": "[Service]\n",
+        f"{LIB}/idle.service": "[Service]\n",
+        **wanted("db@main.service"),
+        f"{LIB}/db@.service": "[Service]\n",
+        **_service("other.service", "[Service]\n"),
+    }
+    plan = trim.plan_trim(
+        graph_of({**entries, **_service("ssh.service", "[Service]\n")}),
+        name="t",
+        image=IMAGE,
+        included={"web.service": "for web", "idle.service": "for web", "db@*.service": "for db"},
+    )
+    assert stays(plan)["web.service"] == "for web"
+    assert stays(plan)["log.service"] == "web.service wants it"
+    assert stays(plan)["db@main.service"] == "for db"
+    assert set(goes(plan)) == {"other.service"}
+    assert plan.notes == ("kept web.service: for web", "kept db@main.service: for db")
+    assert plan.trim.keep == (*DEFAULT_KEEP, "web.service", "db@*.service")

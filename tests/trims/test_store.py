@@ -63,6 +63,16 @@ def test_trims_refuse_invalid_names(home: Home) -> None:
             store.remove(home, name)
 
 
+def test_trims_remove_all_or_none(home: Home) -> None:
+    store.save(home, TRIM)
+    store.save(home, replace(TRIM, name="db"))
+    with pytest.raises(NotFoundError, match="no trim is called 'nosuch'; nothing was done"):
+        store.remove(home, "web", "nosuch", "db")
+    assert store.names(home) == ["db", "web"]
+    store.remove(home, "web", "db", "web")
+    assert store.names(home) == []
+
+
 def test_trims_remove(home: Home) -> None:
     store.save(home, TRIM)
     store.remove(home, "web")

@@ -13,12 +13,13 @@ from bootwright import __version__
 from bootwright.booting.keywords import (
     BootOptions,
     RunOptions,
+    bytes_of,
     home_of,
     takes,
     takes_first_and,
     words_of,
 )
-from bootwright.booting.request import BootRequest, Wish, kept
+from bootwright.booting.request import BootRequest, Wish, check_input, kept
 from bootwright.booting.vm import VM, Run
 from bootwright.errors import InputError
 from bootwright.events import Event, Observer, ignore
@@ -56,7 +57,9 @@ async def boot(options: BootOptions) -> AsyncIterator[VM]:
             f"a guest with init {request.spec.recipe.init!r} runs no command by itself",
             hint='log in instead: vm.run("uname -a")',
         )
-    async with booted(request, recorder, options.observer) as vm:
+    given = bytes_of(options.input)
+    check_input(request.spec.recipe, given, has_command=bool(options.command))
+    async with booted(request, recorder, options.observer, input=given) as vm:
         yield vm
 
 
@@ -102,8 +105,9 @@ async def run(command: str | Sequence[str], options: RunOptions) -> Run:
     """
     recorder = Recorder()
     recorder.mark(START)
-    words = words_of(command)
-    return await run_once(await _requested(options, words), words, recorder, options.observer)
+    words, given = words_of(command), bytes_of(options.input)
+    request = await _requested(options, words)
+    return await run_once(request, words, recorder, options.observer, input=given)
 
 
 async def _requested(options: RunOptions, command: tuple[str, ...]) -> BootRequest:
@@ -131,6 +135,7 @@ async def run_once(
     capture: bool = True,
     terminal: bool = False,
     detach: bool = False,
+    input: bytes | None = b"",
 ) -> Run:
     """Boot a machine for one command, or for a prompt where there is none; then end it.
 
@@ -140,13 +145,18 @@ async def run_once(
             streams; the output of a guest's one command is only observed.
         terminal: Whether a command that is not captured gets a terminal.
         detach: Let the machine go on afterwards.
+        input: What the command reads; None: this process's own standard input, for a guest that
+            one logs in to.
     """
-    booting = booted(request, recorder, observe, monitor=monitor, capture=capture)
+    recipe = request.spec.recipe
+    carried = b"" if recipe.allows_login else input or b""
+    check_input(recipe, carried, has_command=True)
+    booting = booted(request, recorder, observe, monitor=monitor, capture=capture, input=carried)
     async with booting as vm:
-        if not request.spec.recipe.allows_login:
+        if not recipe.allows_login:
             done = await vm.finished()
         elif capture:
-            done = await vm.run(*command)
+            done = await vm.run(*command, input=input)
         else:
             done = await vm.interact(*command, terminal=terminal)
         if detach:
@@ -162,6 +172,7 @@ async def booted(
     *,
     monitor: MonitorProcess | None = None,
     capture: bool = True,
+    input: bytes = b"",
 ) -> AsyncIterator[VM]:
     """Boot a machine for the length of the block; see `boot`.
 
@@ -171,6 +182,7 @@ async def booted(
         recorder: Has the mark `START`.
         monitor: What `machines.request.request` returned, where that was called already.
         capture: Whether to keep the output of a guest's one command.
+        input: What that command reads.
     """
     output = bytearray()
 
@@ -180,7 +192,13 @@ async def booted(
         observe(event)
 
     started = client.started(
-        request.home, request.spec, recorder, collect, again=request.again, requested=monitor
+        request.home,
+        request.spec,
+        recorder,
+        collect,
+        again=request.again,
+        input=input,
+        requested=monitor,
     )
     try:
         async with started as machine:

@@ -39,6 +39,8 @@ class RunOptions(DraftFields):
     """The machine's name and host name; left out: one is made from the image's."""
     publish: str | Sequence[str] = ()
     """Ports of 127.0.0.1 that lead into the guest, as ``"8080:80"``; 0: any that is free."""
+    input: str | bytes = ""
+    """What the command reads on its standard input."""
     keep: bool = False
     """Keep the machine and its disk after it stops."""
     console_login: bool = False
@@ -82,6 +84,11 @@ def home_of(home: Home | Path | str | None) -> Home:
         check_home(found)
         return found
     return home if isinstance(home, Home) else Home.below(Path(home))
+
+
+def bytes_of(input: str | bytes) -> bytes:
+    """Return what a command reads as bytes; text as UTF-8."""
+    return input.encode() if isinstance(input, str) else input
 
 
 def words_of(command: str | Sequence[str]) -> tuple[str, ...]:

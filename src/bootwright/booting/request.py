@@ -17,7 +17,7 @@ from bootwright.events import Observer, ignore
 from bootwright.home import Home
 from bootwright.images.image import image_store
 from bootwright.kernels.kernel import kernel_store
-from bootwright.machines.folder import find_machine
+from bootwright.machines.folder import find_machine, require_free
 from bootwright.machines.recovery import reclaim
 from bootwright.machines.spec import (
     MachineSpec,
@@ -27,8 +27,11 @@ from bootwright.machines.spec import (
 )
 from bootwright.networks.user import forward
 from bootwright.recipes.draft import Draft
-from bootwright.recipes.recipe import Recipe
+from bootwright.recipes.recipe import MIB, Recipe
 from bootwright.values import dataclass
+
+_OWN_MIB = 96
+"""What a guest needs for itself, with a Debian kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +95,10 @@ class Wish:
 
         Raises:
             NotFoundError: there is no such image or kernel.
+            InputError: a machine has the name.
             HostError: the host lacks what the recipe needs.
         """
+        self._check_name()
         found = complete_now(self.home, self.draft, observe)
         return None if found is None else self._request(*found)
 
@@ -105,9 +110,17 @@ class Wish:
 
         Raises:
             NotFoundError: there is no such image or kernel.
+            InputError: a machine has the name.
             HostError: the host lacks what the recipe needs.
         """
+        self._check_name()
         return self._request(*await complete(self.home, self.draft, observe))
+
+    def _check_name(self) -> None:
+        # The monitor claims the name; this saves what comes before that, such as a download.
+        if self.name and (self.home.machines / self.name).exists():
+            reclaim(self.home)  # a dead machine must not hold it
+            require_free(self.home, self.name)
 
     def _request(self, recipe: Recipe, choice: Choice) -> BootRequest:
         spec = MachineSpec(
@@ -164,6 +177,31 @@ def check(draft: Draft, command: Sequence[str], *, keep: bool, publish: Sequence
         raise InputError(
             "a guest on the virtual clock has no network, so no port can lead into it",
             hint="leave out --publish, or --clock virtual",
+        )
+
+
+def input_limit_bytes(recipe: Recipe) -> int:
+    """Return how much the command of a guest that nobody logs in to may read.
+
+    The initramfs carries it, so it is in the guest's memory, twice while it is unpacked.
+    """
+    return max(1, (recipe.memory_mib - _OWN_MIB) // 3) * MIB
+
+
+def check_input(recipe: Recipe, input: bytes, *, has_command: bool) -> None:
+    """Refuse an input that no command could read.
+
+    Raises:
+        InputError: there is no command, or the input is larger than `input_limit_bytes`.
+    """
+    if input and not has_command:
+        raise InputError("there is no command to read the input", hint='vm.run("cat", input="x")')
+    limit = input_limit_bytes(recipe)
+    if not recipe.allows_login and len(input) > limit:
+        raise InputError(
+            f"the standard input is larger than {limit // MIB} MiB, which a guest that nobody logs "
+            f"in to can take with {recipe.memory_mib} MiB of memory",
+            hint="give more, such as --memory 2G, or boot an image, whose command reads any amount",
         )
 
 

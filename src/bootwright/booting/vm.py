@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from bootwright.booting.keywords import bytes_of
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.errors import GuestError, InputError
 from bootwright.machines.client import Machine
@@ -145,6 +147,7 @@ class VM(Facts):
         self,
         *command: str,
         timeout: float | None = None,  # noqa: ASYNC109
+        input: str | bytes | None = "",
     ) -> Completed:
         """Log in and run a command, as root.
 
@@ -152,6 +155,7 @@ class VM(Facts):
             command: One string is a line for the guest's shell; several are a program and its
                 arguments.
             timeout: After so many seconds it is given up.
+            input: What the command reads; None: this process's own standard input.
 
         Raises:
             GuestError: the guest cannot be logged in to, or the time is over.
@@ -162,7 +166,8 @@ class VM(Facts):
         self._require_login()
         try:
             async with asyncio.timeout(timeout) as limit:
-                return await self._machine.run(command, capture=True)
+                given = None if input is None else bytes_of(input)
+                return await self._machine.run(command, capture=True, input=given)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -180,25 +185,26 @@ class VM(Facts):
             GuestError, LostGuestError: as for `run`.
         """
         self._require_login()
-        return await self._machine.run(command, terminal=terminal)
+        return await self._machine.run(command, terminal=terminal, input=None)
 
-    async def copy_in(self, source: str | Path, target: str) -> None:
-        """Copy a file or folder into the guest.
+    async def copy_in(self, source: str | Path, target: str, *, follow: bool = False) -> None:
+        """Copy a file or folder into the guest; links are copied as links.
 
-        Raises:
-            GuestError: it could not be copied; scp's messages are attached.
-        """
-        self._require_login()
-        await self._machine.copy(_absolute(source), f"guest:{target}")
-
-    async def copy_out(self, source: str, target: str | Path) -> None:
-        """Copy a file or folder out of the guest.
+        Args:
+            target: A folder that exists, or the copy's new name.
+            follow: If the source itself is a symbolic link, copy what it leads to.
 
         Raises:
-            GuestError: it could not be copied; scp's messages are attached.
+            InputError: the source or the target's folder is missing.
+            HostError, GuestError: it cannot be read, or written.
         """
         self._require_login()
-        await self._machine.copy(f"guest:{source}", _absolute(target))
+        await self._machine.copy_in(_absolute(source), target, follow=follow)
+
+    async def copy_out(self, source: str, target: str | Path, *, follow: bool = False) -> None:
+        """Copy a file or folder out of the guest; as `copy_in`, the other way."""
+        self._require_login()
+        await self._machine.copy_out(source, _absolute(target), follow=follow)
 
     async def finished(self) -> Completed:
         """Wait for the end of a guest's one command.
@@ -261,4 +267,5 @@ class VM(Facts):
 
 
 def _absolute(path: str | Path) -> str:
-    return str(Path(path).absolute())
+    # A path keeps what is special at its end: a slash, or /. for what is in a folder.
+    return os.path.join(os.getcwd(), path)

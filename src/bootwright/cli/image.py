@@ -131,10 +131,13 @@ def show(name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.images)
 def rm(names_: tuple[str, ...]) -> None:
-    """Remove image names; delete images that have no other name."""
-    home = machines.home()  # a dead machine holds on to nothing
-    for name in names_:
-        stores.remove_image(home, name)
+    """Remove image names; delete images that have no other name.
+
+    If one cannot be removed, none is.
+    """
+    # A dead machine holds on to nothing.
+    stores.remove_images(machines.home(), *names_)
+    for name in dict.fromkeys(names_):
         screen.say(f"image {name}: removed")
 
 

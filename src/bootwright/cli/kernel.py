@@ -146,8 +146,11 @@ def show(name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.kernels)
 def rm(names_: tuple[str, ...]) -> None:
-    """Remove kernels by name."""
-    home = machines.home()  # a dead machine holds on to nothing
-    for name in names_:
-        stores.remove_kernel(home, name)
+    """Remove kernel names; delete kernels that have no other name.
+
+    If one cannot be removed, none is.
+    """
+    # A dead machine holds on to nothing.
+    stores.remove_kernels(machines.home(), *names_)
+    for name in dict.fromkeys(names_):
         screen.say(f"kernel {name}: removed")

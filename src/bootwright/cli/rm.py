@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from bootwright.cli import loop, machines, names, screen
-from bootwright.errors import GuestError, InputError
+from bootwright.errors import GuestError, InputError, find_all
 from bootwright.machines import control
 from bootwright.machines.folder import MachineFolder, find_machine, remove_machine
 
@@ -16,15 +16,19 @@ from bootwright.machines.folder import MachineFolder, find_machine, remove_machi
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.machines)
 @click.option("--force", "-f", is_flag=True, help="Stop running machines first.")
 def command(names_: tuple[str, ...], force: bool) -> None:
-    """Remove machines, with their disks."""
+    """Remove machines, with their disks; if one cannot be removed, remove none."""
     home = machines.home()
-    found = {name: find_machine(home, name) for name in names_}
-    for folder in found.values():
+
+    def removable(name: str) -> MachineFolder:
+        folder = find_machine(home, name)
         if folder.is_alive() and not force:
             raise InputError(
                 f"machine {folder.name!r} is running",
                 hint=f"bootwright stop {folder.name}, or: bootwright rm --force {folder.name}",
             )
+        return folder
+
+    found = find_all(names_, removable)
     loop.run_all(_end(folder) for folder in found.values() if folder.is_alive())
     machines.home()  # gives back what a monitor that had to be killed has left
     for folder in found.values():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootwright.booting.request import BootRequest, Wish
-from bootwright.cli import names, screen
+from bootwright.cli import names, screen, standard_input
 from bootwright.cli.boot_options import boot_options, draft_of
 from bootwright.cli.interrupts import INTERRUPTED
 from bootwright.defaults import kvm_trial
@@ -50,6 +50,7 @@ Examples:
   bootwright run web -- 'ps aux | wc -l'     a single word is run by the guest's shell
   bootwright run web --detach --name db --publish 8080:80
   bootwright run --tiny --kernel debian -- cat /proc/cmdline
+  bootwright run --tiny -- sha256sum < FILE  the command reads standard input
 """
 
 
@@ -148,18 +149,22 @@ def carry_out(
     request: BootRequest, argv: tuple[str, ...], entered_ns: int, *, quiet: bool, detach: bool
 ) -> Run:
     """Boot a machine for a command or a prompt, and print what `run` and `start` print."""
-    if not quiet:
-        screen.say(describe(request.home, request.spec, request.choice))
+    recipe = request.spec.recipe
+    given, waited_ns = (None, 0) if recipe.allows_login else standard_input.read(recipe)
     recorder = Recorder()
-    recorder.mark(START, entered_ns)
+    recorder.mark(START, entered_ns + waited_ns)
     streams = (sys.stdin, sys.stdout, sys.stderr)
     with (
         _saying_what_is_left(request),
         _shown(request.spec, recorder, quiet=quiet) as observe,
         ExitStack() as ending,
     ):
-        monitor = machine_request.request(request.home, request.spec, observe, again=request.again)
+        monitor = machine_request.request(
+            request.home, request.spec, observe, again=request.again, input=given or b""
+        )
         ending.callback(_wait_for_end, monitor)
+        if not quiet:
+            screen.say(describe(request.home, request.spec, request.choice))
         # Imported here, while the machine starts: it imports asyncio.
         from bootwright.booting.boot import run_once
         from bootwright.cli import loop
@@ -171,8 +176,11 @@ def carry_out(
             observe,
             monitor=monitor,
             capture=quiet,
-            terminal=bool(argv) and not detach and all(stream.isatty() for stream in streams),
+            terminal=bool(argv)
+            and not detach
+            and all(stream is not None and stream.isatty() for stream in streams),
             detach=detach,
+            input=b"" if detach else given,
         )
         ran = loop.run(running)
     if quiet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bootwright.cli import loop, machines, names, screen
+from bootwright.errors import find_all
 from bootwright.machines import control
 from bootwright.machines.folder import MachineFolder, find_machine
 
@@ -22,13 +23,18 @@ from bootwright.machines.folder import MachineFolder, find_machine
 def command(names_: tuple[str, ...], timeout: float) -> None:
     """Shut machines down, all at once; a detached or kept one stays, ready to start.
 
-    The machine's own monitor sees to it: it comes about even if this command is interrupted.
+    If one of them does not run, none is stopped. The machine's own monitor sees to it: it comes
+    about even if this command is interrupted.
     """
     home = machines.home()
-    found = [find_machine(home, name) for name in dict.fromkeys(names_)]
-    for folder in found:
+
+    def running(name: str) -> MachineFolder:
+        folder = find_machine(home, name)
         if not folder.is_alive():
             raise control.not_running(folder)
+        return folder
+
+    found = list(find_all(names_, running).values())
     with screen.status(f"{', '.join(f.name for f in found)}: shutting down"):
         loop.run_all(_stop(folder, timeout) for folder in found)
 

@@ -10,7 +10,6 @@ from bootwright.cli import names, screen
 from bootwright.digest import short_digest
 from bootwright.home import locate_home
 from bootwright.trims import store
-from bootwright.trims.kept import DEFAULT_KEEP
 from bootwright.trims.store import DamagedTrim, StoredTrim
 
 if TYPE_CHECKING:
@@ -52,7 +51,8 @@ class _ImageOrCommand(click.Group):
     epilog="""\b
 Examples:
   bootwright trim web --dry-run
-  bootwright trim web --keep ssh.service --keep 'systemd-journald*' --name small
+  bootwright trim web --keep cron --keep 'systemd-timesyncd*' --name small
+  bootwright trim web --keep-only ssh --name least
   bootwright trim show web
 An image that is called like a command: bootwright trim make list
 """,
@@ -66,14 +66,19 @@ def command() -> None:
     """
 
 
-@command.command(epilog="Example: bootwright trim make web --keep ssh.service --dry-run")
+@command.command(epilog="Example: bootwright trim make web --keep cron --dry-run")
 @click.argument("image", shell_complete=names.images)
 @click.option(
     "--keep",
     multiple=True,
     metavar="UNIT",
-    help="A unit to keep, or a glob of them (may be repeated). Default: the SSH server, the "
-    "journal, and a few more; bootwright trim IMAGE --dry-run shows which.",
+    help="Also keep this unit, or a glob of them (may be repeated); nginx is nginx.service.",
+)
+@click.option(
+    "--keep-only",
+    multiple=True,
+    metavar="UNIT",
+    help="Keep this unit instead of those that are kept by default (may be repeated).",
 )
 @click.option("--name", metavar="NAME", help="Name of the trim; default: the image's name.")
 @click.option("--dry-run", is_flag=True, help="Show what would be masked, and write nothing.")
@@ -82,18 +87,24 @@ def command() -> None:
 def make(
     image: str,
     keep: tuple[str, ...],
+    keep_only: tuple[str, ...],
     name: str | None,
     dry_run: bool,
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Make a trim of IMAGE; show what it masks, what it keeps, and why."""
+    """Make a trim of IMAGE; show what it masks, what it keeps, and why.
+
+    It keeps the SSH server, the journal and a few more, the services of packages that the image was
+    built to --include, and what all these need.
+    """
     from bootwright.trims import trimming
 
     made = trimming.trim(
         locate_home(),
         image,
-        keep=keep or DEFAULT_KEEP,
+        keep=keep,
+        keep_only=keep_only or None,
         name=name,
         save=not dry_run,
         replace=replace,
@@ -187,9 +198,9 @@ def apply(image: str, trim: str, name: str, replace: bool, as_json: bool) -> Non
 @command.command()
 @click.argument("names_", metavar="NAME...", nargs=-1, required=True, shell_complete=names.trims)
 def rm(names_: tuple[str, ...]) -> None:
-    """Remove trims."""
-    for name in names_:
-        store.remove(locate_home(), name)
+    """Remove trims; if there is none of one NAME, remove none."""
+    store.remove(locate_home(), *names_)
+    for name in dict.fromkeys(names_):
         screen.say(f"trim {name}: removed")
 
 

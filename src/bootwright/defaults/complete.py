@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from bootwright.defaults import disk_kind, kernelchoice, kvm_trial, speed
 from bootwright.defaults.kvm_trial import Choice
+from bootwright.digest import Digest
 from bootwright.disks.table import disk as kind_of_disk
 from bootwright.errors import FormatError, HostError, InputError
-from bootwright.events import Event, Observer, ignore
+from bootwright.events import Event, Notice, Observer, ignore
 from bootwright.guest import initramfs
 from bootwright.home import Home
 from bootwright.images.image import Image, load_image
@@ -63,11 +65,11 @@ def complete_now(
     image = _image(home, draft)
     if kernelchoice.is_missing(home, draft, image):
         return None
-    filled = _completion(home, draft, image)
+    filled = _completion(home, draft, image, _kernel(home, draft, image))
     choice = _known_choice(home, draft, filled)
     if choice is None:
         return None
-    kernelchoice.explain(home, draft, image, observe)
+    _explain(home, draft, image, observe)
     return filled.with_choice(choice)
 
 
@@ -87,11 +89,16 @@ async def complete(home: Home, draft: Draft, observe: Observer = ignore) -> tupl
         HostError: the host lacks what the recipe needs.
         BuildError: no kernel can be fetched.
     """
-    image = _image(home, draft)  # an unknown one is reported before anything is fetched
-    kernelchoice.explain(home, draft, image, observe)
+    image = _image(home, draft)
     if kernelchoice.is_missing(home, draft, image):
+        # Whatever is wrong is reported before anything is fetched.
+        _known_choice(home, draft, _completion(home, draft, image, None))
+        _explain(home, draft, image, observe)
         await _fetch_kernel(home, image, observe)
-    filled = _completion(home, draft, image)
+        filled = _completion(home, draft, image, _kernel(home, draft, image))
+    else:
+        filled = _completion(home, draft, image, _kernel(home, draft, image))
+        _explain(home, draft, image, observe)
     choice = _known_choice(home, draft, filled)
     if choice is None:
         tried = await kvm_trial.choose(home, filled.recipe("kvm"), observe)
@@ -115,10 +122,43 @@ def _image(home: Home, draft: Draft) -> Image | None:
     return load_image(home, draft.image) if draft.image else None
 
 
-def _completion(home: Home, draft: Draft, image: Image | None) -> _Completion:
+def _kernel(home: Home, draft: Draft, image: Image | None) -> Kernel:
+    return load_kernel(home, draft.kernel or kernelchoice.default_kernel(image))
+
+
+def _explain(home: Home, draft: Draft, image: Image | None, observe: Observer) -> None:
+    """Give *observe* a `Notice` of the kernel and of the trim, where they may surprise."""
+    kernelchoice.explain(home, draft, image, observe)
+    if draft.trim is not None and image is not None:
+        from bootwright.trims import fitting, store  # here: only a trimmed boot is to pay for it
+
+        note = fitting.note_of_other_image(home, store.load(home, draft.trim), image.digest)
+        if note:
+            observe(Notice(text=f"note: {note}"))
+
+
+_FETCHED_LATER = Kernel(
+    digest=Digest("sha256-" + "0" * 64),
+    folder=Path(),
+    release="",
+    source="",
+    added_s=0,
+    parts=("bzImage", "vmlinux"),
+    pvh=True,
+)
+"""Stands for a kernel of Debian's, so that the rest of a recipe can be checked."""
+
+
+def _completion(
+    home: Home, draft: Draft, image: Image | None, kernel: Kernel | None
+) -> _Completion:
+    """Decide all but the accelerator.
+
+    Args:
+        kernel: None: one that is not here yet; all is checked that does not depend on it.
+    """
     if draft.stock:
         draft = replace(draft, without=tuple(default.name for default in speed.FAST))
-    kernel = load_kernel(home, draft.kernel or kernelchoice.default_kernel(image))
     vmm = VMMS[draft.vmm or "qemu"]
     build = kvm_trial.remembered_build(home, vmm)
     if draft.vmm_build not in (None, build):
@@ -126,7 +166,7 @@ def _completion(home: Home, draft: Draft, image: Image | None) -> _Completion:
             f"the recipe is for {vmm.name} {draft.vmm_build}, and here is {build}",
             hint="another build is another experiment; leave vmm_build out to boot anyway",
         )
-    if not kernel.pvh and "bzImage" not in kernel.parts:
+    if kernel and not kernel.pvh and "bzImage" not in kernel.parts:
         raise FormatError(
             f"QEMU cannot start kernel {kernel.release}: a vmlinux without PVH entry point",
             hint="add its bzImage instead, or build it with CONFIG_PVH=y",
@@ -139,10 +179,14 @@ def _completion(home: Home, draft: Draft, image: Image | None) -> _Completion:
     disk, disk_reason = disk_kind.choose(home, draft, vmm, kernel, image)
 
     def filled(accelerator: Accelerator) -> Recipe:
-        return _fill(draft, kernel, image, init, build, accelerator, disk, guest_files)
+        return _fill(
+            draft, kernel or _FETCHED_LATER, image, init, build, accelerator, disk, guest_files
+        )
 
     # Whatever is wrong with the rest is said before an accelerator is tried.
     _check_host(filled("tcg"))
+    if kernel:
+        _check_memory(filled("tcg"), kernel, image)
     return _Completion(recipe=filled, disk_reason=disk_reason)
 
 
@@ -152,9 +196,11 @@ def _guest_files(home: Home, draft: Draft, init: InitName) -> tuple[GuestFile, .
         contents |= INITS[init].guest_files()
     if draft.trim is not None:
         # Imported here: only a trimmed boot is to pay for it.
-        from bootwright.trims import store, trim
+        from bootwright.trims import fitting, store, trim
 
-        contents |= trim.guest_files(store.load(home, draft.trim))
+        chosen = store.load(home, draft.trim)
+        fitting.check_login(chosen)
+        contents |= trim.guest_files(chosen)
     return initramfs.store_guest_files(home, contents)
 
 
@@ -224,7 +270,7 @@ def _fill(
         cmdline += clock.cmdline
     cmdline = tuple(word for word in cmdline if word not in draft.without)
     kernel_file = _kernel_file(draft, kernel)
-    recipe = Recipe(
+    return Recipe(
         kernel=kernel.digest,
         kernel_file=kernel_file,
         image=image.digest if image else None,
@@ -245,11 +291,14 @@ def _fill(
         clock=clock.name,
         vmm_options=draft.vmm_options or (),
     )
+
+
+def _check_memory(recipe: Recipe, kernel: Kernel, image: Image | None) -> None:
     # A bzImage unpacks to what vmlinux is, where that is known.
-    unpacked = "vmlinux" if "vmlinux" in kernel.parts else kernel_file
+    unpacked = "vmlinux" if "vmlinux" in kernel.parts else recipe.kernel_file
     kernel_mib = (kernel.folder / unpacked).stat().st_size // MIB
     needed_mib = kernel_mib + (_TINY_MEMORY_MIB if image is None else _IMAGE_MEMORY_MIB)
-    if disk == "pmem":
+    if recipe.disk == "pmem":
         from bootwright.disks import pmem
 
         needed_mib += pmem.guest_memory_bytes(recipe.disk_bytes) // MIB
@@ -260,7 +309,6 @@ def _fill(
             f"{needed_mib} or more",
             hint='write memory = "512M", or --memory 512M',
         )
-    return recipe
 
 
 def _init(draft: Draft, image: Image | None) -> InitName:

@@ -28,7 +28,7 @@ ORDER: tuple[Disk, ...] = ("qcow2", "reflink", "dm-snapshot", "overlay", "copy")
 
 
 def choose(
-    home: Home, draft: Draft, vmm: Vmm, kernel: Kernel, image: Image | None
+    home: Home, draft: Draft, vmm: Vmm, kernel: Kernel | None, image: Image | None
 ) -> tuple[Disk, str]:
     """Return the disk that a draft asks for, or the best that works, and why in a few words.
 

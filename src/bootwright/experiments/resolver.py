@@ -12,7 +12,7 @@ from bootwright.inits.table import INITS
 from bootwright.kernels.kernel import load_kernel
 from bootwright.recipes.change_text import Resolver
 from bootwright.recipes.recipe import GuestFile, InitName, KernelFile
-from bootwright.trims import store, trim
+from bootwright.trims import fitting, store, trim
 
 
 class Stores:
@@ -59,8 +59,10 @@ class Stores:
 
         Raises:
             NotFoundError: there is no such trim.
+            InputError: it leaves out the SSH server.
         """
         chosen = store.load(self._home, name)
+        fitting.check_login(chosen)
         own = INITS["systemd-trimmed"].guest_files()
         return initramfs.store_guest_files(self._home, own | trim.guest_files(chosen))
 

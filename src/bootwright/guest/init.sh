@@ -14,7 +14,8 @@
 #   tools                1: the init uses our busybox
 #   hostname machine_id address gateway resolver    who and where this machine is
 #   grow                 1: the disk is larger than its filesystem
-# /bootwright/run is laid into /run. /bootwright/command is the tiny guest's command, quoted for the shell.
+# /bootwright/run is laid into /run. /bootwright/command is the tiny guest's command, quoted for the shell;
+# /bootwright/input is what it reads.
 
 # Both device nodes are in the archive, so the first mark needs no mount.
 exec 3>/dev/ttyS1
@@ -67,7 +68,7 @@ if [ -z "$root" ]; then
     stty -F /dev/ttyS1 raw -echo
     cd /root
     mark command.start
-    (exec 3>&-; HOME=/root; export HOME PATH; . /bootwright/command) </dev/null >&3 2>&3
+    (exec 3>&-; HOME=/root; export HOME PATH; . /bootwright/command) </bootwright/input >&3 2>&3
     status=$?
     # Whoever is switched off loses what the console has not sent yet; stty waits for that (TCSADRAIN).
     stty -F /dev/console onlcr
@@ -238,7 +239,7 @@ fi
 mount -t tmpfs -o mode=0755,nosuid,nodev run /root/run || fail "cannot mount /run"
 cp -a /bootwright/run/. /root/run/
 [ -z "$tools" ] || cp /bin/busybox /root/run/bootwright/busybox
-[ ! -e /bootwright/command ] || cp /bootwright/command /root/run/bootwright/command
+[ ! -e /bootwright/command ] || cp /bootwright/command /bootwright/input /root/run/bootwright
 
 mount --move /dev /root/dev
 if [ "$grow" = 1 ]; then

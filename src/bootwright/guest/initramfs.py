@@ -129,6 +129,7 @@ def pack_initramfs(
     authorized_key: str = "",
     command: tuple[str, ...] = (),
     own_files: Mapping[str, tuple[bytes, int]] = MappingProxyType({}),
+    input: bytes = b"",
 ) -> bytes:
     """Return the initramfs as a cpio archive.
 
@@ -137,6 +138,7 @@ def pack_initramfs(
         command: What the tiny guest or the init bare runs; one word is a shell line, several are
             an argv.
         own_files: Files of this machine alone, beside the recipe's: ``{path: (content, mode)}``.
+        input: What that command reads.
     """
     from bootwright.guest import cpio  # here: the command packs nothing
 
@@ -174,6 +176,7 @@ def pack_initramfs(
     if command:
         line = command[0] if len(command) == 1 else shlex.join(command)
         entries.append(cpio.file("bootwright/command", line.encode() + b"\n"))
+        entries.append(cpio.file("bootwright/input", input))
     return cpio.archive(entries)
 
 

@@ -157,7 +157,7 @@ class History:
             return
         with self.writing() as connection:
             if not missing_ok and (missing := set(wanted) - self._present(connection, wanted)):
-                raise _not_found(sorted(missing))
+                raise _not_found(sorted(missing), are_several=len(wanted) > 1)
             connection.executemany("DELETE FROM boots WHERE id = ?", ((one,) for one in wanted))
 
     def used_bytes(self) -> int:
@@ -374,13 +374,16 @@ def _is_in(connection: sqlite3.Connection, table: str, number: int) -> bool:
     return row is not None
 
 
-def _not_found(ids: list[int], *, is_measurement: bool = False) -> NotFoundError:
+def _not_found(
+    ids: list[int], *, is_measurement: bool = False, are_several: bool = False
+) -> NotFoundError:
     words = ", ".join(map(str, ids))
     if is_measurement:
         return NotFoundError(
             f"{words} is a measurement, not a boot",
             hint="bootwright history trend shows measurements",
         )
-    return NotFoundError(
-        f"the history has no boot {words}", hint="to list boots: bootwright history"
-    )
+    message = f"the history has no boot {words}"
+    if are_several:
+        message += "; nothing was done"
+    return NotFoundError(message, hint="to list boots: bootwright history")

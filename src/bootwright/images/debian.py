@@ -18,7 +18,7 @@ from bootwright.home import Home
 from bootwright.host import archive, commands, space, suites, tools
 from bootwright.host.namespaces import NAMESPACE_HINT, end_sealed, sealed
 from bootwright.images import ext4
-from bootwright.images.image import Image, image_store, load_image, store_image
+from bootwright.images.image import Image, image_store, load_image, note_include, store_image
 from bootwright.store import check_name
 
 SYSTEM_PACKAGES = (
@@ -101,6 +101,8 @@ def build(
         digest = Digest(os.readlink(built))
         if image_store(home).path(digest).is_dir():
             image_store(home).tag(name, digest, replace=replace)
+            if load_image(home, name).include != what.include:
+                note_include(home, load_image(home, name), what.include)
             return ImageBuild(image=load_image(home, name), built=False)
     if not replace:
         image_store(home).require_free(name)  # before minutes of work
@@ -122,6 +124,7 @@ def build(
             source=_title(what),
             filesystem="ext4",
             suite=what.suite,
+            include=what.include,
             replace=replace,
             observe=within(observe, 0.95, 1),
         )

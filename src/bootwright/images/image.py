@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +39,9 @@ class Image:
     """Of a btrfs, its path; empty: the one that is mounted by default."""
     suite: str = ""
     """The Debian suite that it is, such as ``trixie``; empty: another system, or unknown."""
+    include: tuple[str, ...] = ()
+    """The packages that it was built to include, beside Debian's and those that one needs to log
+    in."""
 
     @property
     def mount_options(self) -> str:
@@ -60,6 +65,7 @@ class _Description:
     partition: int
     subvolume: str = ""
     suite: str = ""
+    include: tuple[str, ...] = ()
 
 
 def image_store(home: Home) -> Store:
@@ -91,6 +97,7 @@ def load_image(home: Home, reference: str) -> Image:
         partition=description.partition,
         subvolume=description.subvolume,
         suite=description.suite or _suite_built(description.source),
+        include=description.include,
     )
     size_bytes = image.disk.stat().st_size if image.disk.exists() else 0
     if size_bytes != image.size_bytes:
@@ -118,6 +125,7 @@ def store_image(
     partition: int = 0,
     subvolume: str = "",
     suite: str = "",
+    include: tuple[str, ...] = (),
     replace: bool = False,
     observe: Observer = ignore,
 ) -> Image:
@@ -140,6 +148,7 @@ def store_image(
         partition=partition,
         subvolume=subvolume,
         suite=suite,
+        include=include,
     )
     if not replace:
         store.require_free(name, digest)
@@ -148,3 +157,13 @@ def store_image(
     store.adopt(staged, digest)
     store.tag(name, digest, replace=replace)
     return load_image(home, name)
+
+
+def note_include(home: Home, image: Image, include: tuple[str, ...]) -> None:
+    """Note in the description of *image* what it includes, if an older version did not."""
+    store = image_store(home)
+    _, folder, description = store.describe(image.digest, _Description)
+    file = store.description(folder)
+    staged = file.with_name(f".{file.name}-{os.getpid()}")
+    staged.write_bytes(msgspec.json.encode(replace(description, include=include)))
+    staged.rename(file)

@@ -27,6 +27,8 @@ class ImageInfo:
     """Of a btrfs, its path; empty: the one that is mounted by default."""
     suite: str
     """The Debian suite that it is; empty: another system, or unknown."""
+    include: tuple[str, ...]
+    """The packages that it was built to include."""
     size_bytes: int
     """The size of the disk that a guest sees."""
     used_bytes: int
@@ -48,6 +50,7 @@ class DamagedImage:
     partition: None = None
     subvolume: None = None
     suite: None = None
+    include: None = None
     size_bytes: None = None
     used_bytes: int
     added_s: None = None
@@ -77,6 +80,7 @@ def info(home: Home, name: str) -> ImageInfo:
         partition=image.partition,
         subvolume=image.subvolume,
         suite=image.suite,
+        include=image.include,
         size_bytes=image.size_bytes,
         used_bytes=used_bytes(image.folder),
         added_s=image.added_s,

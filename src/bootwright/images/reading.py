@@ -30,7 +30,7 @@ from bootwright.images.disklayout import Root
 from bootwright.images.files import Files, Link, Node, joined, parent
 from bootwright.images.image import Image
 
-_LARGEST_BYTES = 1 << 20
+_LARGEST_BYTES = 8 << 20
 """What is larger than this is no text that decides a boot; it is seen, but not read."""
 _ROUNDS = 64
 """Deeper than any path of interest, with its links."""

@@ -11,7 +11,7 @@ mark command.start
 # The image's own shell, where it has one: busybox's takes its own tools for everybody's.
 shell=/bin/sh
 [ -x $shell ] || shell='/run/bootwright/busybox sh'
-(exec 3>&-; exec $shell /run/bootwright/command) </dev/null >&3 2>&3 &
+(exec 3>&-; exec $shell /run/bootwright/command) </run/bootwright/input >&3 2>&3 &
 # A shell that is PID 1 is given the orphans, and reaps them while it waits.
 wait $!
 status=$?

@@ -95,11 +95,11 @@ def build(
     if not replace:
         require_name(home, name, origin=f"built: {profile.name}, ")
     observe(Progress(step="reading the source", share=0.0))
-    source = (
-        source_tree(tree)
-        if tree
-        else known_source(home) or debian_source(home, observe=within(observe, 0, 0.05))
-    )
+    source = source_tree(tree) if tree else known_source(home)
+    if source is None:
+        if not replace:
+            kernel_store(home).require_free(name)  # before it is fetched
+        source = debian_source(home, observe=within(observe, 0, 0.05))
     key = _key(profile, source, base)
     if built := _remembered(home, key):
         kernel_store(home).tag(name, built.digest, replace=replace)

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 
 from bootwright.errors import BootwrightError, GuestError, HostError, VmmError
-from bootwright.events import Notice, Observer, Progress, ignore
+from bootwright.events import Event, Notice, Observer, Progress, ignore
 from bootwright.home import Home
 from bootwright.machines import control, diagnosis, messages, ssh
 from bootwright.machines.console import tail
+from bootwright.machines.copying import Copier
 from bootwright.machines.events import MarkReached, OutputReceived
 from bootwright.machines.folder import MachineFolder
 from bootwright.machines.lifetime import cancelled_at
@@ -129,7 +130,12 @@ class Machine:
         await self._wait_for(mark, timeout_s)
 
     async def run(
-        self, command: Sequence[str], *, terminal: bool = False, capture: bool = False
+        self,
+        command: Sequence[str],
+        *,
+        terminal: bool = False,
+        capture: bool = False,
+        input: bytes | None = b"",
     ) -> ssh.Completed:
         """Log in and run *command*; see `ssh.run`.
 
@@ -152,6 +158,7 @@ class Machine:
                     logged_in,
                     terminal=terminal,
                     capture=capture,
+                    input=input,
                 )
             except GuestError:
                 # No log-in, perhaps because the machine has ended: then that is raised instead.
@@ -163,14 +170,40 @@ class Machine:
                 await asyncio.wait([self.ended], timeout=_END_NOTICE_S)
         return done
 
-    async def copy(self, source: str, target: str) -> None:
-        """Copy a file or folder; see `ssh.copy`.
+    async def copy_in(self, source: str, target: str, *, follow: bool = False) -> None:
+        """Copy a file or folder into the guest; see `Copier`.
 
         Raises:
-            BootwrightError: as for `run`.
+            BootwrightError: as for `run`, and as `Copier.copy_in`.
         """
+        await self._copied(Copier.copy_in, source, target, follow)
+
+    async def copy_out(self, source: str, target: str, *, follow: bool = False) -> None:
+        """Copy a file or folder out of the guest; raises as `copy_in`."""
+        await self._copied(Copier.copy_out, source, target, follow)
+
+    async def _copied(
+        self,
+        copy: Callable[[Copier, Sequence[str], str], None],
+        source: str,
+        target: str,
+        follow: bool,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+
+        def observe(event: Event) -> None:
+            loop.call_soon_threadsafe(self._observe, event)
+
+        copier = Copier(self.reach(), follow=follow, observe=observe)
         with self._in_use():
-            await ssh.copy(self.reach(), source, target)
+            copying = asyncio.create_task(asyncio.to_thread(copy, copier, [source], target))
+            try:
+                await asyncio.shield(copying)
+            except asyncio.CancelledError:
+                copier.cancel()
+                with suppress(BootwrightError):
+                    await copying
+                raise
 
     def lost(self) -> Exception | None:
         """Return the error for a machine that has ended; None if that was requested."""
@@ -410,6 +443,7 @@ async def started(
     observe: Observer = ignore,
     *,
     again: bool = False,
+    input: bytes = b"",
     requested: MonitorProcess | None = None,
 ) -> AsyncIterator[Machine]:
     """Run a machine for the length of the block.
@@ -420,12 +454,13 @@ async def started(
     Args:
         observe: Receives each mark, output from the guest's mark port, progress, and notices.
         again: Start an existing machine of that name instead of creating one.
+        input: As for `request`.
         requested: What `request` returned for this machine, if it was called already.
 
     Raises:
         BootwrightError: it could not be started; nothing is left behind.
     """
-    monitor = requested or request(home, spec, observe, again=again)
+    monitor = requested or request(home, spec, observe, again=again, input=input)
     begun = recorder.mark(MarkName.MONITOR_EXEC, monitor.started_ns)
     try:
         streams = await asyncio.open_unix_connection(

@@ -235,21 +235,31 @@ def claimed_folder(home: Home, spec: MachineSpec) -> Iterator[MachineFolder]:
                 raise FileExistsError
             staged.path.rename(target)
         except OSError:
-            if _is_machine(target):
-                raise InputError(
-                    f"a machine named {spec.name!r} already exists",
-                    hint=f"choose another --name, or: bootwright rm --force {spec.name}",
-                ) from None
-            if target.exists() or target.is_symlink():
-                raise InputError(
-                    f"{target} exists and is not a bootwright machine",
-                    hint="choose another --name, or move it away",
-                ) from None
+            require_free(home, spec.name)
             raise
         yield MachineFolder(target)
     finally:
         remove_tree(staged.path)
         os.close(lock)
+
+
+def require_free(home: Home, name: str) -> None:
+    """Check that a machine can be called *name*.
+
+    Raises:
+        InputError: a machine, or something else in its place, is called so.
+    """
+    target = home.machines / name
+    if _is_machine(target):
+        raise InputError(
+            f"a machine named {name!r} already exists",
+            hint=f"choose another --name, or: bootwright rm --force {name}",
+        )
+    if target.exists() or target.is_symlink():
+        raise InputError(
+            f"{target} exists and is not a bootwright machine",
+            hint="choose another --name, or move it away",
+        )
 
 
 def _begin(home: Home) -> tuple[MachineFolder, int]:

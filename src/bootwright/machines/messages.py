@@ -36,6 +36,8 @@ class Start(Message, frozen=True, kw_only=True):
     """With absolute paths: the monitor has another working folder."""
     spec: MachineSpec
     again: bool
+    input: bytes = b""
+    """What the command of a guest that nobody logs in to reads."""
 
 
 class Detach(Message, frozen=True):

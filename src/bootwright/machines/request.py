@@ -13,20 +13,21 @@ from bootwright.machines.spec import MachineSpec
 
 
 def request(
-    home: Home, spec: MachineSpec, observe: Observer, *, again: bool = False
+    home: Home, spec: MachineSpec, observe: Observer, *, again: bool = False, input: bytes = b""
 ) -> MonitorProcess:
     """Tell a monitor to start a machine, which ends when the connection closes.
 
     Args:
         observe: Receives notices about the host.
         again: Start an existing machine of that name instead of creating one.
+        input: What the command of a guest that nobody logs in to reads.
 
     Raises:
         HostError: the host cannot run the machine.
     """
     limits.check(home, spec.recipe, lambda text: observe(Notice(text=text)))
     monitor = monitor_process.take()
-    start = messages.Start(home=home.absolute(), spec=spec, again=again)
+    start = messages.Start(home=home.absolute(), spec=spec, again=again, input=input)
     try:
         monitor.connection.sendall(messages.encode(start))
     except ConnectionError:

@@ -67,7 +67,7 @@ class SshEndpoint:
         return "Host guest\n" + "".join(f"{key} {value}\n" for key, value in settings.items())
 
     def options(self) -> list[str]:
-        """Return the options common to ssh and scp, except the port."""
+        """Return the options of ssh, except the port."""
         options = ["-F", "none"]
         for option, value in self._settings().items():
             options += ["-o", f"{option}={value}"]
@@ -98,18 +98,6 @@ class SshEndpoint:
             line = command[0] if len(command) == 1 else shlex.join(command)
             argv += ["--", _with_status(line) if terminal else line]
         return argv
-
-    def scp(self, sources: Sequence[str], target: str) -> list[str]:
-        """Return the argv of scp; a path in the guest begins with ``guest:``."""
-        [program] = tools.require("scp")
-
-        def translate(path: str) -> str:
-            if path.startswith("guest:"):
-                return f"{self.user}@{self.host}:" + path.removeprefix("guest:")
-            return path if path.startswith(("/", ".")) else f"./{path}"
-
-        paths = [translate(path) for path in (*sources, target)]
-        return [str(program), "-r", *self.options(), "-P", str(self.port), "--", *paths]
 
 
 def _with_status(line: str) -> str:
@@ -225,6 +213,7 @@ async def run(
     *,
     terminal: bool,
     capture: bool,
+    input: bytes | None = b"",
 ) -> Completed:
     """Log in once, call *on_login* at that moment, then run *command*.
 
@@ -234,20 +223,24 @@ async def run(
         command: As for `SshEndpoint.ssh`.
         terminal: Whether the command gets a terminal.
         capture: Whether to return the output instead of passing it through.
+        input: What the command reads; None: this process's own standard input.
 
     Raises:
         GuestError: ssh ended before it was logged in; the message says why.
         HostError: ssh cannot read bootwright's key.
     """
     output = asyncio.subprocess.PIPE if capture else None
+    source = None
+    if input is not None:
+        source = asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL
     with hook.open():
         process = await asyncio.create_subprocess_exec(
             *reach.ssh(command, terminal=terminal, hook=hook),
-            stdin=asyncio.subprocess.DEVNULL if capture else None,
+            stdin=source,
             stdout=output,
             stderr=output,
         )
-        communication = asyncio.create_task(process.communicate())
+        communication = asyncio.create_task(process.communicate(input or None))
         logged_in = asyncio.create_task(hook.logged_in.wait())
         try:
             either: list[asyncio.Future[Any]] = [communication, logged_in]
@@ -270,33 +263,6 @@ async def run(
         stderr=(stderr or b"").decode("utf-8", "replace"),
         duration_ns=now_ns() - begin_ns,
     )
-
-
-async def copy(reach: SshEndpoint, source: str, target: str) -> None:
-    """Copy a file or folder into or out of a guest.
-
-    Args:
-        source: As for `SshEndpoint.scp`, one of the two on the guest.
-        target: Likewise.
-
-    Raises:
-        GuestError: scp failed; its messages are attached.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *reach.scp([source], target),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        _, complaint = await process.communicate()
-    finally:
-        await _end(process)
-    if process.returncode != 0:
-        raise GuestError(
-            f"cannot copy {source} to {target} (guest: is machine {reach.name!r})",
-            evidence=complaint.decode("utf-8", "replace").strip(),
-        )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

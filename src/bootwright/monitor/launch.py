@@ -57,6 +57,7 @@ class Launch:
         self.home = start.home
         self.spec = start.spec
         self.again = start.again
+        self.input = start.input
         self.recorder = Recorder()
         self.started_s = int(time.time())
         self.stack = ExitStack()
@@ -144,6 +145,7 @@ class Launch:
             self.folder.initrd,
             authorized_key=user_key(self.home)[1] if authorized else "",
             command=self.spec.command,
+            input=self.input,
             new_disk=not self.again,
             console_login=self.spec.console_login,
         )
@@ -224,14 +226,17 @@ def _begin_log(home: Home) -> None:
 
 def _first_line(command: socket.socket) -> tuple[bytes, bytes]:
     """Read a line; return it and any bytes after it. Empty: the connection was closed."""
-    received = b""
-    while b"\n" not in received:
-        data = command.recv(1 << 16)
+    received = bytearray()
+    end = -1
+    while end < 0:
+        data = command.recv(1 << 20)
         if not data:
             return b"", b""
+        # Only what is new is searched: the line may hold a large input.
+        end = data.find(b"\n")
+        end += len(received) if end >= 0 else 0
         received += data
-    line, _, more = received.partition(b"\n")
-    return line, more
+    return bytes(received[:end]), bytes(received[end + 1 :])
 
 
 def main() -> None:

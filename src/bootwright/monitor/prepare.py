@@ -26,12 +26,14 @@ def write_initrd(
     *,
     authorized_key: str = "",
     command: tuple[str, ...] = (),
+    input: bytes = b"",
     new_disk: bool = True,
     console_login: bool = False,
 ) -> None:
     """Write the kernel's modules, followed by the initramfs, to *target*.
 
     Args:
+        command: As for `initramfs.pack_initramfs`, and *input* too.
         new_disk: Whether the disk is new, so that its filesystem may be smaller than the disk.
         console_login: Whether the console has a root shell.
 
@@ -82,6 +84,7 @@ def write_initrd(
         authorized_key=authorized_key,
         command=command,
         own_files=own_files,
+        input=input,
     )
     # It contains the host key: only its owner may read it.
     target.touch(mode=0o600)

@@ -82,6 +82,7 @@ def apply_trim(home: Home, image: Image, trim: Trim, *, name: str, replace: bool
             partition=image.partition,
             suite=image.suite,
             replace=replace,
+            include=image.include,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bootwright.systemd import presets, sysusers, tmpfiles
@@ -26,7 +27,7 @@ DEFAULT_KEEP = (
 FRAME = ("target", "slice", "device", "scope")
 """Types of units that run nothing."""
 
-_SERVERS = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
+SERVERS = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
 
 _DEVICE_MANAGER = (
     *("systemd-udevd.service", "systemd-udev-trigger.service"),
@@ -46,10 +47,13 @@ class KeptUnits:
     Args:
         graph: The image's unit graph.
         keep: Units to keep, and globs of them.
+        included: Further ones, of packages; it is no mistake that a boot does not start them.
     """
 
     graph: Graph
     keep: tuple[str, ...]
+    included: Mapping[str, str] = field(default_factory=dict)
+    """Units and globs to keep where a boot starts them, with the reason."""
     reasons: dict[str, str] = field(default_factory=dict)
     """``{unit: why it is kept}``"""
     notes: list[str] = field(default_factory=list)
@@ -112,15 +116,20 @@ class KeptUnits:
             for unit in usable:
                 self.reasons.setdefault(unit, f"kept by {pattern}")
             asked += usable
+        for pattern, reason in self.included.items():
+            usable = [unit for unit in self.graph.matching(pattern) if self._is_started(unit)]
+            for unit in usable:
+                self.reasons.setdefault(unit, reason)
+            asked += usable
         for unit in asked:
             self._keep(unit, self.reasons[unit])
-        if not any(unit in self.reasons for unit in _SERVERS):
-            self.notes.append("no SSH server is kept, so you cannot log in")
+
+    def _is_started(self, unit: str) -> bool:
+        state = self.graph.units[unit].state
+        return unit in self._boot and state not in ("missing", "masked")
 
     def _why_not(self, pattern: str, found: list[str]) -> str:
         """Explain why no unit that matches *pattern* can be kept."""
-        if not found:
-            return f"--keep {pattern}: the image has no such unit, or it is masked"
         text = f"--keep {pattern}: a boot of the image does not start it"
         if len(found) > 1:
             return text

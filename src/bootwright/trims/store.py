@@ -14,7 +14,7 @@ import msgspec
 
 from bootwright import suggest
 from bootwright.digest import Digest, is_digest
-from bootwright.errors import BootwrightError, FormatError, InputError, NotFoundError
+from bootwright.errors import BootwrightError, FormatError, InputError, NotFoundError, find_all
 from bootwright.home import Home
 from bootwright.store import NAME_PATTERN, check_name
 from bootwright.systemd.unitfiles import parse_name
@@ -164,18 +164,21 @@ def load(home: Home, name: str) -> Trim:
     return trim
 
 
-def remove(home: Home, name: str) -> None:
-    """Remove the trim called *name*; a damaged one too.
+def remove(home: Home, *wanted: str) -> None:
+    """Remove trims by their names, all of them or none; damaged ones too.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is none of a name.
     """
-    try:
-        if not NAME_PATTERN.fullmatch(name):
-            raise FileNotFoundError(name)
-        path(home, name).unlink()
-    except FileNotFoundError:
-        raise _unknown(home, name) from None
+
+    def existing(name: str) -> Path:
+        file = path(home, name)
+        if not NAME_PATTERN.fullmatch(name) or not file.is_file():
+            raise _unknown(home, name)
+        return file
+
+    for file in find_all(wanted, existing).values():
+        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

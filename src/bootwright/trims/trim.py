@@ -15,14 +15,18 @@ src/basic/stat-util.c.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bootwright.digest import Digest
 from bootwright.guest.initramfs import GUEST_RUN
 from bootwright.systemd.graph import STARTS, Edge, Graph
+from bootwright.trims.asked import units_asked_for
 from bootwright.trims.bus_calls import Calls
-from bootwright.trims.kept import DEFAULT_KEEP, FRAME, KeptUnits
+from bootwright.trims.kept import DEFAULT_KEEP, FRAME, SERVERS, KeptUnits
+
+NO_SERVER = "no SSH server is kept: bootwright run refuses this trim, as nobody could log in"
 
 _GENERATORS = {
     "systemd-cryptsetup-generator": ("systemd-cryptsetup@*",),
@@ -102,16 +106,27 @@ class TrimPlan:
 
 
 def plan_trim(
-    graph: Graph, *, name: str, image: Digest, keep: tuple[str, ...] = DEFAULT_KEEP
+    graph: Graph,
+    *,
+    name: str,
+    image: Digest,
+    keep: tuple[str, ...] = DEFAULT_KEEP,
+    included: Mapping[str, str] = MappingProxyType({}),
 ) -> TrimPlan:
     """Decide which units to mask and which to keep.
 
     Args:
         name: The trim's name.
         image: The image that *graph* was read from.
-        keep: Units to keep, and globs of them.
+        keep: Units to keep, and globs of them; the default ones need not exist.
+        included: Units and globs to keep where a boot starts them: ``{unit or glob: why}``.
+
+    Raises:
+        InputError: *keep* has a word that names no unit of the image.
     """
-    kept = KeptUnits(graph, keep)
+    own = units_asked_for(graph, [word for word in keep if word not in DEFAULT_KEEP])
+    keep = (*(word for word in keep if word in DEFAULT_KEEP), *own)
+    kept = KeptUnits(graph, keep, included)
     masks = tuple(_masks(graph, kept.reasons))
     calls = Calls(graph, kept.reasons, frozenset(mask.unit for mask in masks))
     masks += tuple(Mask(unit=alias, reason=reason) for alias, reason in calls.aliases())
@@ -122,7 +137,7 @@ def plan_trim(
         if graph.units[unit].type not in FRAME
         and graph.units[unit].state not in ("masked", "missing")
     )
-    notes = [*kept.notes, *calls.notes()]
+    notes = [*kept.notes, *_notes_of(kept.reasons, included), *calls.notes()]
     notes += [f"{warning.place} {warning.text}" for warning in graph.warnings]
     unknown = [
         generator
@@ -131,7 +146,20 @@ def plan_trim(
     ]
     if unknown:
         notes.append(f"unknown generators, kept with their units: {', '.join(unknown)}")
-    trim = Trim(name=name, image=image, keep=keep, masks=masks, generators=dropped)
+    started = tuple(
+        pattern
+        for pattern, reason in included.items()
+        if any(kept.reasons.get(unit) == reason for unit in graph.matching(pattern))
+    )
+    trim = Trim(
+        name=name,
+        image=image,
+        keep=tuple(dict.fromkeys((*keep, *started))),
+        masks=masks,
+        generators=dropped,
+    )
+    if not any(server in kept.reasons for server in SERVERS):
+        notes.insert(0, NO_SERVER)
     return TrimPlan(trim=trim, kept_units=kept_units, notes=tuple(notes))
 
 
@@ -145,6 +173,13 @@ def guest_files(trim: Trim) -> dict[str, tuple[bytes, int]]:
         **{f"{generators}/{name}": (b"", 0o644) for name in names},
         **{f"{control}/{d.path}": (d.content.encode(), 0o644) for d in trim.drop_ins},
     }
+
+
+def _notes_of(kept: dict[str, str], included: Mapping[str, str]) -> Iterator[str]:
+    """Yield what was kept for included packages."""
+    for reason in dict.fromkeys(included.values()):
+        if units := [unit for unit, why in kept.items() if why == reason]:
+            yield f"kept {', '.join(units)}: {reason}"
 
 
 def _masks(graph: Graph, kept: dict[str, str]) -> Iterator[Mask]:

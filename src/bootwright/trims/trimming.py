@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootwright.digest import Digest
+from bootwright.errors import InputError
 from bootwright.home import Home
+from bootwright.images.debian import SYSTEM_PACKAGES
 from bootwright.images.image import image_store, load_image
+from bootwright.images.packages import units_of_included
 from bootwright.images.reading import read
 from bootwright.store import check_name
 from bootwright.systemd import graph
 from bootwright.trims import store
+from bootwright.trims.asked import patterns_of
+from bootwright.trims.fitting import check_login, note_of_other_image
 from bootwright.trims.image import apply_trim
 from bootwright.trims.kept import DEFAULT_KEEP
 from bootwright.trims.trim import KeptUnit, Trim, plan_trim
@@ -44,32 +50,42 @@ def trim(
     home: Home,
     image: str,
     *,
-    keep: tuple[str, ...] = DEFAULT_KEEP,
+    keep: Sequence[str] = (),
+    keep_only: Sequence[str] | None = None,
     name: str | None = None,
     save: bool = True,
     replace: bool = False,
 ) -> MadeTrim:
-    """Make a trim of *image*: mask the units that neither *keep* nor what it needs includes.
+    """Make a trim of *image*: mask the units that are neither kept nor needed by a kept one.
+
+    Kept are `DEFAULT_KEEP`, which allows to log in, and the units of the packages that the image
+    was built to include.
 
     Args:
         image: The image's name or digest.
-        keep: Units to keep, and globs of them.
+        keep: Further units to keep, and globs of them; a name without a type is a service's.
+        keep_only: Units and globs to keep instead of all these.
         name: The trim's name; default: the image's.
         save: Whether to store it; otherwise it is only returned.
         replace: Whether to take the name from another trim that has it.
 
     Raises:
-        NotFoundError: there is no such image.
+        NotFoundError: there is no such image, or it has no such unit.
         HostError: only root can read its filesystem, or debugfs is missing.
         FormatError: its filesystem is damaged.
         InputError: another trim has the name.
     """
     loaded = load_image(home, image)
+    check_name(name or image, "a trim")
+    included = {}
+    if keep_only is None:
+        included = patterns_of(units_of_included(loaded, SYSTEM_PACKAGES))
     planned = plan_trim(
         graph.read(read(loaded, graph.WANTED)),
-        name=check_name(name or image, "a trim"),
+        name=name or image,
         image=loaded.digest,
-        keep=keep,
+        keep=(*(DEFAULT_KEEP if keep_only is None else keep_only), *keep),
+        included=included,
     )
     made = planned.trim
     return MadeTrim(
@@ -103,10 +119,14 @@ def apply(home: Home, image: str, trim: str, *, name: str, replace: bool = False
     if not replace:
         image_store(home).require_free(name)  # before the copy is made
     new = apply_trim(home, loaded, chosen, name=name, replace=replace)
-    is_other = chosen.image != loaded.digest
+    notes = [note_of_other_image(home, chosen, loaded.digest)]
+    try:
+        check_login(chosen)
+    except InputError as error:
+        notes.append(str(error))
     return AppliedTrim(
         name=name,
         digest=new.digest,
         trim=trim,
-        notes=("the trim was made from another image",) if is_other else (),
+        notes=tuple(filter(None, notes)),
     )
