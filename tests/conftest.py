@@ -24,10 +24,12 @@ settings.load_profile("bootwright")
 
 
 def pytest_configure() -> None:
-    """Let interrupts work in the processes that tests start.
+    """Let interrupts work in the processes that tests start, and let nothing say how wide they are.
 
     Who is started in the background by a shell script ignores SIGINT, and so do all its children.
+    pytest-xdist gives its workers 80 columns.
     """
+    os.environ.pop("COLUMNS", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -108,7 +108,7 @@ def test_config_file_that_is_damaged(
         (b"hello\n", "is not a kernel config"),
         (b"#define CONFIG_SMP 1\n", "is not a kernel config"),
         (b"if x:\n    print('CONFIG_SMP=y')\n", "is not a kernel config"),
-        (gzip.compress(b"hello\n"), "is not a kernel config"),
+        (gzip.compress(b"hello\n", mtime=0), "is not a kernel config"),
         (b"\x89PNG" + bytes(2000), "is not a kernel config"),
         (b"\x7fELF" + bytes(2000), "is not a kernel config"),
         (VMLINUX.replace(b"IKCFG_ST", b"--------"), "was built without CONFIG_IKCONFIG"),

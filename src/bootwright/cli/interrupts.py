@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+import time
 from types import FrameType
 
+_AGAIN_S = 0.001
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
@@ -47,9 +50,14 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def _repeat(raised: sys.UnraisableHookArgs) -> None:
     """Repeat an interrupt that came where Python cannot raise, such as in a weak reference's
     callback: Python would print a traceback and go on."""
-    if isinstance(raised.exc_value, Terminated):
-        signal.raise_signal(signal.SIGTERM)
-    elif isinstance(raised.exc_value, KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-    else:
+    if not isinstance(raised.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(raised)
+        return
+    is_end = isinstance(raised.exc_value, Terminated)
+    # By another thread: here, too, nothing can be raised.
+    _thread.start_new_thread(_send, (signal.SIGTERM if is_end else signal.SIGINT,))
+
+
+def _send(number: signal.Signals) -> None:
+    time.sleep(_AGAIN_S)
+    os.kill(os.getpid(), number)
