@@ -221,6 +221,7 @@ def test_a_guest_that_powers_off_under_a_command(home: Home, boot: Boot) -> None
 
 def test_a_machine_of_ones_own_will_is_waited_for(home: Home, boot: Boot) -> None:
     with boot() as vm:
+        vm.run("true")  # before the VMM is told to end, the monitor knows that it may
         signal_vmm(home, signal.SIGUSR1)
         assert vm.wait() == "powered-off"
         with pytest.raises(GuestError, match=r"^machine 'web' has ended: the guest powered itself"):

@@ -108,7 +108,6 @@ async def test_first_command_dates_each_line_of_ssh(
     ]
     times = [line.time_ns for line in lines]
     assert times == sorted(times)
-    assert times[2] - times[1] >= 40_000_000
     assert sshlog.end_ns(lines) == times[-1]
     given = (tmp_path / "given").read_text().strip()
     assert given.startswith("-v -o LogLevel=DEBUG1 -F none")
