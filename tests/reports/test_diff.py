@@ -66,10 +66,16 @@ def test_diff_text_fits_80_columns(a: Timeline, b: Timeline) -> None:
     assert all(len(line) <= 80 for line in text(diff(a, b), names=names).splitlines())
 
 
+def test_diff_text_fits_60_columns() -> None:
+    narrow = text(diff(small(), faster()), columns=60).splitlines()
+    assert max(map(len, narrow)) <= 60
+    assert "+" in "".join(narrow)
+
+
 def test_diff_warnings_are_in_text_and_values() -> None:
     found = diff(small(), faster(), ran_a=Ran(accelerator="kvm"), ran_b=Ran(accelerator="tcg"))
     (warning,) = found.warnings
-    assert f"warning: {warning}" in text(found)
+    assert f"warning: {warning}" in " ".join(text(found).split())
     assert values(found).warnings == (warning,)
 
 

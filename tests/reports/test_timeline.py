@@ -78,6 +78,14 @@ def test_timeline_text_of_real_boots_fits_80_columns(make: Callable[[], Timeline
     assert re.sub("\x1b\\[[0-9]+m", "", text(made, color=True)) == plain
 
 
+@pytest.mark.parametrize("columns", [20, 60, 72])
+def test_timeline_text_is_as_narrow_as_the_terminal(columns: int) -> None:
+    made = assemble(evidences.whole())
+    for line in text(made, columns=columns).splitlines():
+        assert len(line) <= max(60, columns)
+        assert "━" not in line
+
+
 def test_timeline_text_row_has_name_start_length_and_bar() -> None:
     made = timeline(
         span("a", 0, 500, critical=True),

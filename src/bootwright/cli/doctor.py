@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bootwright.cli import screen
+from bootwright.errors import InputError
 from bootwright.home import locate_home
 
 _WIDEST = 100
@@ -71,9 +72,9 @@ Examples:
   bootwright doctor why /mnt --json | jq .fixes
 """,
 )
-@click.argument("path", type=click.Path(path_type=Path, readable=False))
+@click.argument("given", metavar="PATH", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def why(path: Path, as_json: bool) -> int:
+def why(given: str, as_json: bool) -> int:
     """Explain why PATH is busy: a file, a block device or a mount point.
 
     It shows which loop devices use a file, what a device is attached to, who holds it, what mount
@@ -86,6 +87,9 @@ def why(path: Path, as_json: bool) -> int:
     from bootwright.busy.why import explain_busy as explain
     from bootwright.reports import explanation
 
+    if not given:
+        raise InputError("no path was given", hint="bootwright doctor why disk.img")
+    path = Path(given)
     found = explain(path, locate_home())
     if as_json:
         screen.print_json(found)

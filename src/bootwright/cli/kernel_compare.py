@@ -86,5 +86,5 @@ def command(
     if options["as_json"]:
         screen.print_json(result)
     else:
-        click.echo(report.text(result, color=screen.colors()))
+        click.echo(report.text(result, color=screen.colors(), columns=screen.width()))
     return 0 if result.tiny.verdict is not None else 1

@@ -71,7 +71,7 @@ def show(timeline: Timeline, *, as_json: bool) -> None:
     if as_json:
         screen.print_json(report.values(timeline))
     else:
-        click.echo(report.text(timeline, color=screen.colors()))
+        click.echo(report.text(timeline, color=screen.colors(), columns=screen.width()))
 
 
 def _html(shown: BootTimeline) -> str:

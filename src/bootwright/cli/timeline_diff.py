@@ -43,4 +43,5 @@ def command(a: int, b: int, html: Path | None, as_json: bool) -> None:
     if as_json:
         screen.print_json(report.values(found))
     else:
-        click.echo(report.text(found, names=(f"boot {a}", f"boot {b}"), color=screen.colors()))
+        names = (f"boot {a}", f"boot {b}")
+        click.echo(report.text(found, names=names, color=screen.colors(), columns=screen.width()))

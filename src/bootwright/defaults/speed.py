@@ -53,8 +53,9 @@ FAST = (
         name="quiet",
         stock="every line of the kernel's log goes to the serial console",
         reason="each byte on a serial port is an exit from the guest",
-        measured="17 ms of 762 ms to the seed, virtual clock, seeds 1 to 3; that clock gives an "
-        "exit no price, a VMM does: 61 ms (-4 to 139) of 1572 ms, wall clock under TCG, 10 pairs",
+        measured="17 ms of 762 ms to the initramfs, virtual clock, seeds 1 to 3; that clock gives "
+        "an exit no price, a VMM does: 61 ms (-4 to 139) of 1572 ms, wall clock under TCG, 10 "
+        "pairs",
         side_effect="the console shows warnings and worse only; dmesg has all lines",
         is_on=_argument("quiet"),
     ),
@@ -81,7 +82,8 @@ FAST = (
         name="no_timer_check",
         stock="the kernel waits for ten ticks, to see that the timer's interrupt arrives",
         reason="the check is for boards that are wired wrongly; under KVM kernels leave it out",
-        measured="16 ms of 605 ms to the seed with Debian 12 on q35, virtual clock, seeds 1 to 3",
+        measured="16 ms of 605 ms to the initramfs with Debian 12 on q35, virtual clock, seeds 1 "
+        "to 3",
         side_effect="none in a virtual machine",
         is_on=_argument("no_timer_check"),
         needs="TCG",
@@ -120,7 +122,7 @@ FAST = (
         name="microvm",
         stock="q35: a PC with PCI and ACPI",
         reason="QEMU's small machine type has no PCI to enumerate and no firmware tables to read",
-        measured="296 ms of 665 ms to the seed, a tiny guest, virtual clock, seeds 1 to 3",
+        measured="296 ms of 665 ms to the initramfs, a tiny guest, virtual clock, seeds 1 to 3",
         side_effect="no ACPI: the guest does not notice a pressed power button",
         is_on=lambda recipe: recipe.machine_type == "microvm",
         needs="TCG, and a guest without disk and network",

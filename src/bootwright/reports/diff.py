@@ -1,7 +1,8 @@
-"""Two boots beside each other, as text that fits 80 columns and as values for JSON."""
+"""Two boots beside each other, as text of 60 to 80 columns and as values for JSON."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,40 +14,53 @@ from bootwright.timelines.span import Layer
 ONE_EACH = "one boot each: differences may be chance"
 """What nobody may forget who reads a difference of two boots."""
 
-_NAME_WIDTH = 46
+_WIDTH, _NARROWEST = 79, 60
+_FIGURES_WIDTH = 33
 _LONGEST = 15
 _SHARE = 0.01
 """A change that is smaller than this part of the longer boot is not a row of its own."""
 
 
-def text(diff: Diff, *, names: tuple[str, str] = ("A", "B"), color: bool = False) -> str:
+def text(
+    diff: Diff,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    color: bool = False,
+    columns: int | None = None,
+) -> str:
     """Return the whole report.
 
     Args:
         names: What the two boots are called.
         color: Whether what is on the critical path is bold and what is small is dim.
+        columns: How wide it may be.
     """
+    width = max(_NARROWEST, min(columns or _WIDTH, _WIDTH))
     head = "".join(f"{_cut(name, 10):>11}" for name in (*names, "change"))
-    lines = [f"{'part of the boot, ms':<{_NAME_WIDTH}}{head}"]
-    lines += _tree(diff, diff.root, 0, diff.below(), color)
-    lines += ["", *_largest(diff, color), "", *_footnotes(diff, names)]
+    lines = [f"{'part of the boot, ms':<{width - _FIGURES_WIDTH}}{head}"]
+    lines += _tree(diff, width, diff.root, 0, diff.below(), color)
+    lines += ["", *_largest(diff, width, color), ""]
+    for line in _footnotes(diff, names):
+        lines += textwrap.wrap(line, width, subsequent_indent="  ")
     return "\n".join(lines)
 
 
 def _tree(
     diff: Diff,
+    width: int,
     change: SpanChange,
     depth: int,
     below: Mapping[str, tuple[SpanChange, ...]],
     color: bool,
 ) -> Iterator[str]:
     star = "*" if change.critical and change is not diff.root else " "
-    row = _row(f"{star}{'  ' * depth}{change.name}", change.before.part_ns, change.after.part_ns)
+    name = f"{star}{'  ' * depth}{change.name}"
+    row = _row(name, width, change.before.part_ns, change.after.part_ns)
     yield styled(row, BOLD, color and change.critical)
     children = below.get(change.id, ())
     shown = [child for child in children if not depth or _is_large(diff, child.part_ns)]
     for child in shown:
-        yield from _tree(diff, child, depth + 1, below, color)
+        yield from _tree(diff, width, child, depth + 1, below, color)
     if not shown:
         return
     margin = " " + "  " * (depth + 1)
@@ -55,9 +69,9 @@ def _tree(
         before = sum(child.before.part_ns for child in rest)
         after = sum(child.after.part_ns for child in rest)
         name = f"{margin}{len(rest)} smaller change{'s' * (len(rest) > 1)}, in total"
-        yield styled(_row(name, before, after), DIM, color)
+        yield styled(_row(name, width, before, after), DIM, color)
     if change.own_ns:
-        row = _row(f"{margin}itself", change.before.own_ns, change.after.own_ns)
+        row = _row(f"{margin}itself", width, change.before.own_ns, change.after.own_ns)
         yield styled(row, DIM, color)
 
 
@@ -65,9 +79,10 @@ def _is_large(diff: Diff, change_ns: int) -> bool:
     return abs(change_ns) >= max(1, _SHARE * max(diff.before_ns, diff.after_ns))
 
 
-def _row(name: str, before_ns: int, after_ns: int) -> str:
+def _row(name: str, width: int, before_ns: int, after_ns: int) -> str:
+    room = width - _FIGURES_WIDTH
     return (
-        f"{_cut(name, _NAME_WIDTH):<{_NAME_WIDTH}}{_ms(before_ns)}{_ms(after_ns)}"
+        f"{_cut(name, room):<{room}}{_ms(before_ns)}{_ms(after_ns)}"
         f"{(after_ns - before_ns) / 1e6:>+11.1f}"
     )
 
@@ -76,7 +91,7 @@ def _ms(time_ns: int) -> str:
     return f"{time_ns / 1e6:>11.1f}" if time_ns else f"{'-':>11}"
 
 
-def _largest(diff: Diff, color: bool) -> Iterator[str]:
+def _largest(diff: Diff, width: int, color: bool) -> Iterator[str]:
     moved = [change for change in diff.changes if abs(change.own_ns) >= LEAST_NS]
     moved.sort(key=lambda c: -abs(c.own_ns))
     if not moved:
@@ -85,7 +100,7 @@ def _largest(diff: Diff, color: bool) -> Iterator[str]:
     yield "largest changes, each moment counted once:"
     for change in moved[:_LONGEST]:
         star = "*" if change.critical else " "
-        name = _cut(f"{change.layer}: {change.name}", 55)
+        name = _cut(f"{change.layer}: {change.name}", width - 24)
         row = f"{change.own_ns / 1e6:>+11.1f} {star} {word(change):<8}  {name}"
         yield styled(row, BOLD, color and change.critical)
     listed = {change.id for change in moved[:_LONGEST]}

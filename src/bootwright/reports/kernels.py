@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from bootwright.experiments.results import KernelCompareResult
@@ -9,23 +10,26 @@ from bootwright.reports import comparison
 from bootwright.reports.text import duration, size
 from bootwright.timelines.kernels import Part, Reasons
 
-_NAME_WIDTH = 46
+_WIDTH, _NARROWEST = 76, 60
+_FIGURES_WIDTH = 30
 _ROWS = 8
 _SMALLEST_NS = 100_000
 """Parts that differ by less are summed up, and sums of less left out."""
 
 
-def text(result: KernelCompareResult, *, color: bool = False) -> str:
+def text(result: KernelCompareResult, *, color: bool = False, columns: int | None = None) -> str:
     """Return the whole report: how much longer one takes, then why.
 
     Args:
         color: Whether verdicts are bold.
+        columns: How wide it may be.
     """
-    parts = [comparison.text(result.tiny, color=color)]
+    width = max(_NARROWEST, min(columns or _WIDTH, _WIDTH))
+    parts = [comparison.text(result.tiny, color=color, columns=columns)]
     if result.image is not None:
-        parts.append(comparison.text(result.image, color=color))
+        parts.append(comparison.text(result.image, color=color, columns=columns))
     if result.reasons is not None:
-        parts.append("\n".join((*_facts(result), "", *_reasons(result.reasons))))
+        parts.append("\n".join((*_facts(result), "", *_reasons(result.reasons, width))))
     return "\n\n".join(parts)
 
 
@@ -42,8 +46,9 @@ def _facts(result: KernelCompareResult) -> Iterator[str]:
             )
 
 
-def _reasons(found: Reasons) -> Iterator[str]:
-    yield f"{'why, ms; each moment counted once':<{_NAME_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}"
+def _reasons(found: Reasons, width: int) -> Iterator[str]:
+    title = "why, ms; each moment counted once"[: width - _FIGURES_WIDTH]
+    yield f"{title:<{width - _FIGURES_WIDTH}}{'A':>10}{'B':>10}{'B - A':>10}"
     for title, parts in (
         ("initcalls that only A has", found.only_a),
         ("initcalls that only B has", found.only_b),
@@ -52,34 +57,36 @@ def _reasons(found: Reasons) -> Iterator[str]:
         ("other parts that the log names", found.steps),
         ("time that the log does not explain", found.unnamed),
     ):
-        yield from _table(title, parts)
+        yield from _table(title, parts, width)
     yield ""
-    yield (
+    yield from textwrap.wrap(
         f"{found.explained_share:.0%} of the difference is explained, from one instrumented boot "
-        "of each; its size is measured by the boots above"
+        "of each; its size is measured by the boots above",
+        width,
     )
 
 
-def _table(title: str, parts: Sequence[Part]) -> Iterator[str]:
+def _table(title: str, parts: Sequence[Part], width: int) -> Iterator[str]:
     moved = [part for part in parts if part.a_ns != part.b_ns]
     total = sum(part.change_ns for part in moved)
     shown = [p for p in moved[:_ROWS] if abs(p.change_ns) >= _SMALLEST_NS]
     if not shown and abs(total) < _SMALLEST_NS:
         return
-    yield _row(title, None, None, total)
+    yield _row(title, width, None, None, total)
     for part in shown:
         name = part.name + (" (only without KVM)" if part.only_without_kvm else "")
-        yield _row(f"  {name}", part.a_ns, part.b_ns, part.change_ns)
+        yield _row(f"  {name}", width, part.a_ns, part.b_ns, part.change_ns)
     rest = moved[len(shown) :]
     a_ns, b_ns = (sum(part.a_ns for part in rest), sum(part.b_ns for part in rest))
     if abs(b_ns - a_ns) >= _SMALLEST_NS:
-        yield _row("  smaller ones, in total", a_ns, b_ns, b_ns - a_ns)
+        yield _row("  smaller ones, in total", width, a_ns, b_ns, b_ns - a_ns)
 
 
-def _row(name: str, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:
+def _row(name: str, width: int, a_ns: int | None, b_ns: int | None, change_ns: int) -> str:
     cells = "".join(
         f"{'' if ns is None else f'{ns / 1e6:.1f}' if ns else '-':>10}" for ns in (a_ns, b_ns)
     )
-    if len(name) > _NAME_WIDTH - 1:
-        name = name[: _NAME_WIDTH - 2] + "…"
-    return f"{name:<{_NAME_WIDTH}}{cells}{change_ns / 1e6:>+10.1f}"
+    room = width - _FIGURES_WIDTH
+    if len(name) > room - 1:
+        name = name[: room - 2] + "…"
+    return f"{name:<{room}}{cells}{change_ns / 1e6:>+10.1f}"
