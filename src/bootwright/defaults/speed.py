@@ -95,7 +95,7 @@ FAST = (
         "microvm; nothing with Debian's, which does not; virtual clock, seeds 1 to 3",
         side_effect="a guest that goes on for long sets its timers at a higher price",
         is_on=_argument("noapictimer"),
-        needs="TCG, a guest without an image, and one vCPU",
+        needs="TCG, a guest without an image, one vCPU, and no --nested",
     ),
     FastDefault(
         name="noreplace-smp",
@@ -105,7 +105,7 @@ FAST = (
         "virtual clock, seeds 1 to 3",
         side_effect="locks cost what they cost with several vCPUs",
         is_on=_argument("noreplace-smp"),
-        needs="TCG, a guest without an image, and one vCPU",
+        needs="TCG, a guest without an image, one vCPU, and no --nested",
     ),
     FastDefault(
         name="cpu",

@@ -36,6 +36,10 @@ def kvm_works(memory: TrialResults, *, boot_id: str, vmm_build: str) -> Iterator
         yield _not_tried(f"with this QEMU, {vmm_build}")
     elif memory.kvm_runs:
         yield Check(area="host", name="KVM", state="ok", text="works: a guest ran with it")
+        reason, command = kvm.nested_off_because()
+        if reason:
+            text = f"{reason}: guests with --nested run under TCG"
+            yield Check(area="host", name="nested KVM", state="note", text=text, hint=command)
     else:
         reasons = "; ".join(dict.fromkeys(memory.fails_with.values()))
         yield Check(
