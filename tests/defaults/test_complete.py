@@ -464,7 +464,11 @@ def vm_kernel(add_kernel: Callable[..., Kernel]) -> Kernel:
 def test_complete_defaults_of_a_nested_guest(home: Home) -> None:
     recipe = tcg(home, nested=True)
     assert (recipe.nested, recipe.memory_mib, recipe.machine_type) == (True, 2048, "microvm")
-    assert recipe.cmdline == (*USUAL, *TCG)
+    assert recipe.cmdline == (*USUAL, *TCG, "tsc=reliable")
+    assert recipe.cpu == "max"
+    assert "cpu" not in [
+        default.name for default in speed.explain(recipe).defaults if default.is_on
+    ]
     assert tcg(home, nested=True, memory="1G").memory_mib == 1024
     assert recipe == tcg(home, nested=True, clock="wall")
 

@@ -223,6 +223,7 @@ def _fill(
         cmdline = _CMDLINE
         cmdline += _IMAGE_CMDLINE if image else ()
         cmdline += _TCG_CMDLINE if accelerator == "tcg" else ()
+        cmdline += nesting.TCG_CMDLINE if accelerator == "tcg" and draft.nested else ()
         is_small = accelerator == "tcg" and image is None and vcpus == 1 and not draft.nested
         cmdline += _TCG_TINY_CMDLINE if is_small else ()
         cmdline += clock.cmdline
@@ -239,7 +240,7 @@ def _fill(
         vmm_build=build,
         accelerator=accelerator,
         machine_type=draft.machine_type or _machine_type(image, draft, accelerator),
-        cpu=draft.cpu or _cpu(accelerator, tuple(draft.without)),
+        cpu=draft.cpu or _cpu(draft, accelerator),
         memory_mib=default_memory_mib if draft.memory_mib is None else draft.memory_mib,
         vcpus=vcpus,
         disk=disk,
@@ -305,10 +306,10 @@ def _kernel_file(draft: Draft, kernel: Kernel) -> KernelFile:
     return file
 
 
-def _cpu(accelerator: Accelerator, without: tuple[str, ...]) -> str:
+def _cpu(draft: Draft, accelerator: Accelerator) -> str:
     if accelerator == "kvm":
         return "host"
-    return "max" if "cpu" in without else speed.TCG_CPU
+    return "max" if draft.nested or "cpu" in draft.without else speed.TCG_CPU
 
 
 def _default_vcpus(accelerator: Accelerator) -> int:

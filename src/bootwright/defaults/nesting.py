@@ -10,6 +10,10 @@ from bootwright.kernels.kernel import Kernel
 MEMORY_MIB = 2048
 """Enough for guests of the default size inside the guest, and an operating system around them."""
 
+TCG_CMDLINE = ("tsc=reliable",)
+"""While its own guests run, a guest is late for the timer that it checks its TSC against, and would
+take a slower clock."""
+
 
 def check_kernel(kernel: Kernel) -> None:
     """See that *kernel* has KVM, as far as this is known without booting it.

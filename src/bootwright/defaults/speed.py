@@ -114,7 +114,7 @@ FAST = (
         measured="390 ms of 3276 ms to sshd with Debian 12, virtual clock, seeds 1 to 3",
         side_effect="programs built for x86-64-v2 or later do not run; --recipe takes another cpu",
         is_on=lambda recipe: recipe.cpu == TCG_CPU,
-        needs="TCG",
+        needs="TCG, and no --nested: what runs virtual machines needs more, such as XSAVE",
     ),
     FastDefault(
         name="microvm",

@@ -68,18 +68,11 @@ def argv(recipe: Recipe, placement: LaunchPlan, fds: tuple[int, ...]) -> tuple[s
     return tuple(words)
 
 
-_EMULATED_VIRTUALIZATION = (
-    # AMD's, with nested paging; QEMU emulates no other.
-    "+svm,+npt"
-    # Firecracker asks KVM for XSAVE. Without XSAVEOPT, Linux 6.1 hangs early with QEMU 7.2's.
-    ",+xsave,+xsaveopt"
-)
-
-
 def _cpu(recipe: Recipe) -> str:
-    # With KVM, the host's CPU has its virtualization if KVM lets guests have it.
+    # TCG emulates AMD's virtualization, with nested paging, and no other. With KVM, the host's CPU
+    # has its virtualization if KVM lets guests have it.
     emulated = recipe.nested and recipe.accelerator == "tcg"
-    return f"{recipe.cpu},{_EMULATED_VIRTUALIZATION}" if emulated else recipe.cpu
+    return f"{recipe.cpu},+svm,+npt" if emulated else recipe.cpu
 
 
 def _serial_port(recipe: Recipe, name: str, fd: int) -> list[str]:
