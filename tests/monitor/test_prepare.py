@@ -253,7 +253,10 @@ def test_write_initrd_of_a_nested_guest_has_kvm_and_what_vm_hosts_use(
     nested = replace(tiny, kernel=kernel.digest, nested=True, accelerator="tcg", cpu="max")
     told = variables(written(home, nested, tmp_path)[-1], tmp_path)
     assert told["nested"] == "1"
-    assert told["modules"].split() == ["modules/kvm_amd.ko", "-modules/loop.ko", "-modules/tun.ko"]
+    assert told["modules"].split() == [
+        "modules/kvm.ko",
+        *(f"-modules/{name}.ko" for name in ("kvm_amd", "loop", "tun")),
+    ]
     kvm = replace(nested, accelerator="kvm", cpu="host")
     assert variables(written(home, kvm, tmp_path)[-1], tmp_path)["modules"].split() == [
         "modules/kvm.ko",
@@ -262,6 +265,6 @@ def test_write_initrd_of_a_nested_guest_has_kvm_and_what_vm_hosts_use(
 
 
 def test_write_initrd_of_a_nested_guest_needs_kvm(home: Home, tiny: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="no driver kvm_amd") as caught:
+    with pytest.raises(FormatError, match="no driver kvm") as caught:
         written(home, replace(tiny, nested=True, accelerator="tcg", cpu="max"), tmp_path)
-    assert caught.value.hint == "use a kernel with CONFIG_KVM_AMD"
+    assert caught.value.hint == "use a kernel with CONFIG_KVM"

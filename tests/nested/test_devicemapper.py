@@ -19,9 +19,9 @@ def test_dm_snapshot_takes_what_a_guest_writes(nested: Nested) -> None:
         ran = nested.json(
             *RUN, "--", "ls /root; dd if=/dev/zero of=/root/written bs=64k count=16; sync"
         )
-        assert ran["exit_status"] == 0, ran["stdout"]
+        assert ran["exit_status"] == 0, ran["output"]
         # Each guest has a disk of its own.
-        assert "written" not in ran["stdout"].split("records")[0]
+        assert "written" not in ran["output"].split("records")[0]
     assert nested.said(f"sha256sum {image}") == before
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bootwright.probes import runner
+from bootwright.probes.table import PROBES
 from tests.nested.conftest import Nested
 
 pytestmark = pytest.mark.boot
@@ -32,7 +34,7 @@ def test_kvm_runs_a_guest_on_each_machine_type(nested: Nested, machine_type: str
         *("--", "dmesg | grep -i 'hypervisor detected'; exit 7"),
     )
     assert ran["exit_status"] == 7
-    assert "Hypervisor detected: KVM" in ran["stdout"]
+    assert "Hypervisor detected: KVM" in ran["output"]
 
 
 def test_kvm_passes_virtualization_on_to_a_nested_guest(nested: Nested) -> None:
@@ -40,8 +42,8 @@ def test_kvm_passes_virtualization_on_to_a_nested_guest(nested: Nested) -> None:
         *("run", "--tiny", "--accelerator", "kvm", "--nested", "--memory", "512M"),
         *("--", "test -c /dev/kvm && dmesg"),
     )
-    assert ran["exit_status"] == 0, ran["stdout"]
-    assert "Nested Paging enabled" in ran["stdout"]
+    assert ran["exit_status"] == 0, ran["output"]
+    assert "Nested Paging enabled" in ran["output"]
 
 
 @pytest.mark.parametrize("killed", ["bin/bootwright run", "bootwright.monitor.launch"])
@@ -73,3 +75,9 @@ def test_compare_under_kvm(nested: Nested) -> None:
 def test_firecracker_of_the_image_runs(nested: Nested) -> None:
     """The binary that other tests boot guests with."""
     assert nested.said("firecracker --version").startswith("Firecracker v1.12.1")
+
+
+def test_probe_runs_a_virtual_cpu(nested: Nested) -> None:
+    [probe] = [probe for probe in PROBES if probe.name == "virtualization"]
+    said = nested("sh -s", input=runner.text([probe], {"nested": "1"}).encode()).stdout
+    assert "probe.says virtualization a virtual CPU ran\nprobe.end virtualization 0\n" in said

@@ -49,7 +49,8 @@ for module in $modules; do
 done
 # The module for the CPU makes the device once it has found virtualization there.
 [ -z "$nested" ] || [ -c /dev/kvm ] ||
-    fail "no virtualization in this guest: $(busybox dmesg | busybox grep -i kvm | busybox tail -n 1)"
+    fail "no virtualization in this guest: $(busybox dmesg |
+        busybox sed -n '/kvm/s/^\[[^]]*\] //p' | busybox tail -n 1)"
 
 mark initramfs.modules
 

@@ -11,16 +11,16 @@ cannot load: loop devices, copy-on-write disks, and tap devices."""
 
 def required(recipe: Recipe) -> list[str]:
     """Return the modules without which the guest of *recipe* has no virtualization."""
-    if not recipe.nested:
-        return []
-    # Of the processors' virtualization, TCG emulates AMD's only.
-    return ["kvm_amd"] if recipe.accelerator == "tcg" else ["kvm"]
+    return ["kvm"] if recipe.nested else []
 
 
 def optional(recipe: Recipe) -> tuple[str, ...]:
-    """Return more modules for the guest of *recipe*; the guest goes on without them."""
+    """Return more modules for the guest of *recipe*; it goes on without those that fail to load.
+
+    A CPU's own module may refuse the CPU. The initramfs then finds no /dev/kvm, and says why.
+    """
     if not recipe.nested:
         return ()
-    # One of the two refuses the CPU.
-    vendors = () if recipe.accelerator == "tcg" else ("kvm_amd", "kvm_intel")
+    # TCG emulates AMD's virtualization only.
+    vendors = ("kvm_amd",) if recipe.accelerator == "tcg" else ("kvm_amd", "kvm_intel")
     return (*vendors, *HOST_MODULES)
