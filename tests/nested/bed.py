@@ -60,7 +60,7 @@ def build(builder: Bootwright, kernel: str, folder: Path) -> str:
     found = load_kernel(home, kernel)
     described = [_LAYOUT, PACKAGES, FIRECRACKER, PROGRAMS, _dependencies(), found.digest]
     key = digest_of_bytes(json.dumps(described).encode())
-    built = home.images / "nested-test-bed"
+    built = home.data / ".nested-test-bed"
     there = builder("image", "show", NAME).returncode == 0
     if there and built.exists() and built.read_text() == key:
         return NAME

@@ -27,8 +27,7 @@ def check_kernel(kernel: Kernel) -> None:
     if "kvm" in missing or len(missing) == 2:
         options = ", ".join(modules.CONFIG_OF[name] for name in missing)
         raise InputError(
-            f"kernel {kernel.release} cannot run virtual machines: it has no "
-            + " and no ".join(missing),
+            f"kernel {kernel.release} cannot run virtual machines: it has no {', '.join(missing)}",
             hint=f"leave out --nested, or use a kernel with {options}, such as debian",
         )
 
