@@ -12,6 +12,7 @@ pytestmark = pytest.mark.boot
 
 
 def test_kvm_is_tried_once_and_taken(nested: Nested) -> None:
+    nested.said("rm -f ~/.cache/bootwright/kvm-trial.json")
     first = nested.bootwright("run", "--tiny", "--", "grep", "-c", "svm", "/proc/cpuinfo")
     assert first.returncode == 0, first.stderr
     assert "trying once whether KVM runs a guest here (up to 150 s)" in first.stderr
