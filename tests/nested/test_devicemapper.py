@@ -31,7 +31,7 @@ def test_dm_snapshot_is_reclaimed_after_a_kill(nested: Nested) -> None:
         bootwright {" ".join(RUN)} -- 'echo up; exec sleep 600' >/tmp/said 2>&1 &
         until grep -qs '^up' /tmp/said; do sleep 0.5; kill -0 $! || exit 1; done
         dmsetup ls | grep bootwright || exit 2
-        pkill -KILL -f bootwright.monitor.launch || exit 3
+        pkill -KILL -f '[b]ootwright.monitor.launch' || exit 3
         wait
         bootwright doctor --fix >/dev/null
         dmsetup ls"""
