@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from bootwright.home import Home, locate_home
 
@@ -31,6 +33,20 @@ def pytest_configure() -> None:
     """
     os.environ.pop("COLUMNS", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no type hints
+    """One worker for each file, and one for all tests that share the machine with KVM in it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = "tests/nested/"
+        return shared if nodeid.startswith(shared) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:
+    """Distribute the tests over workers, where that goes by files."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def debian_13_kernel(builder: Bootwright) -> str:
 @pytest.fixture(scope="session")
 def micro(builder: Bootwright) -> str:
     """The kernel micro; built when the tests' store has none of today's input (10 minutes)."""
-    with _building(builder):
+    with building(builder):
         done = builder("kernel", "build", "micro", "--replace", timeout_s=3600)
         assert done.returncode == 0, done.stderr
         assert "warning" not in done.stderr, "micro asks for what this kernel does not have"
@@ -51,7 +51,7 @@ def micro(builder: Bootwright) -> str:
 
 
 def _kernel(builder: Bootwright, name: str, suite: str) -> str:
-    with _building(builder):
+    with building(builder):
         shown = builder("kernel", "show", name)
         # One from before symbols were stored is fetched again.
         if "System.map" not in shown.stdout:
@@ -61,14 +61,14 @@ def _kernel(builder: Bootwright, name: str, suite: str) -> str:
 
 
 def _image(builder: Bootwright, suite: str) -> str:
-    with _building(builder):
+    with building(builder):
         done = builder("image", "build", suite, "--debian", suite, "--replace")
         assert done.returncode == 0, done.stderr
     return suite
 
 
 @contextmanager
-def _building(builder: Bootwright) -> Iterator[None]:
+def building(builder: Bootwright) -> Iterator[None]:
     """Let one worker of pytest build what all share, while the others wait for it."""
     store = Path(builder.environment["XDG_DATA_HOME"])
     store.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from tests.boots.harness import Bootwright, commands, until
 pytestmark = pytest.mark.boot
 
 _BY_NAME = {probe.name: probe for probe in PROBES}
+_NEEDS_NESTED = {"virtualization"}
 _NEEDS_UNITS = {"units", "service", "timer"}
 _NEEDS_LOG_IN = {p.name for p in PROBES if p.side != "guest"} | {"second-boot"}
 
@@ -43,7 +44,8 @@ def _not_applying(results: dict[str, str]) -> set[str]:
 
 
 def test_probe_passes_for_stock_debian(bootwright: Bootwright, bookworm: str) -> None:
-    assert _not_applying(_results(bootwright, bookworm)) == set()
+    # With --nested every probe applies.
+    assert _not_applying(_results(bootwright, bookworm, "--nested")) == set()
 
 
 def test_probe_passes_for_trimmed_debian(
@@ -56,7 +58,7 @@ def test_probe_passes_for_trimmed_debian(
         results = _results(bootwright, trixie, "--kernel", debian_13_kernel, "--trim", trim)
     finally:
         bootwright("trim", "rm", trim)
-    assert _not_applying(results) == set()
+    assert _not_applying(results) == _NEEDS_NESTED
 
 
 def test_probe_over_the_serial_port_agrees_with_ssh(
@@ -66,7 +68,7 @@ def test_probe_over_the_serial_port_agrees_with_ssh(
     recipe = tmp_path / "tini.toml"
     recipe.write_text(shown.replace('network = "user"', 'network = "none"'))
     by_itself = _results(bootwright, "--recipe", str(recipe))
-    assert _not_applying(by_itself) == _NEEDS_UNITS | {"network"}
+    assert _not_applying(by_itself) == _NEEDS_UNITS | _NEEDS_NESTED | {"network"}
     over_ssh = _results(bootwright, bookworm, "--init", "tini")
     assert over_ssh == by_itself | {"network": "pass"}
 
@@ -75,7 +77,7 @@ def test_probe_of_init_bare_lists_what_does_not_apply(
     bootwright: Bootwright, bookworm: str
 ) -> None:
     results = _results(bootwright, bookworm, "--init", "bare")
-    assert _not_applying(results) == _NEEDS_UNITS | _NEEDS_LOG_IN
+    assert _not_applying(results) == _NEEDS_UNITS | _NEEDS_NESTED | _NEEDS_LOG_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -500,3 +500,45 @@ def test_auto_is_as_if_nothing_was_said(
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "no such luck")
     auto = completed(home, Draft(image="web", accelerator="auto", disk="auto"))
     assert auto == completed(home, Draft(image="web"))
+
+
+@pytest.fixture
+def vm_kernel(add_kernel: Callable[..., Kernel]) -> Kernel:
+    """A kernel with KVM for AMD's CPUs."""
+    return add_kernel(modules={f"{name}.ko": b"x" for name in ("kvm", "kvm_amd")})
+
+
+@pytest.mark.usefixtures("vm_kernel")
+def test_complete_defaults_of_a_nested_guest(home: Home) -> None:
+    recipe = tcg(home, nested=True)
+    assert (recipe.nested, recipe.memory_mib, recipe.machine_type) == (True, 2048, "microvm")
+    assert recipe.cmdline == (*USUAL, *TCG, "tsc=reliable")
+    assert recipe.cpu == "max"
+    assert "cpu" not in [
+        default.name for default in speed.explain(recipe).defaults if default.is_on
+    ]
+    assert tcg(home, nested=True, memory="1G").memory_mib == 1024
+    assert recipe == tcg(home, nested=True, clock="wall")
+
+
+def test_complete_refuses_a_nested_guest_without_kvm_in_its_kernel(
+    home: Home, add_kernel: Callable[..., Kernel]
+) -> None:
+    add_kernel(modules={"ext4.ko": b"x"})
+    with pytest.raises(
+        InputError, match="cannot run virtual machines: it has no kvm, kvm_amd"
+    ) as bad:
+        tcg(home, nested=True)
+    assert "CONFIG_KVM, CONFIG_KVM_AMD, CONFIG_KVM_INTEL" in bad.value.hint
+
+
+@pytest.mark.usefixtures("vm_kernel")
+def test_complete_takes_tcg_where_kvm_is_not_nested(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.nested_off_because", lambda: ("it is off", "do this"))
+    _, choice = completed(home, Draft(tiny=True, nested=True))
+    assert choice == Choice(accelerator="tcg", reason="it is off; do this")
+    with pytest.raises(HostError, match="with --nested: it is off") as caught:
+        completed(home, Draft(tiny=True, nested=True, accelerator="kvm"))
+    assert caught.value.hint == "do this; --accelerator tcg emulates it, slower"

@@ -237,10 +237,21 @@ def test_trial_choose_gives_up_a_guest_that_hangs(
     home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kvm_trial, "DEADLINE_S", 0.2)
+    monkeypatch.setattr("bootwright.host.kvm.is_cpu_emulated", lambda: False)
     qemu.does("exec sleep 60")
     choice = choose(home, recipe)
     assert choice.reason == "a tiny guest did not get through in 0.2 s"
     assert entries(home) == []
+
+
+def test_trial_choose_waits_longer_on_an_emulated_cpu(
+    home: Home, recipe: Recipe, qemu: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kvm_trial, "DEADLINE_S", 0.0)
+    monkeypatch.setattr("bootwright.host.kvm.is_cpu_emulated", lambda: True)
+    events: list[Event] = []
+    assert choose(home, recipe, events.append).reason == REFUSAL
+    assert events == [Notice(text="trying once whether KVM runs a guest here (up to 150 s)")]
 
 
 def test_remembered_build_asks_again_only_for_a_changed_program(home: Home, qemu: Refusing) -> None:

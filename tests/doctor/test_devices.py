@@ -22,6 +22,7 @@ _KVM_REFUSAL = "a trial guest ended: failed to set MSR 0x10a to 0x69"
 @pytest.fixture
 def _kvm_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootwright.host.kvm.unusable_because", lambda: "")
+    monkeypatch.setattr("bootwright.host.kvm.nested_off_because", lambda: ("", ""))
 
 
 def kvm(memory: TrialResults, *, boot_id: str = "this", vmm_build: str = "7.2.0") -> Check:
@@ -315,3 +316,14 @@ def test_user_namespaces_answer_for_an_ordinary_user_of_this_host() -> None:
     [check] = devices.user_namespaces()
     assert (check.state == "ok") == (check.text == "images can be built without root")
     assert (check.state == "note") == check.text.endswith(_WITHOUT)
+
+
+@pytest.mark.usefixtures("_kvm_opens")
+def test_kvm_works_reports_that_guests_get_no_virtualization(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bootwright.host.kvm.nested_off_because", lambda: ("it is off", "do this"))
+    now = TrialResults(boot_id="this", vmm_build="7.2.0")
+    [_, check] = devices.kvm_works(_RUNS, now, Path("/cache/kvm-trial.json"))
+    assert (check.name, check.state, check.hint) == ("nested KVM", "note", "do this")
+    assert check.text == "it is off: guests with --nested run under TCG"

@@ -143,3 +143,15 @@ def test_initramfs_make_rebuilds_a_damaged_cache(
     file.write_bytes(content)
     assert module_archive.make_module_archive(modular, ["virtio_blk"], cache) == whole
     assert file.read_bytes() != content
+
+
+def test_initramfs_make_has_optional_drivers_if_the_kernel_has_them(
+    modular: Kernel, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    plain = module_archive.make_module_archive(modular, ["virtio"], cache)
+    more = module_archive.make_module_archive(
+        modular, ["virtio"], cache, optional=["virtio_blk", "floppy"]
+    )
+    assert plain.modules == ("modules/virtio.ko",)
+    assert more.modules == ("modules/virtio.ko", "-modules/virtio_blk.ko")

@@ -99,3 +99,41 @@ def test_identity_changes_with_the_node_and_the_module(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.touch()
     assert kvm.identity(str(other), tmp_path) != kvm.identity(str(device), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("module", "value", "reason"),
+    [
+        ("kvm_intel", "N", "nested virtualization is off (kvm_intel: nested=N)"),
+        ("kvm_amd", "0", "nested virtualization is off (kvm_amd: nested=0)"),
+        ("kvm_intel", "Y", ""),
+        ("kvm_amd", "1", ""),
+    ],
+)
+def test_nested_off_because_of_the_modules_parameter(
+    tmp_path: Path, module: str, value: str, reason: str
+) -> None:
+    parameter = tmp_path / module / "parameters/nested"
+    parameter.parent.mkdir(parents=True)
+    parameter.write_text(f"{value}\n")
+    found, command = kvm.nested_off_because(tmp_path)
+    assert found == reason
+    assert (f"sudo modprobe {module} nested=1" in command) == bool(reason)
+
+
+def test_nested_off_because_says_nothing_where_it_cannot_be_known(tmp_path: Path) -> None:
+    assert kvm.nested_off_because(tmp_path) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("model", "emulated"),
+    [
+        ("QEMU Virtual CPU version 2.5+", True),
+        ("QEMU TCG CPU version 2.5+", True),
+        ("AMD EPYC 7B13", False),
+    ],
+)
+def test_is_cpu_emulated(tmp_path: Path, model: str, emulated: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nmodel name\t: {model}\n")
+    assert kvm.is_cpu_emulated(tmp_path / "cpuinfo") is emulated
+    assert not kvm.is_cpu_emulated(tmp_path / "absent")

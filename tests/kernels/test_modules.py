@@ -192,3 +192,8 @@ def test_module_tree_reads_what_depmod_writes(tmp_path: Path) -> None:
     order = ModuleTree(folder).load_order(["my_disk"])
     assert _names(order) == ["-helper", "base", "my-disk"]
     assert all(module.path.is_file() for module in order)
+
+
+def test_load_order_leaves_out_optional_drivers_that_a_kernel_lacks(folder: Path) -> None:
+    order = ModuleTree(folder).load_order(["jbd2"], optional=["floppy", "virtio-blk", "virtio_pci"])
+    assert _names(order) == ["jbd2", "-virtio-ring", "-virtio_blk"]

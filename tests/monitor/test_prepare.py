@@ -259,3 +259,28 @@ def test_machine_spec_refuses_to_keep_a_pmem_disk(mapped: Recipe) -> None:
         "disk is 'pmem', which lives as long as its VM; such a machine cannot be kept"
     )
     assert bad.value.hint == "leave out --keep and --detach, or give another disk"
+
+
+def test_write_initrd_of_a_nested_guest_has_kvm_and_what_vm_hosts_use(
+    home: Home, tiny: Recipe, add_kernel: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    names = ("kvm", "kvm_amd", "kvm_intel", "loop", "tun")
+    kernel = add_kernel(modules={f"{name}.ko": name.encode() for name in names})
+    nested = replace(tiny, kernel=kernel.digest, nested=True, accelerator="tcg", cpu="max")
+    told = variables(written(home, nested, tmp_path)[-1], tmp_path)
+    assert told["nested"] == "1"
+    assert told["modules"].split() == [
+        "modules/kvm.ko",
+        *(f"-modules/{name}.ko" for name in ("kvm_amd", "loop", "tun")),
+    ]
+    kvm = replace(nested, accelerator="kvm", cpu="host")
+    assert variables(written(home, kvm, tmp_path)[-1], tmp_path)["modules"].split() == [
+        "modules/kvm.ko",
+        *(f"-modules/{name}.ko" for name in ("kvm_amd", "kvm_intel", "loop", "tun")),
+    ]
+
+
+def test_write_initrd_of_a_nested_guest_needs_kvm(home: Home, tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="no driver kvm") as caught:
+        written(home, replace(tiny, nested=True, accelerator="tcg", cpu="max"), tmp_path)
+    assert caught.value.hint == "use a kernel with CONFIG_KVM"

@@ -53,3 +53,18 @@ def test_probe_host_name() -> None:
     [probe] = [probe for probe in PROBES if probe.name == "hostname"]
     assert probe.judge("web", "web", 0) == ""
     assert probe.judge("db", "web", 0) == "its host name is db, not web"
+
+
+@pytest.mark.parametrize(
+    ("nested", "status", "text"),
+    [
+        ("", 77, "the recipe has no virtualization (--nested)"),
+        ("1", 1, "there is no /dev/none"),
+    ],
+)
+def test_probe_virtualization(nested: str, status: int, text: str) -> None:
+    [probe] = [probe for probe in PROBES if probe.name == "virtualization"]
+    prelude = files("bootwright.probes").joinpath("scripts", "prelude.sh").read_text()
+    script = f"nested={nested}\n{prelude}\n{probe.script}".replace("/dev/kvm", "/dev/none")
+    done = subprocess.run(["sh", "-uc", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (status, text)

@@ -82,6 +82,7 @@ TEXTS = (
     "disk=pmem",
     "network=none",
     "cpu=max",
+    "nested=true",
     "accelerator=kvm",
     "vmm.tb-size=64",
     "vmm.hpet=off",
@@ -194,6 +195,7 @@ def test_changed_effect_of_each_kind_of_change() -> None:
         ("speed=9", "unknown change"),
         ("machine-type=i440fx", "q35, microvm"),
         ("memory=lots", "invalid size"),
+        ("nested=yes", "must be one of true, false"),
         ("memory=1", "memory_mib is 1"),
         ("vcpus=two", "must be a whole number"),
         ("vmm.cpu=max", "write cpu=max"),
@@ -256,3 +258,11 @@ def test_opposite_undoes_a_change() -> None:
 def test_parse_kernel_change_boots_that_kernels_own_file() -> None:
     recipe = parse("kernel=mine", NAMES)(RECIPE)
     assert (recipe.kernel, recipe.kernel_file) == (digest_of_bytes(b"mine"), "bzImage")
+
+
+def test_a_flag_changes_to_true_and_back() -> None:
+    on = parse("nested=true", NAMES)
+    after = on(RECIPE)
+    assert after.nested is True
+    assert str(on.inverse(RECIPE)) == "nested=false"
+    assert on.inverse(RECIPE)(after) == RECIPE

@@ -73,6 +73,6 @@ def test_kernels_text_shows_only_differences() -> None:
         "time that the log does not explain                                      -6.0",
         "  before initcalls                                   8.0       2.0      -6.0",
         "",
-        "90% of the difference is explained, from one instrumented boot of each; "
-        "its size is measured by the boots above",
+        "90% of the difference is explained, from one instrumented boot of each; its",
+        "size is measured by the boots above",
     ]

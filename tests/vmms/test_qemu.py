@@ -345,3 +345,12 @@ def test_qemu_pm_timer_ns_is_parsed() -> None:
     # Before the firmware has placed it, nobody answers.
     assert qemu_running._pm_timer_ns("portw[0x0608] = 0xffffffff\r\n") is None
     assert qemu_running._pm_timer_ns("") is None
+
+
+def test_qemu_plan_gives_a_nested_guest_virtualization() -> None:
+    tcg = replace(FULL, accelerator="tcg", cpu="qemu64,+rdrand")
+    assert "svm" not in dict(pairs(Qemu().plan(tcg, place(Path("/m")))))["-cpu"]
+    nested = dict(pairs(Qemu().plan(replace(tcg, nested=True), place(Path("/m")))))
+    assert nested["-cpu"] == "qemu64,+rdrand,+svm,+npt"
+    kvm = replace(FULL, accelerator="kvm", cpu="host", nested=True)
+    assert dict(pairs(Qemu().plan(kvm, place(Path("/m")))))["-cpu"] == "host"

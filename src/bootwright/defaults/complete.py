@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bootwright.defaults import disk_kind, kernelchoice, kvm_trial, speed
+from bootwright.defaults import disk_kind, kernelchoice, kvm_trial, nesting, speed
 from bootwright.defaults.kvm_trial import Choice
 from bootwright.digest import Digest
 from bootwright.disks.table import disk as kind_of_disk
@@ -172,6 +172,8 @@ def _completion(
             hint="add its bzImage instead, or build it with CONFIG_PVH=y",
         )
     speed.check_names(tuple(draft.without))
+    if draft.nested and kernel:
+        nesting.check_kernel(kernel)
     init = _init(draft, image)
     guest_files = draft.guest_files
     if guest_files is None:
@@ -235,6 +237,8 @@ def _known_choice(home: Home, draft: Draft, filled: _Completion) -> Choice | Non
         return Choice(accelerator=wanted or "tcg", reason="it cannot count instructions")
     if wanted == "tcg":
         return Choice(accelerator="tcg", reason="asked for")
+    if draft.nested and (emulated := nesting.emulated(wanted)):
+        return emulated
     choice = kvm_trial.known(home, filled.recipe("kvm"))
     return None if choice is None else _as_asked(draft, choice)
 
@@ -265,11 +269,13 @@ def _fill(
         cmdline = _CMDLINE
         cmdline += _IMAGE_CMDLINE if image else ()
         cmdline += _TCG_CMDLINE if accelerator == "tcg" else ()
-        is_small = accelerator == "tcg" and image is None and vcpus == 1
+        cmdline += nesting.TCG_CMDLINE if accelerator == "tcg" and draft.nested else ()
+        is_small = accelerator == "tcg" and image is None and vcpus == 1 and not draft.nested
         cmdline += _TCG_TINY_CMDLINE if is_small else ()
         cmdline += clock.cmdline
     cmdline = tuple(word for word in cmdline if word not in draft.without)
     kernel_file = _kernel_file(draft, kernel)
+    default_memory_mib = nesting.MEMORY_MIB if draft.nested else DEFAULT_MEMORY_MIB
     return Recipe(
         kernel=kernel.digest,
         kernel_file=kernel_file,
@@ -280,14 +286,15 @@ def _fill(
         vmm_build=build,
         accelerator=accelerator,
         machine_type=draft.machine_type or _machine_type(image, draft, accelerator),
-        cpu=draft.cpu or _cpu(accelerator, tuple(draft.without)),
-        memory_mib=DEFAULT_MEMORY_MIB if draft.memory_mib is None else draft.memory_mib,
+        cpu=draft.cpu or _cpu(draft, accelerator),
+        memory_mib=default_memory_mib if draft.memory_mib is None else draft.memory_mib,
         vcpus=vcpus,
         disk=disk,
         disk_bytes=_disk_bytes(draft, image, disk),
         network=draft.network or ("none" if clock.is_closed or not image else "user"),
         random_seed=clock.random_seed if draft.seed is None else draft.seed,
         guest_files=guest_files,
+        nested=draft.nested,
         clock=clock.name,
         vmm_options=draft.vmm_options or (),
     )
@@ -347,10 +354,10 @@ def _kernel_file(draft: Draft, kernel: Kernel) -> KernelFile:
     return file
 
 
-def _cpu(accelerator: Accelerator, without: tuple[str, ...]) -> str:
+def _cpu(draft: Draft, accelerator: Accelerator) -> str:
     if accelerator == "kvm":
         return "host"
-    return "max" if "cpu" in without else speed.TCG_CPU
+    return "max" if draft.nested or "cpu" in draft.without else speed.TCG_CPU
 
 
 def _default_vcpus(accelerator: Accelerator) -> int:

@@ -97,7 +97,7 @@ FAST = (
         "microvm; nothing with Debian's, which does not; virtual clock, seeds 1 to 3",
         side_effect="a guest that goes on for long sets its timers at a higher price",
         is_on=_argument("noapictimer"),
-        needs="TCG, a guest without an image, and one vCPU",
+        needs="TCG, a guest without an image, one vCPU, and no --nested",
     ),
     FastDefault(
         name="noreplace-smp",
@@ -107,7 +107,7 @@ FAST = (
         "virtual clock, seeds 1 to 3",
         side_effect="locks cost what they cost with several vCPUs",
         is_on=_argument("noreplace-smp"),
-        needs="TCG, a guest without an image, and one vCPU",
+        needs="TCG, a guest without an image, one vCPU, and no --nested",
     ),
     FastDefault(
         name="cpu",
@@ -116,7 +116,7 @@ FAST = (
         measured="390 ms of 3276 ms to sshd with Debian 12, virtual clock, seeds 1 to 3",
         side_effect="programs built for x86-64-v2 or later do not run; --recipe takes another cpu",
         is_on=lambda recipe: recipe.cpu == TCG_CPU,
-        needs="TCG",
+        needs="TCG, and no --nested: what runs virtual machines needs more, such as XSAVE",
     ),
     FastDefault(
         name="microvm",

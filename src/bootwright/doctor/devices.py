@@ -37,6 +37,10 @@ def kvm_works(memory: TrialResults, now: TrialResults, trial: Path) -> Iterator[
         yield _not_tried("since KVM's module was loaded")
     elif memory.kvm_runs:
         yield Check(area="host", name="KVM", state="ok", text="works: a guest ran with it")
+        reason, command = kvm.nested_off_because()
+        if reason:
+            text = f"{reason}: guests with --nested run under TCG"
+            yield Check(area="host", name="nested KVM", state="note", text=text, hint=command)
     else:
         found = (memory.refused, *memory.fails_with.values())
         reasons = "; ".join(dict.fromkeys(reason for reason in found if reason))

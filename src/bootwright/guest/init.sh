@@ -14,6 +14,7 @@
 #   tools                1: the init uses our busybox
 #   hostname machine_id address gateway resolver    who and where this machine is
 #   grow                 1: the disk is larger than its filesystem
+#   nested               1: the guest must be able to run virtual machines
 # /bootwright/run is laid into /run. /bootwright/command is the tiny guest's command, quoted for the shell;
 # /bootwright/input is what it reads.
 
@@ -47,6 +48,10 @@ for module in $modules; do
     *) insmod "/$module" || fail "cannot load module ${module##*/}" ;;
     esac
 done
+# The module for the CPU makes the device once it has found virtualization there.
+[ -z "$nested" ] || [ -c /dev/kvm ] ||
+    fail "no virtualization in this guest: $(busybox dmesg |
+        busybox sed -n '/kvm/s/^\[[^]]*\] //p' | busybox tail -n 1)"
 
 mark initramfs.modules
 

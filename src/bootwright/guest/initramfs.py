@@ -71,6 +71,8 @@ class InitSettings:
     """With its prefix length, such as 10.0.2.15/24; empty: no network."""
     gateway: str = ""
     resolver: str = ""
+    nested: bool = False
+    """Whether the guest must have a /dev/kvm."""
 
 
 def program_files() -> dict[str, tuple[bytes, int]]:
@@ -198,6 +200,7 @@ def _machine(identity: Identity, settings: InitSettings) -> bytes:
         "address": settings.address,
         "gateway": settings.gateway,
         "resolver": settings.resolver,
+        "nested": "1" if settings.nested else "",
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()).encode()
 

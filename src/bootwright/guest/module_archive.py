@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from bootwright.digest import digest_of_bytes
@@ -27,12 +28,16 @@ class ModuleArchive:
     may fail to load."""
 
 
-def make_module_archive(kernel: Kernel, drivers: list[str], cache: Path) -> ModuleArchive:
+def make_module_archive(
+    kernel: Kernel, drivers: list[str], cache: Path, *, optional: Sequence[str] = ()
+) -> ModuleArchive:
     """Return the initramfs that gives *kernel* the *drivers*, from the cache where it is there.
 
     Args:
         drivers: Module names, such as ``virtio_blk``.
         cache: A folder for finished archives; it may vanish at any time.
+        optional: More module names: the guest goes on without those that the kernel lacks, or that
+            refuse its CPU.
 
     Raises:
         FormatError: the kernel lacks a driver.
@@ -40,12 +45,12 @@ def make_module_archive(kernel: Kernel, drivers: list[str], cache: Path) -> Modu
     if kernel.modules is None:
         _require_builtin(kernel, drivers)
         return ModuleArchive(archive=b"", modules=())
-    key = digest_of_bytes(" ".join([_FORMAT, kernel.digest, *drivers]).encode())
+    key = digest_of_bytes(" ".join([_FORMAT, kernel.digest, *drivers, "-", *optional]).encode())
     cached = cache / f"{key}.cpio"
     listed = cache / f"{key}.modules"
     if found := _recall(cached, listed):
         return found
-    files = ModuleTree(kernel.modules).load_order(drivers)
+    files = ModuleTree(kernel.modules).load_order(drivers, optional=optional)
     names = [f"modules/{file.path.name.split('.ko')[0]}.ko" for file in files]
     entries = [
         cpio.file(name, read_module(file.path)) for name, file in zip(names, files, strict=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 DEVICE = "/dev/kvm"
 _KVM_GET_API_VERSION = 0xAE00
 _API_VERSION = 12
+_VENDOR_MODULES = ("kvm_intel", "kvm_amd")
 
 
 def unusable_because() -> str:
@@ -59,3 +60,39 @@ def identity(device: str = DEVICE, modules: Path = Path("/sys/module")) -> str:
         except OSError:
             continue  # built in, or not loaded
     return " ".join(words)
+
+
+def nested_off_because(modules: Path = Path("/sys/module")) -> tuple[str, str]:
+    """Return why a KVM guest gets no virtualization of its own, and the command that changes it.
+
+    Both are empty if it may get it, or if this cannot be known: a kernel with KVM built in may hide
+    the parameter, and the guest then reports what is missing.
+
+    Source: Documentation/virt/kvm/x86/running-nested-guests.rst.
+    """
+    for module in _VENDOR_MODULES:
+        try:
+            value = (modules / module / "parameters/nested").read_text().strip()
+        except OSError:
+            continue
+        if value in ("1", "Y"):
+            return "", ""
+        return (
+            f"nested virtualization is off ({module}: nested={value})",
+            f"with no VM running: sudo modprobe -r {module} && sudo modprobe {module} nested=1",
+        )
+    return "", ""
+
+
+def is_cpu_emulated(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether this host is itself a virtual machine with QEMU's own CPU, as TCG emulates it.
+
+    Source: QEMU's target/i386/cpu.c, the names of the models qemu64 and max.
+    """
+    try:
+        models = [
+            line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+    except OSError:
+        return False
+    return any(line.partition(": ")[2].startswith("QEMU ") for line in models)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bootwright.errors import FormatError
@@ -20,6 +21,9 @@ CONFIG_OF = {
     "xfs": "CONFIG_XFS_FS",
     "btrfs": "CONFIG_BTRFS_FS",
     "overlay": "CONFIG_OVERLAY_FS",
+    "kvm": "CONFIG_KVM",
+    "kvm_amd": "CONFIG_KVM_AMD",
+    "kvm_intel": "CONFIG_KVM_INTEL",
 }
 
 
@@ -66,10 +70,13 @@ class ModuleTree:
         """Return whether the kernel has *driver*, as a module or built in."""
         return _normal(driver) in self._path_of or _normal(driver) in self._builtin
 
-    def load_order(self, drivers: list[str]) -> list[ModuleFile]:
+    def load_order(self, drivers: list[str], *, optional: Sequence[str] = ()) -> list[ModuleFile]:
         """Return the module files that *drivers* need, each after those it needs itself.
 
         Built-in drivers need none.
+
+        Args:
+            optional: More drivers, which the kernel may lack and which may fail to load.
 
         Raises:
             FormatError: the kernel has a driver neither as a module nor built in.
@@ -100,6 +107,8 @@ class ModuleTree:
                     hint=f"use a kernel with {CONFIG_OF.get(driver, driver)}",
                 )
             visit(driver)
+        for driver in map(_normal, optional):
+            visit(driver, optional=True)
         return [
             ModuleFile(path=self._folder / self._path_of[name], optional=name not in needed_hard)
             for name in order

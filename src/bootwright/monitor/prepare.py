@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bootwright.disks.disk import DiskKind, DiskLocation, Drive
-from bootwright.guest import initramfs
+from bootwright.guest import initramfs, nested
 from bootwright.guest.identity import Identity
 from bootwright.home import Home
 from bootwright.inits.ready import CARRIED_PATH as READY
@@ -54,12 +54,16 @@ def write_initrd(
             grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
         )
         drivers = [*drivers, image.filesystem, *kind.modules]
+    drivers = [*drivers, *nested.required(recipe)]
     modules = None
     if drivers:
         from bootwright.guest import module_archive  # here: many kernels have all drivers built in
 
         modules = module_archive.make_module_archive(
-            parts.kernel, drivers, home.cache / "initramfs"
+            parts.kernel,
+            drivers,
+            home.cache / "initramfs",
+            optional=nested.optional(recipe),
         )
     settings = initramfs.InitSettings(
         modules=modules.modules if modules else (),
@@ -70,6 +74,7 @@ def write_initrd(
         address=user.ADDRESS if recipe.network == "user" else "",
         gateway=user.GATEWAY,
         resolver=user.RESOLVER,
+        nested=recipe.nested,
     )
     own_files = {}
     if console_login:

@@ -136,6 +136,7 @@ class _Session:
         self._variables = {
             "init": recipe.init,
             "network": recipe.network,
+            "nested": "1" if recipe.nested else "",
             "resolves": await _resolvable() if needs_resolver else "",
         }
         if not self._over_ssh:

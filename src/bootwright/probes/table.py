@@ -76,6 +76,7 @@ PROBES: tuple[Probe, ...] = (
     _probe("service", "guest", "a new service runs", limit_s=40),
     _probe("timer", "guest", "a new timer fires", limit_s=40),
     _probe("orphans", "guest", "PID 1 reaps 50 orphans"),
+    _probe("virtualization", "guest", "virtual machines run in it, if it has --nested"),
     SHUTDOWN,
     SECOND_BOOT,
 )

@@ -100,6 +100,8 @@ class DraftField:
     @property
     def change_values(self) -> tuple[str, ...]:
         """The texts that its change accepts; empty: any."""
+        if self.is_flag:
+            return ("true", "false")
         return tuple(value for value in self.option_values if value != "auto")
 
     def checked(self, value: Any) -> Any:
@@ -149,13 +151,13 @@ class DraftField:
             return int(text)
         if self.is_number or (self.change_values and text not in self.change_values):
             raise self._refused(text, self.change_values)
-        return text
+        return text == "true" if self.is_flag else text
 
     def text_of(self, value: str | int) -> str:
         """Return the text that `recipe_value` takes back."""
         if self.is_size and isinstance(value, int):
             return size.text(value, unit=self.unit)
-        return str(value)
+        return str(value).lower() if self.is_flag else str(value)
 
     def _refused(self, value: object, values: tuple[str, ...]) -> InputError:
         accepted = f"one of {', '.join(values)}" if values else _ACCEPTED[self.type]
@@ -232,7 +234,7 @@ class DraftFields:
     memory: Annotated[
         Size | None,
         DraftField(
-            "Memory, such as 512M (the default) or 2G.",
+            "Memory, such as 512M (the default; 2G with --nested) or 4G.",
             metavar="SIZE",
             recipe="memory_mib",
             unit="m",
@@ -281,6 +283,14 @@ class DraftFields:
             "Disk size if larger than the image, such as 20G.", metavar="SIZE", recipe="disk_bytes"
         ),
     ] = None
+    nested: Annotated[
+        bool,
+        DraftField(
+            "Virtualization in the guest, with a /dev/kvm: the host's, or emulated.",
+            metavar="true|false",
+            is_change=True,
+        ),
+    ] = False
     clock: Annotated[
         Clock | None,
         DraftField("virtual: guest time is 1 ns per instruction, the same in every boot."),

@@ -28,6 +28,7 @@ SEED_LIMIT = 1 << 63
 """Random seeds are below it, so that TOML can hold them."""
 
 MIB = 1 << 20
+_VIRTUALIZATION = re.compile(r"[+-]?(svm|vmx|npt|ept)(=\w+)?")
 _OPTION = re.compile(r"[a-z0-9][a-z0-9-]*=[A-Za-z0-9._+-]+")
 
 
@@ -78,6 +79,8 @@ class Recipe:
     clock: Clock = "wall"
     """What the guest's time is made of. ``virtual``: a nanosecond an instruction, and what nobody
     waits for is skipped: the same recipe takes the same time, whatever the host does."""
+    nested: bool = False
+    """Whether the guest can run virtual machines itself, with a /dev/kvm of its own."""
     vmm_options: tuple[str, ...] = ()
     """Options of the VMM that are no fields of their own, ``name=value``, in order of their names:
     ``tb-size`` of TCG, else a property of the machine, such as ``hpet=off``."""
@@ -138,6 +141,7 @@ class Recipe:
                 hint='write vmm_options = ["hpet=off", "smm=off"]',
             )
         _check_clock(self)
+        _check_nested(self)
         if self.disk_bytes % 512:
             raise InputError(
                 f"disk_bytes is {self.disk_bytes}, but a disk is made of 512-byte sectors",
@@ -158,4 +162,22 @@ def _check_clock(recipe: Recipe) -> None:
         raise InputError(
             f"random_seed is missing, but the {clock.name} clock needs one",
             hint="write seed = 1, or --seed 1",
+        )
+
+
+def _check_nested(recipe: Recipe) -> None:
+    """See that the CPU leaves virtualization to the VMM, which adds what its accelerator has."""
+    if not recipe.nested:
+        return
+    model, *features = recipe.cpu.split(",")
+    for feature in features:
+        if _VIRTUALIZATION.fullmatch(feature):
+            raise InputError(
+                f"cpu is {recipe.cpu!r}, but nested decides {feature!r} itself",
+                hint=f"leave {feature} out of cpu, or leave nested out",
+            )
+    if recipe.accelerator == "kvm" and model not in ("host", "max"):
+        raise InputError(
+            f"cpu is {recipe.cpu!r}, but nested with KVM needs the host's CPU",
+            hint='write cpu = "host", or leave cpu out',
         )

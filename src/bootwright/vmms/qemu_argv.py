@@ -40,7 +40,7 @@ def argv(recipe: Recipe, placement: LaunchPlan, fds: tuple[int, ...]) -> tuple[s
         *("setpriv", "--pdeathsig=KILL", "--"),
         *(PROGRAM, "-name", placement.name),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S"),
-        *("-M", machine, "-accel", accelerator, "-cpu", recipe.cpu),
+        *("-M", machine, "-accel", accelerator, "-cpu", _cpu(recipe)),
         *("-m", _memory(recipe, placement), "-smp", str(recipe.vcpus)),
         *("-kernel", str(placement.kernel), "-initrd", str(placement.initrd)),
         *("-append", " ".join(recipe.cmdline)),
@@ -66,6 +66,13 @@ def argv(recipe: Recipe, placement: LaunchPlan, fds: tuple[int, ...]) -> tuple[s
         # A log is opened by its name: the pipe, a second time.
         words += ["-D", f"/dev/fd/{fds[3]}"]
     return tuple(words)
+
+
+def _cpu(recipe: Recipe) -> str:
+    # TCG emulates AMD's virtualization, with nested paging, and no other. With KVM, the host's CPU
+    # has its virtualization if KVM lets guests have it.
+    emulated = recipe.nested and recipe.accelerator == "tcg"
+    return f"{recipe.cpu},+svm,+npt" if emulated else recipe.cpu
 
 
 def _serial_port(recipe: Recipe, name: str, fd: int) -> list[str]:

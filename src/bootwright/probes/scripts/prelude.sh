@@ -1,5 +1,6 @@
 # Functions for the scripts of probes, which run in a POSIX shell with set -u and without input.
 #   $init $network    from the recipe
+#   $nested           1 if the recipe has virtualization in the guest, else empty
 #   $resolves         a name that the host resolves; empty if it resolves none
 #   $ssh_config       an SSH configuration with the host "guest", for client probes
 #   $scratch          an empty folder for the script, for client probes

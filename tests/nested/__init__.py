@@ -1,0 +1,1 @@
+"""What runs in a machine with KVM in it: one boot for all tests here."""
