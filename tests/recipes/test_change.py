@@ -220,7 +220,10 @@ def test_parse_refuses_invalid_changes(text: str, why: str) -> None:
     [
         ("memry=1G", "did you mean memory=SIZE?"),
         ("cmdlin+=quiet", "did you mean cmdline+=ARG?"),
-        ("memory=5Q", "such as memory=SIZE (Memory, such as 512M (the default) or 2G)"),
+        (
+            "memory=5Q",
+            "such as memory=SIZE (Memory, such as 512M (the default; 2G with --nested) or 4G)",
+        ),
         ("config:SMP=y", "such as config:CONFIG_X=VALUE (a kernel built with this option)"),
         ("mask=ssh", "such as mask=UNIT (do not start a systemd unit)"),
     ],
