@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 import click
 
-from bootwright.cli import loop, machines, names, screen
+from bootwright.cli import loop, machines, names, screen, streams
 from bootwright.machines import control
 from bootwright.machines.console import last_screen
 from bootwright.machines.escapes import OutputFilter
@@ -53,8 +53,7 @@ async def _carry(folder: MachineFolder) -> bool:
     left = asyncio.Event()
 
     def show(text: str) -> None:
-        sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "replace"))
-        sys.stdout.buffer.flush()
+        streams.write_bytes(text.encode(sys.stdout.encoding, "replace"))
 
     async def follow() -> None:
         while data := await reader.read(1 << 16):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootwright.booting.request import BootRequest, Wish
-from bootwright.cli import names, screen, standard_input
+from bootwright.cli import names, screen, standard_input, streams
 from bootwright.cli.boot_options import boot_options, draft_of
 from bootwright.cli.interrupts import INTERRUPTED
 from bootwright.defaults import kvm_trial
@@ -153,7 +153,7 @@ def carry_out(
     given, waited_ns = (None, 0) if recipe.allows_login else standard_input.read(recipe)
     recorder = Recorder()
     recorder.mark(START, entered_ns + waited_ns)
-    streams = (sys.stdin, sys.stdout, sys.stderr)
+    standard = (sys.stdin, sys.stdout, sys.stderr)
     with (
         _saying_what_is_left(request),
         _shown(request.spec, recorder, quiet=quiet) as observe,
@@ -178,7 +178,7 @@ def carry_out(
             capture=quiet,
             terminal=bool(argv)
             and not detach
-            and all(stream is not None and stream.isatty() for stream in streams),
+            and all(stream is not None and stream.isatty() for stream in standard),
             detach=detach,
             input=b"" if detach else given,
         )
@@ -237,8 +237,7 @@ def _shown(spec: MachineSpec, recorder: Recorder, *, quiet: bool) -> Iterator[Ob
                 case MarkReached() if event.name in _DOING and spec.recipe.allows_login:
                     show(Progress(step=_DOING[event.name]))
                 case OutputReceived() if not quiet:
-                    sys.stdout.buffer.write(event.data)
-                    sys.stdout.buffer.flush()
+                    streams.write_bytes(event.data)
                 case _:
                     show(event)
 

@@ -6,6 +6,8 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _ASCII = {
     **{"✓": "+", "✗": "x", "·": "-", "✅": "ok", "❌": "failed", "…": "...", "→": "->", "±": "+/-"},
@@ -19,26 +21,54 @@ class OutputError(OSError):
     """What a command prints cannot be written."""
 
 
-class _Output(io.FileIO):
+# Only the outermost layer is Python: a signal raises between any two lines of it, and a layer below
+# would write once more what was written already.
+
+
+class _Output(io.TextIOWrapper):
     """Standard output, whose failure is told from that of any other file."""
 
-    def write(self, data: object, /) -> int | None:  # type: ignore[override]
-        try:
-            return super().write(data)  # type: ignore[arg-type]
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(error.errno, error.strerror) from error
+    def write(self, text: str, /) -> int:
+        with _failing():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _failing():
+            super().flush()
 
 
-class _Messages(io.FileIO):
+class _Messages(io.TextIOWrapper):
     """Standard error: that nobody can read a message is no reason to end."""
 
-    def write(self, data: object, /) -> int | None:  # type: ignore[override]
-        try:
-            return super().write(data)  # type: ignore[arg-type]
-        except OSError:
-            return memoryview(data).nbytes  # type: ignore[arg-type]
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from error
+
+
+def write_bytes(data: bytes) -> None:
+    """Write *data* to standard output as it is, now.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with _failing():
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def prepare() -> None:
@@ -55,14 +85,14 @@ def prepare() -> None:
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     codecs.register_error(_LACKING, _replacement)
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Output(1, "w", closefd=False)),
+    sys.stdout = _Output(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)),
         encoding=sys.stdout.encoding if sys.stdout else "utf-8",
         errors=_LACKING,
         line_buffering=os.isatty(1),
     )
-    sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(_Messages(2, "w", closefd=False)),
+    sys.stderr = _Messages(
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)),
         encoding=sys.stderr.encoding if sys.stderr else "utf-8",
         errors=_LACKING,
         line_buffering=True,
