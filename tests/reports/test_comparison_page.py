@@ -62,3 +62,7 @@ def test_page_of_many_pairs_stays_small() -> None:
     many: list[float | None] = [100 + n % 7 for n in range(301)]
     shown = page(compared(many, many, phases=15, title=LONG), kernels=KERNELS)
     assert len(shown) < 200_000
+
+
+def test_page_says_how_many_pairs_tell_of_a_phase() -> None:
+    assert "cannot tell: 7 pairs may" in page(compared([1000.0] * 6, [900.0] * 6), kernels=KERNELS)

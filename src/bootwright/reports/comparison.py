@@ -71,7 +71,7 @@ def _table(result: CompareResult, color: bool, columns: int) -> Iterator[str]:
         interval = f"{ms(low, '+')} to {ms(high, '+')}"
         row = cells(
             *(name, ms(found.a_median_ns), ms(found.b_median_ns), ms(found.effect_ns, "+")),
-            *(interval, p_text(found.p), _word(found)),
+            *(interval, p_text(found.p), phase_verdict(found)),
         )
         yield styled(row, BOLD, color and name == WHOLE)
     for side_name, side in result.sides.items():
@@ -81,7 +81,8 @@ def _table(result: CompareResult, color: bool, columns: int) -> Iterator[str]:
             yield f"only {side_name} has these phases: {', '.join(alone)}"
 
 
-def _word(found: PhaseComparison) -> str:
+def phase_verdict(found: PhaseComparison) -> str:
+    """Return a phase's verdict in words; where it cannot tell, how many pairs may."""
     word = WORDS.get(found.verdict, found.verdict)
     return f"{word}: {found.may_tell} pairs may" if found.may_tell else word
 

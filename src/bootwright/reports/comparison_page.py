@@ -9,7 +9,7 @@ from bootwright.experiments.results import WHOLE, CompareResult, PhaseComparison
 from bootwright.reports import charts
 from bootwright.reports.axis import Axis, without_outliers
 from bootwright.reports.charts import MINUS, plain, signed
-from bootwright.reports.comparison import WORDS, p_text, verdict
+from bootwright.reports.comparison import WORDS, p_text, phase_verdict, verdict
 from bootwright.reports.document import document
 from bootwright.reports.measurement import ms, what
 from bootwright.reports.run_facts import clock_fact, failures, host_fact, kernel_fact, moment
@@ -132,7 +132,7 @@ def _difference(result: CompareResult, name: str, axis: Axis, pairs: list[tuple[
     low, high = found.ci_ns
     kind = _SIDES.get(found.verdict, "")
     label = (
-        f"{name}: {WORDS.get(found.verdict, found.verdict)}\nB {MINUS} A: "
+        f"{name}: {phase_verdict(found)}\nB {MINUS} A: "
         f"{signed(found.effect_ns)}\n{found.confidence * 100:.0f} % interval: {signed(low)} to "
         f"{signed(high)}\np {p_text(found.p)}\nmedians: A {duration(found.a_median_ns)}, "
         f"B {duration(found.b_median_ns)}"
@@ -148,7 +148,7 @@ def _difference(result: CompareResult, name: str, axis: Axis, pairs: list[tuple[
     )
     value = (
         f'<strong class="{kind or "muted"}">{signed(found.effect_ns)}</strong>'
-        f"<small>{WORDS.get(found.verdict, found.verdict)}</small>"
+        f"<small>{phase_verdict(found)}</small>"
     )
     shown = "whole boot" if is_whole else name
     return charts.row(shown, picture, value, height=height, kind="whole" if is_whole else "")
@@ -246,5 +246,5 @@ def _rows(phases: Mapping[str, PhaseComparison]) -> Iterator[str]:
             f"{ms(found.effect_ns, '+').replace('-', MINUS)}</td>"
             f'<td class="spare">{low} to {high}</td>'
             f'<td class="spare">{escape(p_text(found.p))}</td>'
-            f'<td class="text">{WORDS.get(found.verdict, found.verdict)}</td></tr>\n'
+            f'<td class="text">{phase_verdict(found)}</td></tr>\n'
         )
