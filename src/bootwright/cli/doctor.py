@@ -94,5 +94,5 @@ def why(given: str, as_json: bool) -> int:
     if as_json:
         screen.print_json(found)
     else:
-        click.echo(explanation.text(found))
+        click.echo(explanation.text(found, width=_width()))
     return 0 if found.is_free else 1

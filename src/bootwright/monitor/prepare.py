@@ -42,18 +42,8 @@ def write_initrd(
     """
     recipe, vmm, init = parts.recipe, parts.vmm, parts.init
     drivers = vmm.drivers(recipe)
-    root = initramfs.RootMount()
     if parts.root is not None:
-        image, kind = parts.root.image, parts.root.disk
-        root = initramfs.RootMount(
-            device=vmm.block_device(recipe, 0, image.partition),
-            filesystem=image.filesystem,
-            options=",".join(filter(None, (kind.mount_options, image.mount_options))),
-            volatile=kind.volatile,
-            scratch=vmm.block_device(recipe, 1) if kind.is_joined else "",
-            grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
-        )
-        drivers = [*drivers, image.filesystem, *kind.modules]
+        drivers = [*drivers, parts.root.image.filesystem, *parts.root.disk.modules]
     drivers = [*drivers, *nested.required(recipe)]
     modules = None
     if drivers:
@@ -67,7 +57,7 @@ def write_initrd(
         )
     settings = initramfs.InitSettings(
         modules=modules.modules if modules else (),
-        root=root,
+        root=_root_mount(parts, new_disk),
         init=init.argv if init else (),
         needs=init.needs if init else (),
         tools=bool(init and init.tools) or any(f.path == READY for f in recipe.guest_files),
@@ -96,6 +86,20 @@ def write_initrd(
     with target.open("wb") as file:
         file.write(modules.archive if modules else b"")
         file.write(packed)
+
+
+def _root_mount(parts: Parts, new_disk: bool) -> initramfs.RootMount:
+    if parts.root is None:
+        return initramfs.RootMount()
+    recipe, vmm, image, kind = parts.recipe, parts.vmm, parts.root.image, parts.root.disk
+    return initramfs.RootMount(
+        device=vmm.block_device(recipe, 0, image.partition),
+        filesystem=image.filesystem,
+        options=",".join(filter(None, (kind.mount_options, image.mount_options))),
+        volatile=kind.volatile,
+        scratch=vmm.block_device(recipe, 1) if kind.is_joined else "",
+        grow=new_disk and not kind.is_joined and recipe.disk_bytes > image.size_bytes,
+    )
 
 
 def disk_of(

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Protocol
 
+from bootwright.reports.text import printable
+
 _WIDTH = 100
 _MARKS = {"ok": "✓ ok", "note": "· note", "warning": "! warning", "problem": "✗ problem"}
 _COLORS = {"ok": 32, "warning": 33, "problem": 31}
@@ -43,7 +45,7 @@ def text(checks: Sequence[Checked], *, width: int = _WIDTH, color: bool = False)
         lines.append(_HEADINGS.get(area, area))
         for check in checks:
             if check.area == area:
-                start = f"  {_MARKS[check.state]:<{marks}}  {_plain(check.name):<{names}}  "
+                start = f"  {_MARKS[check.state]:<{marks}}  {printable(check.name):<{names}}  "
                 lines += _wrapped(check.text, width, start, " " * len(start))
                 if check.hint:
                     indent = " " * len(start)
@@ -66,7 +68,7 @@ def summary(checks: Sequence[Checked]) -> str:
 
 def _wrapped(words: str, width: int, first: str, later: str) -> list[str]:
     return textwrap.wrap(
-        _plain(words),
+        printable(words),
         width,
         initial_indent=first,
         subsequent_indent=later,
@@ -81,8 +83,3 @@ def _colored(line: str) -> str:
         if line.startswith(f"  {_MARKS[state]}"):
             return line.replace(_MARKS[state], f"\x1b[{style}m{_MARKS[state]}\x1b[0m", 1)
     return line
-
-
-def _plain(words: str) -> str:
-    """Return *words* without what a terminal would obey: some come from other programs."""
-    return "".join(char if char.isprintable() else " " for char in words)

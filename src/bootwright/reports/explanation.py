@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Sequence
 from typing import Protocol
 
-_MOST_WIDTH = 100
+from bootwright.reports.text import printable
+
+_WIDTH = 100
 
 
 class _Holder(Protocol):
@@ -47,12 +48,16 @@ class Explained(Protocol):
     def unseen(self) -> Sequence[str]: ...
 
 
-def text(found: Explained) -> str:
-    """Return first whether anything is in the way, then who holds what, why, and what to do."""
-    lines = _wrapped(f"{found.path} ({found.kind}) {_verdict(found)}", "")
+def text(found: Explained, *, width: int = _WIDTH) -> str:
+    """Return first whether anything is in the way, then who holds what, why, and what to do.
+
+    Lines are *width* columns at most, but for commands, and words that are longer.
+    """
+    lines = _wrapped(f"{found.path} ({found.kind}) {_verdict(found)}", "", width)
     for device in found.devices:
-        lines += ["", *_wrapped(f"{device.name}  {device.text}", "  ")]
-        lines += [line for h in device.holders for line in _wrapped(f"held: {h.text}", "    ")]
+        lines += ["", *_wrapped(f"{device.name}  {device.text}", "  ", width)]
+        for holder in device.holders:
+            lines += _wrapped(f"held: {holder.text}", "    ", width)
     for heading, words in (
         ("Why", found.reasons),
         ("What to do", found.fixes),
@@ -64,7 +69,7 @@ def text(found: Explained) -> str:
         ),
     ):
         if words:
-            lines += ["", heading, *(line for word in words for line in _told(word))]
+            lines += ["", heading, *(line for word in words for line in _told(word, width))]
     return "\n".join(lines)
 
 
@@ -76,26 +81,21 @@ def _verdict(found: Explained) -> str:
     return "is not busy: nothing stands in the way"
 
 
-def _told(words: str) -> list[str]:
+def _told(words: str, width: int) -> list[str]:
     """Commands are kept whole, to be pasted."""
     before, dollar, command = words.partition("$ ")
     if not dollar:
-        return _wrapped(words, "  ")
-    lines = _wrapped(before.strip(), "  ") if before.strip() else []
-    return [*lines, f"      {_plain(command)}"]
+        return _wrapped(words, "  ", width)
+    lines = _wrapped(before.strip(), "  ", width) if before.strip() else []
+    return [*lines, f"      {printable(command)}"]
 
 
-def _wrapped(words: str, indent: str) -> list[str]:
+def _wrapped(words: str, indent: str, width: int) -> list[str]:
     return textwrap.wrap(
-        _plain(words),
-        min(_MOST_WIDTH, shutil.get_terminal_size((_MOST_WIDTH, 24)).columns),
+        printable(words),
+        width,
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _plain(words: str) -> str:
-    """Return *words* without what a terminal would obey: file names come from anybody."""
-    return "".join(char if char.isprintable() else " " for char in words)

@@ -12,6 +12,11 @@ _PLAIN = "\x1b[0m"
 _BAR_WIDTH = 17
 
 
+def printable(words: str) -> str:
+    """Return *words* without what a terminal would obey: some come from other programs."""
+    return "".join(char if char.isprintable() else " " for char in words)
+
+
 def duration(time_ns: int) -> str:
     """Return a duration in the unit that reads best: ``21.304 s``, ``8.2 ms``, ``120 µs``."""
     if time_ns >= 999_950_000:  # from here on it would read 1000.0 ms

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bootwright.reports.text import BOLD, DIM, duration, styled
+from bootwright.reports.text import BOLD, DIM, duration, printable, styled
 from bootwright.timelines.evidence import DeviceAccess
 from bootwright.timelines.looks import further_looks
 from bootwright.timelines.span import ROOT, Silence, Span, Timeline, covered_ns, merged
@@ -207,7 +207,7 @@ def _silences(timeline: Timeline, width: int) -> Iterator[str]:
 
 
 def _quoted(line: str, width: int) -> str:
-    plain = "".join(char if char.isprintable() else " " for char in line)
+    plain = printable(line)
     room = width - 19
     return plain if len(plain) <= room else plain[: room - 1] + "…"
 
