@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -36,11 +37,18 @@ def pytest_configure() -> None:
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no type hints
-    """One worker for each file, and one for all tests that share the machine with KVM in it."""
+    """One worker for each file, but one for all tests that must not run beside each other."""
+
+    _TOGETHER: ClassVar = {
+        "tests/nested/": "the machine with KVM in it",
+        # Some explain which loop device is free, others take hundreds.
+        "tests/busy/": "loop devices",
+        "tests/disks/test_loop.py": "loop devices",
+    }
 
     def _split_scope(self, nodeid: str) -> str:
-        shared = "tests/nested/"
-        return shared if nodeid.startswith(shared) else str(super()._split_scope(nodeid))
+        found = (scope for start, scope in self._TOGETHER.items() if nodeid.startswith(start))
+        return next(found, "") or str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

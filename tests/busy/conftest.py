@@ -63,15 +63,30 @@ def backing(node: Path) -> str:
         return ""
 
 
+# Who explains a busy device claims it for a moment, and may be a test beside this one.
+_CLAIM = """
+import errno, os, sys, time
+while True:
+    try:
+        os.open(sys.argv[1], os.O_EXCL)
+        break
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        time.sleep(0.01)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
 @pytest.fixture
 def claim() -> Iterator[Callable[[Path], int]]:
     """Open devices with O_EXCL in another process."""
     started = []
 
     def hold(node: Path) -> int:
-        script = "import os,sys;os.open(sys.argv[1],os.O_EXCL);print(flush=True);sys.stdin.read()"
         holder = subprocess.Popen(
-            ["python3", "-c", script, node], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ["python3", "-c", _CLAIM, node], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         started.append(holder)
         assert holder.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,21 +64,41 @@ def test_why_explains_two_loops_on_one_file_with_a_way_around(
         run("umount", point)
 
 
+def _claimed_without_file(
+    image: Path, attach: Callable[..., Path], claim: Callable[..., int]
+) -> tuple[Path, int]:
+    """Return a claimed loop device that has no file, and the process that claims it.
+
+    Other processes use loop devices too: one may take it first, or let it go late.
+    """
+    while True:  # pytest's time-out ends it
+        node = attach(image)
+        run("losetup", "-d", node)
+        while backing(node).startswith(str(image)):
+            time.sleep(0.01)
+        if backing(node):
+            continue
+        pid = claim(node)
+        if not backing(node):
+            return node, pid
+
+
 def test_why_explains_the_live_lock_of_a_claimed_unbound_loop(
     home: Home, image: Path, attach: Callable[..., Path], claim: Callable[..., int]
 ) -> None:
-    node = attach(image)
-    run("losetup", "-d", node)
-    pid = claim(node)
+    node, pid = _claimed_without_file(image, attach, claim)
     found = explain_busy(node, home)
     assert found.is_busy
     assert any("live-lock" in reason for reason in found.reasons)
     assert any(h.name == str(pid) for h in found.devices[0].holders)
-    if run("losetup", "--find") == str(node):  # no other program has let a lower one go
+    while run("losetup", "--find") == str(node):  # no other program has let a lower one go
         stuck = explain_busy(image, home)
+        if run("losetup", "--find") != str(node):
+            continue  # one did meanwhile
         assert stuck.is_busy
         assert f"the kernel returns {node.name} again" in str(stuck.reasons)
         assert any(str(pid) in fix for fix in stuck.fixes)
+        break
 
 
 def test_why_explains_a_loop_on_a_part_of_the_file(
